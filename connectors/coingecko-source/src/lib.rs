@@ -1,0 +1,1 @@
+//! Fluvio connector: CoinGecko market data into a topic.

@@ -1,0 +1,3 @@
+//! Fluvio connector: CoinGecko market data into a topic.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Fluvio connector: a topic, through SmartModules, into Parquet layers and derived topics.

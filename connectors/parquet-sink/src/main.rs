@@ -1,0 +1,3 @@
+//! Fluvio connector: a topic, through SmartModules, into Parquet layers and derived topics.
+
+fn main() {}

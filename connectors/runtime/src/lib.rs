@@ -1,0 +1,1 @@
+//! What every Coinlake connector shares: configuration, secrets, producer, gap-free consumer, shutdown.

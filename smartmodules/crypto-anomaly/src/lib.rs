@@ -1,0 +1,1 @@
+//! SmartModule: finds price and volume anomalies.

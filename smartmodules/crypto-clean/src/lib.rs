@@ -1,0 +1,1 @@
+//! SmartModule: cleans raw ticks and rejects bad ones.

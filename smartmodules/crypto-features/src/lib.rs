@@ -1,0 +1,1 @@
+//! SmartModule: computes windowed features.

@@ -1,0 +1,1 @@
+//! The one-machine broker: one process that speaks Fluvio's protocol.

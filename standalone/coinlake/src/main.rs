@@ -1,0 +1,3 @@
+//! The coinlake command: the one-machine platform, deployment and health.
+
+fn main() {}
