@@ -1,3 +1,131 @@
-//! Developer commands: cargo xtask ....
+//! Developer commands: `cargo xtask ...`.
+//!
+//! `demo` and `test` are the two commands of the README; the others are the steps they are made of and the longer
+//! checks. Nothing here is needed at run time.
 
-fn main() {}
+mod smartmodules;
+mod wasm_toolchain;
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Coinlake's developer commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and run `coinlake demo` with the arguments that follow
+    #[command(disable_help_flag = true)]
+    Demo {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Build everything and run every test; the arguments that follow go to `cargo test`
+    #[command(disable_help_flag = true)]
+    Test {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Build the SmartModules into target/smartmodules/
+    Smartmodules,
+    /// Check the format and run clippy with warnings as errors
+    Lint,
+    /// Kill the whole demo at random moments, many times, and compare what it left with an uninterrupted run
+    Crash {
+        /// How many times to kill and restart
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+        /// Replays the same kills
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Task::Demo { args } => demo(&args),
+        Task::Test { args } => test(&args),
+        Task::Smartmodules => smartmodules::build(),
+        Task::Lint => lint(),
+        Task::Crash { rounds, seed } => crash(rounds, seed),
+    }
+}
+
+fn demo(args: &[String]) -> Result<()> {
+    smartmodules::build()?;
+    cargo(&["build", "--release", "--package", "coinlake"])?;
+    // exec, so that Ctrl-C and the exit code are the demo's own.
+    let error = Command::new(target_dir().join("release/coinlake"))
+        .arg("demo")
+        .args(args)
+        .exec();
+    Err(error).context("cannot start target/release/coinlake")
+}
+
+fn test(args: &[String]) -> Result<()> {
+    smartmodules::build()?;
+    let mut all = vec!["test", "--release", "--workspace"];
+    all.extend(args.iter().map(String::as_str));
+    cargo(&all)
+}
+
+fn lint() -> Result<()> {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&[
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ])
+}
+
+fn crash(rounds: u32, seed: u64) -> Result<()> {
+    smartmodules::build()?;
+    // The test reads these two; the short form in `cargo xtask test` has its own defaults.
+    run(Command::new("cargo")
+        .current_dir(workspace())
+        .env("COINLAKE_CRASH_ROUNDS", rounds.to_string())
+        .env("COINLAKE_CRASH_SEED", seed.to_string())
+        .args(["test", "--release", "--package", "coinlake"])
+        .args(["--test", "crash", "--", "--nocapture"]))
+}
+
+/// The folder of the workspace's Cargo.toml.
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace")
+}
+
+/// Where cargo puts what it builds.
+fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    run(Command::new("cargo").current_dir(workspace()).args(args))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {name}"))?;
+    if !status.success() {
+        let args: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+        bail!("{name} {} failed: {status}", args.join(" "));
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Builds every folder of `smartmodules/` that has a SmartModule.toml into `target/smartmodules/<name>.wasm`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::wasm_toolchain::{TARGET, WasmToolchain};
+use crate::{run, target_dir, workspace};
+
+/// The profile `smdk build` uses too.
+const PROFILE: &str = "release-lto";
+
+/// Builds all SmartModules and copies those that changed.
+pub fn build() -> Result<()> {
+    let names = names()?;
+    let build_dir = target_dir().join("wasm");
+    let mut cargo = WasmToolchain::find()?.cargo_build();
+    cargo
+        .current_dir(workspace())
+        .args(["--profile", PROFILE, "--target-dir"])
+        .arg(&build_dir);
+    for name in &names {
+        cargo.args(["--package", name]);
+    }
+    run(&mut cargo)?;
+
+    let out_dir = target_dir().join("smartmodules");
+    fs::create_dir_all(&out_dir).with_context(|| format!("cannot create {}", out_dir.display()))?;
+    for name in &names {
+        let built = build_dir
+            .join(TARGET)
+            .join(PROFILE)
+            .join(format!("{}.wasm", name.replace('-', "_")));
+        copy_if_changed(&built, &out_dir.join(format!("{name}.wasm")))?;
+    }
+    Ok(())
+}
+
+fn names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(workspace().join("smartmodules"))? {
+        let path = entry?.path();
+        if path.join("SmartModule.toml").is_file()
+            && let Some(name) = path.file_name()
+        {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// An unchanged file keeps its time, so that nothing downstream looks stale.
+fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+    let new = fs::read(from).with_context(|| format!("{} was not built", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    // Renamed into place: a test that runs meanwhile sees the old module or the new one, never half of it.
+    let partial = to.with_extension("partial");
+    fs::write(&partial, &new)?;
+    fs::rename(&partial, to)?;
+    eprintln!("{}: {} KB", to.display(), new.len().div_ceil(1000));
+    Ok(())
+}
