@@ -1,1 +1,23 @@
-//! What every Coinlake connector shares: configuration, secrets, producer, gap-free consumer, shutdown.
+//! What every Coinlake connector shares: configuration, secrets, the gap-free reader, the careful writer, shutdown.
+//!
+//! * [`config`] and [`secrets`]: the same file that `fluvio-connector-common` reads, checked more strictly.
+//! * [`cluster`]: one fresh connection to a Fluvio cluster, by address or by profile.
+//! * [`topic`]: creating topics and asking how many partitions they have.
+//! * [`reader`]: records of one partition without a gap and without a double, plain or through SmartModules.
+//! * [`writer`]: the only writer of one partition; what it returns is acknowledged.
+//! * [`progress`]: what `fluvio consumer list` shows about a connector.
+//! * [`retry`], [`shutdown`], [`cli`]: staying up, stopping, starting.
+
+pub mod cli;
+pub mod cluster;
+pub mod config;
+pub mod progress;
+pub mod reader;
+pub mod record;
+pub mod retry;
+pub mod secrets;
+pub mod shutdown;
+pub mod topic;
+pub mod writer;
+
+pub use fluvio::consumer::SmartModuleInvocation;
