@@ -1,1 +1,23 @@
-//! Markets to replay: recordings, a made-up market with known truth, and the HTTP server that answers from them as CoinGecko does.
+//! Markets to replay: recordings, a made-up market with known truth, and the HTTP server that answers from them as
+//! CoinGecko does.
+//!
+//! - [`Recording`] reads a Parquet file, [`MadeUpMarket`] invents ten coins; a [`Market`] is either.
+//! - A market is a sequence of [`Step`]s: one step is what one poll of `/coins/markets` returns.
+//! - [`ReplayServer`] serves the steps, one a poll, from the [`Position`] where an earlier run stopped.
+//! - [`Injected`] is what the made-up market hides in its data, [`Quality`] measures how much of it was found.
+
+mod coin;
+mod made_up;
+mod market;
+mod position;
+mod recording;
+mod rows;
+mod server;
+mod truth;
+
+pub use made_up::MadeUpMarket;
+pub use market::{Element, Market, Step, Steps};
+pub use position::{PartitionOf, Position, PositionError, Tail};
+pub use recording::{Recording, RecordingError};
+pub use server::{Progress, ReplayError, ReplayServer, Speed};
+pub use truth::{Injected, InjectedKind, Quality, RejectReason};
