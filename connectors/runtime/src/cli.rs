@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tracing_subscriber::EnvFilter;
+
 use crate::cluster::{Cluster, ClusterError};
 
 /// The arguments every connector takes.
@@ -44,5 +46,21 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging to stderr. `RUST_LOG` chooses what; by default `info`, the fluvio client's chatter only from `warn`.
-pub fn init_logging(_format: LogFormat) {}
+/// What is logged when `RUST_LOG` does not say: the fluvio crates only when something is wrong.
+const DEFAULT_FILTER: &str = "info,fluvio=warn";
+
+/// Starts logging to stderr. `RUST_LOG` chooses what; by default `info`, and of the fluvio crates `warn`. A second call
+/// changes nothing.
+pub fn init_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    if let Err(err) = started {
+        tracing::debug!(%err, "logging was already started");
+    }
+}

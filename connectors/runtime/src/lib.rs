@@ -8,6 +8,7 @@
 //! * [`progress`]: what `fluvio consumer list` shows about a connector.
 //! * [`retry`], [`shutdown`], [`cli`]: staying up, stopping, starting.
 
+mod batch;
 pub mod cli;
 pub mod cluster;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod record;
 pub mod retry;
 pub mod secrets;
 pub mod shutdown;
+mod spu;
 pub mod topic;
 pub mod writer;
 

@@ -1,14 +1,57 @@
 //! What `fluvio consumer list` shows about a connector.
 
+use fluvio::dataplane::link::ErrorCode;
+use fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetRequest;
+use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
+use futures_util::StreamExt;
+
 use crate::cluster::Client;
+use crate::spu::{REQUEST_TIMEOUT, Spu};
 
 /// Stores that `consumer_id` is done with everything up to and including `last_offset`. Only for people to look at:
 /// nothing depends on it, and a failure is logged at debug level.
 pub async fn report_progress(
-    _client: &Client,
-    _consumer_id: &str,
-    _topic: &str,
-    _partition: u32,
-    _last_offset: i64,
+    client: &Client,
+    consumer_id: &str,
+    topic: &str,
+    partition: u32,
+    last_offset: i64,
 ) {
+    if let Err(reason) = store(client, consumer_id, topic, partition, last_offset).await {
+        tracing::debug!(
+            consumer_id, topic, partition, last_offset, %reason,
+            "progress not stored for `fluvio consumer list`"
+        );
+    }
+}
+
+/// An offset is stored through a stream that was opened under the consumer's id, and the stream's id comes with its first
+/// answer: so a short stream is opened at a record that exists.
+async fn store(
+    client: &Client,
+    consumer_id: &str,
+    topic: &str,
+    partition: u32,
+    last_offset: i64,
+) -> anyhow::Result<()> {
+    let spu = Spu::connect(client, topic, partition).await?;
+    let mut request = DefaultStreamFetchRequest::default();
+    request.topic = topic.to_owned();
+    request.partition = partition;
+    request.fetch_offset = last_offset;
+    request.max_bytes = 1;
+    request.consumer_id = Some(consumer_id.to_owned());
+    let mut stream = spu.stream(request).await?;
+    let first = tokio::time::timeout(REQUEST_TIMEOUT, stream.next())
+        .await?
+        .ok_or_else(|| anyhow::anyhow!("the broker closed the connection"))??;
+    if first.partition.error_code != ErrorCode::None {
+        anyhow::bail!(first.partition.error_code);
+    }
+    let update = UpdateConsumerOffsetRequest::new(last_offset, first.stream_id);
+    let stored = spu.request(update, REQUEST_TIMEOUT).await?;
+    if stored.error_code != ErrorCode::None {
+        anyhow::bail!(stored.error_code);
+    }
+    Ok(())
 }

@@ -2,25 +2,42 @@
 
 use std::time::Duration;
 
+use fluvio::Compression;
+use fluvio::metadata::topic::{
+    CleanupPolicy, CompressionAlgorithm, SegmentBasedPolicy, TopicSpec, TopicStorageConfig,
+};
+
 use crate::cluster::Client;
+use crate::spu::{SpuError, partition_specs, topic_spec};
+
+/// A read never crosses a segment, so small segments keep answers small.
+pub const SEGMENT_SIZE_BYTES: u32 = 16 * 1024 * 1024;
+
+/// How long a new topic may take until each of its partitions has a leader.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a new topic is looked at until then.
+const READY_POLL: Duration = Duration::from_millis(20);
 
 /// A topic as a config describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSettings {
     /// The topic's name.
     pub name: String,
-    /// How many partitions; `None`: whatever it has, one when it is created.
+    /// How many partitions; `None`: as many as it has, one when it is created.
     pub partitions: Option<u32>,
-    /// Copies of each partition.
+    /// Copies of each partition; `None`: one.
     pub replication: Option<u32>,
-    /// How long records are kept.
+    /// Whether partitions are placed without regard to racks.
+    pub ignore_rack_assignment: bool,
+    /// How long records are kept; `None`: the cluster's default, a week.
     pub retention: Option<Duration>,
-    /// Upper bound of a segment file.
+    /// Upper bound of a segment file; `None`: [`SEGMENT_SIZE_BYTES`].
     pub segment_size_bytes: Option<u32>,
-    /// Upper bound of a partition.
+    /// Upper bound of a partition; `None`: the cluster's default.
     pub partition_size_bytes_max: Option<u64>,
     /// What producers must use; `None`: anything.
-    pub compression: Option<fluvio::Compression>,
+    pub compression: Option<Compression>,
 }
 
 impl TopicSettings {
@@ -30,35 +47,179 @@ impl TopicSettings {
             name: name.into(),
             partitions: None,
             replication: None,
+            ignore_rack_assignment: false,
             retention: None,
             segment_size_bytes: None,
             partition_size_bytes_max: None,
             compression: None,
         }
     }
+
+    /// With so many partitions.
+    pub fn with_partitions(mut self, partitions: u32) -> Self {
+        self.partitions = Some(partitions);
+        self
+    }
+
+    /// As the cluster is told.
+    pub fn spec(&self) -> TopicSpec {
+        let mut spec = TopicSpec::new_computed(
+            self.partitions.unwrap_or(1),
+            self.replication.unwrap_or(1),
+            Some(self.ignore_rack_assignment),
+        );
+        spec.set_storage(TopicStorageConfig {
+            segment_size: Some(self.segment_size_bytes.unwrap_or(SEGMENT_SIZE_BYTES)),
+            max_partition_size: self.partition_size_bytes_max,
+        });
+        if let Some(retention) = self.retention {
+            spec.set_cleanup_policy(CleanupPolicy::Segment(SegmentBasedPolicy {
+                time_in_seconds: u32::try_from(retention.as_secs()).unwrap_or(u32::MAX),
+            }));
+        }
+        spec.set_compression_type(match self.compression {
+            None => CompressionAlgorithm::Any,
+            Some(Compression::None) => CompressionAlgorithm::None,
+            Some(Compression::Gzip) => CompressionAlgorithm::Gzip,
+            Some(Compression::Snappy) => CompressionAlgorithm::Snappy,
+            Some(Compression::Lz4) => CompressionAlgorithm::Lz4,
+            Some(Compression::Zstd) => CompressionAlgorithm::Zstd,
+        });
+        spec
+    }
 }
 
-/// Creates the topic unless it is there. Returns its partition count.
-pub async fn ensure_topic(_client: &Client, _topic: &TopicSettings) -> Result<u32, TopicError> {
-    todo!()
+/// Creates the topic unless it is there, and waits until it can be used. Returns its partition count. A topic that is
+/// there keeps its settings; only another partition count than the one asked for is refused.
+pub async fn ensure_topic(client: &Client, topic: &TopicSettings) -> Result<u32, TopicError> {
+    let count = match topic_spec(client, &topic.name).await {
+        Ok(found) => found.partitions(),
+        Err(SpuError::TopicMissing { .. }) => create(client, topic).await?,
+        Err(err) => return Err(err.into()),
+    };
+    if let Some(wanted) = topic.partitions
+        && wanted != count
+    {
+        return Err(TopicError::OtherPartitionCount {
+            topic: topic.name.clone(),
+            count,
+            wanted,
+        });
+    }
+    wait_until_ready(client, &topic.name, count).await?;
+    Ok(count)
+}
+
+/// Creates it, or finds that somebody else just did.
+async fn create(client: &Client, topic: &TopicSettings) -> Result<u32, TopicError> {
+    let spec = topic.spec();
+    let count = spec.partitions();
+    let admin = client.admin().await;
+    match admin.create(topic.name.clone(), false, spec).await {
+        Ok(()) => {
+            tracing::info!(topic = %topic.name, partitions = count, "topic created");
+            Ok(count)
+        }
+        Err(err) => match topic_spec(client, &topic.name).await {
+            Ok(found) => Ok(found.partitions()),
+            Err(SpuError::TopicMissing { .. }) => Err(TopicError::NotCreated {
+                topic: topic.name.clone(),
+                reason: format!("{err:#}"),
+            }),
+            Err(err) => Err(err.into()),
+        },
+    }
+}
+
+/// The cluster assigns partitions after it has answered that the topic is created.
+async fn wait_until_ready(client: &Client, topic: &str, count: u32) -> Result<(), TopicError> {
+    let ready = async {
+        loop {
+            if partition_specs(client, topic).await?.len() >= count as usize {
+                return Ok(());
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    };
+    match tokio::time::timeout(READY_TIMEOUT, ready).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(TopicError::NotReady {
+            topic: topic.to_owned(),
+            waited_secs: READY_TIMEOUT.as_secs(),
+        }),
+    }
 }
 
 /// How many partitions a topic has.
-pub async fn partition_count(_client: &Client, _topic: &str) -> Result<u32, TopicError> {
-    todo!()
+pub async fn partition_count(client: &Client, topic: &str) -> Result<u32, TopicError> {
+    Ok(topic_spec(client, topic).await?.partitions())
 }
 
 /// Why a topic is not as it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
-    /// It does not exist.
-    #[error("placeholder")]
-    Missing,
+    /// There is no such topic.
+    #[error("topic {topic} does not exist: create it, or correct its name in the config")]
+    Missing {
+        /// Its name.
+        topic: String,
+    },
+    /// It is there, and different.
+    #[error(
+        "topic {topic} has {count} partitions where {wanted} are asked for: a stage writes partition i from partition i, \
+         so set the count in the config to {count}, or delete the topic to have it made anew"
+    )]
+    OtherPartitionCount {
+        /// Its name.
+        topic: String,
+        /// How many it has.
+        count: u32,
+        /// How many were asked for.
+        wanted: u32,
+    },
+    /// The cluster would not create it.
+    #[error("topic {topic} cannot be created: {reason}")]
+    NotCreated {
+        /// Its name.
+        topic: String,
+        /// What the cluster said.
+        reason: String,
+    },
+    /// The cluster does not come round to assigning its partitions.
+    #[error(
+        "topic {topic} has partitions without a leader after {waited_secs} s: `fluvio topic describe {topic}` and \
+         `fluvio cluster spu list` show why, often fewer SPUs than replicas"
+    )]
+    NotReady {
+        /// Its name.
+        topic: String,
+        /// How long was waited.
+        waited_secs: u64,
+    },
+    /// The connection is gone: connect again.
+    #[error("{what}: {reason}")]
+    Disconnected {
+        /// What was being done.
+        what: String,
+        /// What happened.
+        reason: String,
+    },
 }
 
 impl TopicError {
     /// Whether trying again on a fresh connection can help.
     pub fn is_transient(&self) -> bool {
-        true
+        matches!(self, Self::Disconnected { .. } | Self::NotReady { .. })
+    }
+}
+
+impl From<SpuError> for TopicError {
+    fn from(err: SpuError) -> Self {
+        match err {
+            SpuError::TopicMissing { topic } | SpuError::PartitionMissing { topic, .. } => {
+                Self::Missing { topic }
+            }
+            SpuError::Disconnected { what, reason } => Self::Disconnected { what, reason },
+        }
     }
 }
