@@ -1,0 +1,88 @@
+//! Faults on purpose: what a real Fluvio cluster does at its worst, for the tests of connectors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Switches that make a broker behave as badly as a Fluvio 0.18 SPU can, or as a network can. All are off at first, all
+/// clones of one `Faults` are the same switches, and they work while the broker runs.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Arc<Switches>);
+
+#[derive(Debug, Default)]
+struct Switches {
+    cut_reads: AtomicBool,
+    careless_modules: AtomicBool,
+    delay_acks_ms: AtomicU64,
+    lose_acks: AtomicUsize,
+    refuse_writes: AtomicUsize,
+    break_before_ack: AtomicUsize,
+}
+
+impl Faults {
+    /// Cuts every plain read at the client's `max_bytes`, in the middle of a batch. The published client swallows the
+    /// end, acknowledges the whole batch, and the records are lost to its consumer.
+    pub fn cut_reads(&self, on: bool) {
+        self.0.cut_reads.store(on, Ordering::Relaxed);
+    }
+
+    /// Runs SmartModules the way an SPU does: each read takes the rest of the segment; outputs above `max_bytes` are
+    /// dropped and their batch is processed again by the next read; a read that yields nothing skips to the end of the
+    /// log; the first batch is processed whole, although the stream was opened in its middle.
+    pub fn careless_modules(&self, on: bool) {
+        self.0.careless_modules.store(on, Ordering::Relaxed);
+    }
+
+    /// Answers every produce request this much later. The records are written, and read, at once.
+    pub fn delay_acks(&self, delay: Duration) {
+        self.0
+            .delay_acks_ms
+            .store(delay.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Writes, but never answers, the next `requests` produce requests that carry records.
+    pub fn lose_acks(&self, requests: usize) {
+        self.0.lose_acks.store(requests, Ordering::Relaxed);
+    }
+
+    /// Answers the next `requests` produce requests that carry records with a storage error and writes nothing.
+    pub fn refuse_writes(&self, requests: usize) {
+        self.0.refuse_writes.store(requests, Ordering::Relaxed);
+    }
+
+    /// Writes the next `requests` produce requests that carry records, then breaks their connection instead of answering.
+    pub fn break_before_ack(&self, requests: usize) {
+        self.0.break_before_ack.store(requests, Ordering::Relaxed);
+    }
+
+    pub(crate) fn cuts_reads(&self) -> bool {
+        self.0.cut_reads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_careless_modules(&self) -> bool {
+        self.0.careless_modules.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn ack_delay(&self) -> Duration {
+        Duration::from_millis(self.0.delay_acks_ms.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn loses_ack(&self) -> bool {
+        take_one(&self.0.lose_acks)
+    }
+
+    pub(crate) fn refuses_write(&self) -> bool {
+        take_one(&self.0.refuse_writes)
+    }
+
+    pub(crate) fn breaks_before_ack(&self) -> bool {
+        take_one(&self.0.break_before_ack)
+    }
+}
+
+fn take_one(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+        left.checked_sub(1)
+    })
+    .is_ok()
+}

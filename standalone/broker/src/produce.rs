@@ -1,0 +1,203 @@
+//! Produce requests: check, transform, append, acknowledge.
+//!
+//! A request carries many record sets, often several of the same partition. All sets of one partition are appended with
+//! one write, all of them or none; each is answered on its own, in the order it came. A set that was refused is answered
+//! with base offset -1, which no written set has: the client's AtMostOnce mode shows its caller no error code.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fluvio_protocol::link::ErrorCode;
+use fluvio_protocol::record::ReplicaKey;
+use fluvio_spu_schema::produce::TopicProduceData;
+use fluvio_spu_schema::produce::{
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+};
+use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
+
+use crate::api::{RawRequest, RequestError};
+use crate::log::{AppendError, Partition};
+use crate::server::Connection;
+use crate::smart::{self, Chain};
+use crate::wire::RawSet;
+
+/// Larger appends are made on a blocking thread.
+const INLINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Carries out a produce request.
+pub async fn handle(
+    connection: &Arc<Connection>,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
+    let produce: ProduceRequest<RawSet> = request.decode()?;
+    let faults = &connection.broker.config.faults;
+    let sets = || produce.topics.iter().flat_map(|topic| &topic.partitions);
+    let has_records = sets().any(|set| !set.records.0.is_empty());
+    let refused = has_records && faults.refuses_write();
+
+    let version = request.header.api_version();
+    let mut responses = Vec::with_capacity(produce.topics.len());
+    for topic in produce.topics {
+        responses
+            .push(write_topic(connection, topic, &produce.smartmodules, version, refused).await);
+    }
+    let response = request.response(&ProduceResponse {
+        responses,
+        throttle_time_ms: 0,
+    })?;
+
+    if has_records && faults.breaks_before_ack() {
+        return Err(RequestError::Fault);
+    }
+    if has_records && faults.loses_ack() {
+        return Ok(());
+    }
+    let delay = faults.ack_delay();
+    if delay.is_zero() {
+        connection.send(response).await?;
+    } else {
+        let connection = connection.clone();
+        connection.clone().spawn(async move {
+            tokio::time::sleep(delay).await;
+            Ok(connection.send(response).await?)
+        });
+    }
+    Ok(())
+}
+
+async fn write_topic(
+    connection: &Connection,
+    topic: TopicProduceData<RawSet>,
+    modules: &[SmartModuleInvocation],
+    version: i16,
+    refused: bool,
+) -> TopicProduceResponse {
+    let mut by_partition = BTreeMap::<u32, Vec<(usize, Bytes)>>::new();
+    for (at, set) in topic.partitions.into_iter().enumerate() {
+        by_partition
+            .entry(set.partition_index)
+            .or_default()
+            .push((at, set.records.0));
+    }
+    let mut responses = Vec::new();
+    for (index, sets) in by_partition {
+        let (places, sets): (Vec<_>, Vec<_>) = sets.into_iter().unzip();
+        let written = if refused {
+            Err(ErrorCode::StorageError)
+        } else {
+            write_partition(connection, &topic.name, index, sets, modules, version).await
+        };
+        for (nth, at) in places.into_iter().enumerate() {
+            let (base_offset, error_code) = match &written {
+                Ok(base_offsets) => (base_offsets[nth], ErrorCode::None),
+                Err(error_code) => (-1, error_code.clone()),
+            };
+            let response = PartitionProduceResponse {
+                partition_index: index,
+                error_code,
+                base_offset,
+                log_append_time_ms: -1,
+                log_start_offset: -1,
+            };
+            responses.push((at, response));
+        }
+    }
+    responses.sort_by_key(|(at, _)| *at);
+    TopicProduceResponse {
+        name: topic.name,
+        partitions: responses
+            .into_iter()
+            .map(|(_, response)| response)
+            .collect(),
+    }
+}
+
+/// Appends the sets and returns their base offsets; an empty set gets the offset of what would come next.
+async fn write_partition(
+    connection: &Connection,
+    topic: &str,
+    index: u32,
+    mut sets: Vec<Bytes>,
+    modules: &[SmartModuleInvocation],
+    version: i16,
+) -> Result<Vec<i64>, ErrorCode> {
+    let broker = &connection.broker;
+    if broker
+        .topics
+        .get(topic)
+        .is_some_and(|topic| topic.spec().is_system())
+    {
+        return Err(ErrorCode::PermissionDenied);
+    }
+    let partition = broker.topics.partition(topic, index)?;
+    if !modules.is_empty() {
+        let modules = smart::resolve(broker, modules.to_vec())?;
+        let (engine, partition) = (broker.engine.clone(), partition.clone());
+        sets = blocking(move || transform(&engine, modules, version, &partition, sets)).await??;
+    }
+    let bytes: usize = sets.iter().map(Bytes::len).sum();
+    let written = if bytes <= INLINE_BYTES_MAX {
+        append(&partition, &sets)
+    } else {
+        blocking(move || append(&partition, &sets)).await?
+    };
+    metrics::counter!("broker_produced_bytes_total").increment(bytes as u64);
+    written.map_err(|error| error_code(error, topic, index))
+}
+
+fn transform(
+    engine: &fluvio_smartengine::SmartEngine,
+    modules: Vec<SmartModuleInvocation>,
+    version: i16,
+    partition: &Partition,
+    sets: Vec<Bytes>,
+) -> Result<Vec<Bytes>, ErrorCode> {
+    let transformed = sets.into_iter().map(|set| {
+        if set.is_empty() {
+            return Ok(set);
+        }
+        // Checked before anything is decoded; a cluster starts the modules afresh for every set, too.
+        partition
+            .check(&set)
+            .map_err(|error| ErrorCode::Other(error.to_string()))?;
+        let mut chain = Chain::open(engine, modules.clone(), version, partition)?;
+        Ok(chain
+            .process_produced(&set)?
+            .map_or_else(Bytes::new, Bytes::from))
+    });
+    transformed.collect()
+}
+
+fn append(partition: &Partition, sets: &[Bytes]) -> Result<Vec<i64>, AppendError> {
+    partition.append(sets)
+}
+
+fn error_code(error: AppendError, topic: &str, partition: u32) -> ErrorCode {
+    match error {
+        AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        AppendError::Compression(_) => ErrorCode::CompressionError,
+        AppendError::Deleted => ErrorCode::TopicDeleted,
+        AppendError::Batch(error) => ErrorCode::Other(error.to_string()),
+        AppendError::Io(error) => {
+            tracing::error!(topic, partition, "cannot write the log: {error}");
+            match error.kind() {
+                ErrorKind::StorageFull => ErrorCode::PartitionFull {
+                    replica_key: ReplicaKey::new(topic, partition),
+                },
+                _ => ErrorCode::StorageError,
+            }
+        }
+    }
+}
+
+/// Runs what blocks; a panic in there becomes a server error.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ErrorCode> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!("a blocking task failed: {error}");
+        ErrorCode::UnknownServerError
+    })
+}

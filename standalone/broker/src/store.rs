@@ -1,0 +1,292 @@
+//! What the broker must remember besides the log: topics, SmartModules, table formats, consumer offsets.
+//!
+//! One redb file. A change has been written and synced when the call returns. Changes that wait at the same moment are
+//! committed together by one thread, so that many consumers storing offsets share a sync.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use fluvio_protocol::{Decoder, Encoder};
+use redb::{
+    Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
+};
+use tokio::sync::oneshot;
+
+/// The protocol version specs are encoded with on disk. Every row carries the one it was written with.
+const SPEC_VERSION: i16 = 19;
+
+const TOPICS: TableDefinition<&str, &[u8]> = TableDefinition::new("topics");
+const SMART_MODULES: TableDefinition<&str, &[u8]> = TableDefinition::new("smart_modules");
+const TABLE_FORMATS: TableDefinition<&str, &[u8]> = TableDefinition::new("table_formats");
+/// Topic, partition, consumer to offset and the time it was stored, in seconds since the epoch.
+const CONSUMER_OFFSETS: TableDefinition<(&str, u32, &str), (i64, u64)> =
+    TableDefinition::new("consumer_offsets");
+
+/// The tables that hold specs by name.
+#[derive(Debug, Clone, Copy)]
+pub enum Specs {
+    /// Topics, with their ids.
+    Topics,
+    /// SmartModules.
+    SmartModules,
+    /// Table formats.
+    TableFormats,
+}
+
+impl Specs {
+    fn table(self) -> TableDefinition<'static, &'static str, &'static [u8]> {
+        match self {
+            Self::Topics => TOPICS,
+            Self::SmartModules => SMART_MODULES,
+            Self::TableFormats => TABLE_FORMATS,
+        }
+    }
+}
+
+/// Why the store cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The key-value store failed.
+    #[error("the metadata store failed: {0}")]
+    Redb(Box<redb::Error>),
+    /// A row cannot be understood.
+    #[error("the metadata store holds a {kind} '{name}' that cannot be read: {source}")]
+    Row {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// The broker is stopping.
+    #[error("the metadata store is closed")]
+    Closed,
+}
+
+impl<E: Into<redb::Error>> From<E> for StoreError {
+    fn from(error: E) -> Self {
+        Self::Redb(Box::new(error.into()))
+    }
+}
+
+/// Where a consumer is in a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOffset {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: u32,
+    /// The consumer's id.
+    pub consumer: String,
+    /// The offset of the last record it is done with.
+    pub offset: i64,
+    /// When it was stored, seconds since the epoch.
+    pub modified_secs: u64,
+}
+
+type Change = Box<dyn FnOnce(&WriteTransaction) -> Result<(), StoreError> + Send>;
+type Reply = oneshot::Sender<Result<(), StoreError>>;
+
+/// A handle on the store.
+#[derive(Debug)]
+pub struct Store {
+    database: std::sync::Arc<Database>,
+    changes: Option<mpsc::Sender<(Change, Reply)>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Store {
+    /// Opens the store in the file at `path`, or makes it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = std::sync::Arc::new(Database::create(path)?);
+        let (changes, queue) = mpsc::channel();
+        let writer = std::thread::Builder::new()
+            .name("broker-store".into())
+            .spawn({
+                let database = database.clone();
+                move || write_changes(&database, &queue)
+            })
+            .map_err(|error| redb::Error::Io(error))?;
+        Ok(Self {
+            database,
+            changes: Some(changes),
+            writer: Some(writer),
+        })
+    }
+
+    /// All rows of a table of specs, by name.
+    pub fn specs<S: Decoder>(
+        &self,
+        specs: Specs,
+        kind: &'static str,
+    ) -> Result<Vec<(String, S)>, StoreError> {
+        let read = self.database.begin_read()?;
+        let table = match read.open_table(specs.table()) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            table => table?,
+        };
+        let mut rows = Vec::new();
+        for row in table.iter()? {
+            let (name, bytes) = row?;
+            let name = name.value().to_owned();
+            let spec = decode_row(bytes.value()).map_err(|source| StoreError::Row {
+                kind,
+                name: name.clone(),
+                source,
+            })?;
+            rows.push((name, spec));
+        }
+        Ok(rows)
+    }
+
+    /// Stores a spec under a name; what had the name is replaced.
+    pub async fn put_spec<S: Encoder>(
+        &self,
+        specs: Specs,
+        name: &str,
+        spec: &S,
+    ) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        let bytes = encode_row(spec).map_err(redb::Error::Io)?;
+        self.change(move |write| {
+            write
+                .open_table(specs.table())?
+                .insert(name.as_str(), bytes.as_slice())?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets a spec; a topic's consumer offsets too.
+    pub async fn remove_spec(&self, specs: Specs, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.change(move |write| {
+            write.open_table(specs.table())?.remove(name.as_str())?;
+            if matches!(specs, Specs::Topics) {
+                write
+                    .open_table(CONSUMER_OFFSETS)?
+                    .retain(|(topic, _, _), _| topic != name)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// All consumer offsets.
+    pub fn consumer_offsets(&self) -> Result<Vec<StoredOffset>, StoreError> {
+        let read = self.database.begin_read()?;
+        let table = match read.open_table(CONSUMER_OFFSETS) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            table => table?,
+        };
+        let mut offsets = Vec::new();
+        for row in table.iter()? {
+            let (key, value) = row?;
+            let ((topic, partition, consumer), (offset, modified_secs)) =
+                (key.value(), value.value());
+            offsets.push(StoredOffset {
+                topic: topic.to_owned(),
+                partition,
+                consumer: consumer.to_owned(),
+                offset,
+                modified_secs,
+            });
+        }
+        Ok(offsets)
+    }
+
+    /// Stores where a consumer is.
+    pub async fn put_consumer_offset(&self, stored: StoredOffset) -> Result<(), StoreError> {
+        self.change(move |write| {
+            let key = (
+                stored.topic.as_str(),
+                stored.partition,
+                stored.consumer.as_str(),
+            );
+            write
+                .open_table(CONSUMER_OFFSETS)?
+                .insert(key, (stored.offset, stored.modified_secs))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets where a consumer is.
+    pub async fn remove_consumer_offset(
+        &self,
+        topic: String,
+        partition: u32,
+        consumer: String,
+    ) -> Result<(), StoreError> {
+        self.change(move |write| {
+            write.open_table(CONSUMER_OFFSETS)?.remove((
+                topic.as_str(),
+                partition,
+                consumer.as_str(),
+            ))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let (reply, done) = oneshot::channel();
+        let changes = self.changes.as_ref().ok_or(StoreError::Closed)?;
+        changes
+            .send((Box::new(change), reply))
+            .map_err(|_| StoreError::Closed)?;
+        done.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        drop(self.changes.take());
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Commits changes until no handle is left, all that wait at once in one transaction.
+fn write_changes(database: &Database, queue: &mpsc::Receiver<(Change, Reply)>) {
+    while let Ok(first) = queue.recv() {
+        let (changes, replies): (Vec<_>, Vec<_>) =
+            std::iter::once(first).chain(queue.try_iter()).unzip();
+        let mut outcome = commit(database, changes);
+        for reply in replies {
+            let result = match &mut outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(std::mem::replace(error, StoreError::Closed)),
+            };
+            let _ = reply.send(result);
+        }
+    }
+}
+
+fn commit(database: &Database, changes: Vec<Change>) -> Result<(), StoreError> {
+    let write = database.begin_write()?;
+    for change in changes {
+        change(&write)?;
+    }
+    write.commit()?;
+    Ok(())
+}
+
+fn encode_row(spec: &impl Encoder) -> std::io::Result<Vec<u8>> {
+    let mut bytes = SPEC_VERSION.to_be_bytes().to_vec();
+    spec.encode(&mut bytes, SPEC_VERSION)?;
+    Ok(bytes)
+}
+
+fn decode_row<S: Decoder>(bytes: &[u8]) -> std::io::Result<S> {
+    let (version, mut spec) = bytes
+        .split_first_chunk::<2>()
+        .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
+    S::decode_from(&mut spec, i16::from_be_bytes(*version))
+}

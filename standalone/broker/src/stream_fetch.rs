@@ -1,0 +1,394 @@
+//! Stream fetch: a partition's records pushed to a client as they come, through SmartModules if it names some.
+//!
+//! Always true:
+//! - One response is on its way at a time. The next one starts where the client's acknowledgement of it says.
+//! - A response without an error carries whole batches, at least one, even above `max_bytes`.
+//! - With modules, a response covers every input up to `next_filter_offset`, also when nothing came out of them.
+//! - An error is the last thing a stream says.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fluvio_protocol::link::ErrorCode;
+use fluvio_protocol::record::ReplicaKey;
+use fluvio_spu_schema::fetch::{
+    FetchRequest, FetchResponse, FetchablePartitionResponse, FetchableTopicResponse,
+};
+use fluvio_spu_schema::server::stream_fetch::{StreamFetchRequest, StreamFetchResponse};
+use tokio::sync::watch;
+
+use crate::api::{RawRequest, RequestError};
+use crate::consumers::Consumer;
+use crate::log::{Cursor, Partition, Read, ReadError};
+use crate::produce::blocking;
+use crate::server::Connection;
+use crate::smart::{self, Chain, Processed};
+use crate::wire::{self, RawSet, SetFollows};
+
+/// More than this is not read at once, whatever the client allows.
+const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How much goes into the modules for one response, where the batches allow.
+const MODULE_INPUT_BYTES: usize = 1024 * 1024;
+/// Larger reads are made on a blocking thread.
+const INLINE_BYTES_MAX: u64 = 128 * 1024;
+
+/// What a connection knows of one of its streams.
+#[derive(Debug, Clone)]
+pub struct StreamHandle {
+    acknowledged: watch::Sender<i64>,
+    /// Whose offsets the stream may store.
+    pub consumer: Option<Consumer>,
+}
+
+impl StreamHandle {
+    /// Tells the stream where the client wants to read on.
+    pub fn acknowledge(&self, offset: i64) {
+        self.acknowledged.send_replace(offset);
+    }
+}
+
+/// Starts a stream.
+pub fn handle(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(), RequestError> {
+    let fetch: StreamFetchRequest<RawSet> = request.decode()?;
+    let acknowledged = watch::Sender::new(fetch.fetch_offset);
+    let acknowledgements = acknowledged.subscribe();
+    let consumer = fetch
+        .consumer_id
+        .as_ref()
+        .map(|id| Consumer::new(&fetch.topic, fetch.partition, id));
+    let id = connection.add_stream(StreamHandle {
+        acknowledged,
+        consumer,
+    });
+    let stream = Stream {
+        connection: connection.clone(),
+        request,
+        id,
+        replica: ReplicaKey::new(fetch.topic, fetch.partition),
+        max_bytes: usize::try_from(fetch.max_bytes)
+            .unwrap_or(0)
+            .clamp(1, READ_BYTES_MAX),
+    };
+    let (offset, modules) = (fetch.fetch_offset, fetch.smartmodules);
+    connection.spawn(async move {
+        match stream.run(offset, modules, acknowledgements).await {
+            Err(StreamError::Code(code)) => stream.send_error(code).await,
+            Err(StreamError::Request(error)) => Err(error),
+            Ok(()) => Ok(()),
+        }
+    });
+    Ok(())
+}
+
+struct Stream {
+    connection: Arc<Connection>,
+    request: RawRequest,
+    id: u32,
+    replica: ReplicaKey,
+    max_bytes: usize,
+}
+
+enum StreamError {
+    /// The client is told.
+    Code(ErrorCode),
+    /// The connection ends.
+    Request(RequestError),
+}
+
+impl<E: Into<RequestError>> From<E> for StreamError {
+    fn from(error: E) -> Self {
+        Self::Request(error.into())
+    }
+}
+
+impl From<ErrorCode> for StreamError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl Stream {
+    async fn run(
+        &self,
+        mut next_offset: i64,
+        modules: Vec<fluvio_spu_schema::server::smartmodule::SmartModuleInvocation>,
+        mut acknowledgements: watch::Receiver<i64>,
+    ) -> Result<(), StreamError> {
+        let broker = &self.connection.broker;
+        let partition = broker
+            .topics
+            .partition(&self.replica.topic, self.replica.partition)?;
+        let mut chain = None;
+        if !modules.is_empty() {
+            let modules = smart::resolve(broker, modules)?;
+            let version = self.request.header.api_version();
+            let (engine, partition) = (broker.engine.clone(), partition.clone());
+            chain =
+                Some(blocking(move || Chain::open(&engine, modules, version, &partition)).await??);
+        }
+        let mut state = partition.watch();
+        let mut cursor = Cursor::default();
+        loop {
+            let now = *state.borrow_and_update();
+            if now.deleted {
+                return Err(ErrorCode::TopicDeleted.into());
+            }
+            if next_offset == now.end_offset {
+                tokio::select! {
+                    _ = state.changed() => {}
+                    _ = acknowledgements.changed() => next_offset = *acknowledgements.borrow_and_update(),
+                }
+                continue;
+            }
+            let sent = match chain.take() {
+                None => {
+                    self.send_records(&partition, &mut cursor, next_offset)
+                        .await?
+                }
+                Some(unused) => {
+                    let (used, sent) = self
+                        .send_processed(&partition, &mut cursor, next_offset, unused)
+                        .await?;
+                    chain = Some(used);
+                    sent
+                }
+            };
+            match sent {
+                Sent::Nothing {
+                    next_offset: skipped_to,
+                } => next_offset = skipped_to,
+                Sent::Response => loop {
+                    tokio::select! {
+                        _ = acknowledgements.changed() => {
+                            next_offset = *acknowledgements.borrow_and_update();
+                            break;
+                        }
+                        _ = state.changed() => {
+                            if state.borrow_and_update().deleted {
+                                return Err(ErrorCode::TopicDeleted.into());
+                            }
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    async fn send_records(
+        &self,
+        partition: &Arc<Partition>,
+        cursor: &mut Cursor,
+        offset: i64,
+    ) -> Result<Sent, StreamError> {
+        let read = if self.connection.broker.config.faults.cuts_reads() {
+            partition
+                .read_cut(offset, self.max_bytes)
+                .map_err(read_error)?
+        } else {
+            read(partition, cursor, offset, self.max_bytes).await?
+        };
+        self.send(&read, read.bytes.clone(), 0, ErrorCode::None)
+            .await?;
+        Ok(Sent::Response)
+    }
+
+    async fn send_processed(
+        &self,
+        partition: &Arc<Partition>,
+        cursor: &mut Cursor,
+        offset: i64,
+        mut chain: Chain,
+    ) -> Result<(Chain, Sent), StreamError> {
+        let careless = self.connection.broker.config.faults.has_careless_modules();
+        let input_bytes = if careless {
+            READ_BYTES_MAX
+        } else {
+            MODULE_INPUT_BYTES
+        };
+        let mut read = read(partition, cursor, offset, input_bytes).await?;
+        let max_bytes = self.max_bytes;
+        let input = std::mem::take(&mut read.bytes);
+        let end_offset = read.end_offset;
+        let (chain, processed) = blocking(move || {
+            let processed = if careless {
+                chain.process_carelessly(&input, end_offset, max_bytes)
+            } else {
+                chain.process(&input, offset, max_bytes)
+            };
+            (chain, processed)
+        })
+        .await?;
+        let Processed {
+            batch,
+            next_offset,
+            error,
+        } = processed?;
+        let code = error.map_or(ErrorCode::None, |error| {
+            ErrorCode::SmartModuleRuntimeError(Box::new(error))
+        });
+        if batch.is_none() && code.is_ok() {
+            return Ok((chain, Sent::Nothing { next_offset }));
+        }
+        let has_failed = code.is_error();
+        self.send(&read, batch.unwrap_or_default().into(), next_offset, code)
+            .await?;
+        if has_failed {
+            // The error went out with the records before it; nothing comes after it.
+            std::future::pending::<()>().await;
+        }
+        Ok((chain, Sent::Response))
+    }
+
+    async fn send_error(&self, code: ErrorCode) -> Result<(), RequestError> {
+        let nothing = Read {
+            bytes: Bytes::new(),
+            next_offset: 0,
+            start_offset: 0,
+            end_offset: 0,
+        };
+        self.send(&nothing, Bytes::new(), 0, code).await
+    }
+
+    async fn send(
+        &self,
+        read: &Read,
+        records: Bytes,
+        next_filter_offset: i64,
+        error_code: ErrorCode,
+    ) -> Result<(), RequestError> {
+        let response = StreamFetchResponse {
+            topic: self.replica.topic.clone(),
+            stream_id: self.id,
+            partition: FetchablePartitionResponse {
+                partition_index: self.replica.partition,
+                error_code,
+                high_watermark: read.end_offset,
+                next_filter_offset,
+                log_start_offset: read.start_offset,
+                aborted: None,
+                records: SetFollows {
+                    bytes: records.len(),
+                },
+            },
+        };
+        let header = &self.request.header;
+        let head = wire::frame(
+            header.correlation_id(),
+            &response,
+            header.api_version(),
+            records.len(),
+        )?;
+        metrics::counter!("broker_streamed_bytes_total").increment(records.len() as u64);
+        Ok(self.connection.send_parts(head, records).await?)
+    }
+}
+
+enum Sent {
+    /// A response; the client will acknowledge it.
+    Response,
+    /// Nothing: read on from here.
+    Nothing { next_offset: i64 },
+}
+
+/// Answers a plain fetch.
+pub async fn handle_fetch(
+    connection: &Connection,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
+    let fetch: FetchRequest<RawSet> = request.decode()?;
+    let mut bytes_left = usize::try_from(fetch.max_bytes)
+        .unwrap_or(0)
+        .clamp(1, READ_BYTES_MAX);
+    let mut topics = Vec::new();
+    for topic in fetch.topics {
+        let mut partitions = Vec::new();
+        for wanted in topic.fetch_partitions {
+            let partition_index = wanted.partition_index;
+            let bytes_max = usize::try_from(wanted.max_bytes)
+                .unwrap_or(0)
+                .clamp(1, bytes_left.max(1));
+            let response = match fetch_partition(
+                connection,
+                &topic.name,
+                partition_index,
+                wanted.fetch_offset,
+                bytes_max,
+            )
+            .await
+            {
+                Ok(read) => FetchablePartitionResponse {
+                    partition_index,
+                    error_code: ErrorCode::None,
+                    high_watermark: read.end_offset,
+                    next_filter_offset: 0,
+                    log_start_offset: read.start_offset,
+                    aborted: None,
+                    records: RawSet(read.bytes),
+                },
+                Err(error_code) => FetchablePartitionResponse {
+                    partition_index,
+                    error_code,
+                    ..Default::default()
+                },
+            };
+            bytes_left = bytes_left.saturating_sub(response.records.0.len());
+            partitions.push(response);
+        }
+        topics.push(FetchableTopicResponse {
+            name: topic.name,
+            partitions,
+            data: std::marker::PhantomData,
+        });
+    }
+    let response = FetchResponse {
+        topics,
+        ..Default::default()
+    };
+    Ok(connection.send(request.response(&response)?).await?)
+}
+
+async fn fetch_partition(
+    connection: &Connection,
+    topic: &str,
+    partition: u32,
+    offset: i64,
+    bytes_max: usize,
+) -> Result<Read, ErrorCode> {
+    let partition = connection.broker.topics.partition(topic, partition)?;
+    read(&partition, &mut Cursor::default(), offset, bytes_max).await
+}
+
+async fn read(
+    partition: &Arc<Partition>,
+    cursor: &mut Cursor,
+    offset: i64,
+    bytes_max: usize,
+) -> Result<Read, ErrorCode> {
+    if partition.bytes_from(offset).min(bytes_max as u64) <= INLINE_BYTES_MAX {
+        return partition
+            .read(cursor, offset, bytes_max)
+            .map_err(read_error);
+    }
+    let (partition, mut moved) = (partition.clone(), std::mem::take(cursor));
+    let (read, moved) =
+        blocking(move || (partition.read(&mut moved, offset, bytes_max), moved)).await?;
+    *cursor = moved;
+    read.map_err(read_error)
+}
+
+fn read_error(error: ReadError) -> ErrorCode {
+    match error {
+        ReadError::Evicted {
+            offset,
+            start_offset,
+        } => ErrorCode::OffsetEvicted {
+            offset,
+            next_available: start_offset,
+        },
+        ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        ReadError::Io(error) => {
+            tracing::error!("cannot read the log: {error}");
+            ErrorCode::StorageError
+        }
+    }
+}
