@@ -1,0 +1,111 @@
+//! A batch as Fluvio hands it to a module.
+
+use crate::Record;
+use crate::wire::{Reader, Truncated};
+
+/// From this version on a batch tells its records' base timestamp.
+const TIMESTAMPS_VERSION: i16 = 22;
+
+/// Fields of old versions that no one fills any more.
+const DEPRECATED_VERSION_MAX: i16 = 22;
+const LOOKBACK_VERSION_MIN: i16 = 20;
+const LOOKBACK_AGE_VERSION_MIN: i16 = 21;
+const JOIN_VERSION_MIN: i16 = 16;
+
+/// An encoded batch: a `SmartModuleInput` with its records still encoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) base_offset: i64,
+    base_timestamp_ms: i64,
+    count: u32,
+    records: &'a [u8],
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn read(input: &'a [u8], version: i16) -> Result<Self, Truncated> {
+        let mut reader = Reader::new(input);
+        let base_offset = reader.i64()?;
+        let len = reader.u32()? as usize;
+        let records = reader.take(len)?;
+        if version <= DEPRECATED_VERSION_MAX {
+            crate::wire::read_params(&mut reader)?;
+            if version >= LOOKBACK_VERSION_MIN && reader.u8()? != 0 {
+                reader.i64()?;
+                if version >= LOOKBACK_AGE_VERSION_MIN && reader.u8()? != 0 {
+                    reader.take(12)?;
+                }
+            }
+            if version >= JOIN_VERSION_MIN {
+                let len = reader.u32()? as usize;
+                reader.take(len)?;
+            }
+        }
+        let base_timestamp_ms = if version >= TIMESTAMPS_VERSION {
+            reader.i64()?
+        } else {
+            0
+        };
+
+        let mut reader = Reader::new(records);
+        // A negative count is an empty list to Fluvio.
+        let count = u32::try_from(reader.u32()? as i32).unwrap_or(0);
+        Ok(Self {
+            base_offset,
+            base_timestamp_ms,
+            count,
+            records: reader.rest(),
+        })
+    }
+
+    /// Walks over all records, to know that all are there.
+    pub(crate) fn check(&self) -> Result<(), Truncated> {
+        let mut records = self.records();
+        while records.next()?.is_some() {}
+        Ok(())
+    }
+
+    pub(crate) fn records(&self) -> Records<'a> {
+        Records {
+            batch: *self,
+            left: self.count,
+            reader: Reader::new(self.records),
+        }
+    }
+}
+
+pub(crate) struct Records<'a> {
+    batch: Batch<'a>,
+    left: u32,
+    reader: Reader<'a>,
+}
+
+impl<'a> Records<'a> {
+    /// The next record, and its preamble as encoded.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<(Record<'a>, &'a [u8])>, Truncated> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.reader.varint()?;
+        let start = self.reader.rest();
+        self.reader.u8()?;
+        let timestamp_delta = self.reader.varint()?;
+        let offset_delta = self.reader.varint()?;
+        let preamble = &start[..start.len() - self.reader.rest().len()];
+        let key = match self.reader.u8()? {
+            0 => None,
+            _ => Some(self.reader.bytes()?),
+        };
+        let value = self.reader.bytes()?;
+        // Headers, which Fluvio does not have yet.
+        self.reader.varint()?;
+        let record = Record {
+            offset: self.batch.base_offset.wrapping_add(offset_delta),
+            timestamp_ms: self.batch.base_timestamp_ms.wrapping_add(timestamp_delta),
+            key,
+            value,
+        };
+        Ok(Some((record, preamble)))
+    }
+}

@@ -1,0 +1,193 @@
+//! Cleaning: every raw record is either a clean tick or refused with a reason.
+//!
+//! Always true:
+//! - the watermark is the greatest event_time of all ticks that were neither malformed nor from the future: such a
+//!   tick is never late, and above the watermark nothing can be a duplicate
+//! - what is remembered are the ticks with event_time >= watermark - lateness; anything older is late before anyone
+//!   asks whether it was seen, so when it is freed makes no difference
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use crate::MINUTE_MS;
+use crate::coins::Coins;
+use crate::params::{Emit, ParamError, Params};
+use crate::record::{Input, Output};
+use crate::reject::{Reason, Rejected};
+use crate::rows::Clean;
+use crate::tick::Tick;
+
+/// How far after the record's own time a tick may claim to be.
+const FUTURE_MS_MAX: i64 = 5 * MINUTE_MS;
+
+/// How often, in event time, coins that went quiet are freed.
+const SWEEP_MS: i64 = 5 * MINUTE_MS;
+
+/// What crypto-clean can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanParams {
+    /// `accepted` (default), `rejected` or `all`.
+    pub emit: Emit,
+    /// How far behind the watermark a tick may be, in milliseconds; 60 minutes unless told otherwise.
+    pub allowed_lateness_ms: i64,
+}
+
+impl Default for CleanParams {
+    fn default() -> Self {
+        Self {
+            emit: Emit::Only("accepted"),
+            allowed_lateness_ms: 60 * MINUTE_MS,
+        }
+    }
+}
+
+impl CleanParams {
+    /// Reads `emit` and `allowed_lateness`.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`] names what is wrong and what to give instead.
+    pub fn parse(mut params: Params) -> Result<Self, ParamError> {
+        let emit = params.take_emit(&[("accepted", "accepted"), ("rejected", "rejected")])?;
+        let lateness = params.take_lateness_ms("allowed_lateness")?;
+        params.finish()?;
+        Ok(Self {
+            emit,
+            allowed_lateness_ms: lateness.unwrap_or(Self::default().allowed_lateness_ms),
+        })
+    }
+}
+
+/// Cleans the records of one partition.
+#[derive(Debug, Clone)]
+pub struct Cleaner {
+    params: CleanParams,
+    memory: Memory,
+    /// Whether the memory comes from looking back, and nothing was streamed yet.
+    looked_back: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Memory {
+    watermark: Option<i64>,
+    /// Event times by coin, ascending.
+    seen: Coins<VecDeque<i64>>,
+    sweep_at: i64,
+}
+
+impl Cleaner {
+    /// One that has seen nothing.
+    pub fn new(params: CleanParams) -> Self {
+        Self {
+            params,
+            memory: Memory::default(),
+            looked_back: false,
+        }
+    }
+
+    /// The greatest event_time accepted so far.
+    pub fn watermark(&self) -> Option<i64> {
+        self.memory.watermark
+    }
+
+    /// Cleans one record.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] when it is refused, which is as much of an answer as a tick.
+    pub fn clean<'a>(&mut self, input: &Input<'a>) -> Result<Clean<'a>, Rejected<'a>> {
+        let tick = Tick::parse(input.value)?;
+        let fetched_at = input.known_timestamp_ms();
+        if let Some(fetched_at) = fetched_at {
+            let ahead = tick.event_time.saturating_sub(fetched_at);
+            if ahead > FUTURE_MS_MAX {
+                let detail = format!("last_updated is {ahead} ms after the record's own time");
+                return Err(Rejected::new(Reason::Future, Some(tick.coin), detail));
+            }
+        }
+        if std::mem::take(&mut self.looked_back) && !self.memory.expects(&tick) {
+            self.memory = Memory::default();
+        }
+        self.memory.accept(&tick, self.params.allowed_lateness_ms)?;
+        Ok(Clean {
+            coin: tick.coin,
+            symbol: tick.symbol,
+            event_time: tick.event_time,
+            fetched_at,
+            price: tick.price,
+            market_cap: tick.market_cap,
+            volume_24h: tick.volume_24h,
+            change_24h_pct: tick.change_24h_pct,
+        })
+    }
+
+    /// Answers one record; `false` if there is nothing to answer.
+    pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
+        match self.clean(input) {
+            Ok(clean) if self.params.emit.wants("accepted") => clean.write(input.offset, output),
+            Err(rejected) if self.params.emit.wants("rejected") => rejected.write(input, output),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes note of a record from before the stream.
+    pub fn look_back(&mut self, input: &Input<'_>) {
+        self.looked_back = false;
+        // Refused or not, all that it leaves behind is in the memory.
+        let _ = self.clean(input);
+        self.looked_back = true;
+    }
+}
+
+impl Memory {
+    /// Whether a tick could come right after what is remembered. If not, the stream began somewhere else.
+    fn expects(&self, tick: &Tick<'_>) -> bool {
+        self.watermark
+            .is_none_or(|watermark| tick.event_time >= watermark)
+            && !self.has_seen(tick)
+    }
+
+    fn has_seen(&self, tick: &Tick<'_>) -> bool {
+        self.seen
+            .get(&tick.coin)
+            .is_some_and(|times| times.binary_search(&tick.event_time).is_ok())
+    }
+
+    fn accept<'a>(&mut self, tick: &Tick<'a>, lateness_ms: i64) -> Result<(), Rejected<'a>> {
+        let time = tick.event_time;
+        let watermark = self.watermark.map_or(time, |watermark| watermark.max(time));
+        let oldest = watermark - lateness_ms;
+        let refuse = |reason, detail: Cow<'static, str>| {
+            Err(Rejected::new(reason, Some(tick.coin.clone()), detail))
+        };
+        if time < oldest {
+            let detail = format!(
+                "last_updated is {} ms behind the watermark",
+                watermark - time
+            );
+            return refuse(Reason::Late, detail.into());
+        }
+        let times = self.seen.entry(&tick.coin);
+        while times.front().is_some_and(|time| *time < oldest) {
+            times.pop_front();
+        }
+        match times.back() {
+            Some(last) if *last >= time => match times.binary_search(&time) {
+                Ok(_) => {
+                    let detail = "this coin's price at this time was seen before";
+                    return refuse(Reason::Duplicate, detail.into());
+                }
+                Err(place) => times.insert(place, time),
+            },
+            _ => times.push_back(time),
+        }
+        self.watermark = Some(watermark);
+        if watermark >= self.sweep_at {
+            self.sweep_at = watermark + SWEEP_MS;
+            self.seen
+                .retain(|times| times.back().is_some_and(|last| *last >= oldest));
+        }
+        Ok(())
+    }
+}

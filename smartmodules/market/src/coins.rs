@@ -1,0 +1,39 @@
+//! What is kept for each coin.
+
+use std::collections::HashMap;
+
+use rustc_hash::FxBuildHasher;
+
+/// A value for each coin. Its order never shows.
+#[derive(Debug, Clone)]
+pub(crate) struct Coins<T> {
+    by_name: HashMap<Box<str>, T, FxBuildHasher>,
+}
+
+impl<T> Default for Coins<T> {
+    fn default() -> Self {
+        Self {
+            by_name: HashMap::default(),
+        }
+    }
+}
+
+impl<T: Default> Coins<T> {
+    pub(crate) fn get(&self, coin: &str) -> Option<&T> {
+        self.by_name.get(coin)
+    }
+
+    /// The coin's value, an empty one if there is none yet.
+    pub(crate) fn entry(&mut self, coin: &str) -> &mut T {
+        if !self.by_name.contains_key(coin) {
+            self.by_name.insert(coin.into(), T::default());
+        }
+        self.by_name
+            .get_mut(coin)
+            .expect("it was put there if it was absent")
+    }
+
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
+        self.by_name.retain(|_, value| keep(value));
+    }
+}

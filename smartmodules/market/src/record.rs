@@ -1,0 +1,58 @@
+//! Records as the modules see them.
+
+/// A record of the input topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Its offset in the partition.
+    pub offset: i64,
+    /// When the broker got it, in milliseconds since the epoch. Zero or less means unknown: a record that is looked
+    /// back at comes without.
+    pub timestamp_ms: i64,
+    /// Its key, the coin.
+    pub key: Option<&'a [u8]>,
+    /// Its payload.
+    pub value: &'a [u8],
+}
+
+impl Input<'_> {
+    /// The record's timestamp, if it has one.
+    pub(crate) fn known_timestamp_ms(&self) -> Option<i64> {
+        (self.timestamp_ms > 0).then_some(self.timestamp_ms)
+    }
+}
+
+/// The record a module answers with. One is used again and again, so that its buffers are.
+#[derive(Debug, Default, Clone)]
+pub struct Output {
+    key: Vec<u8>,
+    keyed: bool,
+    /// The payload, one JSON object.
+    pub value: Vec<u8>,
+}
+
+impl Output {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The record's key, the coin.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.keyed.then_some(&self.key)
+    }
+
+    /// Empties it and gives it a key.
+    pub(crate) fn start(&mut self, key: Option<&[u8]>) {
+        self.key.clear();
+        self.key.extend_from_slice(key.unwrap_or_default());
+        self.keyed = key.is_some();
+        self.value.clear();
+    }
+
+    /// The answer when there is nothing to say.
+    pub(crate) fn none(&mut self, source_offset: i64) {
+        self.start(None);
+        let mut object = crate::json::ObjectWriter::record(&mut self.value, source_offset, "none");
+        object.end();
+    }
+}

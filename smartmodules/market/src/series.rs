@@ -1,0 +1,278 @@
+//! The ticks of one coin that are not yet forgotten, and the features at one of them.
+//!
+//! Always true: points ascend by time, one for each time, and a block's cached summary is that of the points that lie
+//! in it now. Features are therefore a function of the points alone, to the last bit, whatever was freed before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::MINUTE_MS;
+use crate::rows::{Clean, WindowFeatures};
+use crate::window::{Point, Summary};
+
+/// A tick's own log_return looks back this far for the tick before, as does the longest window.
+const LONGEST_WINDOW_MS: i64 = 15 * MINUTE_MS;
+
+/// volume_surge means nothing over a longer gap.
+const SURGE_GAP_MS_MAX: i64 = 10 * MINUTE_MS;
+
+/// How much older than its window's start the tick may be that a return is reckoned from.
+const RETURN_SLACK_MS: i64 = 5 * MINUTE_MS;
+
+const DAY_MS: f64 = 86_400_000.0;
+
+/// A baseline needs as many ticks before a z-score says anything.
+const BASELINE_SAMPLES_MIN: f64 = 5.0;
+
+/// A baseline's deviation counts as at least this part of its mean: prices come rounded.
+const BASELINE_DEVIATION_MIN: f64 = 1e-5;
+
+/// Stretches of more ticks than this are summed up by blocks.
+const POINTS_MAX: usize = 64;
+
+/// The stretch of time of one block.
+const BLOCK_MS: i64 = 1 << 13;
+
+/// What else is known about a tick, to give its row again.
+#[derive(Debug, Clone)]
+struct Detail {
+    /// How many ticks of this coin came before it.
+    arrival: u64,
+    symbol: Arc<str>,
+    fetched_at: Option<i64>,
+    /// NaN for none, as in [`Point`].
+    market_cap: f64,
+    change_24h_pct: f64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Series {
+    points: Vec<Point>,
+    details: Vec<Detail>,
+    /// Points before this one are forgotten.
+    start: usize,
+    arrivals: u64,
+    /// Summaries of blocks, made when first asked for.
+    blocks: BTreeMap<i64, Summary>,
+}
+
+impl Series {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.points.len()
+    }
+
+    fn held(&self) -> &[Point] {
+        &self.points[self.start..]
+    }
+
+    /// Frees ticks before `oldest`.
+    pub(crate) fn forget_before(&mut self, oldest: i64) {
+        while self
+            .points
+            .get(self.start)
+            .is_some_and(|point| point.time < oldest)
+        {
+            self.start += 1;
+        }
+        if self.start > 64 && self.start > self.points.len() / 2 {
+            self.points.drain(..self.start);
+            self.details.drain(..self.start);
+            self.start = 0;
+            self.blocks = self.blocks.split_off(&oldest.div_euclid(BLOCK_MS));
+        }
+    }
+
+    /// Adds a tick, giving it its log_return, and tells where; `Err` tells where one of the same time is held already.
+    pub(crate) fn insert(&mut self, clean: &Clean<'_>) -> Result<usize, usize> {
+        let time = clean.event_time;
+        let place = match self.points.last() {
+            Some(last) if last.time >= time => {
+                match self.held().binary_search_by_key(&time, |point| point.time) {
+                    Ok(place) => return Err(self.start + place),
+                    Err(place) => self.start + place,
+                }
+            }
+            _ => self.points.len(),
+        };
+        let log_return = match self.before(place, time) {
+            Some(before) => libm::log(clean.price / before.price),
+            None => f64::NAN,
+        };
+        let symbol = match self.details.last() {
+            Some(last) if *last.symbol == *clean.symbol => Arc::clone(&last.symbol),
+            _ => Arc::from(&*clean.symbol),
+        };
+        let point = Point {
+            time,
+            price: clean.price,
+            volume: clean.volume_24h.unwrap_or(f64::NAN),
+            log_return,
+        };
+        let detail = Detail {
+            arrival: self.arrivals,
+            symbol,
+            fetched_at: clean.fetched_at,
+            market_cap: clean.market_cap.unwrap_or(f64::NAN),
+            change_24h_pct: clean.change_24h_pct.unwrap_or(f64::NAN),
+        };
+        self.points.insert(place, point);
+        self.details.insert(place, detail);
+        self.arrivals += 1;
+        if !self.blocks.is_empty() {
+            self.blocks.remove(&time.div_euclid(BLOCK_MS));
+        }
+        Ok(place)
+    }
+
+    /// The newest tick before `place`, if it is at most 15 minutes older than `time`.
+    fn before(&self, place: usize, time: i64) -> Option<&Point> {
+        self.points[self.start..place]
+            .last()
+            .filter(|point| time - point.time <= LONGEST_WINDOW_MS)
+    }
+
+    /// The first tick's row of a time that came again: what was known when it arrived, and nothing that came later.
+    pub(crate) fn first_row(&self, place: usize) -> (Clean<'static>, WindowFeatures) {
+        let (point, detail) = (self.points[place], &self.details[place]);
+        let mut then = Self::default();
+        let mut place_then = 0;
+        for (at, (point, other)) in self
+            .points
+            .iter()
+            .zip(&self.details)
+            .enumerate()
+            .skip(self.start)
+        {
+            if other.arrival <= detail.arrival {
+                then.points.push(*point);
+                place_then += usize::from(at < place);
+            }
+        }
+        let clean = Clean {
+            coin: "".into(),
+            symbol: detail.symbol.to_string().into(),
+            event_time: point.time,
+            fetched_at: detail.fetched_at,
+            price: point.price,
+            market_cap: some(detail.market_cap),
+            volume_24h: some(point.volume),
+            change_24h_pct: some(detail.change_24h_pct),
+        };
+        (clean, then.features(place_then))
+    }
+
+    /// The features of the tick at `place`, from it and those before it.
+    pub(crate) fn features(&mut self, place: usize) -> WindowFeatures {
+        let now = self.points[place];
+        let after_15m = self.first_after(now.time - 15 * MINUTE_MS, place);
+        let after_5m = self.first_after(now.time - 5 * MINUTE_MS, place);
+        let after_1m = self.first_after(now.time - MINUTE_MS, place);
+
+        // Stretches that don't overlap, merged to windows: the oldest first, the tick itself last.
+        let from_15m = self.summary(after_15m, after_5m, now.time);
+        let from_5m = self.summary(after_5m, after_1m, now.time);
+        let from_1m = self.summary(after_1m, place, now.time);
+        let itself = Summary::of(&[now]);
+        let within_1m = from_1m.merge(itself);
+        let within_5m = from_5m.merge(within_1m);
+        let within_15m = from_15m.merge(within_5m);
+        let mut baseline = from_15m.merge(from_5m.merge(from_1m));
+        // The baseline has the tick of exactly 15 minutes ago, the window has not.
+        if let Some(edge) = self.points[self.start..after_15m].last()
+            && edge.time == now.time - 15 * MINUTE_MS
+        {
+            baseline = Summary::of(&[*edge]).merge(baseline);
+        }
+
+        let return_since = |after: usize, window_ms: i64| {
+            let then = self.points[self.start..after].last()?;
+            (then.time > now.time - window_ms - RETURN_SLACK_MS)
+                .then(|| now.price / then.price - 1.0)
+        };
+        let volume = some(now.volume);
+        WindowFeatures {
+            ma_1m: within_1m.price.mean(),
+            ma_5m: within_5m.price.mean(),
+            ma_15m: within_15m.price.mean(),
+            samples_1m: Some(within_1m.samples()),
+            samples_5m: Some(within_5m.samples()),
+            samples_15m: Some(within_15m.samples()),
+            log_return: some(now.log_return),
+            volatility_1m: within_1m.log_return.std(),
+            volatility_5m: within_5m.log_return.std(),
+            volatility_15m: within_15m.log_return.std(),
+            return_1m: return_since(after_1m, MINUTE_MS),
+            return_5m: return_since(after_5m, 5 * MINUTE_MS),
+            return_15m: return_since(after_15m, 15 * MINUTE_MS),
+            zscore_15m: zscore(now.price, &baseline),
+            volume_ma_15m: within_15m.volume_mean(),
+            volume_ratio: volume.and_then(|volume| {
+                baseline
+                    .volume_mean()
+                    .filter(|mean| *mean != 0.0)
+                    .map(|mean| volume / mean)
+            }),
+            volume_surge: self
+                .before(place, now.time)
+                .and_then(|before| volume_surge(before, &now)),
+        }
+    }
+
+    /// Where the first tick after `time` is, among those before `end`.
+    fn first_after(&self, time: i64, end: usize) -> usize {
+        self.start + self.points[self.start..end].partition_point(|point| point.time <= time)
+    }
+
+    /// Sums up the points from `from` to before `to`, all of them before `now`. Few are summed up directly, many by
+    /// blocks: which way depends on the points only, so the same points give the same bits.
+    fn summary(&mut self, from: usize, to: usize, now: i64) -> Summary {
+        if to - from <= POINTS_MAX {
+            return Summary::of(&self.points[from..to]);
+        }
+        let mut summary = Summary::default();
+        let mut at = from;
+        while at < to {
+            let block = self.points[at].time.div_euclid(BLOCK_MS);
+            let end_time = (block + 1) * BLOCK_MS;
+            let end = at + self.points[at..to].partition_point(|point| point.time < end_time);
+            let whole = end < to && at > from && end_time <= now;
+            let part = if whole {
+                let points = &self.points[at..end];
+                *self
+                    .blocks
+                    .entry(block)
+                    .or_insert_with(|| Summary::of(points))
+            } else {
+                Summary::of(&self.points[at..end])
+            };
+            summary = summary.merge(part);
+            at = end;
+        }
+        summary
+    }
+}
+
+/// (price - mean) / max(deviation, 1e-5 of the mean) of the ticks before.
+fn zscore(price: f64, baseline: &Summary) -> Option<f64> {
+    let prices = baseline.price;
+    if prices.count < BASELINE_SAMPLES_MIN {
+        return None;
+    }
+    let deviation = prices.std()?.max(BASELINE_DEVIATION_MIN * prices.mean);
+    Some((price - prices.mean) / deviation)
+}
+
+/// Estimates what was traded between two ticks against what that time sees on the daily average: the rolling 24-hour
+/// sum changes by what comes in less what falls out, and what falls out is taken to be average.
+fn volume_surge(before: &Point, now: &Point) -> Option<f64> {
+    let gap = now.time - before.time;
+    if gap > SURGE_GAP_MS_MAX || before.volume == 0.0 {
+        return None;
+    }
+    some(1.0 + (now.volume - before.volume) / (before.volume * gap as f64 / DAY_MS))
+}
+
+/// `None` for NaN.
+fn some(number: f64) -> Option<f64> {
+    (!number.is_nan()).then_some(number)
+}

@@ -1,0 +1,141 @@
+//! RFC 3339 to milliseconds since the epoch.
+
+/// The moment that an RFC 3339 date-time names, in milliseconds since the epoch, UTC; `None` if it is not one.
+///
+/// Digits beyond milliseconds are cut off, and a leap second counts as the second before it.
+pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
+    let text = text.as_bytes();
+    let (date_time, rest) = text.split_at_checked(19)?;
+    if date_time[4] != b'-'
+        || date_time[7] != b'-'
+        || !matches!(date_time[10], b'T' | b't' | b' ')
+        || date_time[13] != b':'
+        || date_time[16] != b':'
+    {
+        return None;
+    }
+    let year = digits(&date_time[0..4])?;
+    let month = digits(&date_time[5..7])?;
+    let day = digits(&date_time[8..10])?;
+    let hour = digits(&date_time[11..13])?;
+    let minute = digits(&date_time[14..16])?;
+    let second = digits(&date_time[17..19])?;
+    if !(1..=12).contains(&month)
+        || !(1..=days_in_month(year, month)).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
+        return None;
+    }
+
+    let (millis, zone) = fraction_ms(rest)?;
+    let offset_minutes = match zone {
+        b"Z" | b"z" => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let offset = hours * 60 + minutes;
+            if *sign == b'-' { -offset } else { offset }
+        }
+        _ => return None,
+    };
+    let minutes = (days_from_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    Some((minutes * 60 + second.min(59)) * 1000 + millis)
+}
+
+/// Splits `.123456Z` into 123 and `Z`.
+fn fraction_ms(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', fraction)) = text.split_first() else {
+        return Some((0, text));
+    };
+    let len = fraction
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(fraction.len());
+    if len == 0 {
+        return None;
+    }
+    let digit = |place: usize| {
+        fraction[..len]
+            .get(place)
+            .map_or(0, |byte| i64::from(byte - b'0'))
+    };
+    Some((digit(0) * 100 + digit(1) * 10 + digit(2), &fraction[len..]))
+}
+
+fn digits(text: &[u8]) -> Option<i64> {
+    text.iter().try_fold(0, |number, byte| {
+        byte.is_ascii_digit()
+            .then(|| number * 10 + i64::from(byte - b'0'))
+    })
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar: Howard Hinnant's `days_from_civil`, with years that
+/// begin in March so that the leap day comes last.
+fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_coingecko_sends() {
+        assert_eq!(
+            parse_rfc3339_ms("2023-01-02T17:08:13.102Z"),
+            Some(1_672_679_293_102)
+        );
+        assert_eq!(parse_rfc3339_ms("1970-01-01T00:00:00Z"), Some(0));
+    }
+
+    #[test]
+    fn reads_the_rest_of_rfc_3339() {
+        assert_eq!(
+            parse_rfc3339_ms("2000-02-29t01:00:00.5+01:00"),
+            Some(951_782_400_500)
+        );
+        assert_eq!(parse_rfc3339_ms("1969-12-31 23:59:59.9999-00:00"), Some(-1));
+        assert_eq!(
+            parse_rfc3339_ms("2016-12-31T23:59:60Z"),
+            parse_rfc3339_ms("2016-12-31T23:59:59Z")
+        );
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        for text in [
+            "",
+            "2023-01-02",
+            "2023-01-02T17:08:13",
+            "2023-01-02T17:08:13.Z",
+            "2023-02-29T00:00:00Z",
+            "2023-13-01T00:00:00Z",
+            "2023-01-02T24:00:00Z",
+            "2023-01-02T17:08:13.102Zulu",
+            "2023-01-02T17:08:13+1:00",
+            "+023-01-02T17:08:13Z",
+            "2023-01-02T17:08:1\u{e9}",
+            "1672679293",
+        ] {
+            assert_eq!(parse_rfc3339_ms(text), None, "{text}");
+        }
+    }
+}
