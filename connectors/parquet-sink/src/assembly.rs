@@ -1,0 +1,566 @@
+//! What one partition's outputs become: rows of layers, records for topics.
+//!
+//! Always true: outputs are taken in the order of their inputs, one for every input, none twice; a destination gets
+//! nothing it holds already. An output whose row belongs to a later day than its file is not taken: cut first, then give
+//! it again. Nothing here waits or reads a clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use connector_runtime::reader::{Output, Record};
+use connector_runtime::writer::Outgoing;
+
+use crate::commit::EmptyMain;
+use crate::cut::SinceCut;
+use crate::envelope::{EnvelopeReader, Route};
+use crate::error::StageError;
+use crate::file::OpenFile;
+use crate::lake::FileName;
+use crate::outputs::Pending;
+use crate::plan::StagePlan;
+use crate::read_back::ReadBack;
+use crate::recover::ResumePlan;
+use crate::rows::{BATCH_ROWS, Rows, Source};
+use crate::schema::LayerSchema;
+use crate::status::{DestinationStatus, StageStatus};
+use crate::watermark::Watermark;
+
+/// An answer of the input stream.
+#[derive(Debug)]
+pub enum Batch {
+    /// The topic's own records.
+    Records(Vec<Record>),
+    /// What SmartModules made of them.
+    Outputs(Vec<Output>),
+}
+
+impl Batch {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Records(records) => records.len(),
+            Self::Outputs(outputs) => outputs.len(),
+        }
+    }
+
+    /// One of them.
+    pub fn item(&self, i: usize) -> Item<'_> {
+        match self {
+            Self::Records(records) => Item {
+                offset: Some(records[i].offset),
+                timestamp_ms: records[i].timestamp_ms,
+                key: records[i].key.as_ref(),
+                value: &records[i].value,
+            },
+            Self::Outputs(outputs) => Item {
+                offset: None,
+                timestamp_ms: -1,
+                key: outputs[i].key.as_ref(),
+                value: &outputs[i].value,
+            },
+        }
+    }
+}
+
+/// A record or an output.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// Known for records; an output says it itself.
+    pub offset: Option<i64>,
+    /// Known for records.
+    pub timestamp_ms: i64,
+    /// The key.
+    pub key: Option<&'a Bytes>,
+    /// The payload.
+    pub value: &'a Bytes,
+}
+
+/// What became of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is where it belongs.
+    Taken,
+    /// Nothing happened: it belongs into later files; cut and give it again.
+    CutFirst,
+}
+
+/// The state of one partition between input and destinations.
+pub struct Assembly {
+    topic: String,
+    partition: u32,
+    envelopes: EnvelopeReader,
+    destinations: Vec<Destination>,
+    /// The main layer first.
+    pub layers: Vec<LayerState>,
+    /// One for each output topic.
+    pub topics: Vec<TopicState>,
+    watermark: Option<Watermark>,
+    /// The input whose output comes next.
+    next: i64,
+    /// The last input of the last cut.
+    last_cut: i64,
+    generation: u32,
+    first_input: Option<Instant>,
+    last_record: Option<Record>,
+    keeps_last_record: bool,
+    stage_status: Arc<StageStatus>,
+}
+
+struct Destination {
+    layer: Option<usize>,
+    topic: Option<usize>,
+}
+
+/// A layer's rows since the last cut.
+pub struct LayerState {
+    schema: Arc<LayerSchema>,
+    rows: Rows,
+    file: Option<OpenFile>,
+    first: Option<FirstRow>,
+    file_rows: u64,
+    /// The last input it holds rows of, from an earlier run.
+    stands_at: i64,
+    status: Arc<DestinationStatus>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct FirstRow {
+    offset: i64,
+    day: i32,
+    at: Instant,
+}
+
+/// An output topic's records since the last time they were handed over.
+pub struct TopicState {
+    /// Its name.
+    pub name: String,
+    /// To be handed over.
+    pub pending: Vec<Pending>,
+    /// The last input whose output was put into `pending`, or that the topic held before.
+    pub last_output: i64,
+    stands_at: i64,
+    /// Rows that come from the topic itself.
+    pub read_back: Option<ReadBack>,
+}
+
+/// All files of a cut.
+pub struct CutFiles {
+    /// Of the main layer; `None`: it has no row.
+    pub main: Option<OpenFile>,
+    /// Of the other layers, those with rows.
+    pub side: Vec<OpenFile>,
+    /// Rows in all of them.
+    pub rows: u64,
+}
+
+impl Assembly {
+    /// Ready for the output of the input at `resume.open_at`.
+    pub fn new(
+        plan: &StagePlan,
+        topic: &str,
+        partition: u32,
+        resume: &ResumePlan,
+        read_backs: Vec<Option<ReadBack>>,
+        status: &Arc<StageStatus>,
+    ) -> Self {
+        let mut layers = Vec::new();
+        let mut topics = Vec::new();
+        let mut destinations = Vec::new();
+        let side = std::iter::once(&resume.committed).chain(&resume.side_layers);
+        let mut stands = side.copied();
+        let mut read_backs = read_backs.into_iter();
+        for destination in &plan.destinations {
+            let of_destination = status.destination(destination.label());
+            let layer = destination.layer.as_ref().map(|layer| {
+                let schema = Arc::new(LayerSchema::new(layer));
+                layers.push(LayerState {
+                    rows: Rows::new(schema.clone(), topic, partition),
+                    schema,
+                    file: None,
+                    first: None,
+                    file_rows: 0,
+                    stands_at: stands.next().unwrap_or(resume.committed),
+                    status: of_destination.clone(),
+                });
+                layers.len() - 1
+            });
+            let topic = destination.topic.as_ref().map(|name| {
+                let plan = &resume.topics[topics.len()];
+                topics.push(TopicState {
+                    name: name.clone(),
+                    pending: Vec::new(),
+                    last_output: plan.stands_at,
+                    stands_at: plan.stands_at,
+                    read_back: read_backs.next().flatten(),
+                });
+                topics.len() - 1
+            });
+            destinations.push(Destination { layer, topic });
+        }
+        Self {
+            topic: topic.to_owned(),
+            partition,
+            envelopes: EnvelopeReader::new(plan),
+            destinations,
+            layers,
+            topics,
+            watermark: plan.state.as_ref().map(|s| Watermark::new(s.horizon_ms)),
+            next: resume.open_at,
+            last_cut: resume.committed,
+            generation: resume.generation,
+            first_input: None,
+            last_record: None,
+            keeps_last_record: plan.transforms.is_empty(),
+            stage_status: status.clone(),
+        }
+    }
+
+    /// The input whose output comes next.
+    pub fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// The last input of the last cut.
+    pub fn last_cut(&self) -> i64 {
+        self.last_cut
+    }
+
+    /// How often the input topic was made anew.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Where a fresh module must begin, to be where this one is after the last output taken.
+    pub fn resume_offset(&self) -> i64 {
+        let lifted = self.watermark.as_ref().and_then(Watermark::resume_offset);
+        lifted.unwrap_or(self.next).min(self.next)
+    }
+
+    /// The last record taken, of a stage without modules.
+    pub fn last_record(&self) -> Option<&Record> {
+        self.last_record.as_ref()
+    }
+
+    /// Takes one output.
+    ///
+    /// # Errors
+    /// When it is not what the configuration promised. Everything before it was taken and can be cut.
+    pub fn take(&mut self, item: Item<'_>, now: Instant) -> Result<Step, StageError> {
+        let envelope = self
+            .envelopes
+            .read(item.value)
+            .map_err(|reason| self.bad_output(self.next, reason))?;
+        let offset = match (item.offset, envelope.source_offset) {
+            (Some(offset), _) => offset,
+            (None, Some(offset)) => offset,
+            (None, None) => {
+                let reason = "it has no integer `source_offset`".to_owned();
+                return Err(self.bad_output(self.next, reason));
+            }
+        };
+        if item.offset.is_none() && offset != self.next {
+            return Err(StageError::NotOnePerInput {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                expected: self.next,
+                found: offset,
+            });
+        }
+        let routed = match envelope.route {
+            Route::To(destination) => Some(destination),
+            Route::Ignored => None,
+            Route::Unknown(value) => {
+                let reason = format!(
+                    "no destination takes the routing value `{value}`; add one, or list it under parquet.ignore"
+                );
+                return Err(self.bad_output(offset, reason));
+            }
+            Route::Absent => {
+                let reason = "it has no routing field".to_owned();
+                return Err(self.bad_output(offset, reason));
+            }
+        };
+        let from_topic = self.read_back(offset);
+        let (destination, source) = match &from_topic {
+            Some((destination, record)) => (
+                Some(*destination),
+                source(offset, -1, record.key.as_ref(), &record.value),
+            ),
+            None => (
+                routed,
+                source(offset, item.timestamp_ms, item.key, item.value),
+            ),
+        };
+        if let Some(destination) = destination
+            && (from_topic.is_some() || !self.topic_knows_better(destination, offset))
+            && self.push_row(destination, source, now)? == Step::CutFirst
+        {
+            if let Some((destination, record)) = from_topic {
+                self.give_back(destination, offset, record);
+            }
+            return Ok(Step::CutFirst);
+        }
+        if from_topic.is_none()
+            && let Some(destination) = routed
+            && let Some(topic) = self.destinations[destination].topic
+        {
+            let topic = &mut self.topics[topic];
+            if offset > topic.stands_at {
+                topic.last_output = offset;
+                topic.pending.push(Pending {
+                    source_offset: offset,
+                    record: Outgoing {
+                        key: item.key.cloned(),
+                        value: item.value.clone(),
+                    },
+                });
+            }
+        }
+        if let (Some(watermark), Some(time_ms)) = (&mut self.watermark, envelope.time_ms) {
+            watermark.observe(time_ms, offset);
+        }
+        if routed.is_none() {
+            self.stage_status.ignored.fetch_add(1, Ordering::Relaxed);
+        }
+        self.next = offset + 1;
+        if offset > self.last_cut {
+            self.first_input.get_or_insert(now);
+        }
+        if self.keeps_last_record {
+            self.last_record = Some(Record {
+                offset,
+                timestamp_ms: item.timestamp_ms,
+                key: item.key.cloned(),
+                value: item.value.clone(),
+            });
+        }
+        Ok(Step::Taken)
+    }
+
+    /// The output that a topic ahead of the lake already holds for this input.
+    fn read_back(&mut self, offset: i64) -> Option<(usize, Record)> {
+        let destinations = self.destinations.iter().enumerate();
+        for (i, topic) in destinations.filter_map(|(i, d)| Some((i, d.topic?))) {
+            if let Some(read_back) = &mut self.topics[topic].read_back
+                && let Some(record) = read_back.take(offset)
+            {
+                return Some((i, record));
+            }
+        }
+        None
+    }
+
+    fn give_back(&mut self, destination: usize, offset: i64, record: Record) {
+        if let Some(topic) = self.destinations[destination].topic
+            && let Some(read_back) = &mut self.topics[topic].read_back
+        {
+            read_back.give_back(offset, record);
+        }
+    }
+
+    /// The topic is past this input and holds no output for it: then the lake gets none either.
+    fn topic_knows_better(&self, destination: usize, offset: i64) -> bool {
+        let Some(topic) = self.destinations[destination].topic else {
+            return false;
+        };
+        let topic = &self.topics[topic];
+        let read_back = topic.read_back.as_ref();
+        offset <= topic.stands_at && read_back.is_some_and(|r| r.covers(offset))
+    }
+
+    fn push_row(
+        &mut self,
+        destination: usize,
+        source: Source<'_>,
+        now: Instant,
+    ) -> Result<Step, StageError> {
+        let Some(layer) = self.destinations[destination].layer else {
+            return Ok(Step::Taken);
+        };
+        let layer = &mut self.layers[layer];
+        if source.offset <= layer.stands_at || source.offset <= self.last_cut {
+            return Ok(Step::Taken);
+        }
+        let day = match layer.rows.push(source) {
+            Ok(day) => day,
+            Err(reason) => {
+                let reason = format!("layer {}: {reason}", layer.schema.name());
+                return Err(self.bad_output(source.offset, reason));
+            }
+        };
+        match &layer.first {
+            Some(first) if day > first.day => {
+                layer.rows.undo_last();
+                return Ok(Step::CutFirst);
+            }
+            Some(_) => {}
+            None => {
+                layer.first = Some(FirstRow {
+                    offset: source.offset,
+                    day,
+                    at: now,
+                });
+            }
+        }
+        layer.file_rows += 1;
+        Ok(Step::Taken)
+    }
+
+    fn bad_output(&self, offset: i64, reason: String) -> StageError {
+        StageError::BadOutput {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            offset,
+            reason,
+        }
+    }
+
+    /// What has come since the last cut, `elsewhere_bytes` held by others included.
+    pub fn since_cut(&self, elsewhere_bytes: u64) -> SinceCut {
+        let mut since = SinceCut {
+            inputs: u64::try_from(self.next - 1 - self.last_cut).unwrap_or(0),
+            memory_bytes: elsewhere_bytes,
+            first_input: self.first_input,
+            ..SinceCut::default()
+        };
+        for layer in &self.layers {
+            let bytes = layer.file.as_ref().map_or(0, OpenFile::bytes);
+            since.rows += layer.file_rows;
+            since.file_rows = since.file_rows.max(layer.file_rows);
+            since.file_bytes = since.file_bytes.max(bytes);
+            since.memory_bytes += bytes + layer.rows.memory_bytes() as u64;
+            let at = layer.first.map(|first| first.at);
+            since.first_row = match (since.first_row, at) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        since
+    }
+
+    /// Hands batches that are full to the encoders.
+    ///
+    /// # Errors
+    /// When encoding failed.
+    pub async fn encode_full(&mut self) -> Result<(), StageError> {
+        for layer in &mut self.layers {
+            if layer.rows.len() >= BATCH_ROWS {
+                layer
+                    .encode(&self.topic, self.partition, self.generation)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the files of everything up to the last output taken; later outputs go into new ones.
+    ///
+    /// # Errors
+    /// When encoding failed.
+    pub async fn cut(&mut self) -> Result<CutFiles, StageError> {
+        let mut files = CutFiles {
+            main: None,
+            side: Vec::new(),
+            rows: 0,
+        };
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            files.rows += layer.file_rows;
+            let file = layer
+                .close(&self.topic, self.partition, self.generation)
+                .await?;
+            match (i, file) {
+                (0, file) => files.main = file,
+                (_, Some(file)) => files.side.push(file),
+                (_, None) => {}
+            }
+        }
+        self.last_cut = self.next - 1;
+        self.first_input = None;
+        Ok(files)
+    }
+
+    /// The main layer's file of a cut in which it has no row: it is named after the first input it covers.
+    pub fn empty_main(&self, day: Option<i32>, first_offset: i64) -> EmptyMain {
+        EmptyMain {
+            day,
+            name: FileName {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                generation: self.generation,
+                offset: first_offset,
+            },
+            schema: self.layers[0].schema.clone(),
+        }
+    }
+
+    /// Rows that are in no committed file and in no cut.
+    pub fn rows_waiting(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.file_rows).sum()
+    }
+}
+
+fn source<'a>(
+    offset: i64,
+    timestamp_ms: i64,
+    key: Option<&'a Bytes>,
+    value: &'a Bytes,
+) -> Source<'a> {
+    Source {
+        offset,
+        timestamp_ms,
+        key: key.map(|key| key.as_ref()),
+        value,
+    }
+}
+
+impl LayerState {
+    async fn encode(
+        &mut self,
+        topic: &str,
+        partition: u32,
+        generation: u32,
+    ) -> Result<(), StageError> {
+        let Some(first) = self.first else {
+            return Ok(());
+        };
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let name = FileName {
+                    topic: topic.to_owned(),
+                    partition,
+                    generation,
+                    offset: first.offset,
+                };
+                self.file
+                    .insert(OpenFile::new(self.schema.clone(), name, first.day))
+            }
+        };
+        let batch = self.rows.finish();
+        add(&self.status.rows, batch.num_rows());
+        file.write(batch).await?;
+        Ok(())
+    }
+
+    async fn close(
+        &mut self,
+        topic: &str,
+        partition: u32,
+        generation: u32,
+    ) -> Result<Option<OpenFile>, StageError> {
+        match self.first {
+            Some(_) => self.encode(topic, partition, generation).await?,
+            // A row that was undone or failed may be all there is.
+            None => drop(self.rows.finish()),
+        }
+        self.first = None;
+        self.file_rows = 0;
+        Ok(self.file.take())
+    }
+}
+
+fn add(counter: &AtomicU64, n: usize) {
+    counter.fetch_add(n as u64, Ordering::Relaxed);
+}

@@ -1,0 +1,127 @@
+//! File names: `<topic>-<partition>-<offset of the first row>.parquet`, 20 digits.
+//!
+//! Always true: within one partition the order of names is the order of rows. When the operator accepted that the topic
+//! was made anew, offsets start again and the name says so: `<topic>-<partition>-g<generation>-<offset>.parquet`.
+
+use std::fmt;
+
+/// A data file's name, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileName {
+    /// The input topic.
+    pub topic: String,
+    /// The input partition.
+    pub partition: u32,
+    /// How often the topic was made anew, as far as the operator accepted it.
+    pub generation: u32,
+    /// The input offset of the first row; of a file without rows the first input it covers.
+    pub offset: i64,
+}
+
+impl FileName {
+    /// Takes a name apart; `None` when it is no data file's.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (rest, offset) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
+        if offset.len() != 20 {
+            return None;
+        }
+        let offset = offset.parse().ok()?;
+        let (mut rest, mut last) = rest.rsplit_once('-')?;
+        let mut generation = 0;
+        if let Some(number) = last.strip_prefix('g') {
+            generation = number.parse().ok()?;
+            (rest, last) = rest.rsplit_once('-')?;
+        }
+        Some(Self {
+            topic: rest.to_owned(),
+            partition: last.parse().ok()?,
+            generation,
+            offset,
+        })
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-", self.topic, self.partition)?;
+        if self.generation > 0 {
+            write!(f, "g{}-", self.generation)?;
+        }
+        write!(f, "{:020}.parquet", self.offset)
+    }
+}
+
+/// A file of a layer, as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFile {
+    /// Relative to the lake.
+    pub path: String,
+    /// Its name, taken apart.
+    pub name: FileName,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl DataFile {
+    /// The `date=` folder it lies in, as `YYYY-MM-DD`.
+    pub fn date(&self) -> Option<&str> {
+        self.path
+            .split('/')
+            .find_map(|part| part.strip_prefix("date="))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, topic: &str, partition: u32, generation: u32, offset: i64) {
+        let parsed = FileName::parse(name).unwrap();
+        let expected = FileName {
+            topic: topic.to_owned(),
+            partition,
+            generation,
+            offset,
+        };
+        assert_eq!(parsed, expected);
+        assert_eq!(parsed.to_string(), name);
+    }
+
+    #[test]
+    fn names_are_taken_apart_from_the_right() {
+        check(
+            "crypto-raw-0-00000000000000000041.parquet",
+            "crypto-raw",
+            0,
+            0,
+            41,
+        );
+        check("a-1-5-00000000000000000000.parquet", "a-1", 5, 0, 0);
+        check("a-7-g2-00000000000000000003.parquet", "a", 7, 2, 3);
+    }
+
+    #[test]
+    fn other_files_are_not_ours() {
+        for name in [
+            "crypto-raw-0-41.parquet",
+            "crypto-raw-0-00000000000000000041.parquet.tmp",
+            "part-00000.snappy.parquet",
+            "00000000000000000041.parquet",
+            "_SUCCESS",
+        ] {
+            assert_eq!(FileName::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_names_is_the_order_of_rows() {
+        let name = |generation, offset| FileName {
+            topic: "t".to_owned(),
+            partition: 0,
+            generation,
+            offset,
+        };
+        assert!(name(0, 900) < name(0, 1000));
+        assert!(name(0, 1000) < name(1, 0));
+    }
+}

@@ -1,0 +1,499 @@
+//! One partition, running: outputs come in, rows and records go out, cuts are committed beside it.
+//!
+//! Always true: at most one commit is under way; reading goes on meanwhile. Whatever ends the pipeline, it first waits
+//! for that commit to end, so that nothing creates files behind the back of the next recovery.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Instant, SystemTime};
+
+use connector_runtime::SmartModuleInvocation;
+use connector_runtime::cluster::Client;
+use connector_runtime::progress::report_progress;
+use connector_runtime::reader::{ModuleReader, PlainReader, ReadError};
+use futures_util::future::{Either, select_all};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::assembly::{Assembly, Batch, Step};
+use crate::commit::{Commit, Committed, OutputAtCut};
+use crate::cut::Cause;
+use crate::error::StageError;
+use crate::lake::ModuleStamp;
+use crate::modules::{ModuleWatch, stamps};
+use crate::outputs::{Acknowledged, OutputError, TopicOutput};
+use crate::read_back::ReadBack;
+use crate::recover::ResumePlan;
+use crate::stage::Stage;
+use crate::status::PartitionStatus;
+
+/// Outputs taken between two looks at everything else.
+const CHUNK: usize = 1024;
+
+/// How a pipeline ends when nothing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finished {
+    /// It was told to; what was read is committed.
+    Stopped,
+    /// The module was replaced; everything before is committed.
+    Reopen,
+}
+
+enum Input {
+    Plain(PlainReader),
+    Modules(ModuleReader),
+}
+
+impl Input {
+    async fn next(&mut self) -> Result<Batch, ReadError> {
+        match self {
+            Self::Plain(reader) => reader.next().await.map(Batch::Records),
+            Self::Modules(reader) => reader.next().await.map(Batch::Outputs),
+        }
+    }
+}
+
+pub(crate) struct Pipeline {
+    stage: Arc<Stage>,
+    client: Arc<Client>,
+    partition: u32,
+    input: Input,
+    assembly: Assembly,
+    outputs: Vec<Output>,
+    modules: ModuleWatch,
+    commit: Option<UnderWay>,
+    /// The day of the main layer's newest file.
+    main_day: Option<i32>,
+    status: Arc<PartitionStatus>,
+    counted: Counted,
+}
+
+/// An output topic, and where its rows that the lake lacks begin.
+struct Output {
+    topic: TopicOutput,
+    ahead: Option<Ahead>,
+}
+
+/// At the start the topic was ahead of the lake.
+#[derive(Clone, Copy)]
+struct Ahead {
+    /// Up to the output of this input…
+    stands_at: i64,
+    /// …from this offset of the topic on.
+    from: i64,
+}
+
+struct UnderWay {
+    task: JoinHandle<Result<Committed, StageError>>,
+    give_up: CancellationToken,
+    started: Instant,
+    rows: u64,
+    bytes: u64,
+}
+
+/// What this partition added to the stage's numbers, to be taken back when it ends.
+#[derive(Default)]
+struct Counted {
+    rows: u64,
+    memory: u64,
+}
+
+impl Pipeline {
+    pub(crate) async fn open(
+        stage: Arc<Stage>,
+        client: Arc<Client>,
+        partition: u32,
+        plan: &ResumePlan,
+        main_day: Option<i32>,
+    ) -> Result<Self, StageError> {
+        let topic = &stage.topic;
+        let modules = stamps(&client, &stage.plan.transforms).await?;
+        let mut outputs = Vec::new();
+        let mut read_backs = Vec::new();
+        for ((destination, name), at) in stage.plan.topics().zip(&plan.topics) {
+            let destination = &stage.plan.destinations[destination];
+            let from = Acknowledged {
+                source_offset: at.stands_at,
+                end: at.end,
+            };
+            let status = stage.status.destination(destination.label());
+            outputs.push(Output {
+                topic: TopicOutput::start(stage.cluster.clone(), name, partition, from, status),
+                ahead: at.read_back.map(|read_back| Ahead {
+                    stands_at: at.stands_at,
+                    from: read_back.from,
+                }),
+            });
+            read_backs.push(match at.read_back {
+                Some(read_back) if destination.layer.is_some() => {
+                    Some(ReadBack::open(&client, name, partition, read_back, plan.committed).await?)
+                }
+                _ => None,
+            });
+        }
+        let invocations: Vec<SmartModuleInvocation> = stage
+            .plan
+            .transforms
+            .iter()
+            .map(|transform| transform.invocation())
+            .collect();
+        let input = match invocations.is_empty() {
+            true => Input::Plain(PlainReader::open(&client, topic, partition, plan.open_at).await?),
+            false => Input::Modules(
+                ModuleReader::open(&client, topic, partition, plan.open_at, invocations).await?,
+            ),
+        };
+        let status = stage.status.partition(partition);
+        status
+            .committed_offset
+            .store(plan.committed, Ordering::Release);
+        Ok(Self {
+            assembly: Assembly::new(
+                &stage.plan,
+                topic,
+                partition,
+                plan,
+                read_backs,
+                &stage.status,
+            ),
+            modules: ModuleWatch::new(modules, Instant::now()),
+            stage,
+            client,
+            partition,
+            input,
+            outputs,
+            commit: None,
+            main_day,
+            status,
+            counted: Counted::default(),
+        })
+    }
+
+    pub(crate) fn modules(&self) -> &[ModuleStamp] {
+        self.modules.running()
+    }
+
+    pub(crate) async fn run(mut self) -> Result<Finished, StageError> {
+        let finished = self.events().await;
+        if let Some(under_way) = &mut self.commit {
+            if !matches!(finished, Err(StageError::Killed)) {
+                under_way.give_up.cancel();
+                let ended = (&mut under_way.task).await;
+                tracing::debug!(?ended, "the commit under way ended with the pipeline");
+            } else {
+                under_way.task.abort();
+            }
+        }
+        self.count(0, 0);
+        finished
+    }
+
+    async fn events(&mut self) -> Result<Finished, StageError> {
+        loop {
+            let now = Instant::now();
+            let look = self.modules.next_look();
+            let deadline = self.assembly.since_cut(0).deadline(&self.stage.plan.limits);
+            let next_time = match (look, deadline) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            let timer = match next_time {
+                Some(at) => Either::Left(tokio::time::sleep_until(at.into())),
+                None => Either::Right(std::future::pending()),
+            };
+            let stop = self.stage.stop.clone();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.finish(Cause::Stop).await,
+                ended = ended(&mut self.commit) => self.committed(ended).await?,
+                error = failure(&mut self.outputs) => return Err(error.into()),
+                () = timer => {}
+                batch = self.input.next() => self.take(batch?).await?,
+            }
+            if look.is_some_and(|at| now >= at) && self.module_replaced().await {
+                return self.finish(Cause::ModuleReplaced).await;
+            }
+            self.cut_if_due().await?;
+        }
+    }
+
+    /// Commits what there is, and waits for it.
+    async fn finish(&mut self, cause: Cause) -> Result<Finished, StageError> {
+        let since = self.assembly.since_cut(0);
+        // Without rows there is nothing that would be lost: the next start looks at those inputs again.
+        if since.rows > 0 || (cause == Cause::ModuleReplaced && since.inputs > 0) {
+            self.cut(cause).await?;
+        }
+        self.wait_for_commit().await?;
+        match cause {
+            Cause::ModuleReplaced => {
+                tracing::info!(
+                    stage = self.stage.plan.name,
+                    partition = self.partition,
+                    "the SmartModule was replaced: opening the stream again"
+                );
+                Ok(Finished::Reopen)
+            }
+            _ => {
+                // Outputs of inputs without a row of their own (topics without a layer) may still be on their way.
+                self.wait_for_outputs().await?;
+                Ok(Finished::Stopped)
+            }
+        }
+    }
+
+    async fn take(&mut self, batch: Batch) -> Result<(), StageError> {
+        let mut i = 0;
+        while i < batch.len() {
+            let end = batch.len().min(i + CHUNK);
+            let last_input = self.assembly.next() + (end - i) as i64;
+            for topic in &mut self.assembly.topics {
+                if let Some(read_back) = &mut topic.read_back {
+                    read_back.fill(last_input).await?;
+                }
+            }
+            let now = Instant::now();
+            let started_at = i;
+            let mut cut_first = false;
+            while i < end && !cut_first {
+                match self.assembly.take(batch.item(i), now) {
+                    Ok(Step::Taken) => i += 1,
+                    Ok(Step::CutFirst) => cut_first = true,
+                    Err(error) => {
+                        // Land what came before it, so that only this one record is in the way.
+                        tracing::error!(stage = self.stage.plan.name, "{error}");
+                        self.finish(Cause::Stop).await?;
+                        return Err(error);
+                    }
+                }
+            }
+            let taken = (i - started_at) as u64;
+            self.stage
+                .status
+                .records_read
+                .fetch_add(taken, Ordering::Relaxed);
+            self.send_pending().await?;
+            self.assembly.encode_full().await?;
+            if cut_first {
+                self.cut(Cause::LaterDay).await?;
+            } else {
+                self.cut_if_due().await?;
+            }
+            self.update_status();
+            // A large answer must not keep others from running.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn send_pending(&mut self) -> Result<(), StageError> {
+        for (output, state) in self.outputs.iter_mut().zip(&mut self.assembly.topics) {
+            if !state.pending.is_empty() {
+                output
+                    .topic
+                    .send(std::mem::take(&mut state.pending))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn cut_if_due(&mut self) -> Result<(), StageError> {
+        let since = self.assembly.since_cut(self.elsewhere_bytes());
+        let limits = &self.stage.plan.limits;
+        match since.due(limits, self.stage.memory_max, Instant::now()) {
+            Some(cause) => self.cut(cause).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Held outside the files being built.
+    fn elsewhere_bytes(&self) -> u64 {
+        let waiting: u64 = self.outputs.iter().map(|o| o.topic.waiting_bytes()).sum();
+        waiting + self.commit.as_ref().map_or(0, |under_way| under_way.bytes)
+    }
+
+    async fn cut(&mut self, cause: Cause) -> Result<(), StageError> {
+        self.wait_for_commit().await?;
+        self.send_pending().await?;
+        let since = self.assembly.since_cut(0);
+        let first_offset = self.assembly.last_cut() + 1;
+        let last_offset = self.assembly.next() - 1;
+        let resume_offset = self.assembly.resume_offset();
+        let files = self.assembly.cut().await?;
+        let rows = files.rows;
+        tracing::debug!(
+            stage = self.stage.plan.name,
+            partition = self.partition,
+            ?cause,
+            first_offset,
+            last_offset,
+            rows,
+            "cut"
+        );
+        let outputs = self.outputs.iter().zip(&self.assembly.topics);
+        let outputs = outputs.map(|(output, state)| {
+            let progress = output.topic.progress();
+            let acknowledged = *progress.borrow();
+            OutputAtCut {
+                name: state.name.clone(),
+                end: match output.ahead {
+                    Some(ahead) if ahead.stands_at > last_offset => ahead.from,
+                    _ => acknowledged.end,
+                },
+                last_output: state.last_output.min(last_offset),
+                progress,
+            }
+        });
+        let give_up = self.stage.stop.child_token();
+        let commit = Commit {
+            lake: self.stage.lake.clone(),
+            client: self.client.clone(),
+            topic: self.stage.topic.clone(),
+            partition: self.partition,
+            partitions: self.stage.partitions,
+            generation: self.assembly.generation(),
+            writer: self.stage.writer.clone(),
+            first_offset,
+            last_offset,
+            resume_offset,
+            modules: self.modules.running().to_vec(),
+            last_record: self.assembly.last_record().cloned(),
+            outputs: outputs.collect(),
+            files,
+            empty_main: self.assembly.empty_main(self.main_day, first_offset),
+            give_up: give_up.clone(),
+            hooks: self.stage.hooks.clone(),
+        };
+        self.commit = Some(UnderWay {
+            task: tokio::spawn(commit.run()),
+            give_up,
+            started: Instant::now(),
+            rows,
+            bytes: since.memory_bytes,
+        });
+        self.update_status();
+        Ok(())
+    }
+
+    async fn wait_for_commit(&mut self) -> Result<(), StageError> {
+        if self.commit.is_none() {
+            return Ok(());
+        }
+        tokio::select! {
+            ended = ended(&mut self.commit) => self.committed(ended).await,
+            error = failure(&mut self.outputs) => Err(error.into()),
+        }
+    }
+
+    async fn committed(&mut self, ended: Ended) -> Result<(), StageError> {
+        let under_way = self.commit.take();
+        let committed = match ended {
+            Ok(result) => result?,
+            Err(e) => return Err(StageError::Ended(e.to_string())),
+        };
+        self.main_day = Some(committed.main_day);
+        self.status
+            .committed_offset
+            .store(committed.last_offset, Ordering::Release);
+        let status = &self.stage.status;
+        status.commits.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now_ms = now.map_or(0, |since| since.as_millis() as i64);
+        status.last_commit_ms.store(now_ms, Ordering::Release);
+        let name = &self.stage.plan.name;
+        metrics::counter!("parquet_sink_commits_total", "stage" => name.clone()).increment(1);
+        metrics::counter!("parquet_sink_rows_total", "stage" => name.clone())
+            .increment(committed.rows);
+        if let Some(under_way) = under_way {
+            metrics::histogram!("parquet_sink_commit_seconds", "stage" => name.clone())
+                .record(under_way.started.elapsed().as_secs_f64());
+        }
+        tracing::info!(
+            stage = name,
+            partition = self.partition,
+            offset = committed.last_offset,
+            rows = committed.rows,
+            file = committed.main.path,
+            "committed"
+        );
+        self.update_status();
+        report_progress(
+            &self.client,
+            &self.stage.consumer_id,
+            &self.stage.topic,
+            self.partition,
+            committed.last_offset,
+        )
+        .await;
+        Ok(())
+    }
+
+    async fn wait_for_outputs(&mut self) -> Result<(), StageError> {
+        let timeout = tokio::time::Instant::now() + crate::commit::STOP_TIMEOUT;
+        for (output, state) in self.outputs.iter_mut().zip(&self.assembly.topics) {
+            let mut progress = output.topic.progress();
+            let wanted = state.last_output;
+            tokio::select! {
+                _ = progress.wait_for(|a| a.source_offset >= wanted) => {}
+                error = output.topic.failure() => return Err(error.into()),
+                () = tokio::time::sleep_until(timeout) => {
+                    return Err(StageError::StoppedUncommitted {
+                        reason: format!("topic {} did not acknowledge everything", state.name),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn module_replaced(&mut self) -> bool {
+        match stamps(&self.client, &self.stage.plan.transforms).await {
+            Ok(found) => self.modules.looked(found, Instant::now()),
+            Err(e) => {
+                tracing::warn!(stage = self.stage.plan.name, "{e}");
+                self.modules.postpone(Instant::now());
+                false
+            }
+        }
+    }
+
+    fn update_status(&mut self) {
+        self.status
+            .input_offset
+            .store(self.assembly.next() - 1, Ordering::Release);
+        let under_way = self.commit.as_ref().map_or(0, |under_way| under_way.rows);
+        let memory = self.assembly.since_cut(self.elsewhere_bytes()).memory_bytes;
+        self.count(self.assembly.rows_waiting() + under_way, memory);
+    }
+
+    fn count(&mut self, rows: u64, memory: u64) {
+        let status = &self.stage.status;
+        // Wrapping: what is added may be negative.
+        status
+            .rows_uncommitted
+            .fetch_add(rows.wrapping_sub(self.counted.rows), Ordering::AcqRel);
+        status
+            .memory_bytes
+            .fetch_add(memory.wrapping_sub(self.counted.memory), Ordering::Relaxed);
+        self.counted = Counted { rows, memory };
+    }
+}
+
+type Ended = Result<Result<Committed, StageError>, tokio::task::JoinError>;
+
+async fn ended(commit: &mut Option<UnderWay>) -> Ended {
+    match commit {
+        Some(under_way) => (&mut under_way.task).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when an output topic cannot be written any more.
+async fn failure(outputs: &mut [Output]) -> OutputError {
+    if outputs.is_empty() {
+        return std::future::pending().await;
+    }
+    let failures = outputs.iter_mut().map(|o| Box::pin(o.topic.failure()));
+    select_all(failures).await.0
+}

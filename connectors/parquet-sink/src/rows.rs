@@ -1,0 +1,480 @@
+//! Rows on their way from JSON into Arrow columns.
+//!
+//! Always true: every column holds as many values as there are rows, save for one row more at the end after a failed or
+//! undone row, which [`Rows::finish`] cuts off.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int32Array, Int64Array, Int64Builder,
+    ListBuilder, StringArray, StringBuilder, TimestampMillisecondBuilder,
+};
+use arrow::record_batch::RecordBatch;
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+
+use crate::config::{ColumnType, RecordPart};
+use crate::schema::{LayerSchema, list_item, timestamp_type};
+
+/// Rows per batch: small enough to stay in the processor's cache, large enough to make the rest of the cost disappear.
+pub const BATCH_ROWS: usize = 8192;
+const DAY_MS: i64 = 86_400_000;
+
+/// A record as a row sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The input offset.
+    pub offset: i64,
+    /// The producer's timestamp, where it is known.
+    pub timestamp_ms: i64,
+    /// The key.
+    pub key: Option<&'a [u8]>,
+    /// The payload.
+    pub value: &'a [u8],
+}
+
+/// The rows of a batch, being built.
+#[derive(Debug)]
+pub struct Rows {
+    schema: Arc<LayerSchema>,
+    columns: Vec<ColumnBuilder>,
+    /// Columns taken from the JSON: name and position.
+    fields: Vec<(String, usize)>,
+    /// Columns taken from the record itself.
+    parts: Vec<(RecordPart, usize)>,
+    /// The row in which a column last got its value, plus one.
+    filled: Vec<usize>,
+    offsets: Vec<i64>,
+    /// Set when the columns hold a row too many; nothing may be added then.
+    surplus: bool,
+    input_bytes: usize,
+    topic: String,
+    partition: i32,
+}
+
+impl Rows {
+    /// No rows yet.
+    pub fn new(schema: Arc<LayerSchema>, topic: &str, partition: u32) -> Self {
+        let columns = &schema.layer.columns;
+        let mut fields = Vec::new();
+        let mut parts = Vec::new();
+        for (i, column) in columns.iter().enumerate() {
+            match column.from {
+                None => fields.push((column.name.clone(), i)),
+                Some(part) => parts.push((part, i)),
+            }
+        }
+        Self {
+            columns: columns.iter().map(|c| ColumnBuilder::new(c.kind)).collect(),
+            filled: vec![0; columns.len()],
+            fields,
+            parts,
+            offsets: Vec::with_capacity(BATCH_ROWS),
+            surplus: false,
+            input_bytes: 0,
+            topic: topic.to_owned(),
+            partition: i32::try_from(partition).unwrap_or(i32::MAX),
+            schema,
+        }
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// About what they take in memory.
+    pub fn memory_bytes(&self) -> usize {
+        self.input_bytes
+    }
+
+    /// Adds a row; returns its day, counted from 1970-01-01.
+    ///
+    /// # Errors
+    /// A phrase that names the column. Nothing can be added afterwards, until [`Rows::finish`].
+    pub fn push(&mut self, source: Source<'_>) -> Result<i32, String> {
+        assert!(!self.surplus, "finish the batch after a failed row");
+        self.surplus = true;
+        let row = self.offsets.len() + 1;
+        if !self.fields.is_empty() {
+            let mut json = sonic_rs::Deserializer::from_slice(source.value);
+            let visitor = RowVisitor { rows: self, row };
+            json.deserialize_map(visitor)
+                .and_then(|()| json.end())
+                .map_err(|e| phrase(&e))?;
+        }
+        for (part, i) in &self.parts {
+            let column = &self.schema.layer.columns[*i];
+            let filled = match part {
+                RecordPart::Key => self.columns[*i].push_bytes(source.key),
+                RecordPart::Value => self.columns[*i].push_bytes(Some(source.value)),
+                RecordPart::Timestamp => self.columns[*i].push_time(source.timestamp_ms),
+            };
+            if !filled && !column.nullable {
+                return Err(format!("column `{}`: the record has no key", column.name));
+            }
+            self.filled[*i] = row;
+        }
+        for (i, filled) in self.filled.iter_mut().enumerate() {
+            if *filled != row {
+                let column = &self.schema.layer.columns[i];
+                if !column.nullable {
+                    return Err(format!(
+                        "column `{}`: the field is absent, and the column is not nullable",
+                        column.name
+                    ));
+                }
+                self.columns[i].push_null();
+                *filled = row;
+            }
+        }
+        self.offsets.push(source.offset);
+        self.surplus = false;
+        self.input_bytes += source.value.len() + 16;
+        Ok(self.last_day())
+    }
+
+    /// Takes the last row back: it belongs to another file. [`Rows::finish`] must come next.
+    pub fn undo_last(&mut self) {
+        self.offsets.pop();
+        self.surplus = true;
+    }
+
+    /// The rows so far as a batch; starts over.
+    pub fn finish(&mut self) -> RecordBatch {
+        let rows = self.offsets.len();
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len() + 3);
+        for column in &mut self.columns {
+            let array = column.finish();
+            arrays.push(match array.len() > rows {
+                true => array.slice(0, rows),
+                false => array,
+            });
+        }
+        let topic = StringArray::from_iter_values(std::iter::repeat_n(&self.topic, rows));
+        arrays.push(Arc::new(topic));
+        arrays.push(Arc::new(Int32Array::from_value(self.partition, rows)));
+        let offsets = std::mem::replace(&mut self.offsets, Vec::with_capacity(BATCH_ROWS));
+        arrays.push(Arc::new(Int64Array::from(offsets)));
+        self.filled.fill(0);
+        self.surplus = false;
+        self.input_bytes = 0;
+        RecordBatch::try_new(self.schema.arrow.clone(), arrays)
+            .expect("the columns have the schema's types, one value a row")
+    }
+
+    fn last_day(&self) -> i32 {
+        match &self.columns[self.schema.date_column] {
+            ColumnBuilder::Timestamp(times) => {
+                let ms = times.values_slice().last().copied().unwrap_or_default();
+                i32::try_from(ms.div_euclid(DAY_MS)).unwrap_or(i32::MAX)
+            }
+            _ => unreachable!("the plan checked that the date is a timestamp"),
+        }
+    }
+}
+
+/// Without the excerpt that some parsers add below their message.
+fn phrase(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+struct RowVisitor<'r> {
+    rows: &'r mut Rows,
+    row: usize,
+}
+
+impl<'de> Visitor<'de> for RowVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { rows, row } = self;
+        // Fields mostly come in the order of the columns.
+        let mut expected = 0;
+        while let Some(found) = map.next_key_seed(FieldSeed {
+            fields: &rows.fields,
+            expected,
+        })? {
+            let Some(at) = found else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            expected = at + 1;
+            let (_, i) = rows.fields[at];
+            if rows.filled[i] == row {
+                // Twice in one object: the first counts.
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let column = &rows.schema.layer.columns[i];
+            let filled = map.next_value_seed(ValueSeed {
+                column: &mut rows.columns[i],
+                name: &column.name,
+            })?;
+            if !filled && !column.nullable {
+                return Err(A::Error::custom(format_args!(
+                    "column `{}`: the field is null, and the column is not nullable",
+                    column.name
+                )));
+            }
+            rows.filled[i] = row;
+        }
+        Ok(())
+    }
+}
+
+struct FieldSeed<'f> {
+    fields: &'f [(String, usize)],
+    expected: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FieldSeed<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        if self
+            .fields
+            .get(self.expected)
+            .is_some_and(|(n, _)| n == name)
+        {
+            return Ok(Some(self.expected));
+        }
+        Ok(self.fields.iter().position(|(n, _)| n == name))
+    }
+}
+
+/// Puts one JSON value into a column; false when it was null.
+struct ValueSeed<'c> {
+    column: &'c mut ColumnBuilder,
+    name: &'c str,
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl ValueSeed<'_> {
+    fn wrong<E: serde::de::Error>(&self, found: &str) -> E {
+        E::custom(format_args!(
+            "column `{}`: expected {}, found {found}",
+            self.name,
+            self.column.expects()
+        ))
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.column.expects())
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        self.column.push_null();
+        Ok(false)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<bool, E> {
+        match self.column {
+            ColumnBuilder::Bool(column) => column.append_value(value),
+            _ => return Err(self.wrong("a boolean")),
+        }
+        Ok(true)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<bool, E> {
+        match self.column {
+            ColumnBuilder::Int64(column) => column.append_value(value),
+            ColumnBuilder::Timestamp(column) => column.append_value(value),
+            ColumnBuilder::Float64(column) => column.append_value(value as f64),
+            _ => return Err(self.wrong("a number")),
+        }
+        Ok(true)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<bool, E> {
+        match i64::try_from(value) {
+            Ok(value) => self.visit_i64(value),
+            Err(_) => self.visit_f64(value as f64),
+        }
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<bool, E> {
+        match self.column {
+            ColumnBuilder::Float64(column) => column.append_value(value),
+            _ => return Err(self.wrong("a number with a fraction, or too large a one")),
+        }
+        Ok(true)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<bool, E> {
+        match self.column {
+            ColumnBuilder::String(column) => column.append_value(value),
+            ColumnBuilder::Timestamp(column) => match value.parse::<jiff::Timestamp>() {
+                Ok(time) => column.append_value(time.as_millisecond()),
+                Err(_) => return Err(self.wrong("a string that is no RFC 3339 time")),
+            },
+            _ => return Err(self.wrong("a string")),
+        }
+        Ok(true)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+        let name = self.name;
+        let ColumnBuilder::Strings(column) = self.column else {
+            return Err(self.wrong("a list"));
+        };
+        while let Some(()) = list.next_element_seed(ElementSeed {
+            items: column.values(),
+            name,
+        })? {}
+        column.append(true);
+        Ok(true)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _map: A) -> Result<bool, A::Error> {
+        Err(self.wrong("an object"))
+    }
+}
+
+struct ElementSeed<'c> {
+    items: &'c mut StringBuilder,
+    name: &'c str,
+}
+
+impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for ElementSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a string in the list `{}`", self.name)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+        self.items.append_value(value);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+enum ColumnBuilder {
+    String(StringBuilder),
+    Binary(BinaryBuilder),
+    Int64(Int64Builder),
+    Float64(Float64Builder),
+    Bool(BooleanBuilder),
+    Timestamp(TimestampMillisecondBuilder),
+    Strings(ListBuilder<StringBuilder>),
+}
+
+impl ColumnBuilder {
+    fn new(kind: ColumnType) -> Self {
+        let rows = BATCH_ROWS;
+        match kind {
+            ColumnType::String => Self::String(StringBuilder::with_capacity(rows, rows * 16)),
+            ColumnType::Binary => Self::Binary(BinaryBuilder::with_capacity(rows, rows * 16)),
+            ColumnType::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
+            ColumnType::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
+            ColumnType::Bool => Self::Bool(BooleanBuilder::with_capacity(rows)),
+            ColumnType::Timestamp => Self::Timestamp(
+                TimestampMillisecondBuilder::with_capacity(rows).with_data_type(timestamp_type()),
+            ),
+            ColumnType::Strings => {
+                Self::Strings(ListBuilder::new(StringBuilder::new()).with_field(list_item()))
+            }
+        }
+    }
+
+    fn expects(&self) -> &'static str {
+        match self {
+            Self::String(_) => "a string",
+            Self::Binary(_) => "bytes",
+            Self::Int64(_) => "a 64-bit integer",
+            Self::Float64(_) => "a number",
+            Self::Bool(_) => "true or false",
+            Self::Timestamp(_) => "milliseconds since the epoch or an RFC 3339 time",
+            Self::Strings(_) => "a list of strings",
+        }
+    }
+
+    fn push_null(&mut self) {
+        match self {
+            Self::String(column) => column.append_null(),
+            Self::Binary(column) => column.append_null(),
+            Self::Int64(column) => column.append_null(),
+            Self::Float64(column) => column.append_null(),
+            Self::Bool(column) => column.append_null(),
+            Self::Timestamp(column) => column.append_null(),
+            Self::Strings(column) => column.append(false),
+        }
+    }
+
+    fn push_bytes(&mut self, bytes: Option<&[u8]>) -> bool {
+        match (self, bytes) {
+            (Self::String(column), Some(bytes)) => {
+                column.append_value(String::from_utf8_lossy(bytes));
+            }
+            (Self::Binary(column), Some(bytes)) => column.append_value(bytes),
+            (column, _) => {
+                column.push_null();
+                return false;
+            }
+        }
+        true
+    }
+
+    fn push_time(&mut self, ms: i64) -> bool {
+        match self {
+            Self::Timestamp(column) => column.append_value(ms),
+            column => column.push_null(),
+        }
+        true
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::String(column) => Arc::new(column.finish()),
+            Self::Binary(column) => Arc::new(column.finish()),
+            Self::Int64(column) => Arc::new(column.finish()),
+            Self::Float64(column) => Arc::new(column.finish()),
+            Self::Bool(column) => Arc::new(column.finish()),
+            Self::Timestamp(column) => Arc::new(column.finish()),
+            Self::Strings(column) => Arc::new(column.finish()),
+        }
+    }
+}
