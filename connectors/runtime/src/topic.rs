@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fluvio::Compression;
 use fluvio::metadata::topic::{
-    CleanupPolicy, CompressionAlgorithm, SegmentBasedPolicy, TopicSpec, TopicStorageConfig,
+    CleanupPolicy, CompressionAlgorithm, Deduplication, SegmentBasedPolicy, TopicSpec,
+    TopicStorageConfig,
 };
 
 use crate::cluster::Client;
@@ -30,6 +31,8 @@ pub struct TopicSettings {
     pub replication: Option<u32>,
     /// Whether partitions are placed without regard to racks.
     pub ignore_rack_assignment: bool,
+    /// Which SPUs hold which partition, leader first; empty: the cluster decides.
+    pub replica_assignment: Vec<(u32, Vec<i32>)>,
     /// How long records are kept; `None`: the cluster's default, a week.
     pub retention: Option<Duration>,
     /// Upper bound of a segment file; `None`: [`SEGMENT_SIZE_BYTES`].
@@ -38,6 +41,9 @@ pub struct TopicSettings {
     pub partition_size_bytes_max: Option<u64>,
     /// What producers must use; `None`: anything.
     pub compression: Option<Compression>,
+    /// Dropping repeated records on arrival; `None`: nothing is dropped. A [`TopicWriter`](crate::writer::TopicWriter)
+    /// refuses such a topic.
+    pub deduplication: Option<Deduplication>,
 }
 
 impl TopicSettings {
@@ -48,10 +54,12 @@ impl TopicSettings {
             partitions: None,
             replication: None,
             ignore_rack_assignment: false,
+            replica_assignment: Vec::new(),
             retention: None,
             segment_size_bytes: None,
             partition_size_bytes_max: None,
             compression: None,
+            deduplication: None,
         }
     }
 
@@ -63,11 +71,15 @@ impl TopicSettings {
 
     /// As the cluster is told.
     pub fn spec(&self) -> TopicSpec {
-        let mut spec = TopicSpec::new_computed(
-            self.partitions.unwrap_or(1),
-            self.replication.unwrap_or(1),
-            Some(self.ignore_rack_assignment),
-        );
+        let mut spec = if self.replica_assignment.is_empty() {
+            TopicSpec::new_computed(
+                self.partitions.unwrap_or(1),
+                self.replication.unwrap_or(1),
+                Some(self.ignore_rack_assignment),
+            )
+        } else {
+            TopicSpec::new_assigned(self.replica_assignment.clone())
+        };
         spec.set_storage(TopicStorageConfig {
             segment_size: Some(self.segment_size_bytes.unwrap_or(SEGMENT_SIZE_BYTES)),
             max_partition_size: self.partition_size_bytes_max,
@@ -85,6 +97,7 @@ impl TopicSettings {
             Some(Compression::Lz4) => CompressionAlgorithm::Lz4,
             Some(Compression::Zstd) => CompressionAlgorithm::Zstd,
         });
+        spec.set_deduplication(self.deduplication.clone());
         spec
     }
 }
