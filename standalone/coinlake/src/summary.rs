@@ -1,0 +1,174 @@
+//! What a demo did, counted from the topics themselves.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use connector_runtime::cluster::Client;
+use connector_runtime::record::Record;
+use connector_runtime::reader;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::platform::ends;
+
+/// Records read from a topic at a time.
+const CHUNK_RECORDS: i64 = 20_000;
+
+/// The summary; its JSON form is part of the command's contract.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Records in each topic.
+    records: BTreeMap<&'static str, u64>,
+    rejected_by_reason: BTreeMap<String, u64>,
+    alerts_by_severity: BTreeMap<String, u64>,
+    lake: String,
+    /// From the start of the command until the market was drained.
+    seconds: f64,
+    /// Raw records by seconds.
+    records_per_second: f64,
+    latency_ms: Latency,
+    peak_rss_mb: f64,
+}
+
+/// From a record's arrival in crypto-raw to its arrival in crypto-features.
+#[derive(Debug, Serialize)]
+struct Latency {
+    p50: Option<i64>,
+    p99: Option<i64>,
+    max: Option<i64>,
+}
+
+impl Summary {
+    /// Counts what lies in the topics after a run of `elapsed`.
+    pub async fn collect(client: &Client, lake: &Path, elapsed: Duration) -> Result<Self> {
+        // First: what follows reads whole topics.
+        let peak_rss_mb = peak_rss_mb()?;
+        let mut records = BTreeMap::new();
+        for layer in ["raw", "clean", "rejected", "features", "alerts"] {
+            let topic = format!("crypto-{layer}");
+            records.insert(layer, ends(client, &topic).await?.iter().sum());
+        }
+        // No stage makes predictions before a model is promoted.
+        records.insert("predictions", 0);
+        let seconds = elapsed.as_secs_f64();
+        Ok(Self {
+            rejected_by_reason: count_by(client, "crypto-rejected", "reason").await?,
+            alerts_by_severity: count_by(client, "crypto-alerts", "severity").await?,
+            lake: lake.display().to_string(),
+            seconds,
+            records_per_second: records["raw"] as f64 / seconds,
+            latency_ms: latency(client).await?,
+            peak_rss_mb,
+            records,
+        })
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |counts: &BTreeMap<String, u64>| {
+            let parts: Vec<_> = counts.iter().map(|(name, n)| format!("{n} {name}")).collect();
+            parts.join(", ")
+        };
+        let r = &self.records;
+        writeln!(f, "raw        {:>9}", r["raw"])?;
+        writeln!(f, "clean      {:>9}", r["clean"])?;
+        writeln!(f, "rejected   {:>9}  {}", r["rejected"], list(&self.rejected_by_reason))?;
+        writeln!(f, "features   {:>9}", r["features"])?;
+        writeln!(f, "alerts     {:>9}  {}", r["alerts"], list(&self.alerts_by_severity))?;
+        writeln!(f, "lake       {}", self.lake)?;
+        let latency = &self.latency_ms;
+        let ms = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        writeln!(f, "latency    p50 {}, p99 {}, max {}", ms(latency.p50), ms(latency.p99), ms(latency.max))?;
+        write!(
+            f,
+            "{:.1} s, {:.0} records/s, peak memory {:.0} MB",
+            self.seconds, self.records_per_second, self.peak_rss_mb
+        )
+    }
+}
+
+/// How often each value of a text field occurs in a topic.
+async fn count_by(client: &Client, topic: &str, field: &str) -> Result<BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::new();
+    for_each(client, topic, |record| {
+        let value: Value = serde_json::from_slice(&record.value)
+            .with_context(|| format!("{topic} holds a record that is not JSON, at offset {}", record.offset))?;
+        if let Some(text) = value.get(field).and_then(Value::as_str) {
+            *counts.entry(text.to_owned()).or_default() += 1;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(counts)
+}
+
+/// Follows every feature row back to its raw record by `source_offset` and compares their arrival.
+async fn latency(client: &Client) -> Result<Latency> {
+    let mut raw_arrival_ms = Vec::new();
+    for_each(client, "crypto-raw", |record| {
+        raw_arrival_ms.push(record.timestamp_ms);
+        Ok(())
+    })
+    .await?;
+    let mut raw_of_clean = Vec::new();
+    for_each(client, "crypto-clean", |record| {
+        raw_of_clean.push(source_offset(&record)?);
+        Ok(())
+    })
+    .await?;
+    let mut latencies_ms = Vec::with_capacity(raw_of_clean.len());
+    for_each(client, "crypto-features", |record| {
+        let clean = source_offset(&record)?;
+        if let Some(arrival) = raw_of_clean.get(clean).and_then(|&raw| raw_arrival_ms.get(raw)) {
+            latencies_ms.push(record.timestamp_ms - arrival);
+        }
+        Ok(())
+    })
+    .await?;
+    latencies_ms.sort_unstable();
+    let at = |share: f64| {
+        let last = latencies_ms.len().checked_sub(1)?;
+        Some(latencies_ms[(last as f64 * share).round() as usize])
+    };
+    Ok(Latency { p50: at(0.5), p99: at(0.99), max: at(1.0) })
+}
+
+fn source_offset(record: &Record) -> Result<usize> {
+    #[derive(serde::Deserialize)]
+    struct Source {
+        source_offset: usize,
+    }
+    let source: Source = serde_json::from_slice(&record.value)
+        .with_context(|| format!("record {} has no source_offset", record.offset))?;
+    Ok(source.source_offset)
+}
+
+/// Calls `each` with the records of the platform's one partition, in order.
+async fn for_each(client: &Client, topic: &str, mut each: impl FnMut(Record) -> Result<()>) -> Result<()> {
+    let range = reader::offsets(client, topic, 0).await?;
+    let mut from = range.start;
+    while from < range.end {
+        let until = range.end.min(from + CHUNK_RECORDS);
+        for record in reader::read_range(client, topic, 0, from..until).await? {
+            each(record)?;
+        }
+        from = until;
+    }
+    Ok(())
+}
+
+/// The most memory this process has had in use.
+fn peak_rss_mb() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .and_then(|kib| kib.trim().parse::<f64>().ok())
+        .context("/proc/self/status has no VmHWM")?;
+    Ok(kib * 1024.0 / 1e6)
+}

@@ -1,0 +1,55 @@
+//! `coinlake up`: everything on this machine, fed from CoinGecko.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use coingecko_source::SourceSettings;
+use connector_runtime::config::ConnectorConfig;
+use connector_runtime::secrets::Secrets;
+use connector_runtime::shutdown;
+
+use crate::assets;
+use crate::data_dir::DataDir;
+use crate::platform::{Backbone, DEFAULT_LISTEN};
+use crate::progress::ProgressLine;
+
+#[derive(Args)]
+pub struct Options {
+    /// Where topics and lake are kept
+    #[arg(long, value_name = "DIR", default_value = "coinlake-data")]
+    data: PathBuf,
+    /// Where the broker listens; port 0 takes any free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
+    listen: SocketAddr,
+    /// Folder of the SmartModules [default: ../smartmodules beside this command]
+    #[arg(long, value_name = "DIR")]
+    smartmodules: Option<PathBuf>,
+}
+
+/// Runs until interrupted; what was read is committed then.
+pub async fn run(options: Options) -> Result<()> {
+    let interrupted = shutdown::on_signal();
+    let source = ConnectorConfig::<SourceSettings>::from_yaml(
+        assets::SOURCE,
+        coingecko_source::SECTION,
+        &Secrets::from_env(),
+    )
+    .context("the shipped source config cannot be used")?;
+    let data = DataDir::open(&options.data, "live data")?;
+    let lake = data.lake();
+    let backbone = Backbone::start(data, options.listen, options.smartmodules.as_deref()).await?;
+    let addr = backbone.addr();
+    let mut platform = backbone.launch(source)?;
+    eprintln!("broker at {addr}, lake at {}, market: CoinGecko, live", lake.display());
+    let progress = ProgressLine::start(&platform, None);
+    tokio::select! {
+        () = interrupted.cancelled() => {}
+        error = platform.failed() => return Err(error),
+    }
+    progress.finish();
+    platform.stop().await?.stop().await;
+    eprintln!("stopped; what was read is committed");
+    Ok(())
+}

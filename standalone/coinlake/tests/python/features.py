@@ -1,0 +1,125 @@
+"""Recomputes every feature from lake/clean, tick by tick, and compares it with lake/features.
+
+Independent of the Rust code: it follows the definitions of the README's feature table with exact sums (math.fsum).
+usage: features.py LAKE [RECORDING]
+With a recording, lake/clean must hold exactly its ticks.
+"""
+
+import bisect
+import math
+import sys
+
+import pandas as pd
+import pyarrow.dataset as ds
+
+MINUTE = 60_000
+DAY = 86_400_000
+
+
+def layer(lake, name):
+    table = ds.dataset(f"{lake}/{name}", format="parquet", partitioning="hive").to_table()
+    frame = table.to_pandas()
+    for column in ("event_time", "fetched_at"):
+        if column in frame:
+            frame[column] = frame[column].astype("datetime64[ms, UTC]").astype("int64")
+    return frame.sort_values(["_partition", "_offset"]).reset_index(drop=True)
+
+
+def mean(values):
+    return math.fsum(values) / len(values) if values else None
+
+
+def deviation(values):
+    """Sample standard deviation (n - 1), in two passes."""
+    if len(values) < 2:
+        return None
+    centre = mean(values)
+    return math.sqrt(math.fsum((x - centre) ** 2 for x in values) / (len(values) - 1))
+
+
+class Coin:
+    def __init__(self):
+        self.times, self.prices, self.volumes, self.log_returns = [], [], [], []
+
+    def add(self, t, p, v):
+        at = bisect.bisect_left(self.times, t)
+        assert at == len(self.times) or self.times[at] != t, "lake/clean holds a duplicate"
+        prev = at - 1 if at > 0 and t - self.times[at - 1] <= 15 * MINUTE else None
+        log_return = math.log(p / self.prices[prev]) if prev is not None else None
+        self.times.insert(at, t)
+        self.prices.insert(at, p)
+        self.volumes.insert(at, v)
+        self.log_returns.insert(at, log_return)
+        row = {"log_return": log_return}
+        end = at + 1
+        for name, window in (("1m", MINUTE), ("5m", 5 * MINUTE), ("15m", 15 * MINUTE)):
+            start = bisect.bisect_right(self.times, t - window)
+            row[f"ma_{name}"] = mean(self.prices[start:end])
+            row[f"samples_{name}"] = end - start
+            row[f"volatility_{name}"] = deviation([r for r in self.log_returns[start:end] if r is not None])
+            k = bisect.bisect_right(self.times, t - window) - 1
+            found = k >= 0 and self.times[k] > t - window - 5 * MINUTE
+            row[f"return_{name}"] = p / self.prices[k] - 1 if found else None
+        start = bisect.bisect_right(self.times, t - 15 * MINUTE)
+        row["volume_ma_15m"] = mean([x for x in self.volumes[start:end] if x is not None])
+        base = bisect.bisect_left(self.times, t - 15 * MINUTE)
+        prices = self.prices[base:at]
+        if len(prices) >= 5:
+            centre = mean(prices)
+            row["zscore_15m"] = (p - centre) / max(deviation(prices), 1e-5 * centre)
+        else:
+            row["zscore_15m"] = None
+        usual = mean([x for x in self.volumes[base:at] if x is not None])
+        row["volume_ratio"] = v / usual if v is not None and usual else None
+        v_prev = self.volumes[prev] if prev is not None else None
+        gap = t - self.times[prev] if prev is not None else None
+        if v is not None and v_prev and gap <= 10 * MINUTE:
+            row["volume_surge"] = 1 + (v - v_prev) / (v_prev * gap / DAY)
+        else:
+            row["volume_surge"] = None
+        return row
+
+
+def absent(value):
+    return value is None or value != value
+
+
+def main(lake, recording=None):
+    clean, features = layer(lake, "clean"), layer(lake, "features")
+    if recording:
+        want = pd.read_parquet(recording).rename(
+            columns={"price_usd": "price", "market_cap_usd": "market_cap", "volume_24h_usd": "volume_24h"})
+        want["event_time"] = want["event_time"].astype("datetime64[ms, UTC]").astype("int64")
+        columns = ["coin", "event_time", "symbol", "price", "market_cap", "volume_24h"]
+        want = want[columns].sort_values(["coin", "event_time"]).reset_index(drop=True)
+        have = clean[columns].sort_values(["coin", "event_time"]).reset_index(drop=True)
+        pd.testing.assert_frame_equal(have, want, check_exact=True, check_dtype=False)
+        print(f"lake/clean holds the recording's {len(want)} ticks")
+    assert len(clean) == len(features), f"{len(clean)} clean rows, {len(features)} feature rows"
+    same = ["coin", "symbol", "event_time", "fetched_at", "price", "market_cap", "volume_24h"]
+    pd.testing.assert_frame_equal(features[same], clean[same], check_exact=True)
+
+    coins, checked, worst, differing = {}, 0, 0.0, []
+    for tick, have in zip(clean.to_dict("records"), features.to_dict("records")):
+        volume = None if absent(tick["volume_24h"]) else tick["volume_24h"]
+        want = coins.setdefault(tick["coin"], Coin()).add(tick["event_time"], tick["price"], volume)
+        for name, expected in want.items():
+            found = have[name]
+            checked += 1
+            if absent(expected) or absent(found):
+                if absent(expected) != absent(found):
+                    differing.append((tick["coin"], tick["event_time"], name, found, expected))
+                continue
+            error = abs(found - expected) / max(abs(expected), 1e-3)
+            worst = max(worst, error)
+            if error > 1e-9:
+                differing.append((tick["coin"], tick["event_time"], name, found, expected))
+    print(f"{len(features)} rows, {checked} values compared, largest relative difference {worst:.3g}")
+    for line in differing[:20]:
+        print("differs: coin %s at %s, %s: found %r, expected %r" % line)
+    if differing:
+        sys.exit(f"{len(differing)} of {checked} values differ")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
