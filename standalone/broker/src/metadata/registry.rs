@@ -14,8 +14,9 @@ use tokio::sync::watch;
 
 /// How long a change waits for a client that doesn't take its updates.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
-/// What a client needs to apply an update it has received, before the answer that follows on the same connection.
-const CLIENT_APPLIES: Duration = Duration::from_millis(5);
+/// What a busy client may need to apply an update it has received before the answer that follows on the same connection:
+/// it does both in tasks of their own and says nothing when it is done.
+const CLIENT_APPLIES: Duration = Duration::from_millis(30);
 
 /// All objects at one epoch.
 pub type Snapshot<S> = BTreeMap<String, (i64, Arc<Metadata<S>>)>;

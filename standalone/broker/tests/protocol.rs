@@ -1,0 +1,173 @@
+//! Clients that don't speak the protocol lose their connection, nobody else's, and cost little.
+
+mod support;
+
+use std::net::SocketAddr;
+
+use fluvio_protocol::Encoder;
+use fluvio_protocol::api::{RequestHeader, RequestMessage};
+use fluvio_protocol::link::versions::ApiVersionsRequest;
+use support::{TestBroker, numbered, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+fn frame(body: &[u8]) -> Vec<u8> {
+    let mut frame = (body.len() as i32).to_be_bytes().to_vec();
+    frame.extend_from_slice(body);
+    frame
+}
+
+fn request(api_key: u16, version: i16, body: &[u8]) -> Vec<u8> {
+    let mut header = RequestHeader::new_with_client(api_key, "test");
+    header.set_api_version(version);
+    let mut bytes = header.as_bytes(0).unwrap().to_vec();
+    bytes.extend_from_slice(body);
+    frame(&bytes)
+}
+
+/// Sends bytes and reads until the broker closes the connection.
+async fn until_closed(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut socket = TcpStream::connect(addr).await.unwrap();
+    // The broker may close before it has read all.
+    let _ = socket.write_all(bytes).await;
+    let mut answer = Vec::new();
+    let _ = within(socket.read_to_end(&mut answer)).await;
+    answer
+}
+
+async fn one_answer(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut socket = TcpStream::connect(addr).await.unwrap();
+    socket.write_all(bytes).await.unwrap();
+    let mut len = [0; 4];
+    within(socket.read_exact(&mut len)).await.unwrap();
+    let mut answer = vec![0; i32::from_be_bytes(len) as usize];
+    within(socket.read_exact(&mut answer)).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_closes_that_connection_only() {
+    let broker = TestBroker::start().await;
+    broker.create_topic("topic", 1).await;
+    let addr = broker.broker.addr();
+    let hostile = [
+        ("a length of 2 GiB", b"\x7f\xff\xff\xff".to_vec()),
+        ("a negative length", b"\xff\xff\xff\xffgarbage".to_vec()),
+        (
+            "HTTP",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        ),
+        ("an empty frame", frame(b"")),
+        ("half a header", frame(b"\0\x12\0")),
+        ("a request nobody knows", request(4711, 0, b"")),
+        ("mirroring", request(2000, 25, b"")),
+        (
+            "a produce request that is garbage",
+            request(0, 25, &[0xff; 200]),
+        ),
+        ("a produce request cut short", request(0, 25, b"\0\0\0")),
+        (
+            "a stream fetch that is garbage",
+            request(1003, 25, &[0xff; 200]),
+        ),
+        (
+            "a list that is garbage",
+            request(1003, 19, b"\0\x05Topic\0\0\xff\xff"),
+        ),
+        (
+            "a creation that is garbage",
+            request(1001, 19, b"\0\x05Topic\0\0\0\x02ab"),
+        ),
+    ];
+    for (what, bytes) in &hostile {
+        assert!(until_closed(addr, bytes).await.is_empty(), "{what}");
+    }
+    broker.produce("topic", numbered(10)).await;
+    assert_eq!(broker.values("topic", 0).await, numbered(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_frames_wait_without_memory() {
+    let broker = TestBroker::start().await;
+    broker.create_topic("topic", 1).await;
+    let mut sockets = Vec::new();
+    for _ in 0..200 {
+        let mut socket = TcpStream::connect(broker.broker.addr()).await.unwrap();
+        socket
+            .write_all(&(60 * 1024 * 1024i32).to_be_bytes())
+            .await
+            .unwrap();
+        sockets.push(socket);
+    }
+    broker.produce("topic", numbered(10)).await;
+    assert_eq!(broker.values("topic", 0).await, numbered(10));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    let resident_kb: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(
+        resident_kb < 1_000_000,
+        "{resident_kb} kB for frames of 12 GB that never came"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kinds_nobody_knows_are_empty_lists() {
+    let broker = TestBroker::start().await;
+    let addr = broker.broker.addr();
+    // A list of filters, summary, system.
+    let list = b"\0\x07Unheard\0\0\0\x06\0\0\0\0\0\0";
+    let answer = one_answer(addr, &request(1003, 19, list)).await;
+    assert_eq!(answer[4..], *b"\0\x07Unheard\0\0\0\x04\0\0\0\0");
+    // An epoch, summary.
+    let watch = b"\0\x07Unheard\0\0\0\x09\0\0\0\0\0\0\0\0\0";
+    let answer = one_answer(addr, &request(1004, 19, watch)).await;
+    assert_eq!(
+        answer[4..],
+        *b"\0\x07Unheard\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_that_are_not_valid_are_refused() {
+    let broker = TestBroker::start().await;
+    broker.create_topic("topic", 1).await;
+    let mut body = Vec::new();
+    body.push(0); // no transaction
+    body.extend_from_slice(&1i16.to_be_bytes()); // isolation
+    body.extend_from_slice(&1000i32.to_be_bytes()); // timeout
+    body.extend_from_slice(&1i32.to_be_bytes()); // topics
+    body.extend_from_slice(b"\0\x05topic");
+    body.extend_from_slice(&1i32.to_be_bytes()); // partitions
+    body.extend_from_slice(&0i32.to_be_bytes()); // partition 0
+    body.extend_from_slice(&70i32.to_be_bytes()); // bytes of the record set
+    body.extend_from_slice(&[7; 70]);
+    body.extend_from_slice(&0i32.to_be_bytes()); // modules
+    let answer = one_answer(broker.broker.addr(), &request(0, 25, &body)).await;
+    // Correlation id, one topic, its name, one partition, its index, then "other error" with a reason.
+    let at = 4 + 4 + 7 + 4 + 4;
+    assert_eq!(answer[at..at + 2], 2i16.to_be_bytes());
+    assert!(String::from_utf8_lossy(&answer).contains("not valid"));
+    assert!(broker.values("topic", 0).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_versions_of_both_servers_are_advertised() {
+    let broker = TestBroker::start().await;
+    let versions = RequestMessage::new_request(ApiVersionsRequest::default());
+    let answer = one_answer(broker.broker.addr(), &frame(&versions.as_bytes(0).unwrap())).await;
+    let keys = answer[10..10 + 13 * 6].chunks(6).map(|key| {
+        (
+            i16::from_be_bytes([key[0], key[1]]),
+            i16::from_be_bytes([key[2], key[3]]),
+            i16::from_be_bytes([key[4], key[5]]),
+        )
+    });
+    let keys: Vec<_> = keys.collect();
+    assert!(
+        keys.contains(&(1003, 15, 19)) && keys.contains(&(1003, 23, 25)),
+        "{keys:?}"
+    );
+}

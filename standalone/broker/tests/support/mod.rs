@@ -1,0 +1,315 @@
+//! A broker of its own for every test, and short ways to do what clients do.
+#![allow(dead_code)] // Every test file uses some of it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use broker::{Broker, BrokerConfig, Faults};
+use fluvio::consumer::{
+    ConsumerConfig, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
+};
+use fluvio::dataplane::link::ErrorCode;
+use fluvio::dataplane::record::Batch;
+use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::topic::TopicSpec;
+use fluvio::{
+    Compression, Fluvio, FluvioClusterConfig, Offset, RecordKey, TopicProducerConfigBuilder,
+    TopicProducerPool,
+};
+use futures_util::{Stream, StreamExt};
+
+/// What a stream yields.
+pub type Batches = Pin<Box<dyn Stream<Item = Result<Batch, ErrorCode>> + Send>>;
+
+/// Longer than anything takes that works.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct TestBroker {
+    pub broker: Broker,
+    pub dir: tempfile::TempDir,
+    pub client: Fluvio,
+    pub faults: Faults,
+}
+
+impl TestBroker {
+    pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), None).await
+    }
+
+    pub async fn start_in(dir: tempfile::TempDir, listen: Option<SocketAddr>) -> Self {
+        let mut config = BrokerConfig::new(dir.path());
+        config.listen = listen.unwrap_or(config.listen);
+        let faults = config.faults.clone();
+        let broker = Broker::start(config).await.unwrap();
+        let client = connect(broker.addr()).await;
+        Self {
+            broker,
+            dir,
+            client,
+            faults,
+        }
+    }
+
+    /// Stops the broker and starts it again on the same port.
+    pub async fn restart(self) -> Self {
+        let addr = self.broker.addr();
+        drop(self.client);
+        self.broker.stop().await;
+        Self::start_in(self.dir, Some(addr)).await
+    }
+
+    pub async fn create_topic(&self, name: &str, partitions: u32) {
+        self.create_topic_with(name, TopicSpec::new_computed(partitions, 1, None))
+            .await;
+    }
+
+    pub async fn create_topic_with(&self, name: &str, spec: TopicSpec) {
+        self.client
+            .admin()
+            .await
+            .create(name.into(), false, spec)
+            .await
+            .unwrap();
+    }
+
+    pub async fn create_module(&self, name: &str, wat: &str) {
+        let wasm = SmartModuleWasm::from_raw_wasm_bytes(&wat::parse_str(wat).unwrap()).unwrap();
+        let spec = SmartModuleSpec {
+            wasm,
+            ..Default::default()
+        };
+        self.client
+            .admin()
+            .await
+            .create(name.into(), false, spec)
+            .await
+            .unwrap();
+    }
+
+    pub async fn produce(&self, topic: &str, values: impl IntoIterator<Item = impl Into<String>>) {
+        produce(&self.client, topic, values).await;
+    }
+
+    /// The values of the records `from ..` there are now.
+    pub async fn values(&self, topic: &str, from: i64) -> Vec<String> {
+        values(stream(&self.client, topic, from, vec![], true).await).await
+    }
+
+    pub fn log_dir(&self, topic: &str) -> std::path::PathBuf {
+        log_dir(self.dir.path(), topic)
+    }
+}
+
+pub fn log_dir(data_dir: &Path, topic: &str) -> std::path::PathBuf {
+    let entries = std::fs::read_dir(data_dir.join("logs")).unwrap();
+    let dirs = entries.map(|entry| entry.unwrap().path());
+    let prefix = format!("{topic}.");
+    let mut dirs = dirs.filter(|dir| {
+        dir.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with(&prefix)
+    });
+    dirs.next().unwrap().join("0")
+}
+
+pub async fn connect(addr: SocketAddr) -> Fluvio {
+    Fluvio::connect_with_config(&FluvioClusterConfig::new(addr.to_string()))
+        .await
+        .unwrap()
+}
+
+pub async fn producer(
+    client: &Fluvio,
+    topic: &str,
+    batch_size: usize,
+    compression: Compression,
+) -> TopicProducerPool {
+    let config = TopicProducerConfigBuilder::default()
+        .batch_size(batch_size)
+        .compression(compression)
+        .build()
+        .unwrap();
+    client
+        .topic_producer_with_config(topic, config)
+        .await
+        .unwrap()
+}
+
+pub async fn produce(
+    client: &Fluvio,
+    topic: &str,
+    values: impl IntoIterator<Item = impl Into<String>>,
+) {
+    let producer = producer(client, topic, 1000, Compression::None).await;
+    let mut sent = Vec::new();
+    for value in values {
+        sent.push(producer.send(RecordKey::NULL, value.into()).await.unwrap());
+    }
+    producer.flush().await.unwrap();
+    for sent in sent {
+        sent.wait().await.unwrap();
+    }
+}
+
+pub async fn stream(
+    client: &Fluvio,
+    topic: &str,
+    from: i64,
+    modules: Vec<SmartModuleInvocation>,
+    to_the_end_only: bool,
+) -> Batches {
+    stream_with(client, topic, 0, from, move |config| {
+        config.disable_continuous = to_the_end_only;
+        config.smartmodule = modules;
+    })
+    .await
+}
+
+pub async fn stream_with(
+    client: &Fluvio,
+    topic: &str,
+    partition: u32,
+    from: i64,
+    configure: impl FnOnce(&mut ConsumerConfig),
+) -> Batches {
+    let mut config = ConsumerConfig::builder()
+        .max_bytes(1_000_000)
+        .build()
+        .unwrap();
+    configure(&mut config);
+    #[expect(deprecated)]
+    let consumer = client.partition_consumer(topic, partition).await.unwrap();
+    let offset = Offset::absolute(from).unwrap();
+    Box::pin(
+        consumer
+            .stream_batches_with_config(offset, config)
+            .await
+            .unwrap(),
+    )
+}
+
+/// All values of a stream that ends.
+pub async fn values(stream: Batches) -> Vec<String> {
+    let batches: Vec<_> = within(stream.collect()).await;
+    batches
+        .into_iter()
+        .flat_map(|batch| batch_values(&batch.unwrap()))
+        .collect()
+}
+
+/// The next `count` values of a stream.
+pub async fn take(stream: &mut Batches, count: usize) -> Vec<String> {
+    let mut values = Vec::new();
+    while values.len() < count {
+        let batch = within(stream.next())
+            .await
+            .expect("the stream ended")
+            .unwrap();
+        values.extend(batch_values(&batch));
+    }
+    values
+}
+
+pub fn batch_values(batch: &Batch) -> Vec<String> {
+    batch
+        .records()
+        .iter()
+        .map(|record| record.value().as_str().unwrap().to_owned())
+        .collect()
+}
+
+pub fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("record {n}")).collect()
+}
+
+pub async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .expect("it takes too long")
+}
+
+pub fn module(name: &str) -> SmartModuleInvocation {
+    SmartModuleInvocation {
+        wasm: SmartModuleInvocationWasm::Predefined(name.into()),
+        kind: SmartModuleKind::FilterMap,
+        ..Default::default()
+    }
+}
+
+/// Modules in text. Input: base offset (8 bytes), length of the records (4), the records, base timestamp (8).
+/// Output: the records, then 0 for "no error". Records start with their count (4).
+pub mod wat {
+    pub fn parse_str(wat: &str) -> Result<Vec<u8>, ::wat::Error> {
+        ::wat::parse_str(wat)
+    }
+
+    fn module(functions: &str) -> String {
+        format!(
+            r#"(module
+            (import "env" "copy_records" (func $copy_records (param i32 i32)))
+            (memory (export "memory") 1100)
+            (global $seen (mut i32) (i32.const 0))
+            (func (export "alloc") (param i32) (result i32) (i32.const 1024))
+            (func $be (param $at i32) (result i32)
+                (i32.or (i32.or
+                    (i32.shl (i32.load8_u (local.get $at)) (i32.const 24))
+                    (i32.shl (i32.load8_u offset=1 (local.get $at)) (i32.const 16)))
+                    (i32.or
+                    (i32.shl (i32.load8_u offset=2 (local.get $at)) (i32.const 8))
+                    (i32.load8_u offset=3 (local.get $at)))))
+            (func $all (param $input i32) (result i32)
+                (local $len i32)
+                (local.set $len (call $be (i32.add (local.get $input) (i32.const 8))))
+                (i32.store8 (i32.add (i32.add (local.get $input) (i32.const 12)) (local.get $len)) (i32.const 0))
+                (call $copy_records (i32.add (local.get $input) (i32.const 12)) (i32.add (local.get $len) (i32.const 1)))
+                (call $be (i32.add (local.get $input) (i32.const 12))))
+            (func $none (result i32)
+                (i64.store (i32.const 0) (i64.const 0))
+                (call $copy_records (i32.const 0) (i32.const 5))
+                (i32.const 0))
+            {functions})"#
+        )
+    }
+
+    /// Everything that came in.
+    pub fn pass_all() -> String {
+        module(
+            r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (call $all (local.get 0)))"#,
+        )
+    }
+
+    /// Nothing.
+    pub fn pass_none() -> String {
+        module(r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (call $none))"#)
+    }
+
+    /// Everything, once it was shown exactly `count` records by look_back; else nothing.
+    pub fn pass_after_look_back(count: usize) -> String {
+        module(&format!(
+            r#"(func (export "look_back") (param i32 i32 i32) (result i32)
+                (global.set $seen (call $be (i32.add (local.get 0) (i32.const 12)))) (i32.const 0))
+            (func (export "filter_map") (param i32 i32 i32) (result i32)
+                (if (result i32) (i32.eq (global.get $seen) (i32.const {count}))
+                    (then (call $all (local.get 0))) (else (call $none))))"#
+        ))
+    }
+
+    /// Nothing the first `batches` times, then everything: a module with state.
+    pub fn pass_after(batches: usize) -> String {
+        module(&format!(
+            r#"(func (export "filter_map") (param i32 i32 i32) (result i32)
+                (global.set $seen (i32.add (global.get $seen) (i32.const 1)))
+                (if (result i32) (i32.gt_s (global.get $seen) (i32.const {batches}))
+                    (then (call $all (local.get 0))) (else (call $none))))"#
+        ))
+    }
+
+    /// Always fails.
+    pub fn fail() -> String {
+        module(r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (i32.const -1))"#)
+    }
+}
