@@ -1,0 +1,212 @@
+//! The source at work: one task polls, another appends, a bounded queue between them keeps the order.
+//!
+//! Always true: polls never overlap; the stop signal interrupts waiting, and what was fetched before it is appended and
+//! acknowledged before [`run`] returns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use connector_runtime::cluster::Cluster;
+use connector_runtime::retry::Reconnect;
+use connector_runtime::topic::{TopicSettings, ensure_topic};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::append::{Batch, Target, append_all};
+use crate::config::{Config, Polling};
+use crate::poll::{Ended, Polled, Poller};
+use crate::status::SourceStatus;
+
+/// What may wait for the topic: polls, and KiB of their replies.
+const QUEUE_POLLS_MAX: usize = 64;
+const QUEUE_KIB_MAX: usize = 4_096;
+/// With a poll interval of zero: the pause after a poll that brought nothing new, and after one that failed.
+const PAUSE_UNCHANGED: Duration = Duration::from_millis(10);
+const PAUSE_FAILED: Duration = Duration::from_secs(1);
+
+/// Polls CoinGecko and appends what it says to the topic until the stop signal.
+///
+/// A broker or server that is away is waited for; bad replies are logged, counted and passed over.
+///
+/// # Errors
+/// What only a person can mend: settings that are wrong (also when CoinGecko refuses the key of the very first
+/// request), a topic that is missing or has another partition count.
+pub async fn run(
+    config: Config,
+    cluster: Cluster,
+    stop: CancellationToken,
+    status: Arc<SourceStatus>,
+) -> anyhow::Result<()> {
+    let polling = config.settings.check()?;
+    let poller = Poller::new(&polling, Arc::clone(&status)).context("cannot set up HTTP")?;
+    let topic = &config.meta.topic;
+    let Some(partitions) = ensure(&cluster, topic, &stop).await? else {
+        return Ok(());
+    };
+    let target = Target {
+        cluster,
+        topic: topic.name.clone(),
+        partitions,
+        compression: config.meta.producer.compression,
+    };
+    tracing::info!(
+        "polling {} into {} ({partitions} partitions) every {:?}",
+        polling.pages[0].host_str().unwrap_or_default(),
+        topic.name,
+        polling.poll_interval,
+    );
+    let (batches, queue) = mpsc::channel(QUEUE_POLLS_MAX);
+    let append = append_all(target, queue, stop.clone(), Arc::clone(&status));
+    let mut append = AbortOnDropHandle::new(tokio::spawn(append));
+    let ended = tokio::select! {
+        ended = poll_all(poller, &polling, batches, &stop, &status) => ended,
+        appended = &mut append => return appended.context("the appending task broke")?,
+    };
+    append.await.context("the appending task broke")??;
+    match ended {
+        Ended::Stopped => Ok(()),
+        Ended::Settings(what) => Err(anyhow::Error::msg(what)),
+    }
+}
+
+/// The topic's partition count, once the cluster answers; none when stopped before.
+async fn ensure(
+    cluster: &Cluster,
+    topic: &TopicSettings,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<u32>> {
+    let mut reconnect = Reconnect::new();
+    let mut away = false;
+    loop {
+        let attempt = async {
+            let client = match cluster.connect().await {
+                Ok(client) => client,
+                Err(error) => return Err((error.is_transient(), anyhow::Error::new(error))),
+            };
+            let ensured = ensure_topic(&client, topic).await;
+            ensured.map_err(|error| (error.is_transient(), anyhow::Error::new(error)))
+        };
+        let error = tokio::select! {
+            attempt = attempt => match attempt {
+                Ok(partitions) => return Ok(Some(partitions)),
+                Err((true, error)) => error,
+                Err((false, error)) => return Err(error),
+            },
+            () = stop.cancelled() => return Ok(None),
+        };
+        if !away {
+            tracing::warn!("{error:#}; trying again until it answers");
+        }
+        away = true;
+        tokio::select! {
+            () = tokio::time::sleep(reconnect.next_delay()) => {}
+            () = stop.cancelled() => return Ok(None),
+        }
+    }
+}
+
+async fn poll_all(
+    mut poller: Poller,
+    polling: &Polling,
+    batches: mpsc::Sender<Batch>,
+    stop: &CancellationToken,
+    status: &SourceStatus,
+) -> Ended {
+    let room = Arc::new(Semaphore::new(QUEUE_KIB_MAX));
+    let mut ticks = Ticks::new(polling.poll_interval, Instant::now());
+    loop {
+        let mut polled = Polled::default();
+        let ended = poller.poll(&mut polled, stop).await.err();
+        if polled.pages_answered > 0 {
+            status.count_poll(polled.pages_answered == polled.pages_unchanged);
+        }
+        let nothing_new = polled.records.is_empty();
+        if !nothing_new {
+            let bytes: usize = polled.records.iter().map(|r| r.value.len()).sum();
+            let kib = (bytes / 1_024).clamp(1, QUEUE_KIB_MAX) as u32;
+            let room = Arc::clone(&room).acquire_many_owned(kib).await;
+            let room = room.expect("this semaphore is never closed");
+            let batch = Batch {
+                records: polled.records,
+                room,
+            };
+            if batches.send(batch).await.is_err() {
+                // Whoever appends has ended, and says why.
+                return Ended::Stopped;
+            }
+        }
+        if let Some(ended) = ended {
+            return ended;
+        }
+        let next = if !polling.poll_interval.is_zero() {
+            let (next, missed) = ticks.after(Instant::now());
+            if missed > 0 {
+                tracing::warn!(
+                    missed,
+                    "a poll took longer than coingecko.poll_interval; the missed ticks are left out"
+                );
+                status.count_missed(missed);
+            }
+            next
+        } else if polled.pages_failed > 0 {
+            Instant::now() + PAUSE_FAILED
+        } else if nothing_new {
+            Instant::now() + PAUSE_UNCHANGED
+        } else if stop.is_cancelled() {
+            return Ended::Stopped;
+        } else {
+            continue;
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until(next) => {}
+            () = stop.cancelled() => return Ended::Stopped,
+        }
+    }
+}
+
+/// The beat of polls: fixed moments from the first one on, so that slow polls don't shift it.
+struct Ticks {
+    next: Instant,
+    interval: Duration,
+}
+
+impl Ticks {
+    fn new(interval: Duration, now: Instant) -> Self {
+        Self {
+            next: now + interval,
+            interval,
+        }
+    }
+
+    /// When to poll next after a poll that ended now, and how many ticks went by during it.
+    fn after(&mut self, now: Instant) -> (Instant, u64) {
+        let late = now.saturating_duration_since(self.next);
+        let missed = match now < self.next {
+            true => 0,
+            false => (late.as_nanos() / self.interval.as_nanos().max(1)) as u64 + 1,
+        };
+        self.next += self.interval * u32::try_from(missed).unwrap_or(u32::MAX);
+        let next = self.next;
+        self.next += self.interval;
+        (next, missed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_ticks_are_left_out_and_the_beat_is_kept() {
+        let start = Instant::now();
+        let at = |secs: u64| start + Duration::from_secs(secs);
+        let mut ticks = Ticks::new(Duration::from_secs(60), start);
+        assert_eq!(ticks.after(at(2)), (at(60), 0));
+        assert_eq!(ticks.after(at(61)), (at(120), 0));
+        assert_eq!(ticks.after(at(305)), (at(360), 3));
+        assert_eq!(ticks.after(at(420)), (at(480), 1));
+    }
+}

@@ -1,0 +1,367 @@
+//! The whole source between a server that misbehaves, over real HTTP, and the embedded broker.
+
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use broker::{Broker, BrokerConfig};
+use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus, partition_of};
+use connector_runtime::cluster::Cluster;
+use connector_runtime::reader;
+use connector_runtime::record::Record;
+use connector_runtime::secrets::Secrets;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use server::{Answer, Server};
+
+const TOPIC: &str = "crypto-raw";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A broker and a running source.
+struct Setting {
+    broker: Option<Broker>,
+    broker_config: BrokerConfig,
+    cluster: Cluster,
+    _data: tempfile::TempDir,
+    status: Arc<SourceStatus>,
+    stop: CancellationToken,
+    source: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Setting {
+    /// Starts a source that polls the server as fast as it answers, with further settings.
+    async fn start(server: &Server, partitions: u32, settings: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut broker_config = BrokerConfig::new(data.path());
+        let broker = Broker::start(broker_config.clone()).await.unwrap();
+        broker_config.listen = broker.addr();
+        let cluster = Cluster::at(broker.addr());
+        let text = format!(
+            "apiVersion: 0.2.0\nmeta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic:\n    meta:\n      \
+             name: {TOPIC}\n    partition:\n      count: {partitions}\n{SECTION}:\n  base_url: {}\n  poll_interval: 0s\n{settings}",
+            server.base_url()
+        );
+        let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();
+        let (status, stop) = (Arc::new(SourceStatus::default()), CancellationToken::new());
+        let run = coingecko_source::run(config, cluster.clone(), stop.clone(), status.clone());
+        Self {
+            broker: Some(broker),
+            broker_config,
+            cluster,
+            _data: data,
+            status,
+            stop,
+            source: tokio::spawn(run),
+        }
+    }
+
+    /// Ends the broker and starts it again at the same address.
+    async fn restart_broker(&mut self) {
+        self.broker.take().unwrap().stop().await;
+        self.broker = Some(Broker::start(self.broker_config.clone()).await.unwrap());
+    }
+
+    /// Stops the source the way a signal does and returns what each partition holds.
+    async fn stop(self) -> Vec<Vec<Record>> {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.source)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let client = self.cluster.connect().await.unwrap();
+        let partitions = connector_runtime::topic::partition_count(&client, TOPIC)
+            .await
+            .unwrap();
+        let mut held = Vec::new();
+        for partition in 0..partitions {
+            let range = reader::offsets(&client, TOPIC, partition).await.unwrap();
+            held.push(
+                reader::read_range(&client, TOPIC, partition, range.start..range.end)
+                    .await
+                    .unwrap(),
+            );
+        }
+        held
+    }
+}
+
+/// The values of one partition, as text.
+fn values(records: &[Record]) -> Vec<String> {
+    records
+        .iter()
+        .map(|record| String::from_utf8(record.value.to_vec()).unwrap())
+        .collect()
+}
+
+/// Waits until the server's script has been played.
+async fn played(server: &Server) {
+    tokio::time::timeout(PATIENCE, server.played())
+        .await
+        .expect("the source stopped polling");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_a_server_sends_stops_the_loop() {
+    let good = |n: u32| Answer::json(&format!(r#"[{{"id":"bitcoin","n":{n}}}]"#));
+    let script = vec![
+        good(1),
+        Answer::raw(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>",
+        ),
+        good(2),
+        Answer::json("<html>Just a moment...</html>"),
+        Answer::json(r#"[{"id":"bitcoin","n":"#),
+        good(3),
+        // A body shorter than promised: the connection broke.
+        Answer::raw(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n[{",
+        ),
+        Answer::raw(
+            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n",
+        ),
+        Answer::raw("SSH-2.0-OpenSSH_9.6\r\n"),
+        good(4),
+        Answer::raw(
+            "HTTP/1.1 302 Found\r\nlocation: http://example.com/\r\ncontent-length: 0\r\n\r\n",
+        ),
+        Answer::raw(
+            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+        ),
+        Answer::json(r#"[7,{"id":"bitcoin","n":5},null,{"n":6}]"#),
+        Answer::Endless,
+        Answer::Silence,
+        good(7),
+    ];
+    let server = Server::start(script).await;
+    let setting = Setting::start(&server, 1, "  timeout: 2s\n  body_bytes_max: 100000\n").await;
+    played(&server).await;
+    let status = setting.status.clone();
+    let held = setting.stop().await;
+    let expected = [
+        r#"{"id":"bitcoin","n":1}"#,
+        r#"{"id":"bitcoin","n":2}"#,
+        r#"{"id":"bitcoin","n":3}"#,
+        r#"{"id":"bitcoin","n":4}"#,
+        "7",
+        r#"{"id":"bitcoin","n":5}"#,
+        "null",
+        r#"{"n":6}"#,
+        r#"{"id":"bitcoin","n":7}"#,
+    ];
+    assert_eq!(values(&held[0]), expected);
+    let keys: Vec<bool> = held[0].iter().map(|record| record.key.is_some()).collect();
+    assert_eq!(
+        keys,
+        [true, true, true, true, false, true, false, false, true]
+    );
+    for (kind, count) in [
+        (ErrorKind::ContentType, 1),
+        (ErrorKind::Malformed, 2),
+        (ErrorKind::Connection, 2),
+        (ErrorKind::ServerError, 1),
+        (ErrorKind::Redirected, 1),
+        (ErrorKind::ClientError, 1),
+        (ErrorKind::NotAnObject, 2),
+        (ErrorKind::TooLarge, 1),
+        (ErrorKind::Timeout, 1),
+        (ErrorKind::Append, 0),
+    ] {
+        assert_eq!(status.errors(kind), count, "{kind}");
+    }
+    assert_eq!(status.records.load(Ordering::Relaxed), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unchanged_page_is_not_sent_again() {
+    let tagged = |tag: &str, n: u32| {
+        let body = format!(r#"[{{"id":"bitcoin","n":{n}}}]"#);
+        Answer::raw(&format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: {tag}\r\nlast-modified: Sun, 06 Nov 1994 08:49:37 \
+             GMT\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    };
+    let script = vec![
+        tagged("W/\"one\"", 1),
+        Answer::raw("HTTP/1.1 304 Not Modified\r\n\r\n"),
+        // Came, but is not usable: its tag must not be taken for known.
+        Answer::raw(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: \"bad\"\r\ncontent-length: 1\r\n\r\n[",
+        ),
+        tagged("\"two\"", 2),
+        Answer::raw("HTTP/1.1 304 Not Modified\r\n\r\n"),
+    ];
+    let server = Server::start(script).await;
+    let setting = Setting::start(&server, 1, "").await;
+    played(&server).await;
+    let status = setting.status.clone();
+    let held = setting.stop().await;
+    assert_eq!(
+        values(&held[0]),
+        [r#"{"id":"bitcoin","n":1}"#, r#"{"id":"bitcoin","n":2}"#]
+    );
+    let tags: Vec<Option<String>> = server
+        .requests()
+        .iter()
+        .take(5)
+        .map(|request| request.header("if-none-match"))
+        .collect();
+    let tag = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        tags,
+        [
+            None,
+            tag("W/\"one\""),
+            tag("W/\"one\""),
+            tag("W/\"one\""),
+            tag("\"two\"")
+        ]
+    );
+    let dated = server.requests()[1].header("if-modified-since");
+    assert_eq!(dated, tag("Sun, 06 Nov 1994 08:49:37 GMT"));
+    assert!(status.unchanged.load(Ordering::Relaxed) >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_is_respected_for_as_long_as_the_server_says() {
+    let script = vec![
+        Answer::raw(
+            "HTTP/1.1 429 Too Many Requests\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n",
+        ),
+        Answer::json(r#"[{"id":"bitcoin"}]"#),
+    ];
+    let server = Server::start(script).await;
+    let setting = Setting::start(&server, 1, "").await;
+    played(&server).await;
+    assert_eq!(setting.status.errors(ErrorKind::RateLimited), 1);
+    let requests = server.requests();
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(2));
+    assert_eq!(setting.stop().await[0].len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_ends_the_first_poll_and_names_the_setting() {
+    let refusal = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    let settings = "  api_key: CG-very-secret\n  plan: pro\n";
+    let server = Server::start(vec![Answer::raw(refusal)]).await;
+    let setting = Setting::start(&server, 1, settings).await;
+    let ended = tokio::time::timeout(PATIENCE, setting.source)
+        .await
+        .unwrap()
+        .unwrap();
+    let message = format!("{:#}", ended.unwrap_err());
+    assert!(
+        message.contains("coingecko.api_key") && message.contains("a pro key"),
+        "{message}"
+    );
+    assert!(!message.contains("very-secret"));
+    let request = &server.requests()[0];
+    assert_eq!(
+        request.header("x-cg-pro-api-key").as_deref(),
+        Some("CG-very-secret")
+    );
+    assert!(!request.target.contains("very-secret"));
+
+    // Once a reply has come the settings are right, and a refusal is a trouble like others.
+    let good = || Answer::json(r#"[{"id":"bitcoin"}]"#);
+    let server = Server::start(vec![good(), Answer::raw(refusal), good()]).await;
+    let setting = Setting::start(&server, 1, settings).await;
+    played(&server).await;
+    assert_eq!(setting.stop().await[0].len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_does_not_follow_a_redirect_to_another_host() {
+    let elsewhere = Server::start(vec![Answer::json("[]")]).await;
+    let redirect = format!(
+        "HTTP/1.1 301 Moved Permanently\r\nlocation: {}/coins/markets\r\ncontent-length: 0\r\n\r\n",
+        elsewhere.base_url()
+    );
+    let within =
+        "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+    let good = Answer::json(r#"[{"id":"bitcoin"}]"#);
+    let server = Server::start(vec![Answer::raw(&redirect), Answer::raw(within), good]).await;
+    let setting = Setting::start(&server, 1, "  api_key: CG-very-secret\n").await;
+    played(&server).await;
+    assert_eq!(setting.status.errors(ErrorKind::Redirected), 1);
+    assert_eq!(setting.stop().await[0].len(), 1);
+    assert!(elsewhere.requests().is_empty());
+    assert_eq!(server.requests()[2].target, "/elsewhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranks_are_read_page_by_page_until_the_list_ends() {
+    let page = |from: usize, count: usize| {
+        let coins: Vec<String> = (from..from + count)
+            .map(|n| format!(r#"{{"id":"coin-{n}"}}"#))
+            .collect();
+        Answer::json(&format!("[{}]", coins.join(",")))
+    };
+    // The first poll gets 600 of the 750 coins offered; the second finds the list ended on page 2.
+    let script = vec![
+        page(0, 250),
+        page(250, 250),
+        page(500, 250),
+        page(0, 250),
+        page(250, 3),
+    ];
+    let server = Server::start(script).await;
+    let setting = Setting::start(&server, 1, "  top: 600\n").await;
+    played(&server).await;
+    let held = setting.stop().await;
+    assert_eq!(held[0].len(), 600 + 253);
+    let targets: Vec<bool> = server
+        .requests()
+        .iter()
+        .take(5)
+        .zip([1, 2, 3, 1, 2])
+        .map(|(request, page)| request.target.ends_with(&format!("&page={page}")))
+        .collect();
+    assert_eq!(targets, [true; 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coins_keep_their_partition_and_their_order_through_restarts_of_the_broker() {
+    const POLLS: usize = 400;
+    let coins = [
+        "bitcoin", "ethereum", "solana", "cardano", "ripple", "pepe", "dogecoin",
+    ];
+    let answer = |poll: usize| {
+        let objects: Vec<String> = coins
+            .iter()
+            .map(|coin| format!(r#"{{"id":"{coin}","poll":{poll}}}"#))
+            .collect();
+        Answer::json(&format!("[{}]", objects.join(",")))
+    };
+    let server = Server::start((0..POLLS).map(answer).collect()).await;
+    let mut setting = Setting::start(&server, 3, "").await;
+    for part in 1..=3 {
+        tokio::time::timeout(PATIENCE, server.played_at_least(POLLS / 4 * part))
+            .await
+            .unwrap();
+        setting.restart_broker().await;
+    }
+    played(&server).await;
+    let held = setting.stop().await;
+    for (partition, records) in held.iter().enumerate() {
+        let mine: Vec<&str> = coins
+            .into_iter()
+            .filter(|coin| partition_of(Some(coin.as_bytes()), 3) == partition as u32)
+            .collect();
+        let expected: Vec<String> = (0..POLLS)
+            .flat_map(|poll| {
+                mine.iter()
+                    .map(move |coin| format!(r#"{{"id":"{coin}","poll":{poll}}}"#))
+            })
+            .collect();
+        assert!(
+            values(records) == expected,
+            "partition {partition} has {} records",
+            records.len()
+        );
+    }
+}
