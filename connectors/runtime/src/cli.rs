@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cluster::{Cluster, ClusterError};
 
@@ -49,16 +53,21 @@ pub enum LogFormat {
 /// What is logged when `RUST_LOG` does not say: the fluvio crates only when something is wrong.
 const DEFAULT_FILTER: &str = "info,fluvio=warn";
 
-/// Starts logging to stderr. `RUST_LOG` chooses what; by default `info`, and of the fluvio crates `warn`. A second call
-/// changes nothing.
+/// Starts logging to stderr. `RUST_LOG` chooses what; by default `info`, and of the fluvio crates `warn`. At level `trace`
+/// those crates print whole requests, SmartModule parameters included, so that level of theirs is never shown. A second
+/// call changes nothing.
 pub fn init_logging(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let no_requests = filter_fn(|metadata| {
+        *metadata.level() != Level::TRACE || !metadata.target().starts_with("fluvio")
+    });
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry()
+        .with(filter)
+        .with(no_requests);
     let started = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json()).try_init(),
     };
     if let Err(err) = started {
         tracing::debug!(%err, "logging was already started");

@@ -92,7 +92,8 @@ impl Source<'_> {
         let line = err
             .location()
             .and_then(|location| usize::try_from(location.line()).ok())
-            .filter(|line| *line > 0);
+            .filter(|line| *line > 0)
+            .or_else(|| line_of(self.text, unknown_top_level_key(err)?));
         let path = line.and_then(|line| key_path(self.text, line));
         let named = |fallback: &str| match &path {
             Some(path) => format!("`{path}`"),
@@ -133,13 +134,16 @@ impl Source<'_> {
                 format!("{} is `{variant}`{}", named("a value"), expected(err))
             }
             (YamlError::InvalidScalar { .. }, None) => {
-                format!(
-                    "{} is not what is expected there{}",
-                    named("a value"),
-                    expected(err)
-                )
+                let value = line.and_then(|line| value_on(self.text, line));
+                let value = value.map_or("something else".to_owned(), |it| format!("`{it}`"));
+                format!("{} is {value}{}", named("a value"), expected(err))
             }
-            (YamlError::Message { msg, .. }, None) if msg.starts_with("unknown key") => msg.clone(),
+            (YamlError::Unexpected { .. }, None) => {
+                format!("{} has another form{}", named("the config"), expected(err))
+            }
+            (YamlError::Message { msg, .. }, None) if unknown_top_level_key(err).is_some() => {
+                msg.clone()
+            }
             (YamlError::Message { msg, .. }, None) => format!("{}: {msg}", named("the config")),
             (YamlError::DuplicateMappingKey { key: Some(key), .. }, None) => {
                 format!("key `{key}` stands there twice: remove one")
@@ -162,8 +166,33 @@ fn expected(err: &YamlError) -> String {
         YamlError::SerdeUnknownVariant { expected, .. } => {
             format!(": expected one of {}", expected.join(", "))
         }
-        YamlError::InvalidScalar { ty, .. } => format!(": expected {ty}"),
+        YamlError::InvalidScalar { ty, .. } => {
+            let kind = match ty.as_bytes().first() {
+                Some(b'u') => "a whole number, not negative",
+                Some(b'i') => "a whole number",
+                Some(b'f') => "a number",
+                _ => ty,
+            };
+            format!(": expected {kind}")
+        }
+        YamlError::Unexpected { expected, .. } => {
+            let kind = match *expected {
+                "string scalar" => "a single value",
+                "mapping start" => "keys with values",
+                "sequence start" => "a list",
+                other => other,
+            };
+            format!(": expected {kind}")
+        }
         _ => String::new(),
+    }
+}
+
+/// The message of our own for a key that no section has.
+fn unknown_top_level_key(err: &YamlError) -> Option<&str> {
+    match err {
+        YamlError::Message { msg, .. } => msg.strip_prefix("unknown key `")?.split('`').next(),
+        _ => None,
     }
 }
 
@@ -198,6 +227,14 @@ fn key_path(text: &str, line: usize) -> Option<String> {
     }
     path.reverse();
     Some(path.join("."))
+}
+
+/// What a line says behind its key.
+fn value_on(text: &str, line: usize) -> Option<&str> {
+    let line = text.lines().nth(line.checked_sub(1)?)?;
+    key_on(line)?;
+    let value = line.split_once(':')?.1.trim();
+    (!value.is_empty()).then_some(value)
 }
 
 /// The key a line begins with and how far it is indented, a list's dash included.

@@ -28,18 +28,27 @@ impl Rendered {
             if value.is_empty() {
                 continue;
             }
+            // Messages quote what they were given as Rust's `Debug` does.
+            let quoted = format!("{value:?}");
             redacted = redacted
                 .replace(value, "***")
-                .replace(&escaped(value), "***");
+                .replace(&quoted[1..quoted.len() - 1], "***");
         }
         redacted
     }
 }
 
-/// A value as the inside of a double-quoted string.
+/// A value as the inside of a double-quoted YAML string.
 fn escaped(value: &str) -> String {
-    let quoted = serde_json::Value::from(value).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+    let mut out = String::with_capacity(value.len());
+    for char in value.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            ' '..='~' => out.push(char),
+            _ => out.push_str(&format!("\\U{:08X}", u32::from(char))),
+        }
+    }
+    out
 }
 
 /// The text with `0` in place of every template, to read `meta.secrets` from.
@@ -141,13 +150,16 @@ fn secret_name(template: &str) -> Option<(&str, &str)> {
 fn as_yaml(before: &str, value: &str, after: &str) -> Option<String> {
     match quote_open_at_end(before) {
         Some('"') => Some(escaped(value)),
-        Some(_) => (!value.contains(['\n', '\r'])).then(|| value.replace('\'', "''")),
+        Some(_) => {
+            let printable = value.chars().all(|char| (' '..='~').contains(&char));
+            printable.then(|| value.replace('\'', "''"))
+        }
         None if is_plain(value) => Some(value.to_owned()),
         None => {
             let starts = before.trim_end().ends_with([':', '-', '[', ',', '{']);
             let after = after.trim_start();
             let ends = after.is_empty() || after.starts_with(['#', ']', ',', '}']);
-            (starts && ends).then(|| serde_json::Value::from(value).to_string())
+            (starts && ends).then(|| format!("\"{}\"", escaped(value)))
         }
     }
 }

@@ -3,7 +3,8 @@
 //! The modules live in the broker, and their state as long as this reader's stream: after any error, or when the reader
 //! is dropped, the next one starts with fresh modules. Outputs carry no offset (the client would number them by their
 //! place in the batch), so a module that must tell writes the input's offset into the payload; one that also answers
-//! every input lets the caller see that nothing is missing.
+//! every input lets the caller see that nothing is missing. A cluster may process the whole batch that `from_offset` is in:
+//! outputs of earlier inputs come first then, and the payload's offset tells them apart.
 //!
 //! A cluster skips records when the output of one input batch exceeds `max_bytes`. What [`TopicWriter`] writes cannot come
 //! near that; other producers' batches are not announced anywhere, so a topic they write to needs `max_request_size` of at

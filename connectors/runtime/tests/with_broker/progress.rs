@@ -1,0 +1,23 @@
+use connector_runtime::progress::report_progress;
+
+use crate::fixture::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_shows_in_the_consumer_list() {
+    let fixture = Fixture::with_topic().await;
+    let mut writer = fixture.writer().await;
+    writer.append(&numbered(0..100)).await.unwrap();
+    let client = fixture.client().await;
+    for last_offset in [10, 99] {
+        report_progress(&client, "stage-clean", TOPIC, 0, last_offset).await;
+        let stored = client.consumer_offsets().await.unwrap();
+        let found: Vec<_> = stored
+            .iter()
+            .filter(|it| it.consumer_id == "stage-clean" && it.topic == TOPIC)
+            .collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].partition, found[0].offset), (0, last_offset));
+    }
+    // Nobody is told when it cannot be stored.
+    report_progress(&client, "stage-clean", "nothing", 0, 1).await;
+}

@@ -1,0 +1,248 @@
+use std::time::Duration;
+
+use connector_runtime::reader::{
+    LogRange, PlainReader, ReadError, Record, offsets, read_range, read_tail,
+};
+use connector_runtime::writer::{TopicWriter, WriterOptions};
+use fluvio::consumer::ConsumerConfigExt;
+use fluvio::{Compression, Offset};
+use futures_util::StreamExt;
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+
+use crate::fixture::*;
+
+const RECORDS: usize = 12_000;
+
+/// Batches of 40 records, about 10 KB.
+async fn fill(fixture: &Fixture, records: usize) {
+    let mut writer = fixture.writer().await;
+    for start in (0..records).step_by(40) {
+        writer
+            .append(&numbered(start..records.min(start + 40)))
+            .await
+            .unwrap();
+    }
+}
+
+async fn read(reader: &mut PlainReader, count: usize) -> Vec<Record> {
+    let mut records = Vec::new();
+    while records.len() < count {
+        records.extend(reader.next().await.unwrap());
+    }
+    records
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bare_client_loses_records_and_the_reader_does_not() {
+    let fixture = Fixture::with_topic().await;
+    fill(&fixture, RECORDS).await;
+    fixture.faults.cut_reads(true);
+
+    let client = fixture.client().await;
+    let config = ConsumerConfigExt::builder()
+        .topic(TOPIC)
+        .partition(0)
+        .offset_start(Offset::beginning())
+        .disable_continuous(true)
+        .max_bytes(100_000)
+        .build()
+        .unwrap();
+    let mut stream = client.consumer_with_config(config).await.unwrap();
+    let mut bare = 0;
+    while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_secs(2), stream.next()).await {
+        bare += 1;
+    }
+    assert!(bare < RECORDS, "the fault switch no longer does anything");
+
+    for max_bytes in [100_000, 1_000_000, 4_000_000] {
+        let mut reader = PlainReader::open(&client, TOPIC, 0, 0)
+            .await
+            .unwrap()
+            .with_max_bytes(max_bytes);
+        assert_exactly(&read(&mut reader, RECORDS).await, 0..RECORDS);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_larger_than_an_answer_is_asked_for_again() {
+    let fixture = Fixture::with_topic().await;
+    let mut writer = fixture.writer().await;
+    writer.append(&numbered(0..5_000)).await.unwrap();
+    fixture.faults.cut_reads(true);
+    for max_bytes in [1, 60, 5_000, 200_000] {
+        let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 1_234)
+            .await
+            .unwrap()
+            .with_max_bytes(max_bytes);
+        assert_exactly(&read(&mut reader, 5_000 - 1_234).await, 1_234..5_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_compression_is_read() {
+    let fixture = Fixture::with_topic().await;
+    let client = fixture.client().await;
+    let all = [
+        Compression::None,
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::Zstd,
+    ];
+    for (round, compression) in all.into_iter().enumerate() {
+        let options = WriterOptions {
+            ack_timeout: ACK_TIMEOUT,
+            compression: Some(compression),
+        };
+        let mut writer = TopicWriter::open_with(&client, TOPIC, 0, options)
+            .await
+            .unwrap();
+        let start = round * 1_000;
+        writer
+            .append(&numbered(start..start + 1_000))
+            .await
+            .unwrap();
+    }
+    fixture.faults.cut_reads(true);
+    let mut reader = PlainReader::open(&client, TOPIC, 0, 0)
+        .await
+        .unwrap()
+        .with_max_bytes(50_000);
+    assert_exactly(&read(&mut reader, 5_000).await, 0..5_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_read_loses_nothing() {
+    let fixture = Fixture::with_topic().await;
+    fixture.faults.cut_reads(true);
+    let mut writer = fixture.writer().await;
+    let writing = tokio::spawn(async move {
+        for start in (0..4_000).step_by(10) {
+            writer.append(&numbered(start..start + 10)).await.unwrap();
+        }
+    });
+    let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 0)
+        .await
+        .unwrap()
+        .with_max_bytes(3_000);
+    let mut records = Vec::new();
+    while records.len() < 4_000 {
+        let patience = Duration::from_micros(rng.next_u64() % 400);
+        tokio::select! {
+            biased;
+            next = reader.next() => records.extend(next.unwrap()),
+            () = tokio::time::sleep(patience) => {}
+        }
+    }
+    writing.await.unwrap();
+    assert_exactly(&records, 0..4_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_of_the_broker_reading_goes_on() {
+    let mut fixture = Fixture::with_topic().await;
+    fill(&fixture, 1_000).await;
+    let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 0)
+        .await
+        .unwrap();
+    let mut records = read(&mut reader, 1_000).await;
+
+    let (lost, ()) = tokio::join!(reader.next(), fixture.stop());
+    let error = lost.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(fixture.cluster().connect().await.is_err());
+
+    fixture.start_again().await;
+    let client = fixture.client().await;
+    let mut writer = fixture.writer().await;
+    assert_eq!(writer.end_offset(), 1_000);
+    writer.append(&numbered(1_000..1_100)).await.unwrap();
+    let mut reader = PlainReader::open(&client, TOPIC, 0, reader.position())
+        .await
+        .unwrap();
+    records.extend(read(&mut reader, 100).await);
+    assert_exactly(&records, 0..1_100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_at_the_end_waits_for_the_next_record() {
+    let fixture = Fixture::with_topic().await;
+    let mut writer = fixture.writer().await;
+    writer.append(&numbered(0..3)).await.unwrap();
+    let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 3)
+        .await
+        .unwrap();
+    let waiting = tokio::spawn(async move { reader.next().await.unwrap() });
+    writer.append(&numbered(3..5)).await.unwrap();
+    let mut records = waiting.await.unwrap();
+    if records.len() == 1 {
+        records.extend(
+            read_range(&fixture.client().await, TOPIC, 0, 4..5)
+                .await
+                .unwrap(),
+        );
+    }
+    assert_exactly(&records, 3..5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_and_the_tail() {
+    let fixture = Fixture::with_topic().await;
+    let client = fixture.client().await;
+    assert_eq!(read_tail(&client, TOPIC, 0).await.unwrap(), None);
+    assert_eq!(
+        offsets(&client, TOPIC, 0).await.unwrap(),
+        LogRange { start: 0, end: 0 }
+    );
+    fill(&fixture, 1_000).await;
+    assert_eq!(
+        offsets(&client, TOPIC, 0).await.unwrap(),
+        LogRange {
+            start: 0,
+            end: 1_000
+        }
+    );
+    let tail = read_tail(&client, TOPIC, 0).await.unwrap().unwrap();
+    assert_exactly(&[tail], 999..1_000);
+    let some = read_range(&client, TOPIC, 0, 17..903).await.unwrap();
+    assert_exactly(&some, 17..903);
+    let all = read_range(&client, TOPIC, 0, 0..1_000).await.unwrap();
+    assert_exactly(&all, 0..1_000);
+    assert!(
+        read_range(&client, TOPIC, 0, 5..5)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(matches!(
+        read_range(&client, TOPIC, 0, 5..1_001).await,
+        Err(ReadError::OffsetBeyondEnd { log_end: 1_000, .. })
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_named() {
+    let fixture = Fixture::with_topic().await;
+    let client = fixture.client().await;
+    let refusal = |result: Result<PlainReader, ReadError>| match result {
+        Ok(_) => panic!("opened"),
+        Err(err) => {
+            assert!(!err.is_transient(), "{err}");
+            err.to_string()
+        }
+    };
+    insta::assert_snapshot!(
+        refusal(PlainReader::open(&client, "nothing", 0, 0).await),
+        @"topic nothing does not exist: create it, or correct its name in the config"
+    );
+    insta::assert_snapshot!(
+        refusal(PlainReader::open(&client, TOPIC, 1, 0).await),
+        @"topic ticks has no partition 1: it has 1, counted from 0"
+    );
+    insta::assert_snapshot!(
+        refusal(PlainReader::open(&client, TOPIC, 0, 1).await),
+        @"ticks/0 has no offset 1 yet: its log ends at 0; was the topic deleted and created again?"
+    );
+}

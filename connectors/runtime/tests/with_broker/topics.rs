@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use connector_runtime::topic::{
+    SEGMENT_SIZE_BYTES, TopicError, TopicSettings, ensure_topic, partition_count,
+};
+use fluvio::metadata::topic::TopicSpec;
+
+use crate::fixture::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_created_once_as_it_is_described() {
+    let fixture = Fixture::start().await;
+    let client = fixture.client().await;
+    let missing = partition_count(&client, TOPIC).await;
+    assert!(matches!(missing, Err(TopicError::Missing { .. })));
+
+    let mut settings = TopicSettings::named(TOPIC).with_partitions(3);
+    settings.retention = Some(Duration::from_secs(7200));
+    assert_eq!(ensure_topic(&client, &settings).await.unwrap(), 3);
+    assert_eq!(ensure_topic(&client, &settings).await.unwrap(), 3);
+    assert_eq!(
+        ensure_topic(&client, &TopicSettings::named(TOPIC))
+            .await
+            .unwrap(),
+        3
+    );
+    assert_eq!(partition_count(&client, TOPIC).await.unwrap(), 3);
+
+    let admin = client.admin().await;
+    let topics = admin
+        .list::<TopicSpec, String>(vec![TOPIC.to_owned()])
+        .await
+        .unwrap();
+    assert_eq!(topics[0].spec.retention_secs(), 7200);
+    let storage = topics[0].spec.get_storage().unwrap();
+    assert_eq!(storage.segment_size, Some(SEGMENT_SIZE_BYTES));
+
+    let other = ensure_topic(&client, &TopicSettings::named(TOPIC).with_partitions(2)).await;
+    insta::assert_snapshot!(
+        other.unwrap_err(),
+        @"topic ticks has 3 partitions where 2 are asked for: a stage writes partition i from partition i, so set the count in the config to 3, or delete the topic to have it made anew"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_may_create_the_same_topic() {
+    let fixture = Fixture::start().await;
+    let (one, two) = (fixture.client().await, fixture.client().await);
+    let settings = TopicSettings::named(TOPIC).with_partitions(2);
+    let (one, two) = tokio::join!(ensure_topic(&one, &settings), ensure_topic(&two, &settings));
+    assert_eq!((one.unwrap(), two.unwrap()), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_the_cluster_refuses_is_an_error() {
+    let fixture = Fixture::start().await;
+    let refused = ensure_topic(&fixture.client().await, &TopicSettings::named("Not A Name")).await;
+    let Err(TopicError::NotCreated { .. }) = refused else {
+        panic!("{refused:?}");
+    };
+}
