@@ -101,7 +101,10 @@ impl Cleaner {
         if let Some(fetched_at) = fetched_at {
             let ahead = tick.event_time.saturating_sub(fetched_at);
             if ahead > FUTURE_MS_MAX {
-                let detail = format!("last_updated is {ahead} ms after the record's own time");
+                // Nothing of when it was fetched: the same payload gives the same sentence, whenever it comes.
+                let minutes = FUTURE_MS_MAX / 60_000;
+                let detail =
+                    format!("last_updated is over {minutes} min after the record's own time");
                 return Err(Rejected::new(Reason::Future, Some(tick.coin), detail));
             }
         }
