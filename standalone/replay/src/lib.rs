@@ -8,16 +8,17 @@
 
 mod coin;
 mod made_up;
-mod market;
+
 mod position;
 mod recording;
 mod rows;
 mod server;
+mod steps;
 mod truth;
 
 pub use made_up::MadeUpMarket;
-pub use market::{Element, Market, Step, Steps};
 pub use position::{PartitionOf, Position, PositionError, Tail};
 pub use recording::{Recording, RecordingError};
 pub use server::{Progress, ReplayError, ReplayServer, Speed};
-pub use truth::{Injected, InjectedKind, Quality, RejectReason};
+pub use steps::{Element, Market, Step, Steps};
+pub use truth::{Injected, InjectedKind, Quality};

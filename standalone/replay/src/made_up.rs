@@ -3,18 +3,20 @@
 //! Always true: everything follows from the seed and the length; nothing else, no clock, is asked. All times lie in
 //! the past (from 2024-01-01 on), so that no tick but the injected ones is `future`.
 //!
-//! The background is quiet: each price is a slow daily swing and a slow random walk, with bounded bell-shaped noise of
-//! a few hundredths of a percent on top; trading a minute varies by half around its mean. On this lie, hours apart for
-//! one coin, the [`Injected`] pumps, crashes and volume surges, and between them payloads that must be rejected.
+//! The background is quiet: each price follows a slow daily swing and a slow random walk and bounces between bid and
+//! ask, a few hundredths of a percent apart; trading a minute varies by half around its mean. On this lie, hours apart
+//! for one coin, the [`Injected`] pumps, crashes and volume surges, and between them payloads that must be rejected. Real
+//! markets are wilder: what is measured here is whether alerts find what is there, not how rare they are elsewhere.
 
 use std::sync::Arc;
 
+use market::Reason;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::coin::{Coin, Tick, rfc3339};
-use crate::market::Step;
-use crate::truth::{Injected, InjectedKind, RejectReason};
+use crate::steps::Step;
+use crate::truth::{Injected, InjectedKind};
 
 /// 2024-01-01T00:00:00Z.
 const START_MS: i64 = 1_704_067_200_000;
@@ -30,22 +32,22 @@ struct Asset {
     price: f64,
     supply: f64,
     volume_24h: f64,
-    /// The noise of one minute, as a share of the price.
-    noise: f64,
+    /// Half the distance of bid and ask, as a share of the price.
+    spread: f64,
 }
 
 #[rustfmt::skip]
 const ASSETS: [Asset; 10] = [
-    Asset { id: "bitcoin", symbol: "btc", name: "Bitcoin", price: 42_280.0, supply: 19.6e6, volume_24h: 18.0e9, noise: 2.0e-4 },
-    Asset { id: "ethereum", symbol: "eth", name: "Ethereum", price: 2_281.0, supply: 120.2e6, volume_24h: 8.0e9, noise: 2.5e-4 },
-    Asset { id: "binancecoin", symbol: "bnb", name: "BNB", price: 312.0, supply: 153.9e6, volume_24h: 1.2e9, noise: 3.0e-4 },
-    Asset { id: "solana", symbol: "sol", name: "Solana", price: 101.5, supply: 428.4e6, volume_24h: 2.1e9, noise: 4.0e-4 },
-    Asset { id: "ripple", symbol: "xrp", name: "XRP", price: 0.615, supply: 54.1e9, volume_24h: 0.9e9, noise: 3.0e-4 },
-    Asset { id: "cardano", symbol: "ada", name: "Cardano", price: 0.594, supply: 35.4e9, volume_24h: 0.4e9, noise: 4.0e-4 },
-    Asset { id: "dogecoin", symbol: "doge", name: "Dogecoin", price: 0.0895, supply: 142.3e9, volume_24h: 0.5e9, noise: 4.0e-4 },
-    Asset { id: "polkadot", symbol: "dot", name: "Polkadot", price: 8.19, supply: 1.27e9, volume_24h: 0.3e9, noise: 4.5e-4 },
-    Asset { id: "chainlink", symbol: "link", name: "Chainlink", price: 14.95, supply: 568.1e6, volume_24h: 0.4e9, noise: 4.5e-4 },
-    Asset { id: "pepe", symbol: "pepe", name: "Pepe", price: 1.3e-6, supply: 420.7e12, volume_24h: 0.1e9, noise: 6.0e-4 },
+    Asset { id: "bitcoin", symbol: "btc", name: "Bitcoin", price: 42_280.0, supply: 19.6e6, volume_24h: 18.0e9, spread: 2.0e-4 },
+    Asset { id: "ethereum", symbol: "eth", name: "Ethereum", price: 2_281.0, supply: 120.2e6, volume_24h: 8.0e9, spread: 2.5e-4 },
+    Asset { id: "binancecoin", symbol: "bnb", name: "BNB", price: 312.0, supply: 153.9e6, volume_24h: 1.2e9, spread: 3.0e-4 },
+    Asset { id: "solana", symbol: "sol", name: "Solana", price: 101.5, supply: 428.4e6, volume_24h: 2.1e9, spread: 4.0e-4 },
+    Asset { id: "ripple", symbol: "xrp", name: "XRP", price: 0.615, supply: 54.1e9, volume_24h: 0.9e9, spread: 3.0e-4 },
+    Asset { id: "cardano", symbol: "ada", name: "Cardano", price: 0.594, supply: 35.4e9, volume_24h: 0.4e9, spread: 4.0e-4 },
+    Asset { id: "dogecoin", symbol: "doge", name: "Dogecoin", price: 0.0895, supply: 142.3e9, volume_24h: 0.5e9, spread: 4.0e-4 },
+    Asset { id: "polkadot", symbol: "dot", name: "Polkadot", price: 8.19, supply: 1.27e9, volume_24h: 0.3e9, spread: 4.5e-4 },
+    Asset { id: "chainlink", symbol: "link", name: "Chainlink", price: 14.95, supply: 568.1e6, volume_24h: 0.4e9, spread: 4.5e-4 },
+    Asset { id: "pepe", symbol: "pepe", name: "Pepe", price: 1.3e-6, supply: 420.7e12, volume_24h: 0.1e9, spread: 6.0e-4 },
 ];
 
 /// Ten made-up coins over a number of minutes, the same for the same seed.
@@ -63,7 +65,7 @@ pub struct MadeUpMarket {
 struct Bad {
     minute: u32,
     asset: usize,
-    reason: RejectReason,
+    reason: Reason,
     /// Which of the ways to be bad for this reason.
     variant: u32,
 }
@@ -125,9 +127,16 @@ impl MadeUpMarket {
     }
 }
 
+impl Default for MadeUpMarket {
+    /// The market of the demo.
+    fn default() -> Self {
+        Self::new(Self::SEED, Self::MINUTES)
+    }
+}
+
 /// A missing price comes instead of a good tick; a repeated tick comes in addition.
-fn replaces_tick(reason: RejectReason) -> bool {
-    matches!(reason, RejectReason::MissingField | RejectReason::BadValue)
+fn replaces_tick(reason: Reason) -> bool {
+    matches!(reason, Reason::MissingField | Reason::BadValue)
 }
 
 /// Every coin updates at its own moment of the minute.
@@ -176,13 +185,9 @@ fn plan_events(minutes: u32, rng: &mut ChaCha8Rng) -> Vec<Injected> {
 
 fn plan_bad(minutes: u32, events: &[Injected], rng: &mut ChaCha8Rng) -> Vec<Bad> {
     let mut plan: Vec<Bad> = Vec::new();
-    for reason in RejectReason::ALL {
+    for reason in Reason::ALL {
         // A late tick needs a watermark that has moved on by more than the lateness.
-        let earliest = if reason == RejectReason::Late {
-            150
-        } else {
-            10
-        };
+        let earliest = if reason == Reason::Late { 150 } else { 10 };
         let mut variant = 0;
         let mut minute = earliest + rng.random_range(0..120);
         while minute < minutes {
@@ -221,7 +226,7 @@ struct Series {
     coin: Coin,
     rng: ChaCha8Rng,
     events: Vec<(InjectedKind, i64, i64)>,
-    /// The logarithm of the price, without swing and noise.
+    /// The logarithm of the price, without swing and bounce.
     level: f64,
     /// What the running pump or crash adds each minute.
     slope: f64,
@@ -271,9 +276,9 @@ impl Series {
         // Drawn whether used or not: the background is the same with and without events.
         let size = self.rng.random_range(0.015..0.08_f64);
         let busy = self.rng.random_range(8.0..20.0);
-        let walk = self.rng.random_range(-1.0..1.0) * asset.noise * 0.15;
-        let noise =
-            (self.rng.random_range(-1.0..1.0) + self.rng.random_range(-1.0..1.0)) * asset.noise;
+        let walk = self.rng.random_range(-1.0..1.0) * asset.spread * 0.2;
+        let side = if self.rng.random_bool(0.5) { 1.0 } else { -1.0 };
+        let bounce = (side + self.rng.random_range(-0.7..0.7)) * asset.spread;
         let mut traded = asset.volume_24h / DAY_MINUTES as f64 * self.rng.random_range(0.5..1.5);
 
         if let Some((kind, from, to)) = event {
@@ -297,7 +302,7 @@ impl Series {
         let volume: f64 = self.traded.iter().sum();
         let of_day =
             (minute as f64 / DAY_MINUTES as f64 + self.asset as f64 / 10.0) * std::f64::consts::TAU;
-        let price = significant((self.level + 0.004 * of_day.sin() + noise).exp());
+        let price = significant((self.level + 0.004 * of_day.sin() + bounce).exp());
         Tick {
             time_ms: time_ms(self.asset, minute),
             price,
@@ -349,7 +354,7 @@ impl MadeUpSteps {
             // A duplicate repeats the tick of the minute before, so `last` may move on only after it was sent.
             let repeated = bad
                 .iter()
-                .any(|bad| bad.asset == asset && bad.reason == RejectReason::Duplicate);
+                .any(|bad| bad.asset == asset && bad.reason == Reason::Duplicate);
             if repeated {
                 step.push(Some(series.coin.id.clone()), |json| {
                     json.extend_from_slice(&series.last);
@@ -380,19 +385,19 @@ fn push_unusable(step: &mut Step, asset: usize, bad: &Bad, tick: Tick) {
     let symbol = format!(r#""symbol":"{symbol}","#);
     let rest = r#""market_cap":null,"total_volume":1000.0"#;
     let (key, text) = match (bad.reason, bad.variant % 4) {
-        (RejectReason::MissingField, 0) => (
+        (Reason::MissingField, 0) => (
             key,
             format!(r#"{{{id}{symbol}"current_price":null,{rest},"last_updated":"{time}"}}"#),
         ),
-        (RejectReason::MissingField, 1) => (
+        (Reason::MissingField, 1) => (
             key,
             format!(r#"{{{id}{symbol}"current_price":{price:?},{rest}}}"#),
         ),
-        (RejectReason::MissingField, 2) => (
+        (Reason::MissingField, 2) => (
             None,
             format!(r#"{{{symbol}"current_price":{price:?},{rest},"last_updated":"{time}"}}"#),
         ),
-        (RejectReason::MissingField, _) => (
+        (Reason::MissingField, _) => (
             key,
             format!(r#"{{{id}{symbol}{rest},"last_updated":"{time}"}}"#),
         ),
@@ -437,7 +442,7 @@ fn push_added(step: &mut Step, series: &Series, bad: &Bad, minute: i64) {
         });
     };
     match bad.reason {
-        RejectReason::Malformed => {
+        Reason::Malformed => {
             let text = match bad.variant % 4 {
                 0 => r#""the coin is not available""#.to_owned(),
                 1 => "429".to_owned(),
@@ -448,10 +453,10 @@ fn push_added(step: &mut Step, series: &Series, bad: &Bad, minute: i64) {
             step.push(None, |json| json.extend_from_slice(text.as_bytes()));
         }
         // The year 2100, whatever the clock says when it arrives.
-        RejectReason::Future => object(4_102_444_800_000, price),
+        Reason::Future => object(4_102_444_800_000, price),
         // Half a minute beside the coin's own ticks: late, but no duplicate.
-        RejectReason::Late => object(time_ms(bad.asset, minute - 120) + 30_000, price),
-        RejectReason::Duplicate | RejectReason::MissingField | RejectReason::BadValue => {}
+        Reason::Late => object(time_ms(bad.asset, minute - 120) + 30_000, price),
+        Reason::Duplicate | Reason::MissingField | Reason::BadValue => {}
     }
 }
 
@@ -487,7 +492,7 @@ mod tests {
     #[test]
     fn every_reject_reason_occurs_in_the_demo() {
         let market = MadeUpMarket::new(MadeUpMarket::SEED, MadeUpMarket::MINUTES);
-        for reason in RejectReason::ALL {
+        for reason in Reason::ALL {
             let count = market
                 .truth()
                 .iter()

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::market::{STEP_RECORDS_MAX, Step};
 use crate::rows::{Row, Rows};
+use crate::steps::{STEP_RECORDS_MAX, Step};
 
 const STEP_MS: i64 = 60_000;
 

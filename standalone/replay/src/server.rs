@@ -21,9 +21,9 @@ use axum::routing::get;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::market::{Market, STEP_RECORDS_MAX, Step, Steps};
 use crate::position::{Position, PositionError};
 use crate::recording::RecordingError;
+use crate::steps::{Market, STEP_RECORDS_MAX, Step, Steps};
 
 /// How fast the market's time runs.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,5 +1,7 @@
 //! What the made-up market hides, and how much of it the alerts found.
 
+use market::Reason;
+
 /// Something put into the made-up market on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Injected {
@@ -23,48 +25,7 @@ pub enum InjectedKind {
     /// Trading at 8 to 20 times its normal rate for 1 to 3 minutes, the price quiet.
     VolumeSurge,
     /// One payload that must be rejected, for this reason.
-    Bad(RejectReason),
-}
-
-/// Why a payload is refused: the closed set of crypto-clean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RejectReason {
-    /// Not an object, or over 64 KiB.
-    Malformed,
-    /// No id, no time, or no price.
-    MissingField,
-    /// A price that isn't positive, a negative volume, an unreadable time.
-    BadValue,
-    /// More than five minutes ahead of the record's arrival.
-    Future,
-    /// More than an hour behind the watermark.
-    Late,
-    /// The same coin and event time again.
-    Duplicate,
-}
-
-impl RejectReason {
-    /// Every reason, in the order crypto-clean checks them.
-    pub const ALL: [Self; 6] = [
-        Self::Malformed,
-        Self::MissingField,
-        Self::BadValue,
-        Self::Future,
-        Self::Late,
-        Self::Duplicate,
-    ];
-
-    /// The reason as crypto-rejected spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::MissingField => "missing_field",
-            Self::BadValue => "bad_value",
-            Self::Future => "future",
-            Self::Late => "late",
-            Self::Duplicate => "duplicate",
-        }
-    }
+    Bad(Reason),
 }
 
 /// How well alerts agree with what was injected.
@@ -148,7 +109,7 @@ mod tests {
         let truth = [
             event("a", 100, InjectedKind::Pump),
             event("a", 200, InjectedKind::VolumeSurge),
-            event("b", 100, InjectedKind::Bad(RejectReason::Late)),
+            event("b", 100, InjectedKind::Bad(Reason::Late)),
         ];
         let quality = Quality::measure(&truth, [("a", 100), ("a", 110), ("a", 111), ("b", 100)]);
         let expected = Quality {

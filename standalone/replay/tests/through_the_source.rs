@@ -1,0 +1,171 @@
+//! Replay, source and broker together: what a market holds is in the topic once and in order, whenever the run broke off.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use broker::{Broker, BrokerConfig};
+use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus, partition_of};
+use connector_runtime::cluster::Cluster;
+use connector_runtime::reader;
+use connector_runtime::secrets::Secrets;
+use connector_runtime::topic::{TopicSettings, ensure_topic};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed, Step, Tail};
+use tokio_util::sync::CancellationToken;
+
+const TOPIC: &str = "crypto-raw";
+const PATIENCE: Duration = Duration::from_secs(120);
+const RECORDING: &str = "../../../shared/data/market-2025-06-dev.parquet";
+
+/// What a market sends to each partition, in order.
+fn expected(market: &Market, partitions: u32) -> Vec<Vec<Vec<u8>>> {
+    let mut all = vec![Vec::new(); partitions as usize];
+    let (mut steps, mut step) = (market.steps().unwrap(), Step::default());
+    while steps.next_into(&mut step).unwrap() {
+        for element in step.elements() {
+            let partition = partition_of(element.key.map(|key| key.as_bytes()), partitions);
+            all[partition as usize].push(element.json.to_vec());
+        }
+    }
+    all
+}
+
+/// What each partition of the topic holds.
+async fn held(cluster: &Cluster, partitions: u32) -> Vec<Vec<Vec<u8>>> {
+    let client = cluster.connect().await.unwrap();
+    let mut all = Vec::new();
+    for partition in 0..partitions {
+        let range = reader::offsets(&client, TOPIC, partition).await.unwrap();
+        let records = reader::read_range(&client, TOPIC, partition, range.start..range.end)
+            .await
+            .unwrap();
+        all.push(
+            records
+                .into_iter()
+                .map(|record| record.value.to_vec())
+                .collect(),
+        );
+    }
+    all
+}
+
+/// Runs from where the topic stands until `enough` records were sent in this run, or all; then everything falls over.
+async fn run(data: &Path, market: &Market, partitions: u32, enough: u64) -> Duration {
+    let broker = Broker::start(BrokerConfig::new(data)).await.unwrap();
+    let cluster = Cluster::at(broker.addr());
+    let client = cluster.connect().await.unwrap();
+    ensure_topic(
+        &client,
+        &TopicSettings::named(TOPIC).with_partitions(partitions),
+    )
+    .await
+    .unwrap();
+    let tail = |values: &Vec<Vec<u8>>| Tail {
+        records: values.len() as u64,
+        last: values.last().cloned(),
+    };
+    let tails: Vec<Tail> = held(&cluster, partitions).await.iter().map(tail).collect();
+    let missing = market.records_total() - tails.iter().map(|tail| tail.records).sum::<u64>();
+    let position = Position::from_tails(tails, partition_of);
+    let replay = ReplayServer::start(market.clone(), Speed::Max, position)
+        .await
+        .unwrap();
+    let text = format!(
+        "meta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic: {TOPIC}\n{SECTION}:\n  base_url: {}\n  \
+         top: 250\n  poll_interval: 0s\n",
+        replay.base_url()
+    );
+    let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();
+    let status = Arc::new(SourceStatus::default());
+    let started = Instant::now();
+    let source = tokio::spawn(coingecko_source::run(
+        config,
+        cluster,
+        CancellationToken::new(),
+        status.clone(),
+    ));
+    let sent = async {
+        while status.records.load(Ordering::Relaxed) < enough.min(missing) {
+            // Looks, rather than waits for a time: how often decides nothing.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, sent)
+        .await
+        .expect("the source got stuck");
+    let took = started.elapsed();
+    for kind in ErrorKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != ErrorKind::NotAnObject)
+    {
+        assert_eq!(status.errors(kind), 0, "{kind}");
+    }
+    source.abort();
+    let _ = source.await;
+    broker.stop().await;
+    took
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_breaks_off_again_and_again_ends_like_one_that_never_did() {
+    let seed = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(20);
+    println!("SEED={seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    for partitions in [1, 3] {
+        let data = tempfile::tempdir().unwrap();
+        let market = Market::MadeUp(MadeUpMarket::new(seed, 900));
+        for _ in 0..8 {
+            run(data.path(), &market, partitions, rng.random_range(1..1_000)).await;
+        }
+        run(data.path(), &market, partitions, u64::MAX).await;
+        let broker = Broker::start(BrokerConfig::new(data.path())).await.unwrap();
+        let held = held(&Cluster::at(broker.addr()), partitions).await;
+        assert!(
+            held == expected(&market, partitions),
+            "SEED={seed}, {partitions} partitions"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_arrives_whole_and_fast() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING);
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return;
+    }
+    let opened = Instant::now();
+    let market = Market::Recording(Recording::open(&path).unwrap());
+    println!(
+        "checked {} rows in {:?}",
+        market.records_total(),
+        opened.elapsed()
+    );
+    let data = tempfile::tempdir().unwrap();
+    let took = run(data.path(), &market, 1, u64::MAX).await.as_secs_f64();
+    println!(
+        "{} polls and {} records in {took:.2} s: {:.0} polls/s, {:.0} records/s",
+        market.steps_total(),
+        market.records_total(),
+        market.steps_total() as f64 / took,
+        market.records_total() as f64 / took
+    );
+    let broker = Broker::start(BrokerConfig::new(data.path())).await.unwrap();
+    let held = held(&Cluster::at(broker.addr()), 1).await;
+    assert!(held == expected(&market, 1));
+    let mut coins: HashMap<String, u64> = HashMap::new();
+    for json in &held[0] {
+        let coin: serde_json::Value = serde_json::from_slice(json).unwrap();
+        *coins
+            .entry(coin["id"].as_str().unwrap().to_owned())
+            .or_default() += 1;
+    }
+    assert_eq!(coins.len(), 7);
+}
