@@ -129,7 +129,11 @@ mod tests {
 
     #[test]
     fn shipped_table_formats_parse() {
-        let names: Vec<_> = table_formats().unwrap().into_iter().map(|f| f.name).collect();
+        let names: Vec<_> = table_formats()
+            .unwrap()
+            .into_iter()
+            .map(|f| f.name)
+            .collect();
         assert_eq!(names, ["crypto-alerts", "crypto-features"]);
     }
 
@@ -140,6 +144,9 @@ mod tests {
             fs::write(dir.path().join(format!("{name}.wasm")), "text").unwrap();
         }
         let error = smartmodules(Some(dir.path())).err().unwrap().to_string();
-        assert!(error.contains("crypto-clean.wasm is not a wasm file"), "{error}");
+        assert!(
+            error.contains("crypto-clean.wasm is not a wasm file"),
+            "{error}"
+        );
     }
 }

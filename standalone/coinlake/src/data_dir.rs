@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Raised when the layout below changes so that an older directory can no longer be read.
 const LAYOUT: u32 = 1;
 const NOTE: &str = "coinlake.json";
+const PARTIAL_NOTE: &str = "coinlake.json.partial";
 
 /// What the note holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,7 +36,9 @@ impl DataDir {
     /// When the directory cannot be written, is of another layout, or holds another market's data.
     pub fn open(root: &Path, market: &str) -> Result<Self> {
         fs::create_dir_all(root).with_context(|| unusable(root))?;
-        let dir = Self { root: root.to_owned() };
+        let dir = Self {
+            root: root.to_owned(),
+        };
         match dir.note()? {
             Some(note) if note.market != market => bail!(
                 "data directory {} holds {}, this run is {market}: name another directory with --data",
@@ -43,27 +46,38 @@ impl DataDir {
                 note.market
             ),
             Some(_) => {}
-            None if fs::read_dir(root).with_context(|| unusable(root))?.next().is_some() => bail!(
+            None if dir.holds_something()? => bail!(
                 "{} is not empty and not a data directory of Coinlake: name another one with --data",
                 root.display()
             ),
-            None => dir.write_note(&Note { layout: LAYOUT, market: market.to_owned(), broker: None })?,
+            None => dir.write_note(&Note {
+                layout: LAYOUT,
+                market: market.to_owned(),
+                broker: None,
+            })?,
         }
         Ok(dir)
     }
 
     /// Opens an existing data directory, whatever its market.
     pub fn existing(root: &Path) -> Result<Self> {
-        let dir = Self { root: root.to_owned() };
+        let dir = Self {
+            root: root.to_owned(),
+        };
         if dir.note()?.is_none() {
-            bail!("{} is not a data directory of Coinlake: name the one that `coinlake up` or `demo` uses", root.display());
+            bail!(
+                "{} is not a data directory of Coinlake: name the one that `coinlake up` or `demo` uses",
+                root.display()
+            );
         }
         Ok(dir)
     }
 
     /// Empties a data directory of ours; leaves anything else alone.
     pub fn clear(root: &Path) -> Result<()> {
-        let dir = Self { root: root.to_owned() };
+        let dir = Self {
+            root: root.to_owned(),
+        };
         if dir.note()?.is_some() {
             fs::remove_dir_all(root).with_context(|| unusable(root))?;
         }
@@ -92,6 +106,12 @@ impl DataDir {
         Ok(self.note()?.and_then(|note| note.broker))
     }
 
+    /// Whether there is anything but a note that a kill left half-written.
+    fn holds_something(&self) -> Result<bool> {
+        let mut entries = fs::read_dir(&self.root).with_context(|| unusable(&self.root))?;
+        Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != PARTIAL_NOTE)))
+    }
+
     fn note(&self) -> Result<Option<Note>> {
         let path = self.root.join(NOTE);
         let text = match fs::read(&path) {
@@ -100,7 +120,10 @@ impl DataDir {
             Err(error) => return Err(error).with_context(|| unusable(&self.root)),
         };
         let note: Note = serde_json::from_slice(&text).with_context(|| {
-            format!("{} is damaged: restore it, or start with another --data directory", path.display())
+            format!(
+                "{} is damaged: restore it, or start with another --data directory",
+                path.display()
+            )
         })?;
         if note.layout != LAYOUT {
             bail!(
@@ -116,14 +139,17 @@ impl DataDir {
     fn write_note(&self, note: &Note) -> Result<()> {
         let text = serde_json::to_vec_pretty(note).context("the note cannot be written as JSON")?;
         // Renamed into place, so that a kill leaves the old note or the new one.
-        let partial = self.root.join(format!("{NOTE}.partial"));
+        let partial = self.root.join(PARTIAL_NOTE);
         fs::write(&partial, text).with_context(|| unusable(&self.root))?;
         fs::rename(&partial, self.root.join(NOTE)).with_context(|| unusable(&self.root))
     }
 }
 
 fn unusable(root: &Path) -> String {
-    format!("data directory {} cannot be used: make it writable, or name another one with --data", root.display())
+    format!(
+        "data directory {} cannot be used: make it writable, or name another one with --data",
+        root.display()
+    )
 }
 
 #[cfg(test)]
@@ -135,15 +161,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         DataDir::open(dir.path(), "the made-up market").unwrap();
         DataDir::open(dir.path(), "the made-up market").unwrap();
-        let error = DataDir::open(dir.path(), "live data").unwrap_err().to_string();
-        assert!(error.contains("holds the made-up market, this run is live data"), "{error}");
+        let error = DataDir::open(dir.path(), "live data")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("holds the made-up market, this run is live data"),
+            "{error}"
+        );
     }
 
     #[test]
     fn foreign_files_are_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("letter.txt"), "dear").unwrap();
-        let error = DataDir::open(dir.path(), "live data").unwrap_err().to_string();
+        let error = DataDir::open(dir.path(), "live data")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("not a data directory"), "{error}");
         DataDir::clear(dir.path()).unwrap();
         assert!(dir.path().join("letter.txt").exists());

@@ -22,10 +22,6 @@ use crate::summary::Summary;
 /// Where a demo without `--data` keeps its data; emptied when the next one starts.
 const SCRATCH: &str = "coinlake-demo";
 
-/// The made-up market: always the same, three days of ten coins.
-const SEED: u64 = 1;
-const MINUTES: u32 = 3 * 24 * 60;
-
 #[derive(Args)]
 pub struct Options {
     /// Replay this Parquet file (event_time, coin, symbol, price_usd, market_cap_usd, volume_24h_usd) instead of the
@@ -53,14 +49,25 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether no recording is named.
+    pub fn is_made_up(&self) -> bool {
+        self.recording.is_none()
+    }
+
     fn market(&self) -> Result<(Market, String)> {
         Ok(match &self.recording {
             Some(path) => {
                 let recording = Recording::open(path)?;
                 let path = path.canonicalize().unwrap_or_else(|_| path.clone());
-                (Market::Recording(recording), format!("the recording {}", path.display()))
+                (
+                    Market::Recording(recording),
+                    format!("the recording {}", path.display()),
+                )
             }
-            None => (Market::MadeUp(MadeUpMarket::new(SEED, MINUTES)), "the made-up market".to_owned()),
+            None => (
+                Market::MadeUp(MadeUpMarket::new(MadeUpMarket::SEED, MadeUpMarket::MINUTES)),
+                "the made-up market".to_owned(),
+            ),
         })
     }
 
@@ -76,8 +83,13 @@ impl Options {
 
     fn listen(&self) -> SocketAddr {
         // Nobody has the time to look at a demo that ends by itself: it need not take the well-known port.
-        let default = if self.exit { "127.0.0.1:0" } else { DEFAULT_LISTEN };
-        self.listen.unwrap_or_else(|| default.parse().expect("a literal address"))
+        let default = if self.exit {
+            "127.0.0.1:0"
+        } else {
+            DEFAULT_LISTEN
+        };
+        self.listen
+            .unwrap_or_else(|| default.parse().expect("a literal address"))
     }
 }
 
@@ -94,7 +106,10 @@ pub async fn run(options: Options) -> Result<()> {
     let addr = backbone.addr();
     let replay = start_replay(&backbone, market, options.speed).await?;
     let mut platform = backbone.launch(source_config(replay.base_url())?)?;
-    eprintln!("broker at {addr}, lake at {}, market: {market_name}", lake.display());
+    eprintln!(
+        "broker at {addr}, lake at {}, market: {market_name}",
+        lake.display()
+    );
 
     let progress = ProgressLine::start(&platform, Some(records_total));
     let drained = tokio::select! {
@@ -132,7 +147,10 @@ async fn start_replay(backbone: &Backbone, market: Market, speed: Speed) -> Resu
     let mut tails = Vec::new();
     for (partition, records) in (0..).zip(ends(&client, RAW).await?) {
         let last = reader::read_tail(&client, RAW, partition).await?;
-        tails.push(Tail { records, last: last.map(|record| record.value.to_vec()) });
+        tails.push(Tail {
+            records,
+            last: last.map(|record| record.value.to_vec()),
+        });
     }
     let position = Position::from_tails(tails, coingecko_source::partition_of);
     Ok(ReplayServer::start(market, speed, position).await?)
@@ -140,9 +158,12 @@ async fn start_replay(backbone: &Backbone, market: Market, speed: Speed) -> Resu
 
 /// The shipped source, pointed at the replay and asking as fast as it answers.
 fn source_config(base_url: String) -> Result<ConnectorConfig<SourceSettings>> {
-    let mut config =
-        ConnectorConfig::<SourceSettings>::from_yaml(assets::SOURCE, coingecko_source::SECTION, &Secrets::none())
-            .context("the shipped source config is broken")?;
+    let mut config = ConnectorConfig::<SourceSettings>::from_yaml(
+        assets::SOURCE,
+        coingecko_source::SECTION,
+        &Secrets::none(),
+    )
+    .context("the shipped source config is broken")?;
     config.settings.base_url = Some(base_url);
     config.settings.poll_interval = Duration::ZERO;
     Ok(config)

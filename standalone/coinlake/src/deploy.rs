@@ -11,8 +11,8 @@ use clap::Args;
 use connector_runtime::cluster::Cluster;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::tableformat::TableFormatSpec;
-use fluvio::metadata::topic::config::TopicConfig;
 use fluvio::metadata::topic::TopicSpec;
+use fluvio::metadata::topic::config::TopicConfig;
 use fluvio::{Fluvio, FluvioAdmin};
 
 use crate::assets::{self, SmartModule};
@@ -33,7 +33,9 @@ pub struct Options {
 /// Deploys what ships with this command and says what changed.
 pub async fn run(options: Options) -> Result<()> {
     let assets = Assets::shipped(options.smartmodules.as_deref(), options.partitions)?;
-    let client = Cluster::from_profile(options.profile.as_deref())?.connect().await?;
+    let client = Cluster::from_profile(options.profile.as_deref())?
+        .connect()
+        .await?;
     for outcome in deploy(&client, assets).await? {
         println!("{outcome}");
     }
@@ -108,24 +110,43 @@ pub async fn deploy(fluvio: &Fluvio, assets: Assets) -> Result<Vec<Outcome>> {
                 .await
                 .with_context(|| format!("topic {name} cannot be created"))?;
         }
-        let change = if present { Change::Unchanged } else { Change::Created };
-        outcomes.push(Outcome { kind: "topic", name, change });
+        let change = if present {
+            Change::Unchanged
+        } else {
+            Change::Created
+        };
+        outcomes.push(Outcome {
+            kind: "topic",
+            name,
+            change,
+        });
     }
     for module in assets.smartmodules {
         let change = deploy_smartmodule(&admin, &module).await?;
-        outcomes.push(Outcome { kind: "smartmodule", name: module.name.to_owned(), change });
+        outcomes.push(Outcome {
+            kind: "smartmodule",
+            name: module.name.to_owned(),
+            change,
+        });
     }
     for format in assets.table_formats {
         let name = format.name.clone();
         let change = deploy_table_format(&admin, format).await?;
-        outcomes.push(Outcome { kind: "table format", name, change });
+        outcomes.push(Outcome {
+            kind: "table format",
+            name,
+            change,
+        });
     }
     Ok(outcomes)
 }
 
 /// Which of the wanted topics are there; refuses one with another partition count.
 async fn present_topics(admin: &FluvioAdmin, wanted: &[TopicConfig]) -> Result<Vec<bool>> {
-    let existing = admin.all::<TopicSpec>().await.context("topics cannot be listed")?;
+    let existing = admin
+        .all::<TopicSpec>()
+        .await
+        .context("topics cannot be listed")?;
     wanted
         .iter()
         .map(|topic| {
@@ -159,7 +180,11 @@ async fn deploy_smartmodule(admin: &FluvioAdmin, module: &SmartModule) -> Result
         .create(module.name.to_owned(), false, module.spec.clone())
         .await
         .with_context(|| format!("SmartModule {} cannot be created", module.name))?;
-    Ok(if found.is_some() { Change::Replaced } else { Change::Created })
+    Ok(if found.is_some() {
+        Change::Replaced
+    } else {
+        Change::Created
+    })
 }
 
 async fn deploy_table_format(admin: &FluvioAdmin, format: TableFormatSpec) -> Result<Change> {
@@ -183,5 +208,9 @@ async fn deploy_table_format(admin: &FluvioAdmin, format: TableFormatSpec) -> Re
         .create(name.clone(), false, format)
         .await
         .with_context(|| format!("table format {name} cannot be created"))?;
-    Ok(if replaced { Change::Replaced } else { Change::Created })
+    Ok(if replaced {
+        Change::Replaced
+    } else {
+        Change::Created
+    })
 }

@@ -14,9 +14,9 @@ use connector_runtime::config::ConnectorConfig;
 use connector_runtime::secrets::Secrets;
 use connector_runtime::{reader, topic};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
-use parquet_sink::lake::Lake;
 use parquet_sink::SECTION;
 use parquet_sink::config::ParquetSettings;
+use parquet_sink::lake::Lake;
 use serde::Serialize;
 
 use crate::assets;
@@ -28,7 +28,12 @@ const COMMIT_AGE_MAX: Duration = Duration::from_secs(600);
 #[derive(Args)]
 pub struct Options {
     /// Data directory of `coinlake up` or `demo`, which tells where broker and lake are
-    #[arg(long, value_name = "DIR", default_value = "coinlake-data", conflicts_with = "profile")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "coinlake-data",
+        conflicts_with = "profile"
+    )]
     data: PathBuf,
     /// A fluvio profile, to look at a cluster instead
     #[arg(long, value_name = "NAME", requires = "lake")]
@@ -89,14 +94,21 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     let health = match look(&options).await {
         Ok(health) => health,
         // What cannot even be looked at is a finding too: scripts get it in the same form.
-        Err(error) => Health { problems: vec![format!("{error:#}")], ..Health::default() },
+        Err(error) => Health {
+            problems: vec![format!("{error:#}")],
+            ..Health::default()
+        },
     };
     if options.json {
         println!("{}", serde_json::to_string(&health)?);
     } else {
         health.print();
     }
-    Ok(if health.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if health.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn look(options: &Options) -> Result<Health> {
@@ -104,7 +116,9 @@ async fn look(options: &Options) -> Result<Health> {
         (Some(profile), Some(lake)) => (Cluster::from_profile(Some(profile))?, lake.clone()),
         _ => {
             let data = DataDir::existing(&options.data)?;
-            let addr = data.broker_addr()?.context("no broker has run on this data directory yet")?;
+            let addr = data
+                .broker_addr()?
+                .context("no broker has run on this data directory yet")?;
             (Cluster::at(addr), data.lake().display().to_string())
         }
     };
@@ -122,21 +136,37 @@ impl Health {
         for config in assets::topics()? {
             let name = config.meta.name;
             match records(client, &name).await {
-                Ok((partitions, records)) => self.topics.push(Topic { name, partitions, records }),
-                Err(error) => self.problems.push(format!("topic {name}: {error:#}; `coinlake deploy` creates it")),
+                Ok((partitions, records)) => self.topics.push(Topic {
+                    name,
+                    partitions,
+                    records,
+                }),
+                Err(error) => self.problems.push(format!(
+                    "topic {name}: {error:#}; `coinlake deploy` creates it"
+                )),
             }
         }
         Ok(())
     }
 
     async fn look_at_smartmodules(&mut self, client: &Client) -> Result<()> {
-        let present = client.admin().await.all::<SmartModuleSpec>().await.context("SmartModules cannot be listed")?;
+        let present = client
+            .admin()
+            .await
+            .all::<SmartModuleSpec>()
+            .await
+            .context("SmartModules cannot be listed")?;
         for name in assets::SMARTMODULES {
             let found = present.iter().any(|module| module.name == name);
             if !found {
-                self.problems.push(format!("SmartModule {name} is missing: `coinlake deploy` creates it"));
+                self.problems.push(format!(
+                    "SmartModule {name} is missing: `coinlake deploy` creates it"
+                ));
             }
-            self.smartmodules.push(Module { name: name.to_owned(), present: found });
+            self.smartmodules.push(Module {
+                name: name.to_owned(),
+                present: found,
+            });
         }
         Ok(())
     }
@@ -144,9 +174,15 @@ impl Health {
     async fn look_at_stages(&mut self, client: &Client, lake_url: &str) -> Result<()> {
         let lake = Lake::open_str(lake_url, [])?;
         for text in assets::STAGES {
-            let config = ConnectorConfig::<ParquetSettings>::from_yaml(text, SECTION, &Secrets::none())
-                .context("a shipped stage config is broken")?;
-            let layers: Vec<_> = config.settings.destinations.iter().filter_map(|d| d.layer.as_ref()).collect();
+            let config =
+                ConnectorConfig::<ParquetSettings>::from_yaml(text, SECTION, &Secrets::none())
+                    .context("a shipped stage config is broken")?;
+            let layers: Vec<_> = config
+                .settings
+                .destinations
+                .iter()
+                .filter_map(|d| d.layer.as_ref())
+                .collect();
             for layer in &layers {
                 let summary = lake.layer_summary(&layer.name).await?;
                 self.lake.push(LakeLayer {
@@ -192,17 +228,33 @@ impl Health {
 
     fn print(&self) {
         for topic in &self.topics {
-            println!("topic       {:<18} {:>10} records", topic.name, topic.records);
+            println!(
+                "topic       {:<18} {:>10} records",
+                topic.name, topic.records
+            );
         }
         for module in &self.smartmodules {
-            println!("smartmodule {:<18} {}", module.name, if module.present { "present" } else { "missing" });
+            println!(
+                "smartmodule {:<18} {}",
+                module.name,
+                if module.present { "present" } else { "missing" }
+            );
         }
         for stage in &self.stages {
-            let commit = stage.seconds_since_commit.map_or_else(|| "never".to_owned(), |s| format!("{s} s ago"));
-            println!("stage       {:<18} lag {}, last commit {commit}", format!("{}/{}", stage.name, stage.partition), stage.lag);
+            let commit = stage
+                .seconds_since_commit
+                .map_or_else(|| "never".to_owned(), |s| format!("{s} s ago"));
+            println!(
+                "stage       {:<18} lag {}, last commit {commit}",
+                format!("{}/{}", stage.name, stage.partition),
+                stage.lag
+            );
         }
         for layer in &self.lake {
-            println!("lake        {:<18} {:>10} rows, {} files, {} bytes", layer.name, layer.rows, layer.files, layer.bytes);
+            println!(
+                "lake        {:<18} {:>10} rows, {} files, {} bytes",
+                layer.name, layer.rows, layer.files, layer.bytes
+            );
         }
         for problem in &self.problems {
             println!("problem     {problem}");
@@ -224,6 +276,8 @@ async fn records(client: &Client, name: &str) -> Result<(u32, i64)> {
 
 /// How long ago a moment was, by this machine's clock.
 fn age(at_ms: i64) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     now.saturating_sub(Duration::from_millis(u64::try_from(at_ms).unwrap_or(0)))
 }

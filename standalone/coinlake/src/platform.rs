@@ -16,8 +16,8 @@ use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::ConnectorConfig;
 use connector_runtime::reader;
 use connector_runtime::secrets::Secrets;
-use parquet_sink::config::ParquetSettings;
 use parquet_sink::StageStatus;
+use parquet_sink::config::ParquetSettings;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -45,15 +45,27 @@ pub struct Backbone {
 
 impl Backbone {
     /// Starts the broker on `listen` and deploys.
-    pub async fn start(data: DataDir, listen: SocketAddr, smartmodules: Option<&Path>) -> Result<Self> {
+    pub async fn start(
+        data: DataDir,
+        listen: SocketAddr,
+        smartmodules: Option<&Path>,
+    ) -> Result<Self> {
         // Read first: nothing is left half-started when a module is missing.
         let assets = Assets::shipped(smartmodules, Some(PARTITIONS))?;
-        let broker = Broker::start(BrokerConfig { listen, ..BrokerConfig::new(data.broker()) }).await?;
+        let broker = Broker::start(BrokerConfig {
+            listen,
+            ..BrokerConfig::new(data.broker())
+        })
+        .await?;
         data.set_broker_addr(&broker.addr().to_string())?;
         let cluster = Cluster::at(broker.addr());
         let client = cluster.connect().await?;
         deploy(&client, assets).await?;
-        Ok(Self { broker, cluster, data })
+        Ok(Self {
+            broker,
+            cluster,
+            data,
+        })
     }
 
     /// A fresh connection to the broker.
@@ -72,8 +84,12 @@ impl Backbone {
         let stop_stages = CancellationToken::new();
         let mut stages = Vec::new();
         for text in assets::STAGES {
-            let mut config = ConnectorConfig::<ParquetSettings>::from_yaml(text, parquet_sink::SECTION, &Secrets::none())
-                .context("a shipped stage config is broken")?;
+            let mut config = ConnectorConfig::<ParquetSettings>::from_yaml(
+                text,
+                parquet_sink::SECTION,
+                &Secrets::none(),
+            )
+            .context("a shipped stage config is broken")?;
             config.settings.lake = self.data.lake().display().to_string();
             let status = Arc::new(StageStatus::default());
             stages.push(Stage {
@@ -81,14 +97,25 @@ impl Backbone {
                 topic: config.meta.topic.name.clone(),
                 status: Arc::clone(&status),
             });
-            let (name, cluster, stop) = (config.meta.name.clone(), self.cluster.clone(), stop_stages.clone());
-            tasks.spawn(async move { (name, parquet_sink::run(config, cluster, stop, status).await) });
+            let (name, cluster, stop) = (
+                config.meta.name.clone(),
+                self.cluster.clone(),
+                stop_stages.clone(),
+            );
+            tasks.spawn(
+                async move { (name, parquet_sink::run(config, cluster, stop, status).await) },
+            );
         }
         let stop_source = CancellationToken::new();
         let source_status = Arc::new(SourceStatus::default());
-        let (cluster, stop, status) = (self.cluster.clone(), stop_source.clone(), Arc::clone(&source_status));
+        let (cluster, stop, status) = (
+            self.cluster.clone(),
+            stop_source.clone(),
+            Arc::clone(&source_status),
+        );
         let mut source_task = JoinSet::new();
-        source_task.spawn(async move { coingecko_source::run(source, cluster, stop, status).await });
+        source_task
+            .spawn(async move { coingecko_source::run(source, cluster, stop, status).await });
         Ok(Platform {
             backbone: self,
             stages,

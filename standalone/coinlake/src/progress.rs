@@ -56,7 +56,9 @@ impl ProgressLine {
                 let of = records_total.map_or_else(String::new, |total| format!(" of {total}"));
                 let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
                 let alerts = alerts(&stages);
-                drawn.set_message(format!("{sent}{of} records · {rate:.0}/s · lag {lag} · {alerts} alerts"));
+                drawn.set_message(format!(
+                    "{sent}{of} records · {rate:.0}/s · lag {lag} · {alerts} alerts"
+                ));
             }
         });
         Self { bar, task }
@@ -81,6 +83,10 @@ async fn lag(client: &Client, stages: &[(String, Arc<StageStatus>)]) -> Result<i
 
 /// Alerts raised since the start.
 fn alerts(stages: &[(String, Arc<StageStatus>)]) -> u64 {
-    let routed = stages.iter().filter_map(|(_, status)| status.destinations().remove("alert"));
-    routed.map(|alerts| alerts.records.load(Ordering::Relaxed)).sum()
+    let routed = stages
+        .iter()
+        .filter_map(|(_, status)| status.destinations().remove("alert"));
+    routed
+        .map(|alerts| alerts.records.load(Ordering::Relaxed))
+        .sum()
 }

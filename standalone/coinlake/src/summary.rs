@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Client;
-use connector_runtime::record::Record;
 use connector_runtime::reader;
+use connector_runtime::record::Record;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -70,19 +70,38 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |counts: &BTreeMap<String, u64>| {
-            let parts: Vec<_> = counts.iter().map(|(name, n)| format!("{n} {name}")).collect();
+            let parts: Vec<_> = counts
+                .iter()
+                .map(|(name, n)| format!("{n} {name}"))
+                .collect();
             parts.join(", ")
         };
         let r = &self.records;
         writeln!(f, "raw        {:>9}", r["raw"])?;
         writeln!(f, "clean      {:>9}", r["clean"])?;
-        writeln!(f, "rejected   {:>9}  {}", r["rejected"], list(&self.rejected_by_reason))?;
+        writeln!(
+            f,
+            "rejected   {:>9}  {}",
+            r["rejected"],
+            list(&self.rejected_by_reason)
+        )?;
         writeln!(f, "features   {:>9}", r["features"])?;
-        writeln!(f, "alerts     {:>9}  {}", r["alerts"], list(&self.alerts_by_severity))?;
+        writeln!(
+            f,
+            "alerts     {:>9}  {}",
+            r["alerts"],
+            list(&self.alerts_by_severity)
+        )?;
         writeln!(f, "lake       {}", self.lake)?;
         let latency = &self.latency_ms;
         let ms = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
-        writeln!(f, "latency    p50 {}, p99 {}, max {}", ms(latency.p50), ms(latency.p99), ms(latency.max))?;
+        writeln!(
+            f,
+            "latency    p50 {}, p99 {}, max {}",
+            ms(latency.p50),
+            ms(latency.p99),
+            ms(latency.max)
+        )?;
         write!(
             f,
             "{:.1} s, {:.0} records/s, peak memory {:.0} MB",
@@ -95,8 +114,12 @@ impl fmt::Display for Summary {
 async fn count_by(client: &Client, topic: &str, field: &str) -> Result<BTreeMap<String, u64>> {
     let mut counts = BTreeMap::new();
     for_each(client, topic, |record| {
-        let value: Value = serde_json::from_slice(&record.value)
-            .with_context(|| format!("{topic} holds a record that is not JSON, at offset {}", record.offset))?;
+        let value: Value = serde_json::from_slice(&record.value).with_context(|| {
+            format!(
+                "{topic} holds a record that is not JSON, at offset {}",
+                record.offset
+            )
+        })?;
         if let Some(text) = value.get(field).and_then(Value::as_str) {
             *counts.entry(text.to_owned()).or_default() += 1;
         }
@@ -123,7 +146,10 @@ async fn latency(client: &Client) -> Result<Latency> {
     let mut latencies_ms = Vec::with_capacity(raw_of_clean.len());
     for_each(client, "crypto-features", |record| {
         let clean = source_offset(&record)?;
-        if let Some(arrival) = raw_of_clean.get(clean).and_then(|&raw| raw_arrival_ms.get(raw)) {
+        if let Some(arrival) = raw_of_clean
+            .get(clean)
+            .and_then(|&raw| raw_arrival_ms.get(raw))
+        {
             latencies_ms.push(record.timestamp_ms - arrival);
         }
         Ok(())
@@ -134,7 +160,11 @@ async fn latency(client: &Client) -> Result<Latency> {
         let last = latencies_ms.len().checked_sub(1)?;
         Some(latencies_ms[(last as f64 * share).round() as usize])
     };
-    Ok(Latency { p50: at(0.5), p99: at(0.99), max: at(1.0) })
+    Ok(Latency {
+        p50: at(0.5),
+        p99: at(0.99),
+        max: at(1.0),
+    })
 }
 
 fn source_offset(record: &Record) -> Result<usize> {
@@ -148,7 +178,11 @@ fn source_offset(record: &Record) -> Result<usize> {
 }
 
 /// Calls `each` with the records of the platform's one partition, in order.
-async fn for_each(client: &Client, topic: &str, mut each: impl FnMut(Record) -> Result<()>) -> Result<()> {
+async fn for_each(
+    client: &Client,
+    topic: &str,
+    mut each: impl FnMut(Record) -> Result<()>,
+) -> Result<()> {
     let range = reader::offsets(client, topic, 0).await?;
     let mut from = range.start;
     while from < range.end {
@@ -163,7 +197,8 @@ async fn for_each(client: &Client, topic: &str, mut each: impl FnMut(Record) -> 
 
 /// The most memory this process has had in use.
 fn peak_rss_mb() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
     let kib = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Args;
-use coingecko_source::SourceSettings;
+use clap::{Args, ValueEnum};
+use coingecko_source::{KeyPlan, SourceSettings};
 use connector_runtime::config::ConnectorConfig;
 use connector_runtime::secrets::Secrets;
 use connector_runtime::shutdown;
@@ -14,6 +14,22 @@ use crate::assets;
 use crate::data_dir::DataDir;
 use crate::platform::{Backbone, DEFAULT_LISTEN};
 use crate::progress::ProgressLine;
+
+/// The kinds of CoinGecko keys.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Plan {
+    Demo,
+    Pro,
+}
+
+impl From<Plan> for KeyPlan {
+    fn from(plan: Plan) -> Self {
+        match plan {
+            Plan::Demo => Self::Demo,
+            Plan::Pro => Self::Pro,
+        }
+    }
+}
 
 #[derive(Args)]
 pub struct Options {
@@ -26,23 +42,42 @@ pub struct Options {
     /// Folder of the SmartModules [default: ../smartmodules beside this command]
     #[arg(long, value_name = "DIR")]
     smartmodules: Option<PathBuf>,
+    /// A CoinGecko key; without one the public API answers a few calls a minute. Better in the environment than here,
+    /// where other users of this machine see it
+    #[arg(
+        long,
+        env = "COINGECKO_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    api_key: Option<String>,
+    /// What kind of key it is
+    #[arg(long, env = "COINGECKO_PLAN", default_value = "demo")]
+    plan: Plan,
 }
 
 /// Runs until interrupted; what was read is committed then.
 pub async fn run(options: Options) -> Result<()> {
     let interrupted = shutdown::on_signal();
-    let source = ConnectorConfig::<SourceSettings>::from_yaml(
+    let mut source = ConnectorConfig::<SourceSettings>::from_yaml(
         assets::SOURCE,
         coingecko_source::SECTION,
-        &Secrets::from_env(),
+        &Secrets::none(),
     )
-    .context("the shipped source config cannot be used")?;
+    .context("the shipped source config is broken")?;
+    if let Some(key) = options.api_key {
+        source.settings.api_key = Some(key.into());
+        source.settings.plan = options.plan.into();
+    }
     let data = DataDir::open(&options.data, "live data")?;
     let lake = data.lake();
     let backbone = Backbone::start(data, options.listen, options.smartmodules.as_deref()).await?;
     let addr = backbone.addr();
     let mut platform = backbone.launch(source)?;
-    eprintln!("broker at {addr}, lake at {}, market: CoinGecko, live", lake.display());
+    eprintln!(
+        "broker at {addr}, lake at {}, market: CoinGecko, live",
+        lake.display()
+    );
     let progress = ProgressLine::start(&platform, None);
     tokio::select! {
         () = interrupted.cancelled() => {}

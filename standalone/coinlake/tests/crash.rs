@@ -32,7 +32,8 @@ async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
         let data = tempfile::tempdir().unwrap();
         // Ten kills a run: spread so that each run has moments early, in the middle and at the end.
         for _ in 0..10.min(rounds - killed) {
-            let after = Duration::from_secs_f64(random.random_range(0.05..0.5) * whole_run.as_secs_f64());
+            let after =
+                Duration::from_secs_f64(random.random_range(0.05..0.5) * whole_run.as_secs_f64());
             let mut demo = demo(data.path()).spawn().unwrap();
             thread::sleep(after);
             kill(&mut demo);
@@ -47,7 +48,9 @@ async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
 
 fn demo(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_coinlake"));
-    command.args(["demo", "--exit", "--json", "--data"]).arg(data);
+    command
+        .args(["demo", "--exit", "--json", "--data"])
+        .arg(data);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
@@ -66,7 +69,9 @@ fn kill(child: &mut Child) {
 
 fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     match env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
         Err(_) => default,
     }
 }

@@ -2,9 +2,11 @@
 
 mod rows;
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use replay::{InjectedKind, MadeUpMarket, Quality};
 use serde_json::Value;
 
 /// The demo's summary on `data`, with more arguments.
@@ -26,7 +28,8 @@ fn count(summary: &Value, layer: &str) -> u64 {
 
 /// 19 days of real minutes, where they are at hand.
 fn recording() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/market-2025-06-dev.parquet");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/market-2025-06-dev.parquet");
     if !path.exists() {
         println!("skipped: no recording at {}", path.display());
         return None;
@@ -44,17 +47,28 @@ fn python(script: &str, arguments: &[&Path]) {
         .output()
         .is_ok_and(|output| output.status.success());
     if !ready {
-        assert!(required.is_none(), "{python} lacks duckdb, pandas, polars or pyarrow");
+        assert!(
+            required.is_none(),
+            "{python} lacks duckdb, pandas, polars or pyarrow"
+        );
         println!("skipped {script}: {python} lacks duckdb, pandas, polars or pyarrow");
         return;
     }
     let output = Command::new(python)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script))
+        .arg(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/python")
+                .join(script),
+        )
         .args(arguments)
         .output()
         .unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -65,7 +79,10 @@ fn the_recording_goes_through_whole() {
     let summary = demo(first.path(), &["--recording", path, "--speed", "max"]);
     println!("{summary}");
     assert_eq!(count(&summary, "raw"), 194_607);
-    assert_eq!(count(&summary, "clean") + count(&summary, "rejected"), 194_607);
+    assert_eq!(
+        count(&summary, "clean") + count(&summary, "rejected"),
+        194_607
+    );
     assert_eq!(count(&summary, "features"), count(&summary, "clean"));
     assert!(count(&summary, "alerts") > 0);
 
@@ -75,5 +92,118 @@ fn the_recording_goes_through_whole() {
 
     // The same command gives the same rows.
     demo(second.path(), &["--recording", path, "--speed", "max"]);
-    rows::assert_equal("lake", &rows::lake(first.path()), &rows::lake(second.path()));
+    rows::assert_equal(
+        "lake",
+        &rows::lake(first.path()),
+        &rows::lake(second.path()),
+    );
+}
+
+#[test]
+fn alerts_find_what_was_injected() {
+    let data = tempfile::tempdir().unwrap();
+    let summary = demo(data.path(), &[]);
+    let market = MadeUpMarket::new(MadeUpMarket::SEED, MadeUpMarket::MINUTES);
+    assert_eq!(count(&summary, "raw"), market.records_total());
+    assert_eq!(
+        count(&summary, "clean") + count(&summary, "rejected"),
+        count(&summary, "raw")
+    );
+
+    // Every bad payload is rejected, for the reason it was made for.
+    let mut injected = std::collections::BTreeMap::<String, u64>::new();
+    for event in market.truth() {
+        if let InjectedKind::Bad(reason) = event.kind {
+            *injected.entry(reason.as_str().to_owned()).or_default() += 1;
+        }
+    }
+    assert_eq!(
+        summary["rejected_by_reason"],
+        serde_json::to_value(&injected).unwrap()
+    );
+
+    let alerts = rows::layer_rows(data.path(), "alerts");
+    let alerts = alerts.iter().map(|row| {
+        let time: i64 = row["event_time"].as_str().unwrap().parse().unwrap();
+        (row["coin"].as_str().unwrap(), time)
+    });
+    let quality = Quality::measure(market.truth(), alerts);
+    println!(
+        "precision {:.3}, recall {:.3}: {quality:?}",
+        quality.precision(),
+        quality.recall()
+    );
+    assert!(quality.precision() >= 0.9 && quality.recall() >= 0.9);
+
+    // Features on hostile input: late ticks, duplicates and ties are among it.
+    python("features.py", &[&data.path().join("lake")]);
+}
+
+/// Runs a command that must fail; returns what it says.
+fn refused(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_coinlake"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{arguments:?} was not refused"
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    println!("{said}");
+    assert_eq!(said.trim().lines().count(), 1, "one sentence, not: {said}");
+    said
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let said = refused(&[
+        "demo",
+        "--exit",
+        "--data",
+        data.path().to_str().unwrap(),
+        "--listen",
+        &addr,
+    ]);
+    assert!(said.contains(&addr), "{said}");
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let said = refused(&["demo", "--exit", "--data", file.to_str().unwrap()]);
+    assert!(said.contains("cannot be used"), "{said}");
+}
+
+#[test]
+fn a_data_directory_keeps_to_its_market() {
+    let Some(recording) = recording() else { return };
+    let data = tempfile::tempdir().unwrap();
+    let note = r#"{"layout": 1, "market": "the made-up market"}"#;
+    std::fs::write(data.path().join("coinlake.json"), note).unwrap();
+    let data = data.path().to_str().unwrap();
+    let said = refused(&[
+        "demo",
+        "--exit",
+        "--data",
+        data,
+        "--recording",
+        recording.to_str().unwrap(),
+    ]);
+    assert!(said.contains("holds the made-up market"), "{said}");
+}
+
+#[test]
+fn a_recording_that_is_none_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("prices.parquet");
+    std::fs::write(&file, "price\n1\n").unwrap();
+    let said = refused(&["demo", "--exit", "--recording", file.to_str().unwrap()]);
+    assert!(said.contains("prices.parquet"), "{said}");
 }

@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::json::LineDelimitedWriter;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use broker::{Broker, BrokerConfig};
 use connector_runtime::cluster::Cluster;
 use connector_runtime::reader;
@@ -25,7 +28,10 @@ pub type Rows = Vec<Map<String, Value>>;
 
 /// Every layer of the lake under `data`, rows in the order of their input.
 pub fn lake(data: &Path) -> BTreeMap<&'static str, Rows> {
-    LAYERS.into_iter().map(|layer| (layer, layer_rows(data, layer))).collect()
+    LAYERS
+        .into_iter()
+        .map(|layer| (layer, layer_rows(data, layer)))
+        .collect()
 }
 
 /// One layer.
@@ -38,31 +44,46 @@ pub fn layer_rows(data: &Path, layer: &str) -> Rows {
             .build()
             .unwrap();
         for batch in reader {
-            rows.extend(to_json(&batch.unwrap()));
+            rows.extend(as_text(&batch.unwrap()));
         }
     }
-    rows.sort_by_key(|row| (row["_partition"].as_i64(), row["_offset"].as_i64()));
+    let number = |row: &Map<String, Value>, column: &str| {
+        row[column]
+            .as_str()
+            .and_then(|text| text.parse::<i64>().ok())
+    };
+    rows.sort_by_key(|row| (number(row, "_partition"), number(row, "_offset")));
     rows
 }
 
 /// Every topic in the broker's log under `data`, which no other broker may have open.
 pub async fn topics(data: &Path) -> BTreeMap<&'static str, Rows> {
-    let broker = Broker::start(BrokerConfig::new(data.join("broker"))).await.unwrap();
+    let broker = Broker::start(BrokerConfig::new(data.join("broker")))
+        .await
+        .unwrap();
     let client = Cluster::at(broker.addr()).connect().await.unwrap();
     let mut topics = BTreeMap::new();
     for layer in LAYERS {
         let topic = format!("crypto-{layer}");
         let range = reader::offsets(&client, &topic, 0).await.unwrap();
-        let records = reader::read_range(&client, &topic, 0, range.start..range.end).await.unwrap();
+        let records = reader::read_range(&client, &topic, 0, range.start..range.end)
+            .await
+            .unwrap();
         let rows = records.iter().map(|record| {
             let mut row = Map::new();
             row.insert("offset".into(), record.offset.into());
-            let key = record.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
+            let key = record
+                .key
+                .as_ref()
+                .map(|key| String::from_utf8_lossy(key).into_owned());
             row.insert("key".into(), key.into());
             // A raw record is whatever was sent; the others are JSON objects.
             match serde_json::from_slice(&record.value) {
                 Ok(Value::Object(fields)) => row.extend(fields),
-                _ => drop(row.insert("value".into(), String::from_utf8_lossy(&record.value).into())),
+                _ => drop(row.insert(
+                    "value".into(),
+                    String::from_utf8_lossy(&record.value).into(),
+                )),
             }
             steady(row)
         });
@@ -74,24 +95,56 @@ pub async fn topics(data: &Path) -> BTreeMap<&'static str, Rows> {
 }
 
 /// Fails with the first rows that differ.
-pub fn assert_equal(what: &str, left: &BTreeMap<&'static str, Rows>, right: &BTreeMap<&'static str, Rows>) {
+pub fn assert_equal(
+    what: &str,
+    left: &BTreeMap<&'static str, Rows>,
+    right: &BTreeMap<&'static str, Rows>,
+) {
     for layer in LAYERS {
         let (left, right) = (&left[layer], &right[layer]);
         for (index, (l, r)) in left.iter().zip(right).enumerate() {
             assert_eq!(l, r, "{what}, {layer}: row {index} differs");
         }
-        assert_eq!(left.len(), right.len(), "{what}, {layer}: another number of rows");
+        assert_eq!(
+            left.len(),
+            right.len(),
+            "{what}, {layer}: another number of rows"
+        );
     }
 }
 
-fn to_json(batch: &RecordBatch) -> Rows {
-    let mut text = Vec::new();
-    let mut writer = LineDelimitedWriter::new(&mut text);
-    writer.write(batch).unwrap();
-    writer.finish().unwrap();
-    serde_json::Deserializer::from_slice(&text)
-        .into_iter::<Map<String, Value>>()
-        .map(|row| steady(row.unwrap()))
+/// A batch's rows, every value as text: floats with as many digits as tell them apart.
+fn as_text(batch: &RecordBatch) -> Rows {
+    let options = FormatOptions::default().with_null("null");
+    let schema = batch.schema();
+    // Times as the milliseconds they are.
+    let plain: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .map(|column| match column.data_type() {
+            DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
+            _ => Arc::clone(column),
+        })
+        .collect();
+    let columns: Vec<_> = schema
+        .fields()
+        .iter()
+        .zip(&plain)
+        .map(|(field, column)| {
+            (
+                field.name(),
+                ArrayFormatter::try_new(column, &options).unwrap(),
+            )
+        })
+        .collect();
+    let columns = &columns;
+    let row = |index| {
+        columns
+            .iter()
+            .map(move |(name, text)| ((*name).clone(), text.value(index).to_string().into()))
+    };
+    (0..batch.num_rows())
+        .map(|index| steady(row(index).collect()))
         .collect()
 }
 
@@ -104,11 +157,15 @@ fn steady(mut row: Map<String, Value>) -> Map<String, Value> {
 
 fn parquet_files(layer: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let dates = fs::read_dir(layer).unwrap_or_else(|error| panic!("{}: {error}", layer.display()));
-    for date in dates {
+    // A layer without a row has no folder.
+    for date in fs::read_dir(layer).into_iter().flatten() {
         for file in fs::read_dir(date.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
-            assert!(path.extension().is_some_and(|e| e == "parquet"), "a leftover: {}", path.display());
+            assert!(
+                path.extension().is_some_and(|e| e == "parquet"),
+                "a leftover: {}",
+                path.display()
+            );
             files.push(path);
         }
     }
