@@ -99,6 +99,8 @@ pub struct Assembly {
     watermark: Option<Watermark>,
     /// The input whose output comes next.
     next: i64,
+    /// The stream has come to the first wanted input.
+    started: bool,
     /// The last input of the last cut.
     last_cut: i64,
     generation: u32,
@@ -208,6 +210,7 @@ impl Assembly {
             topics,
             watermark: plan.state.as_ref().map(|s| Watermark::new(s.horizon_ms)),
             next: resume.open_at,
+            started: false,
             last_cut: resume.committed,
             generation: resume.generation,
             first_input: None,
@@ -260,6 +263,11 @@ impl Assembly {
                 return Err(self.bad_output(self.next, reason));
             }
         };
+        if offset < self.next && !self.started {
+            // A cluster begins with the whole batch that the first wanted input is in. More history does no harm.
+            return Ok(Step::Taken);
+        }
+        self.started = true;
         if item.offset.is_none() && offset != self.next {
             return Err(StageError::NotOnePerInput {
                 topic: self.topic.clone(),
@@ -391,7 +399,8 @@ impl Assembly {
             }
         };
         match &layer.first {
-            Some(first) if day > first.day => {
+            // A row without a date stays in the file at hand; alone, it counts as of the beginning of time.
+            Some(first) if day.is_some_and(|day| day > first.day) => {
                 layer.rows.undo_last();
                 return Ok(Step::CutFirst);
             }
@@ -399,7 +408,7 @@ impl Assembly {
             None => {
                 layer.first = Some(FirstRow {
                     offset: source.offset,
-                    day,
+                    day: day.unwrap_or(0),
                     at: now,
                 });
             }

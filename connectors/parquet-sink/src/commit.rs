@@ -130,6 +130,7 @@ impl Commit {
             record_hash: self.record_hash().await?,
             modules: self.modules.clone(),
             schema_version: 0,
+            committed_at_ms: jiff::Timestamp::now().as_millisecond(),
             topic_ends,
         };
         for (i, file) in std::mem::take(&mut self.files.side).into_iter().enumerate() {

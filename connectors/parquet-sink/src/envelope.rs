@@ -136,3 +136,87 @@ fn not_an_object() -> String {
 fn integer(value: &LazyValue<'_>) -> Option<i64> {
     value.as_raw_str().parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader() -> EnvelopeReader {
+        EnvelopeReader {
+            source_offset: true,
+            route_by: Some("status".to_owned()),
+            routes: vec![
+                ("accepted".to_owned(), Route::To(0)),
+                ("rejected".to_owned(), Route::To(1)),
+                ("none".to_owned(), Route::Ignored),
+            ],
+            time: Some("event_time".to_owned()),
+        }
+    }
+
+    #[track_caller]
+    fn check(value: &str, source_offset: Option<i64>, route: Route, time_ms: Option<i64>) {
+        let expected = Envelope {
+            source_offset,
+            route,
+            time_ms,
+        };
+        assert_eq!(reader().read(value.as_bytes()), Ok(expected));
+    }
+
+    #[test]
+    fn finds_its_fields_in_any_order() {
+        check(
+            r#"{"source_offset": 9, "status": "accepted", "coin": "a", "event_time": 5, "rest": "#,
+            Some(9),
+            Route::To(0),
+            Some(5),
+        );
+        check(
+            r#"{"event_time": -5, "x": {"status": "none"}, "status": "rejected", "source_offset": 0}"#,
+            Some(0),
+            Route::To(1),
+            Some(-5),
+        );
+        check(
+            r#"{"source_offset":1,"status":"none"}"#,
+            Some(1),
+            Route::Ignored,
+            None,
+        );
+    }
+
+    #[test]
+    fn says_what_is_not_there() {
+        check("{}", None, Route::Absent, None);
+        check(
+            r#"{"source_offset": "1", "status": null, "event_time": 1.5}"#,
+            None,
+            Route::Absent,
+            None,
+        );
+        check(
+            r#"{"status": true}"#,
+            None,
+            Route::Unknown("true".to_owned()),
+            None,
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for value in ["", "[1]", "7", "{\"a\"", "\u{0}"] {
+            assert!(reader().read(value.as_bytes()).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_derived_record_says_what_it_was_made_from() {
+        assert_eq!(source_offset(br#"{"a": 1, "source_offset": 41}"#), Ok(41));
+        assert!(
+            source_offset(br#"{"a": 1}"#)
+                .unwrap_err()
+                .contains("source_offset")
+        );
+    }
+}

@@ -40,21 +40,6 @@ pub enum StageError {
     /// The input is not what it was.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// An output topic has another number of partitions than the input.
-    #[error(
-        "{output} has {found} partitions, but {topic} has {expected}: a stage writes partition i from partition i; \
-         delete {output} so that it is made anew, or give it {expected} partitions"
-    )]
-    OutputPartitions {
-        /// The output topic.
-        output: String,
-        /// Its partitions.
-        found: u32,
-        /// The input topic.
-        topic: String,
-        /// Its partitions.
-        expected: u32,
-    },
     /// `meta.consumer.partition` does not fit the topic.
     #[error("{0}")]
     Partitions(String),

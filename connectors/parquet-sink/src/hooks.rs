@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::StageError;
 
@@ -24,16 +25,28 @@ type Hook = dyn Fn(Point) -> ControlFlow<()> + Send + Sync;
 
 /// Asked at every point; does nothing by default.
 #[derive(Clone, Default)]
-pub struct Hooks(Option<Arc<Hook>>);
+pub struct Hooks {
+    at: Option<Arc<Hook>>,
+    pub(crate) module_look_interval: Option<Duration>,
+}
 
 impl Hooks {
     /// `hook` breaks where the stage is to end.
     pub fn new(hook: impl Fn(Point) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hook)))
+        Self {
+            at: Some(Arc::new(hook)),
+            module_look_interval: None,
+        }
+    }
+
+    /// Looks for a replaced module so often, instead of the usual.
+    pub fn looking_for_modules_every(mut self, interval: Duration) -> Self {
+        self.module_look_interval = Some(interval);
+        self
     }
 
     pub(crate) fn at(&self, point: Point) -> Result<(), StageError> {
-        match &self.0 {
+        match &self.at {
             Some(hook) if hook(point).is_break() => Err(StageError::Killed),
             _ => Ok(()),
         }

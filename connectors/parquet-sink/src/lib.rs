@@ -35,6 +35,6 @@ pub mod stage;
 pub mod status;
 pub mod watermark;
 
-pub use config::{SECTION, StageConfig};
+pub use config::{ParquetSettings, SECTION, StageConfig};
 pub use stage::{run, run_with};
 pub use status::StageStatus;

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::lake::ModuleStamp;
 
 /// How often a replaced module is looked for, at most: looking fetches its wasm.
-const LOOK_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a new module must have been there, so that every SPU has it.
-const SETTLE: Duration = Duration::from_secs(2);
+pub const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// A new module must have been there for a fifth of that, so that every SPU has it.
+const SETTLE_PART: u32 = 5;
 
 /// Why a SmartModule is not known.
 #[derive(Debug, thiserror::Error)]
@@ -89,16 +89,18 @@ pub fn hex(bytes: &[u8]) -> String {
 #[derive(Debug)]
 pub struct ModuleWatch {
     running: Vec<ModuleStamp>,
+    look_interval: Duration,
     next_look: Instant,
     candidate: Option<(Vec<ModuleStamp>, Instant)>,
 }
 
 impl ModuleWatch {
     /// `running` is what the stream was opened with.
-    pub fn new(running: Vec<ModuleStamp>, now: Instant) -> Self {
+    pub fn new(running: Vec<ModuleStamp>, look_interval: Duration, now: Instant) -> Self {
         Self {
             running,
-            next_look: now + LOOK_INTERVAL,
+            look_interval,
+            next_look: now + look_interval,
             candidate: None,
         }
     }
@@ -117,18 +119,18 @@ impl ModuleWatch {
     pub fn looked(&mut self, found: Vec<ModuleStamp>, now: Instant) -> bool {
         if found == self.running {
             self.candidate = None;
-            self.next_look = now + LOOK_INTERVAL;
+            self.next_look = now + self.look_interval;
             return false;
         }
+        let settle = self.look_interval / SETTLE_PART;
         match &self.candidate {
-            Some((candidate, since)) if *candidate == found && now >= *since + SETTLE => true,
             Some((candidate, since)) if *candidate == found => {
-                self.next_look = *since + SETTLE;
-                false
+                self.next_look = *since + settle;
+                now >= self.next_look
             }
             _ => {
                 self.candidate = Some((found, now));
-                self.next_look = now + SETTLE;
+                self.next_look = now + settle;
                 false
             }
         }
@@ -136,13 +138,15 @@ impl ModuleWatch {
 
     /// Looking failed: try at the usual time.
     pub fn postpone(&mut self, now: Instant) {
-        self.next_look = now + LOOK_INTERVAL;
+        self.next_look = now + self.look_interval;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(2);
 
     fn module(sha256: &str) -> Vec<ModuleStamp> {
         vec![ModuleStamp {
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn a_replaced_module_must_have_settled() {
         let start = Instant::now();
-        let mut watch = ModuleWatch::new(module("a"), start);
+        let mut watch = ModuleWatch::new(module("a"), LOOK_INTERVAL, start);
         assert!(!watch.looked(module("a"), start));
         assert!(!watch.looked(module("b"), start));
         assert_eq!(watch.next_look(), Some(start + SETTLE));
@@ -169,7 +173,7 @@ mod tests {
     #[test]
     fn a_module_put_back_changes_nothing() {
         let start = Instant::now();
-        let mut watch = ModuleWatch::new(module("a"), start);
+        let mut watch = ModuleWatch::new(module("a"), LOOK_INTERVAL, start);
         assert!(!watch.looked(module("b"), start));
         assert!(!watch.looked(module("a"), start + SETTLE));
         assert!(!watch.looked(module("b"), start + 2 * SETTLE));

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use connector_runtime::SmartModuleInvocation;
 use connector_runtime::cluster::Client;
@@ -20,7 +20,7 @@ use crate::commit::{Commit, Committed, OutputAtCut};
 use crate::cut::Cause;
 use crate::error::StageError;
 use crate::lake::ModuleStamp;
-use crate::modules::{ModuleWatch, stamps};
+use crate::modules::{LOOK_INTERVAL, ModuleWatch, stamps};
 use crate::outputs::{Acknowledged, OutputError, TopicOutput};
 use crate::read_back::ReadBack;
 use crate::recover::ResumePlan;
@@ -143,6 +143,7 @@ impl Pipeline {
                 ModuleReader::open(&client, topic, partition, plan.open_at, invocations).await?,
             ),
         };
+        let look_interval = stage.hooks.module_look_interval.unwrap_or(LOOK_INTERVAL);
         let status = stage.status.partition(partition);
         status
             .committed_offset
@@ -156,7 +157,7 @@ impl Pipeline {
                 read_backs,
                 &stage.status,
             ),
-            modules: ModuleWatch::new(modules, Instant::now()),
+            modules: ModuleWatch::new(modules, look_interval, Instant::now()),
             stage,
             client,
             partition,
@@ -175,6 +176,8 @@ impl Pipeline {
 
     pub(crate) async fn run(mut self) -> Result<Finished, StageError> {
         let finished = self.events().await;
+        // No more acknowledgements: a commit that waits for one ends now.
+        self.outputs.clear();
         if let Some(under_way) = &mut self.commit {
             if !matches!(finished, Err(StageError::Killed)) {
                 under_way.give_up.cancel();
@@ -398,8 +401,7 @@ impl Pipeline {
             .store(committed.last_offset, Ordering::Release);
         let status = &self.stage.status;
         status.commits.fetch_add(1, Ordering::Relaxed);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now_ms = now.map_or(0, |since| since.as_millis() as i64);
+        let now_ms = jiff::Timestamp::now().as_millisecond();
         status.last_commit_ms.store(now_ms, Ordering::Release);
         let name = &self.stage.plan.name;
         metrics::counter!("parquet_sink_commits_total", "stage" => name.clone()).increment(1);
@@ -418,14 +420,12 @@ impl Pipeline {
             "committed"
         );
         self.update_status();
-        report_progress(
-            &self.client,
-            &self.stage.consumer_id,
-            &self.stage.topic,
-            self.partition,
-            committed.last_offset,
-        )
-        .await;
+        let (stage, client, partition) = (self.stage.clone(), self.client.clone(), self.partition);
+        // Only for people to look at: nobody waits for it.
+        tokio::spawn(async move {
+            let last = committed.last_offset;
+            report_progress(&client, &stage.consumer_id, &stage.topic, partition, last).await;
+        });
         Ok(())
     }
 
@@ -459,9 +459,10 @@ impl Pipeline {
     }
 
     fn update_status(&mut self) {
+        // While a module's state is rebuilt, inputs come again that were handled before.
         self.status
             .input_offset
-            .store(self.assembly.next() - 1, Ordering::Release);
+            .fetch_max(self.assembly.next() - 1, Ordering::Release);
         let under_way = self.commit.as_ref().map_or(0, |under_way| under_way.rows);
         let memory = self.assembly.since_cut(self.elsewhere_bytes()).memory_bytes;
         self.count(self.assembly.rows_waiting() + under_way, memory);

@@ -347,6 +347,7 @@ mod tests {
             record_hash: "hash".to_owned(),
             modules: Vec::new(),
             schema_version: 1,
+            committed_at_ms: 0,
             topic_ends: BTreeMap::from([("out".to_owned(), last_offset / 2)]),
         }
     }

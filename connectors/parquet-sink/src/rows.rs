@@ -94,11 +94,11 @@ impl Rows {
         self.input_bytes
     }
 
-    /// Adds a row; returns its day, counted from 1970-01-01.
+    /// Adds a row; returns its day, counted from 1970-01-01, unless its date is null.
     ///
     /// # Errors
     /// A phrase that names the column. Nothing can be added afterwards, until [`Rows::finish`].
-    pub fn push(&mut self, source: Source<'_>) -> Result<i32, String> {
+    pub fn push(&mut self, source: Source<'_>) -> Result<Option<i32>, String> {
         assert!(!self.surplus, "finish the batch after a failed row");
         self.surplus = true;
         let row = self.offsets.len() + 1;
@@ -169,11 +169,18 @@ impl Rows {
             .expect("the columns have the schema's types, one value a row")
     }
 
-    fn last_day(&self) -> i32 {
+    fn last_day(&self) -> Option<i32> {
         match &self.columns[self.schema.date_column] {
             ColumnBuilder::Timestamp(times) => {
-                let ms = times.values_slice().last().copied().unwrap_or_default();
-                i32::try_from(ms.div_euclid(DAY_MS)).unwrap_or(i32::MAX)
+                let row = times.values_slice().len().checked_sub(1)?;
+                if times
+                    .validity_slice()
+                    .is_some_and(|bits| bits[row / 8] & (1 << (row % 8)) == 0)
+                {
+                    return None;
+                }
+                let ms = times.values_slice()[row];
+                Some(i32::try_from(ms.div_euclid(DAY_MS)).unwrap_or(i32::MAX))
             }
             _ => unreachable!("the plan checked that the date is a timestamp"),
         }
@@ -475,6 +482,201 @@ impl ColumnBuilder {
             Self::Bool(column) => Arc::new(column.finish()),
             Self::Timestamp(column) => Arc::new(column.finish()),
             Self::Strings(column) => Arc::new(column.finish()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn rows(columns: serde_json::Value) -> Rows {
+        let layer = json!({ "name": "ticks", "date": "at", "columns": columns });
+        let layer = serde_json::from_value(layer).unwrap();
+        Rows::new(Arc::new(LayerSchema::new(&layer)), "in", 3)
+    }
+
+    fn ticks() -> Rows {
+        rows(json!([
+            { "name": "coin", "type": "string", "nullable": false },
+            { "name": "at", "type": "timestamp", "nullable": false },
+            { "name": "price", "type": "float64" },
+            { "name": "count", "type": "int64" },
+            { "name": "good", "type": "bool" },
+            { "name": "kinds", "type": "strings" },
+        ]))
+    }
+
+    fn record(offset: i64, value: &str) -> Source<'_> {
+        Source {
+            offset,
+            timestamp_ms: 86_400_000,
+            key: Some(b"key"),
+            value: value.as_bytes(),
+        }
+    }
+
+    #[test]
+    fn fields_become_typed_columns() {
+        let mut rows = ticks();
+        let day = rows.push(record(
+            7,
+            r#"{"source_offset": 7, "coin": "b\u0069tcoin", "at": 86400001, "price": 2.2e-7, "count": 3,
+                "good": true, "kinds": ["price_spike", "volume_spike"], "more": {"deep": [1]}}"#,
+        ));
+        assert_eq!(day, Ok(Some(1)));
+        let other_order =
+            r#"{"at": "1970-01-03T00:00:00.5Z", "price": 5, "coin": "solana", "count": null}"#;
+        assert_eq!(rows.push(record(8, other_order)), Ok(Some(2)));
+        let batch = rows.finish();
+        assert_eq!(batch.num_rows(), 2);
+        let column = |name: &str| batch.column_by_name(name).unwrap();
+        assert_eq!(column("coin").as_string::<i32>().value(0), "bitcoin");
+        let at = column("at").as_primitive::<TimestampMillisecondType>();
+        assert_eq!(at.values(), &[86_400_001, 172_800_500]);
+        let price = column("price").as_primitive::<Float64Type>();
+        assert_eq!(price.values(), &[2.2e-7, 5.0]);
+        assert!(column("count").is_null(1) && column("good").is_null(1));
+        let kinds = column("kinds").as_list::<i32>();
+        assert_eq!(kinds.value(0).as_string::<i32>().value(1), "volume_spike");
+        assert!(kinds.is_null(1));
+        assert_eq!(column("_topic").as_string::<i32>().value(1), "in");
+        let offsets = column("_offset").as_primitive::<Int64Type>();
+        assert_eq!(offsets.values(), &[7, 8]);
+    }
+
+    #[test]
+    fn a_record_can_be_a_row_without_being_read() {
+        let mut rows = rows(json!([
+            { "name": "coin", "type": "string", "from": "key" },
+            { "name": "at", "type": "timestamp", "from": "timestamp" },
+            { "name": "payload", "type": "string", "from": "value" },
+        ]));
+        let mut torn = record(0, "");
+        torn.value = b"not \xff JSON";
+        torn.key = None;
+        assert_eq!(rows.push(torn), Ok(Some(1)));
+        let batch = rows.finish();
+        assert!(batch.column(0).is_null(0));
+        assert_eq!(
+            batch.column(2).as_string::<i32>().value(0),
+            "not \u{fffd} JSON"
+        );
+    }
+
+    #[track_caller]
+    fn check_refused(value: &str, reason: &str) {
+        let mut rows = ticks();
+        rows.push(record(0, r#"{"coin": "a", "at": 1}"#)).unwrap();
+        let found = rows.push(record(1, value)).unwrap_err();
+        assert!(found.contains(reason), "{found}");
+        assert_eq!(rows.finish().num_rows(), 1, "the row before is still there");
+        rows.push(record(2, r#"{"coin": "b", "at": 2}"#)).unwrap();
+        assert_eq!(
+            rows.finish().num_rows(),
+            1,
+            "and another batch can be built"
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_column() {
+        check_refused(r#"{"at": 1}"#, "column `coin`: the field is absent");
+        check_refused(
+            r#"{"coin": null, "at": 1}"#,
+            "column `coin`: the field is null",
+        );
+        check_refused(
+            r#"{"coin": 5, "at": 1}"#,
+            "column `coin`: expected a string, found a number",
+        );
+        check_refused(
+            r#"{"coin": "a", "at": "noon"}"#,
+            "column `at`: expected milliseconds",
+        );
+        check_refused(
+            r#"{"coin": "a", "at": 1, "price": "5"}"#,
+            "column `price`: expected a number",
+        );
+        check_refused(r#"{"coin": "a", "at": 1, "price": {}}"#, "column `price`");
+        check_refused(
+            r#"{"coin": "a", "at": 1, "count": 1.5}"#,
+            "column `count`: expected a 64-bit",
+        );
+        check_refused(r#"{"coin": "a", "at": 1, "kinds": [1]}"#, "kinds");
+        check_refused(r#"{"coin": "a", "at": 1"#, "");
+        check_refused(r#"[1]"#, "object");
+    }
+
+    #[test]
+    fn of_a_field_given_twice_the_first_counts() {
+        let mut rows = ticks();
+        let value = r#"{"coin": "a", "at": 1, "price": 1.0, "price": 2.0, "coin": "b"}"#;
+        rows.push(record(0, value)).unwrap();
+        let batch = rows.finish();
+        assert_eq!(batch.column(0).as_string::<i32>().value(0), "a");
+        assert_eq!(batch.column(2).as_primitive::<Float64Type>().value(0), 1.0);
+    }
+
+    #[test]
+    fn a_row_without_a_date_has_no_day() {
+        let mut rows = rows(json!([{ "name": "at", "type": "timestamp" }]));
+        assert_eq!(rows.push(record(0, r#"{"at": null}"#)), Ok(None));
+        assert_eq!(rows.push(record(1, r#"{"at": -1}"#)), Ok(Some(-1)));
+        assert_eq!(rows.push(record(2, r#"{}"#)), Ok(None));
+    }
+
+    #[test]
+    fn the_last_row_can_be_taken_back() {
+        let mut rows = ticks();
+        rows.push(record(0, r#"{"coin": "a", "at": 1}"#)).unwrap();
+        rows.push(record(1, r#"{"coin": "b", "at": 2}"#)).unwrap();
+        rows.undo_last();
+        let batch = rows.finish();
+        assert_eq!(batch.num_rows(), 1);
+        assert_eq!(batch.column(0).as_string::<i32>().value(0), "a");
+    }
+
+    proptest! {
+        /// What a standard JSON writer wrote comes back exactly.
+        #[test]
+        fn numbers_and_strings_survive(
+            rows_in in prop::collection::vec((any::<String>(), any::<f64>(), any::<i64>()), 1..40),
+        ) {
+            let mut rows = ticks();
+            for (i, (coin, price, count)) in rows_in.iter().enumerate() {
+                let value = json!({ "coin": coin, "at": 0, "price": price, "count": count }).to_string();
+                rows.push(record(i as i64, &value)).unwrap();
+            }
+            let batch = rows.finish();
+            for (i, (coin, price, count)) in rows_in.iter().enumerate() {
+                prop_assert_eq!(batch.column(0).as_string::<i32>().value(i), coin);
+                prop_assert_eq!(batch.column(3).as_primitive::<Int64Type>().value(i), *count);
+                let found = batch.column(2).as_primitive::<Float64Type>();
+                if price.is_finite() {
+                    // The sign of zero is not kept.
+                    prop_assert_eq!(found.value(i), *price);
+                } else {
+                    prop_assert!(found.is_null(i));
+                }
+            }
+        }
+
+        #[test]
+        fn garbage_never_breaks_the_batch(values in prop::collection::vec(any::<Vec<u8>>(), 1..20)) {
+            let mut rows = ticks();
+            for value in &values {
+                let mut source = record(0, "");
+                source.value = value;
+                if rows.push(source).is_err() {
+                    rows.finish();
+                }
+            }
         }
     }
 }

@@ -75,7 +75,6 @@ pub async fn run_with(
 ) -> anyhow::Result<()> {
     let plan = StagePlan::new(&config)?;
     let lake = Lake::open(&plan.lake)?;
-    let name = plan.name.clone();
     let Some(partitions) = prepare(&config, &plan, &cluster, &stop).await? else {
         return Ok(());
     };
@@ -86,12 +85,7 @@ pub async fn run_with(
     let stage = Arc::new(Stage {
         memory_max: plan.limits.memory_max.as_u64() / share.len().max(1) as u64,
         topic: config.meta.topic.name.clone(),
-        consumer_id: config
-            .meta
-            .consumer
-            .id
-            .clone()
-            .unwrap_or_else(|| name.clone()),
+        consumer_id: config.consumer_id().to_owned(),
         writer: format!("{:016x}", rand::random::<u64>()),
         stop: stop.clone(),
         plan,
@@ -154,19 +148,9 @@ async fn topics(
     let input = &config.meta.topic;
     let partitions = ensure_topic(&client, input).await?;
     for (_, output) in plan.topics() {
-        let wanted = TopicSettings {
-            partitions: Some(partitions),
-            ..TopicSettings::named(output)
-        };
-        let found = ensure_topic(&client, &wanted).await?;
-        if found != partitions {
-            return Err(StageError::OutputPartitions {
-                output: output.to_owned(),
-                found,
-                topic: input.name.clone(),
-                expected: partitions,
-            });
-        }
+        // Partition i is written from partition i.
+        let wanted = TopicSettings::named(output).with_partitions(partitions);
+        ensure_topic(&client, &wanted).await?;
     }
     Ok(partitions)
 }

@@ -73,16 +73,13 @@ impl StageStatus {
         held(&self.by_partition).clone()
     }
 
-    /// Whether everything before these end offsets was handled and nothing waits to be committed.
-    pub fn is_drained(&self, ends: impl IntoIterator<Item = (u32, i64)>) -> bool {
-        ends.into_iter().all(|(partition, end)| {
-            end == 0
-                || self
-                    .partition(partition)
-                    .input_offset
-                    .load(Ordering::Acquire)
-                    >= end - 1
-        })
+    /// How many inputs lie behind this stage, all its partitions together: the sum of its next offsets.
+    pub fn next_input(&self) -> i64 {
+        let partitions = held(&self.by_partition);
+        let handled = partitions.values();
+        handled
+            .map(|p| p.input_offset.load(Ordering::Acquire) + 1)
+            .sum()
     }
 }
 

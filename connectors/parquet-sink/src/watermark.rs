@@ -52,11 +52,14 @@ impl Watermark {
             }),
         }
         let needed_ms = time_ms.saturating_sub(self.horizon_ms);
-        // The first may go when the second is early enough by itself.
+        let step_ms = self.horizon_ms / STEPS;
+        // The first may go when nothing that is needed was left out between it and the second.
         while let [first, second] = [self.lifts.front(), self.lifts.get(1)]
             && let (Some(first), Some(second)) = (first, second)
             && first.time_ms < needed_ms
-            && (second.time_ms < needed_ms || !first.followed_by_others)
+            && (second.time_ms < needed_ms
+                || !first.followed_by_others
+                || first.time_ms.saturating_add(step_ms) <= needed_ms)
         {
             self.lifts.pop_front();
         }

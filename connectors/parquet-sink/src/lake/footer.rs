@@ -41,6 +41,9 @@ pub struct FileStamp {
     pub modules: Vec<ModuleStamp>,
     /// Of the layer this file belongs to.
     pub schema_version: u32,
+    /// When the commit was made, milliseconds since the epoch.
+    #[serde(default)]
+    pub committed_at_ms: i64,
     /// Where in each output topic outputs after `last_offset` begin, or a little before.
     #[serde(default)]
     pub topic_ends: BTreeMap<String, i64>,

@@ -247,6 +247,7 @@ impl Lake {
                     path: path.collect::<Vec<_>>().join("/"),
                     name,
                     bytes: meta.size,
+                    modified_ms: meta.last_modified.timestamp_millis(),
                 })
             })
             .collect();
@@ -370,8 +371,15 @@ impl Lake {
         use object_store::Error as E;
         let lake = self.shown.clone();
         let reason = error.to_string();
+        // What fails while listing only says so in its text.
+        let status = |code: &str| reason.contains(&format!("status code: {code}"));
         match error {
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => LakeError::Denied {
+                lake,
+                path: path.to_owned(),
+                reason,
+            },
+            _ if status("401") || status("403") => LakeError::Denied {
                 lake,
                 path: path.to_owned(),
                 reason,
@@ -380,8 +388,7 @@ impl Lake {
             | E::NotImplemented { .. }
             | E::InvalidPath { .. }
             | E::UnknownConfigurationKey { .. } => LakeError::Unusable { lake, reason },
-            // A bucket that does not exist is "not found" when written to, an empty list when read.
-            E::NotFound { .. } if path.is_empty() => LakeError::Unusable { lake, reason },
+            _ if reason.contains("NoSuchBucket") => LakeError::Unusable { lake, reason },
             _ => LakeError::Unavailable { lake, reason },
         }
     }

@@ -60,6 +60,8 @@ pub struct DataFile {
     pub name: FileName,
     /// Its size.
     pub bytes: u64,
+    /// When it was written, by the store's clock, milliseconds since the epoch.
+    pub modified_ms: i64,
 }
 
 impl DataFile {

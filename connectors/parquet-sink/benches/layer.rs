@@ -1,0 +1,137 @@
+//! How fast the features layer is made on one core: JSON into Arrow, Arrow into a Parquet file, both.
+//!
+//! `cargo bench -p parquet-sink`. The file is left at the path in `FEATURES_PARQUET`, if that is set, to be compared with
+//! what other writers make of the same rows.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::record_batch::RecordBatch;
+use connector_runtime::secrets::Secrets;
+use parquet::arrow::ArrowWriter;
+use parquet_sink::plan::StagePlan;
+use parquet_sink::rows::{BATCH_ROWS, Rows, Source};
+use parquet_sink::schema::LayerSchema;
+use parquet_sink::{SECTION, StageConfig};
+
+const CONFIG: &str = include_str!("../../../fluvio-config/connectors/stage-features.yaml");
+const ROWS: usize = 400_000;
+const ROUNDS: usize = 3;
+
+/// Features as the module writes them: full-length doubles, now and then a null.
+fn outputs() -> Vec<String> {
+    let mut state = 1_u64;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let coins = [
+        "bitcoin", "ethereum", "solana", "cardano", "dogecoin", "ripple", "tron",
+    ];
+    let outputs = (0..ROWS).map(|i| {
+        let coin = coins[i % coins.len()];
+        let time = 1_748_709_540_000 + (i / coins.len()) as i64 * 60_000;
+        let price = (100.0 * (1.0 + random()) * 100.0).round() / 100.0;
+        let volume = (1e9 * (1.0 + random())).round();
+        let mut text = format!(
+            r#"{{"source_offset":{i},"status":"features","coin":"{coin}","symbol":"{}","event_time":{time},"fetched_at":{},"price":{price},"market_cap":{},"volume_24h":{volume},"change_24h_pct":null"#,
+            &coin[..3],
+            time + 1_234,
+            price * 19e6,
+        );
+        for name in ["ma_1m", "ma_5m", "ma_15m"] {
+            text += &format!(r#","{name}":{}"#, price * (1.0 + random() / 1e3));
+        }
+        text += r#","samples_1m":1,"samples_5m":5,"samples_15m":15"#;
+        for name in [
+            "log_return", "volatility_1m", "volatility_5m", "volatility_15m", "return_1m", "return_5m", "return_15m",
+            "zscore_15m",
+        ] {
+            match name {
+                "volatility_1m" => text += r#","volatility_1m":null"#,
+                _ => text += &format!(r#","{name}":{}"#, (random() - 0.5) / 500.0),
+            }
+        }
+        for name in ["volume_ma_15m", "volume_ratio", "volume_surge"] {
+            text += &format!(r#","{name}":{}"#, volume * random());
+        }
+        text + "}"
+    });
+    outputs.collect()
+}
+
+fn decode(schema: &Arc<LayerSchema>, outputs: &[String]) -> Vec<RecordBatch> {
+    let mut rows = Rows::new(schema.clone(), "crypto-clean", 0);
+    let mut batches = Vec::new();
+    for (offset, output) in outputs.iter().enumerate() {
+        let source = Source {
+            offset: offset as i64,
+            timestamp_ms: -1,
+            key: None,
+            value: output.as_bytes(),
+        };
+        rows.push(source)
+            .expect("the bench writes what the layer takes");
+        if rows.len() == BATCH_ROWS {
+            batches.push(rows.finish());
+        }
+    }
+    batches.push(rows.finish());
+    batches
+}
+
+fn encode(schema: &LayerSchema, batches: &[RecordBatch]) -> Vec<u8> {
+    let properties = Some(schema.properties.clone());
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema.arrow.clone(), properties)
+        .expect("the schema can be written");
+    for batch in batches {
+        writer.write(batch).expect("memory can be written to");
+    }
+    writer.into_inner().expect("memory can be written to")
+}
+
+/// The best of a few rounds, in rows a second.
+fn measure<T>(what: &str, mut work: impl FnMut() -> T) -> T {
+    let mut best = f64::MAX;
+    let mut result = None;
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        result = Some(black_box(work()));
+        best = best.min(started.elapsed().as_secs_f64());
+    }
+    println!("{what:<28} {:>9.0} rows/s", ROWS as f64 / best);
+    result.expect("there is at least one round")
+}
+
+fn main() {
+    let config = StageConfig::from_yaml(CONFIG, SECTION, &Secrets::none())
+        .expect("the shipped config is valid");
+    let plan = StagePlan::new(&config).expect("the shipped config is valid");
+    let (_, layer) = plan.layers().next().expect("it has a layer");
+    let schema = Arc::new(LayerSchema::new(layer));
+    let envelopes = parquet_sink::envelope::EnvelopeReader::new(&plan);
+    let outputs = outputs();
+    let bytes: usize = outputs.iter().map(String::len).sum();
+    println!("{ROWS} rows of {} bytes JSON, one thread", bytes / ROWS);
+    measure("envelopes", || {
+        outputs
+            .iter()
+            .filter(|o| envelopes.read(o.as_bytes()).is_ok())
+            .count()
+    });
+    let batches = measure("JSON -> Arrow", || decode(&schema, &outputs));
+    let file = measure("Arrow -> Parquet (zstd)", || encode(&schema, &batches));
+    measure("JSON -> Parquet", || {
+        encode(&schema, &decode(&schema, &outputs))
+    });
+    println!(
+        "{:.1} bytes a row in the file",
+        file.len() as f64 / ROWS as f64
+    );
+    if let Some(path) = std::env::var_os("FEATURES_PARQUET") {
+        std::fs::write(path, file).expect("the file can be written");
+    }
+}

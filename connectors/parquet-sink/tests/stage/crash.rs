@@ -1,0 +1,229 @@
+//! After a kill at any instant, lake and topics end up equal, row for row, to those of a run never interrupted.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parquet_sink::StageConfig;
+use parquet_sink::hooks::{Hooks, Point};
+
+use crate::support::*;
+
+async fn platform() -> Platform {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform
+        .module("crypto-features", "crypto-features", b"")
+        .await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(160)).await;
+    platform
+}
+
+fn small_files(mut config: StageConfig) -> StageConfig {
+    config.settings.limits.rows_max = 70;
+    config
+}
+
+/// Kills the stage at the `nth` time it comes to a point that `wanted` picks.
+fn kill_at(nth: usize, wanted: impl Fn(Point) -> bool + Send + Sync + 'static) -> Hooks {
+    let left = Arc::new(AtomicUsize::new(nth));
+    Hooks::new(move |point| {
+        if wanted(point) && left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+async fn killed(platform: &Platform, config: StageConfig, hooks: Hooks) {
+    let error = platform
+        .start_stage_with(config, hooks)
+        .ends()
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "killed by a test");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_named_point() {
+    let platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let points = [
+        Point::CutStarted,
+        Point::TopicsAcknowledged,
+        Point::SideFile(0),
+        Point::MainSealed,
+        Point::MainFile,
+    ];
+    for (i, point) in points.into_iter().enumerate() {
+        for nth in [0, 2] {
+            let trial = format!("{i}-{nth}");
+            let config = || small_files(platform.config(&trial, CLEAN));
+            killed(&platform, config(), kill_at(nth, move |p| p == point)).await;
+            platform.run_to_end(config()).await;
+            let landed = platform.landed(&trial, &CLEAN_MADE).await;
+            assert_eq!(landed, golden, "killed at {point:?}, time {nth}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_again_and_again() {
+    let platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let inputs = platform.end("crypto-raw", 0).await;
+    // Every run gets a little further: it is killed at its third, fourth, … point.
+    let config = || small_files(platform.config("again", CLEAN));
+    for nth in 2.. {
+        let stage = platform.start_stage_with(config(), kill_at(nth, |_| true));
+        let status = stage.status.clone();
+        tokio::select! {
+            () = eventually("all inputs are handled", || async { status.next_input() >= inputs }) => {
+                // It may still be killed by its last commit.
+                if stage.stops().await.is_ok() {
+                    break;
+                }
+            }
+            () = eventually("the stage is killed", || async { stage.task.is_finished() }) => {}
+        }
+    }
+    assert_eq!(platform.landed("again", &CLEAN_MADE).await, golden);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_reads() {
+    let platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let config = || small_files(platform.config("reads", CLEAN));
+    for records in [1, 120, 260, 400] {
+        let stage = platform.start_stage(config());
+        // As soon as its topic is so far, the stage is no more: no last word, no commit.
+        eventually("the topic gets further", || async {
+            platform.end("crypto-clean-reads", 0).await >= records
+        })
+        .await;
+        stage.task.abort();
+        let _ = stage.task.await;
+    }
+    platform.run_to_end(config()).await;
+    assert_eq!(platform.landed("reads", &CLEAN_MADE).await, golden);
+}
+
+/// The state of a sliding window is rebuilt from the resume offset, not from the beginning.
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_go_on_as_if_nothing_had_happened() {
+    let made = Made {
+        layers: &["features"],
+        topics: &["crypto-features"],
+        partitions: 1,
+    };
+    let platform = platform().await;
+    platform.run_to_end(platform.config("in", CLEAN)).await;
+    let config = |trial: &str| {
+        let mut config = small_files(platform.config(trial, FEATURES));
+        config.meta.topic.name = "crypto-clean-in".to_owned();
+        // Short, so that there is something before it to leave out.
+        config.settings.state.as_mut().unwrap().horizon = std::time::Duration::from_secs(40 * 60);
+        config.transforms[0]
+            .with
+            .insert("allowed_lateness".to_owned(), "10m".to_owned());
+        config
+    };
+    platform.run_to_end(config("golden")).await;
+    let golden = platform.landed("golden", &made).await;
+    assert_eq!(golden.layers["features"].len(), 480);
+    for nth in 0..5 {
+        killed(
+            &platform,
+            config("killed"),
+            kill_at(1 + nth % 2, |p| p == Point::MainFile),
+        )
+        .await;
+    }
+    platform.run_to_end(config("killed")).await;
+    assert_eq!(platform.landed("killed", &made).await, golden);
+    let stamps = platform.stamps("killed", "features").await;
+    let resumed: Vec<_> = stamps
+        .iter()
+        .map(|s| (s.resume_offset, s.last_offset))
+        .collect();
+    assert!(
+        resumed
+            .iter()
+            .any(|(resume, last)| *resume > 0 && resume < last),
+        "{resumed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_broker_may_go_away_for_a_while() {
+    let mut platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let more = market(220).split_off(market(160).len());
+    let stage = platform.start_stage(small_files(platform.config("away", CLEAN)));
+    stage.handles(platform.end("crypto-raw", 0).await).await;
+    platform
+        .restart_broker_after(async || {
+            eventually("the stage notices", || async {
+                stage.status.restarts.load(Ordering::Relaxed) > 0
+            })
+            .await;
+        })
+        .await;
+    platform.produce("crypto-raw", 0, &more).await;
+    stage.handles(platform.end("crypto-raw", 0).await).await;
+    stage.stops().await.unwrap();
+    let landed = platform.landed("away", &CLEAN_MADE).await;
+    let before = golden.layers["clean"].len();
+    assert_eq!(landed.layers["clean"][..before], golden.layers["clean"][..]);
+    assert_eq!(landed.layers["clean"].len(), 3 * 220);
+    let inputs = platform.end("crypto-raw", 0).await as usize;
+    assert_eq!(
+        landed.layers["clean"].len() + landed.layers["rejected"].len(),
+        inputs
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_that_cannot_be_written_is_tried_again() {
+    let platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let lake = platform.lake_path("full");
+    // Where files are written first there is no folder any more, from the second commit on.
+    let (tmp, aside) = (lake.join("_tmp"), lake.join("aside"));
+    let commits = Arc::new(AtomicUsize::new(0));
+    let hooks = {
+        let (tmp, aside, commits) = (tmp.clone(), aside.clone(), commits.clone());
+        Hooks::new(move |point| {
+            if point == Point::CutStarted && commits.fetch_add(1, Ordering::SeqCst) == 1 {
+                std::fs::rename(&tmp, &aside).unwrap();
+            }
+            ControlFlow::Continue(())
+        })
+    };
+    let stage = platform.start_stage_with(small_files(platform.config("full", CLEAN)), hooks);
+    eventually("the topic is ahead of the stuck lake", || async {
+        aside.exists() && platform.end("crypto-clean-full", 0).await >= 100
+    })
+    .await;
+    std::fs::rename(&aside, &tmp).unwrap();
+    stage.handles(platform.end("crypto-raw", 0).await).await;
+    stage.stops().await.unwrap();
+    assert_eq!(platform.landed("full", &CLEAN_MADE).await, golden);
+}

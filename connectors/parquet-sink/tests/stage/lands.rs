@@ -1,0 +1,292 @@
+//! What goes in comes out, as rows and records, and files end where they should.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use parquet_sink::StageConfig;
+use serde_json::Value;
+
+use crate::support::*;
+
+async fn platform(minutes: i64) -> Platform {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(minutes)).await;
+    platform
+}
+
+fn json(value: &[u8]) -> Value {
+    serde_json::from_slice(value).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_raw_record_is_clean_or_rejected_and_lake_and_topic_agree() {
+    let platform = platform(150).await;
+    platform.run_to_end(platform.config("a", RAW)).await;
+    platform.run_to_end(platform.config("a", CLEAN)).await;
+    let raw = platform.rows("a", "raw").await;
+    assert_eq!(raw.len() as i64, platform.end("crypto-raw", 0).await);
+    assert!(
+        raw[0].starts_with("bitcoin | ") && raw[0].ends_with(" | crypto-raw | 0 | 0"),
+        "{}",
+        raw[0]
+    );
+    let landed = platform.landed("a", &CLEAN_MADE).await;
+    let (clean, rejected) = (&landed.layers["clean"], &landed.layers["rejected"]);
+    assert_eq!(clean.len() + rejected.len(), raw.len());
+    assert_eq!(clean.len(), 450);
+    for (layer, topic) in [
+        ("clean", "crypto-clean/0"),
+        ("rejected", "crypto-rejected/0"),
+    ] {
+        let offset = |row: &String| row.rsplit(" | ").next().unwrap().parse::<i64>().unwrap();
+        let in_layer: Vec<i64> = landed.layers[layer].iter().map(offset).collect();
+        let in_topic: Vec<i64> = landed.topics[topic].iter().map(|(from, _)| *from).collect();
+        assert_eq!(in_layer, in_topic, "{layer}");
+    }
+    let (_, last) = landed.topics["crypto-clean/0"].last().unwrap();
+    assert_eq!(json(last)["coin"], "tether");
+    assert_eq!(json(last)["status"], "accepted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_stages_ends_in_alerts() {
+    let platform = platform(150).await;
+    platform
+        .module("crypto-features", "crypto-features", b"")
+        .await;
+    platform
+        .module("crypto-anomaly", "crypto-anomaly", b"")
+        .await;
+    let chained = |text: &str, from: &str| {
+        let mut config = platform.config("a", text);
+        config.meta.topic.name = from.to_owned();
+        config
+    };
+    platform.run_to_end(chained(CLEAN, "crypto-raw")).await;
+    platform
+        .run_to_end(chained(FEATURES, "crypto-clean-a"))
+        .await;
+    platform
+        .run_to_end(chained(ALERTS, "crypto-features-a"))
+        .await;
+    let features = platform.rows("a", "features").await;
+    assert_eq!(features.len(), 450);
+    let alerts = platform.rows("a", "alerts").await;
+    assert!(!alerts.is_empty());
+    assert_eq!(
+        alerts.len(),
+        platform.derived("crypto-alerts-a", 0).await.len()
+    );
+    assert!(alerts[0].contains("price_spike"), "{}", alerts[0]);
+}
+
+/// The rows of each file of a layer.
+async fn file_rows(platform: &Platform, layer: &str) -> Vec<usize> {
+    let lake = platform.lake("a");
+    let mut rows = Vec::new();
+    for file in lake.files(layer).await.unwrap() {
+        rows.push(rows_of(lake.read(&file.path).await.unwrap()).len());
+    }
+    rows
+}
+
+fn raw_config(platform: &Platform, change: impl FnOnce(&mut StageConfig)) -> StageConfig {
+    let mut config = platform.config("a", RAW);
+    change(&mut config);
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolls_on_rows() {
+    let platform = platform(100).await;
+    let inputs = platform.end("crypto-raw", 0).await;
+    platform
+        .run_to_end(raw_config(&platform, |c| c.settings.limits.rows_max = 100))
+        .await;
+    let rows = file_rows(&platform, "raw").await;
+    assert!(
+        rows.len() >= 2 && rows.iter().sum::<usize>() as i64 == inputs,
+        "{rows:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolls_on_size() {
+    let platform = platform(20_000).await;
+    let config = raw_config(&platform, |c| {
+        c.settings.limits.bytes_max = ByteSize::kib(256)
+    });
+    platform.run_to_end(config).await;
+    let rows = file_rows(&platform, "raw").await;
+    assert!(rows.len() >= 2, "{rows:?}");
+    assert_eq!(
+        rows.iter().sum::<usize>() as i64,
+        platform.end("crypto-raw", 0).await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolls_on_age_without_another_record() {
+    let platform = platform(10).await;
+    let inputs = platform.end("crypto-raw", 0).await;
+    let config = raw_config(&platform, |c| {
+        c.settings.limits.interval = Duration::from_millis(200);
+    });
+    let stage = platform.start_stage(config);
+    eventually("the file is there though nothing more comes", || async {
+        let stamps = platform.stamps("a", "raw").await;
+        stamps
+            .last()
+            .is_some_and(|stamp| stamp.last_offset == inputs - 1)
+    })
+    .await;
+    stage.stops().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolls_when_a_later_day_begins() {
+    let platform = platform(150).await;
+    platform.run_to_end(platform.config("a", CLEAN)).await;
+    let files = platform.lake("a").files("clean").await.unwrap();
+    let dates: Vec<_> = files.iter().filter_map(|f| f.date()).collect();
+    assert_eq!(dates, ["2025-06-01", "2025-06-02"]);
+    let stamps = platform.stamps("a", "clean").await;
+    assert_eq!(stamps[0].last_offset + 1, stamps[1].first_offset);
+    assert_eq!(
+        files[1].name.offset, stamps[1].first_offset,
+        "a clean record begins the day"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_no_file_without_rows() {
+    let platform = platform(10).await;
+    platform
+        .module("crypto-anomaly", "crypto-anomaly", b"")
+        .await;
+    // Raw ticks are no features: nothing to say about any of them.
+    let mut config = platform.config("a", ALERTS);
+    config.meta.topic.name = "crypto-raw".to_owned();
+    config.settings.limits.interval = Duration::from_millis(1);
+    platform.run_to_end(config).await;
+    assert_eq!(file_rows(&platform, "alerts").await, [] as [usize; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_progress_without_rows_after_100_000_inputs() {
+    let platform = Platform::start().await;
+    platform
+        .module("crypto-anomaly", "crypto-anomaly", b"")
+        .await;
+    platform.topic("crypto-raw", 1).await;
+    let records: Vec<_> = (0..101_000).map(|_| outgoing("a", "{}")).collect();
+    platform.produce("crypto-raw", 0, &records).await;
+    let mut config = platform.config("a", ALERTS);
+    config.meta.topic.name = "crypto-raw".to_owned();
+    platform.run_to_end(config).await;
+    assert_eq!(file_rows(&platform, "alerts").await, [0]);
+    let stamps = platform.stamps("a", "alerts").await;
+    assert!(stamps[0].last_offset >= 99_999, "{stamps:?}");
+    assert_eq!(stamps[0].resume_offset, stamps[0].last_offset + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_are_landed_side_by_side() {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 3).await;
+    for partition in 0..3 {
+        platform
+            .produce("crypto-raw", partition, &market(40 + i64::from(partition)))
+            .await;
+    }
+    platform.run_to_end(platform.config("a", CLEAN)).await;
+    let made = Made {
+        partitions: 3,
+        ..CLEAN_MADE
+    };
+    let landed = platform.landed("a", &made).await;
+    for partition in 0..3 {
+        let expected = 3 * (40 + partition);
+        assert_eq!(
+            landed.topics[&format!("crypto-clean/{partition}")].len(),
+            expected
+        );
+    }
+    assert_eq!(landed.layers["clean"].len(), 3 * (40 + 41 + 42));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_does_not_fit_stops_the_stage_with_what_came_before_landed() {
+    let platform = Platform::start().await;
+    platform.topic("prices", 1).await;
+    let good = |price: i64| outgoing("a", &format!(r#"{{"at": 1, "price": {price}}}"#));
+    let bad = outgoing("a", r#"{"at": 1, "price": "high"}"#);
+    platform
+        .produce("prices", 0, &[good(1), good(2), bad, good(3)])
+        .await;
+    let config = platform.config(
+        "a",
+        "
+apiVersion: 0.1.0
+meta: { name: prices, type: parquet-sink, version: 0.1.0, topic: prices }
+parquet:
+  lake: lake
+  destinations:
+    - layer:
+        name: prices
+        date: at
+        columns:
+          - { name: at, type: timestamp }
+          - { name: price, type: float64 }
+",
+    );
+    let error = platform
+        .start_stage(config)
+        .ends()
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("prices/0: the output made from input 2 does not fit"),
+        "{error}"
+    );
+    assert!(
+        error.contains("layer prices: column `price`: expected a number, found a string"),
+        "{error}"
+    );
+    assert_eq!(platform.rows("a", "prices").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_that_does_not_answer_every_input_is_found_out() {
+    let platform = platform(40).await;
+    let mut config = platform.config("a", CLEAN);
+    config.transforms[0].with.remove("emit");
+    let error = platform
+        .start_stage(config)
+        .ends()
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("set its parameter `emit` to `all`"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_module_is_named() {
+    let platform = platform(1).await;
+    let mut config = platform.config("a", CLEAN);
+    config.transforms[0].uses = "crypto-klean".to_owned();
+    let error = platform
+        .start_stage(config)
+        .ends()
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("`crypto-klean` does not exist"), "{error}");
+}

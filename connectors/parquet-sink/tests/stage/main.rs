@@ -1,0 +1,9 @@
+//! Whole stages against the real broker and the real SmartModules. Each file is one promise.
+
+mod crash;
+mod input;
+mod lands;
+mod rivals;
+mod s3;
+mod support;
+mod swap;

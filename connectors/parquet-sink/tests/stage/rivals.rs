@@ -1,0 +1,53 @@
+//! Two copies of one stage: one of them stops, and nothing is in the lake twice.
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::sync::mpsc;
+
+use parquet_sink::StageConfig;
+use parquet_sink::hooks::{Hooks, Point};
+
+use crate::support::*;
+
+fn small_files(mut config: StageConfig) -> StageConfig {
+    config.settings.limits.rows_max = 70;
+    config
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_copies_one_stops() {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(160)).await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    // The first copy falls asleep with its first file ready; the second does all the work meanwhile.
+    let (wake, sleep) = mpsc::channel::<()>();
+    let (asleep, is_asleep) = tokio::sync::oneshot::channel();
+    let sleep = Mutex::new((sleep, Some(asleep)));
+    let hooks = Hooks::new(move |point| {
+        let mut sleep = sleep.lock().unwrap();
+        if point == Point::MainSealed
+            && let Some(asleep) = sleep.1.take()
+        {
+            asleep.send(()).unwrap();
+            let _ = sleep.0.recv();
+        }
+        ControlFlow::Continue(())
+    });
+    let first = platform.start_stage_with(small_files(platform.config("both", CLEAN)), hooks);
+    is_asleep.await.unwrap();
+    platform
+        .run_to_end(small_files(platform.config("both", CLEAN)))
+        .await;
+    wake.send(()).unwrap();
+    let error = first.ends().await.unwrap_err().to_string();
+    assert!(
+        error.contains("another copy of this stage is running"),
+        "{error}"
+    );
+    assert_eq!(platform.landed("both", &CLEAN_MADE).await, golden);
+}

@@ -1,0 +1,377 @@
+//! A broker, a lake, a market and ways to look at what came out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use broker::{Broker, BrokerConfig};
+use bytes::Bytes;
+use connector_runtime::cluster::{Client, Cluster};
+use connector_runtime::reader;
+use connector_runtime::secrets::Secrets;
+use connector_runtime::topic::{TopicSettings, ensure_topic};
+use connector_runtime::writer::{Outgoing, TopicWriter};
+use fluvio_sc_schema::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet_sink::envelope::source_offset;
+use parquet_sink::hooks::Hooks;
+use parquet_sink::lake::{FileStamp, Lake};
+use parquet_sink::{SECTION, StageConfig, StageStatus, run_with};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long something may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Platform {
+    pub cluster: Cluster,
+    pub data: TempDir,
+    broker: Option<Broker>,
+}
+
+impl Platform {
+    pub async fn start() -> Self {
+        let data = TempDir::new().unwrap();
+        let broker = Broker::start(BrokerConfig::new(data.path().join("broker")))
+            .await
+            .unwrap();
+        let cluster = Cluster::at(broker.addr());
+        Self {
+            cluster,
+            data,
+            broker: Some(broker),
+        }
+    }
+
+    /// Stops the broker and starts it again, on the same port.
+    pub async fn restart_broker_after(&mut self, meanwhile: impl AsyncFnOnce()) {
+        let broker = self.broker.take().unwrap();
+        let listen = broker.addr();
+        broker.stop().await;
+        meanwhile().await;
+        let config = BrokerConfig::new(self.data.path().join("broker"));
+        self.broker = Some(
+            Broker::start(BrokerConfig { listen, ..config })
+                .await
+                .unwrap(),
+        );
+    }
+
+    pub async fn client(&self) -> Client {
+        self.cluster.connect().await.unwrap()
+    }
+
+    /// Where the stages of a trial land their rows.
+    pub fn lake_path(&self, trial: &str) -> PathBuf {
+        self.data.path().join(format!("lake-{trial}"))
+    }
+
+    pub fn lake(&self, trial: &str) -> Lake {
+        Lake::open_str(self.lake_path(trial).to_str().unwrap(), []).unwrap()
+    }
+
+    /// Registers a built SmartModule under `name`; other `padding`, other content, same behaviour.
+    pub async fn module(&self, name: &str, file: &str, padding: &[u8]) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../target/smartmodules")
+            .join(format!("{file}.wasm"));
+        let mut wasm = std::fs::read(&path).expect("run `cargo xtask smartmodules` first");
+        if !padding.is_empty() {
+            // A custom section: id 0, its size, a name, anything.
+            wasm.extend([0, u8::try_from(padding.len() + 2).unwrap(), 1, b'x']);
+            wasm.extend(padding);
+        }
+        let spec = SmartModuleSpec {
+            wasm: SmartModuleWasm::from_raw_wasm_bytes(&wasm).unwrap(),
+            ..SmartModuleSpec::default()
+        };
+        let client = self.client().await;
+        client
+            .admin()
+            .await
+            .create(name.to_owned(), false, spec)
+            .await
+            .unwrap();
+    }
+
+    pub async fn topic(&self, name: &str, partitions: u32) {
+        let topic = TopicSettings::named(name).with_partitions(partitions);
+        ensure_topic(&self.client().await, &topic).await.unwrap();
+    }
+
+    pub async fn delete_topic(&self, name: &str) {
+        use fluvio_sc_schema::topic::TopicSpec;
+        let client = self.client().await;
+        client
+            .admin()
+            .await
+            .delete::<TopicSpec>(name)
+            .await
+            .unwrap();
+    }
+
+    pub async fn produce(&self, topic: &str, partition: u32, records: &[Outgoing]) {
+        let client = self.client().await;
+        let mut writer = TopicWriter::open(&client, topic, partition, PATIENCE)
+            .await
+            .unwrap();
+        // Several batches, so that streams have several answers.
+        for some in records.chunks(97) {
+            writer.append(some).await.unwrap();
+        }
+    }
+
+    pub async fn end(&self, topic: &str, partition: u32) -> i64 {
+        let client = self.client().await;
+        reader::offsets(&client, topic, partition)
+            .await
+            .unwrap()
+            .end
+    }
+
+    /// A stage's configuration for a trial: same input, its own lake and output topics.
+    pub fn config(&self, trial: &str, text: &str) -> StageConfig {
+        let mut config = StageConfig::from_yaml(text, SECTION, &Secrets::none()).unwrap();
+        config.settings.lake = self.lake_path(trial).to_str().unwrap().to_owned();
+        for destination in &mut config.settings.destinations {
+            if let Some(topic) = &mut destination.topic {
+                *topic = format!("{topic}-{trial}");
+            }
+        }
+        config
+    }
+
+    pub fn start_stage(&self, config: StageConfig) -> RunningStage {
+        self.start_stage_with(config, Hooks::default())
+    }
+
+    pub fn start_stage_with(&self, config: StageConfig, hooks: Hooks) -> RunningStage {
+        let stop = CancellationToken::new();
+        let status = Arc::new(StageStatus::default());
+        let (cluster, stopped, told) = (self.cluster.clone(), stop.clone(), status.clone());
+        RunningStage {
+            status,
+            stop,
+            task: tokio::spawn(
+                async move { run_with(config, cluster, stopped, told, hooks).await },
+            ),
+        }
+    }
+
+    /// Runs a stage until it has handled all of `topic`, then stops it in order.
+    pub async fn run_to_end(&self, config: StageConfig) {
+        let inputs = self.inputs(&config).await;
+        let stage = self.start_stage(config);
+        stage.handles(inputs).await;
+        stage.stops().await.unwrap();
+    }
+
+    pub async fn inputs(&self, config: &StageConfig) -> i64 {
+        let topic = &config.meta.topic.name;
+        let client = self.client().await;
+        let count = connector_runtime::topic::partition_count(&client, topic)
+            .await
+            .unwrap();
+        let mut inputs = 0;
+        for partition in 0..count {
+            inputs += self.end(topic, partition).await;
+        }
+        inputs
+    }
+
+    /// All rows of a layer as text, in order of partition and offset.
+    pub async fn rows(&self, trial: &str, layer: &str) -> Vec<String> {
+        let lake = self.lake(trial);
+        let mut rows = Vec::new();
+        for file in lake.files(layer).await.unwrap() {
+            let contents = lake.read(&file.path).await.unwrap();
+            rows.extend(rows_of(contents));
+        }
+        rows
+    }
+
+    /// The stamps of a layer's files, in order.
+    pub async fn stamps(&self, trial: &str, layer: &str) -> Vec<FileStamp> {
+        let lake = self.lake(trial);
+        let mut stamps = Vec::new();
+        for file in lake.files(layer).await.unwrap() {
+            stamps.push(lake.stamp(&file.path).await.unwrap());
+        }
+        stamps
+    }
+
+    /// What a reader of a derived topic goes by: doubles ignored.
+    pub async fn derived(&self, topic: &str, partition: u32) -> Vec<(i64, Bytes)> {
+        let client = self.client().await;
+        let log = reader::offsets(&client, topic, partition).await.unwrap();
+        let records = reader::read_range(&client, topic, partition, log.start..log.end)
+            .await
+            .unwrap();
+        let mut greatest = -1;
+        let mut seen = Vec::new();
+        for record in records {
+            let from = source_offset(&record.value).unwrap();
+            if from > greatest {
+                greatest = from;
+                seen.push((from, record.value));
+            }
+        }
+        seen
+    }
+}
+
+/// A file's rows as text.
+pub fn rows_of(contents: Bytes) -> Vec<String> {
+    let mut rows = Vec::new();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(contents).unwrap();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        let options = FormatOptions::default().with_null("null");
+        let columns = batch.columns().iter().map(|column| match column.data_type() {
+            DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
+            _ => column.clone(),
+        });
+        let columns: Vec<_> = columns.collect();
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+            .collect();
+        for row in 0..batch.num_rows() {
+            let values: Vec<String> = columns.iter().map(|c| c.value(row).to_string()).collect();
+            rows.push(values.join(" | "));
+        }
+    }
+    rows
+}
+
+pub struct RunningStage {
+    pub status: Arc<StageStatus>,
+    pub stop: CancellationToken,
+    pub task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl RunningStage {
+    /// Waits until so many inputs lie behind it.
+    pub async fn handles(&self, inputs: i64) {
+        eventually("the stage handles its inputs", || async {
+            assert!(!self.task.is_finished(), "the stage ended early");
+            self.status.next_input() >= inputs
+        })
+        .await;
+    }
+
+    /// Stops it in order.
+    pub async fn stops(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.ends().await
+    }
+
+    /// Waits for its end.
+    pub async fn ends(self) -> anyhow::Result<()> {
+        tokio::time::timeout(PATIENCE, self.task)
+            .await
+            .expect("the stage does not end")
+            .unwrap()
+    }
+}
+
+/// Looks until it is so.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut so: impl FnMut() -> F) {
+    let looking = async {
+        while !so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, looking).await;
+    found.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+/// Milliseconds of 2025-06-01T22:00Z: two hours of minutes cross into the next day.
+const EVENING_MS: i64 = 1_748_815_200_000;
+pub const COINS: [&str; 3] = ["bitcoin", "ethereum", "tether"];
+
+/// Minutes of a market in CoinGecko's shape, with bad payloads, doubles and a price spike every now and then.
+pub fn market(minutes: i64) -> Vec<Outgoing> {
+    let mut records = Vec::new();
+    for minute in 0..minutes {
+        for (i, coin) in COINS.iter().enumerate() {
+            let spike = if minute % 45 == 44 { 1.2 } else { 1.0 };
+            let price = (100.0 + ((minute * 7 + i as i64 * 13) % 17) as f64 / 10.0) * spike;
+            let updated = jiff::Timestamp::from_millisecond(EVENING_MS + minute * 60_000).unwrap();
+            let tick = format!(
+                r#"{{"id":"{coin}","symbol":"{}","current_price":{price},"market_cap":1e9,"total_volume":{},"price_change_percentage_24h":0.5,"last_updated":"{updated:.3}"}}"#,
+                &coin[..3],
+                1_000_000 + minute * 10,
+            );
+            records.push(outgoing(coin, &tick));
+            if (minute + i as i64) % 11 == 0 {
+                records.push(outgoing(coin, &tick));
+            }
+            if (minute + i as i64) % 13 == 0 {
+                records.push(outgoing(coin, r#"{"id":"broken"#));
+            }
+        }
+    }
+    records
+}
+
+pub fn outgoing(key: &str, value: &str) -> Outgoing {
+    Outgoing {
+        key: Some(Bytes::copy_from_slice(key.as_bytes())),
+        value: Bytes::copy_from_slice(value.as_bytes()),
+    }
+}
+
+/// What a stage made, to be compared.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Landed {
+    pub layers: BTreeMap<String, Vec<String>>,
+    pub topics: BTreeMap<String, Vec<(i64, Bytes)>>,
+}
+
+impl Platform {
+    /// What the stages of a trial made.
+    pub async fn landed(&self, trial: &str, stage: &Made) -> Landed {
+        let mut landed = Landed {
+            layers: BTreeMap::new(),
+            topics: BTreeMap::new(),
+        };
+        for layer in stage.layers {
+            landed
+                .layers
+                .insert((*layer).to_owned(), self.rows(trial, layer).await);
+        }
+        for topic in stage.topics {
+            for partition in 0..stage.partitions {
+                let records = self.derived(&format!("{topic}-{trial}"), partition).await;
+                landed
+                    .topics
+                    .insert(format!("{topic}/{partition}"), records);
+            }
+        }
+        landed
+    }
+}
+
+/// What to look for.
+pub struct Made {
+    pub layers: &'static [&'static str],
+    pub topics: &'static [&'static str],
+    pub partitions: u32,
+}
+
+pub const RAW: &str = include_str!("../../../../fluvio-config/connectors/stage-raw.yaml");
+pub const CLEAN: &str = include_str!("../../../../fluvio-config/connectors/stage-clean.yaml");
+pub const FEATURES: &str = include_str!("../../../../fluvio-config/connectors/stage-features.yaml");
+pub const ALERTS: &str = include_str!("../../../../fluvio-config/connectors/stage-alerts.yaml");
+
+pub const CLEAN_MADE: Made = Made {
+    layers: &["clean", "rejected"],
+    topics: &["crypto-clean", "crypto-rejected"],
+    partitions: 1,
+};

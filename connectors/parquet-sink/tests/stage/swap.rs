@@ -1,0 +1,86 @@
+//! A SmartModule is replaced while its stage runs: from one input to the next, without a gap or a double.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use parquet_sink::hooks::Hooks;
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_module_takes_over_at_a_commit() {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    let records = market(160);
+    let (before, after) = records.split_at(records.len() / 2);
+    platform.produce("crypto-raw", 0, before).await;
+    let hooks = Hooks::default().looking_for_modules_every(Duration::from_millis(50));
+    let stage = platform.start_stage_with(platform.config("swap", CLEAN), hooks);
+    stage.handles(before.len() as i64).await;
+    platform
+        .module("crypto-clean", "crypto-clean", b"another")
+        .await;
+    eventually("what the old one made is committed", || async {
+        let stamps = platform.stamps("swap", "clean").await;
+        stamps
+            .last()
+            .is_some_and(|s| s.last_offset + 1 == before.len() as i64)
+    })
+    .await;
+    platform.produce("crypto-raw", 0, after).await;
+    stage.handles(records.len() as i64).await;
+    stage.stops().await.unwrap();
+    let stamps = platform.stamps("swap", "clean").await;
+    let hashes: BTreeSet<_> = stamps.iter().map(|s| s.modules[0].sha256.clone()).collect();
+    assert_eq!(hashes.len(), 2, "each file names the module that made it");
+    platform.run_to_end(platform.config("golden", CLEAN)).await;
+    assert_eq!(
+        platform.landed("swap", &CLEAN_MADE).await,
+        platform.landed("golden", &CLEAN_MADE).await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_topic_holds_already_is_not_computed_again() {
+    use std::ops::ControlFlow;
+
+    use parquet_sink::hooks::Point;
+
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(40)).await;
+    let killed = Hooks::new(|point| match point {
+        Point::TopicsAcknowledged => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let mut config = platform.config("a", CLEAN);
+    config.settings.limits.rows_max = 100;
+    platform
+        .start_stage_with(config, killed)
+        .ends()
+        .await
+        .unwrap_err();
+    // The next one would let nothing be late, and so accept nothing that the first one accepted at the start.
+    let mut config = platform.config("a", CLEAN);
+    config.transforms[0]
+        .with
+        .insert("allowed_lateness".to_owned(), "1m".to_owned());
+    platform.run_to_end(config).await;
+    let landed = platform.landed("a", &CLEAN_MADE).await;
+    for (layer, topic) in [
+        ("clean", "crypto-clean/0"),
+        ("rejected", "crypto-rejected/0"),
+    ] {
+        assert_eq!(
+            landed.layers[layer].len(),
+            landed.topics[topic].len(),
+            "{layer}"
+        );
+    }
+    assert_eq!(
+        landed.layers["clean"].len() + landed.layers["rejected"].len(),
+        market(40).len()
+    );
+}
