@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::assets;
 use crate::data_dir::DataDir;
 
-/// A stage that has something to commit and has not for so long is stuck: ten times the shipped interval.
+/// A record that is not committed for so long means that its stage is stuck: ten times the shipped interval.
 const COMMIT_AGE_MAX: Duration = Duration::from_secs(600);
 
 #[derive(Args)]
@@ -198,19 +198,29 @@ impl Health {
                 continue; // the topic is missing, which is among the problems already
             };
             for partition in 0..partitions {
-                let end = reader::offsets(client, input, partition).await?.end;
+                let log = reader::offsets(client, input, partition).await?;
                 let newest = lake.newest(&main.name, input, partition).await?;
                 let committed = match &newest {
                     Some(file) => Some(lake.stamp(&file.path).await?.last_offset),
                     None => None,
                 };
-                let age = newest.map(|file| age(file.modified_ms));
-                let lag = end - committed.map_or(0, |last| last + 1);
-                if lag > 0 && age.is_none_or(|age| age > COMMIT_AGE_MAX) {
+                let commit_age = newest.map(|file| age(file.modified_ms));
+                let next = committed.map_or(0, |last| last + 1).max(log.start);
+                let lag = (log.end - next).max(0);
+                // How long the oldest of the waiting records has waited.
+                let waiting = match lag {
+                    0 => None,
+                    _ => reader::read_range(client, input, partition, next..next + 1)
+                        .await?
+                        .first()
+                        .map(|record| age(record.timestamp_ms)),
+                };
+                if let Some(waiting) = waiting.filter(|waiting| *waiting > COMMIT_AGE_MAX) {
                     self.problems.push(format!(
-                        "stage {} has not committed for {}: {lag} records of {input}/{partition} wait; is it running?",
+                        "stage {} is behind: {lag} records of {input}/{partition} are not committed, the oldest for {} s; \
+                         is it running?",
                         config.meta.name,
-                        age.map_or_else(|| "ever".to_owned(), |age| format!("{} s", age.as_secs()))
+                        waiting.as_secs()
                     ));
                 }
                 self.stages.push(Stage {
@@ -219,7 +229,7 @@ impl Health {
                     partition,
                     lag,
                     committed_offset: committed,
-                    seconds_since_commit: age.map(|age| age.as_secs()),
+                    seconds_since_commit: commit_age.map(|age| age.as_secs()),
                 });
             }
         }

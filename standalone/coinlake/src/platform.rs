@@ -93,7 +93,6 @@ impl Backbone {
             config.settings.lake = self.data.lake().display().to_string();
             let status = Arc::new(StageStatus::default());
             stages.push(Stage {
-                name: config.meta.name.clone(),
                 topic: config.meta.topic.name.clone(),
                 status: Arc::clone(&status),
             });
@@ -130,8 +129,6 @@ impl Backbone {
 
 /// One running `parquet-sink`.
 pub struct Stage {
-    /// The connector's name.
-    pub name: String,
     /// The topic it reads.
     pub topic: String,
     /// What it has done so far.
