@@ -25,6 +25,11 @@ impl Consumer {
             id: id.to_owned(),
         }
     }
+
+    /// The topic it consumes.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
 }
 
 /// All stored consumer offsets.

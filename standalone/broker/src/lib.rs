@@ -21,7 +21,7 @@
 //! acknowledged. A last write that was cut short is found by its checksum and cut off when the log is opened.
 //!
 //! **In a data directory** there are `FORMAT` (the version of all this), `LOCK` (held while a broker runs), `meta.redb`
-//! (see [`store`](self)) and `logs/<topic>.<id>/<partition>/<first offset>.log`.
+//! (topics, SmartModules, table formats, consumer offsets) and `logs/<topic>.<id>/<partition>/<first offset>.log`.
 //!
 //! **Kinder than an SPU.** Reads are never cut in the middle of a batch, a SmartModule's reader never skips a record, a
 //! stream that opens in the middle of a batch processes it from there, a produce request is written whole or not at all.
@@ -33,6 +33,7 @@ mod data_dir;
 mod faults;
 mod log;
 mod metadata;
+mod processor;
 mod produce;
 mod server;
 mod smart;

@@ -139,9 +139,9 @@ async fn write_partition(
     }
     let bytes: usize = sets.iter().map(Bytes::len).sum();
     let written = if bytes <= INLINE_BYTES_MAX {
-        append(&partition, &sets)
+        partition.append(&sets)
     } else {
-        blocking(move || append(&partition, &sets)).await?
+        blocking(move || partition.append(&sets)).await?
     };
     metrics::counter!("broker_produced_bytes_total").increment(bytes as u64);
     written.map_err(|error| error_code(error, topic, index))
@@ -168,10 +168,6 @@ fn transform(
             .map_or_else(Bytes::new, Bytes::from))
     });
     transformed.collect()
-}
-
-fn append(partition: &Partition, sets: &[Bytes]) -> Result<Vec<i64>, AppendError> {
-    partition.append(sets)
 }
 
 fn error_code(error: AppendError, topic: &str, partition: u32) -> ErrorCode {

@@ -53,6 +53,7 @@ async fn serve(stream: TcpStream, broker: Arc<Shared>) -> Result<(), RequestErro
     let local = stream.local_addr()?;
     let (mut reader, writer) = stream.into_split();
     let closed = broker.stop.child_token();
+    let _open = Open::new();
     let _closes = closed.clone().drop_guard();
     let connection = Arc::new(Connection {
         frame_bytes_max: broker.config.frame_bytes_max,
@@ -75,6 +76,22 @@ async fn serve(stream: TcpStream, broker: Arc<Shared>) -> Result<(), RequestErro
     tokio::select! {
         () = closed.cancelled() => Ok(()),
         served = serve => served,
+    }
+}
+
+/// Counts the connections that are open.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        metrics::gauge!("broker_connections").increment(1);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("broker_connections").decrement(1);
     }
 }
 

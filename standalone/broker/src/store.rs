@@ -108,7 +108,7 @@ impl Store {
                 let database = database.clone();
                 move || write_changes(&database, &queue)
             })
-            .map_err(|error| redb::Error::Io(error))?;
+            .map_err(redb::Error::Io)?;
         Ok(Self {
             database,
             changes: Some(changes),

@@ -14,21 +14,21 @@ use fluvio_protocol::record::ReplicaKey;
 use fluvio_spu_schema::fetch::{
     FetchRequest, FetchResponse, FetchablePartitionResponse, FetchableTopicResponse,
 };
+use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use fluvio_spu_schema::server::stream_fetch::{StreamFetchRequest, StreamFetchResponse};
 use tokio::sync::watch;
 
 use crate::api::{RawRequest, RequestError};
 use crate::consumers::Consumer;
 use crate::log::{Cursor, Partition, Read, ReadError};
+use crate::processor::{Prepared, Processor};
 use crate::produce::blocking;
 use crate::server::Connection;
 use crate::smart::{self, Chain, Processed};
 use crate::wire::{self, RawSet, SetFollows};
 
 /// More than this is not read at once, whatever the client allows.
-const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How much goes into the modules for one response, where the batches allow.
-const MODULE_INPUT_BYTES: usize = 1024 * 1024;
+pub const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Larger reads are made on a blocking thread.
 const INLINE_BYTES_MAX: u64 = 128 * 1024;
 
@@ -74,7 +74,7 @@ pub fn handle(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(
         match stream.run(offset, modules, acknowledgements).await {
             Err(StreamError::Code(code)) => stream.send_error(code).await,
             Err(StreamError::Request(error)) => Err(error),
-            Ok(()) => Ok(()),
+            Err(StreamError::Over) | Ok(()) => Ok(()),
         }
     });
     Ok(())
@@ -93,6 +93,8 @@ enum StreamError {
     Code(ErrorCode),
     /// The connection ends.
     Request(RequestError),
+    /// The client was told already.
+    Over,
 }
 
 impl<E: Into<RequestError>> From<E> for StreamError {
@@ -111,20 +113,26 @@ impl Stream {
     async fn run(
         &self,
         mut next_offset: i64,
-        modules: Vec<fluvio_spu_schema::server::smartmodule::SmartModuleInvocation>,
+        modules: Vec<SmartModuleInvocation>,
         mut acknowledgements: watch::Receiver<i64>,
     ) -> Result<(), StreamError> {
         let broker = &self.connection.broker;
         let partition = broker
             .topics
             .partition(&self.replica.topic, self.replica.partition)?;
-        let mut chain = None;
+        let mut processor = None;
         if !modules.is_empty() {
             let modules = smart::resolve(broker, modules)?;
             let version = self.request.header.api_version();
-            let (engine, partition) = (broker.engine.clone(), partition.clone());
-            chain =
-                Some(blocking(move || Chain::open(&engine, modules, version, &partition)).await??);
+            let (engine, log) = (broker.engine.clone(), partition.clone());
+            let chain = blocking(move || Chain::open(&engine, modules, version, &log)).await??;
+            let faults = broker.config.faults.clone();
+            processor = Some(Processor::new(
+                chain,
+                partition.clone(),
+                self.max_bytes,
+                faults,
+            ));
         }
         let mut state = partition.watch();
         let mut cursor = Cursor::default();
@@ -140,36 +148,32 @@ impl Stream {
                 }
                 continue;
             }
-            let sent = match chain.take() {
+            match &mut processor {
                 None => {
                     self.send_records(&partition, &mut cursor, next_offset)
                         .await?
                 }
-                Some(unused) => {
-                    let (used, sent) = self
-                        .send_processed(&partition, &mut cursor, next_offset, unused)
-                        .await?;
-                    chain = Some(used);
-                    sent
+                Some(processor) => {
+                    let prepared = processor.next(next_offset).await?;
+                    next_offset = prepared.1.next_offset;
+                    if !self.send_processed(prepared).await? {
+                        continue;
+                    }
+                    processor.work_ahead(next_offset);
                 }
-            };
-            match sent {
-                Sent::Nothing {
-                    next_offset: skipped_to,
-                } => next_offset = skipped_to,
-                Sent::Response => loop {
-                    tokio::select! {
-                        _ = acknowledgements.changed() => {
-                            next_offset = *acknowledgements.borrow_and_update();
-                            break;
-                        }
-                        _ = state.changed() => {
-                            if state.borrow_and_update().deleted {
-                                return Err(ErrorCode::TopicDeleted.into());
-                            }
+            }
+            loop {
+                tokio::select! {
+                    _ = acknowledgements.changed() => {
+                        next_offset = *acknowledgements.borrow_and_update();
+                        break;
+                    }
+                    _ = state.changed() => {
+                        if state.borrow_and_update().deleted {
+                            return Err(ErrorCode::TopicDeleted.into());
                         }
                     }
-                },
+                }
             }
         }
     }
@@ -179,64 +183,38 @@ impl Stream {
         partition: &Arc<Partition>,
         cursor: &mut Cursor,
         offset: i64,
-    ) -> Result<Sent, StreamError> {
-        let read = if self.connection.broker.config.faults.cuts_reads() {
+    ) -> Result<(), StreamError> {
+        let mut read = if self.connection.broker.config.faults.cuts_reads() {
             partition
                 .read_cut(offset, self.max_bytes)
                 .map_err(read_error)?
         } else {
             read(partition, cursor, offset, self.max_bytes).await?
         };
-        self.send(&read, read.bytes.clone(), 0, ErrorCode::None)
-            .await?;
-        Ok(Sent::Response)
+        let records = std::mem::take(&mut read.bytes);
+        Ok(self.send(&read, records, 0, ErrorCode::None).await?)
     }
 
-    async fn send_processed(
-        &self,
-        partition: &Arc<Partition>,
-        cursor: &mut Cursor,
-        offset: i64,
-        mut chain: Chain,
-    ) -> Result<(Chain, Sent), StreamError> {
-        let careless = self.connection.broker.config.faults.has_careless_modules();
-        let input_bytes = if careless {
-            READ_BYTES_MAX
-        } else {
-            MODULE_INPUT_BYTES
-        };
-        let mut read = read(partition, cursor, offset, input_bytes).await?;
-        let max_bytes = self.max_bytes;
-        let input = std::mem::take(&mut read.bytes);
-        let end_offset = read.end_offset;
-        let (chain, processed) = blocking(move || {
-            let processed = if careless {
-                chain.process_carelessly(&input, end_offset, max_bytes)
-            } else {
-                chain.process(&input, offset, max_bytes)
-            };
-            (chain, processed)
-        })
-        .await?;
+    /// Sends what modules made, unless that is nothing at all. Says whether it did.
+    async fn send_processed(&self, (read, processed): Prepared) -> Result<bool, StreamError> {
         let Processed {
             batch,
             next_offset,
             error,
-        } = processed?;
-        let code = error.map_or(ErrorCode::None, |error| {
-            ErrorCode::SmartModuleRuntimeError(Box::new(error))
-        });
-        if batch.is_none() && code.is_ok() {
-            return Ok((chain, Sent::Nothing { next_offset }));
+        } = processed;
+        if let Some(error) = error {
+            // The records before the error go with it; nothing comes after it.
+            if let Some(batch) = batch {
+                let code = ErrorCode::SmartModuleRuntimeError(Box::new(error));
+                self.send(&read, batch.into(), next_offset, code).await?;
+                return Err(StreamError::Over);
+            }
+            return Err(ErrorCode::SmartModuleRuntimeError(Box::new(error)).into());
         }
-        let has_failed = code.is_error();
-        self.send(&read, batch.unwrap_or_default().into(), next_offset, code)
+        let Some(batch) = batch else { return Ok(false) };
+        self.send(&read, batch.into(), next_offset, ErrorCode::None)
             .await?;
-        if has_failed {
-            // The error went out with the records before it; nothing comes after it.
-            std::future::pending::<()>().await;
-        }
-        Ok((chain, Sent::Response))
+        Ok(true)
     }
 
     async fn send_error(&self, code: ErrorCode) -> Result<(), RequestError> {
@@ -281,13 +259,6 @@ impl Stream {
         metrics::counter!("broker_streamed_bytes_total").increment(records.len() as u64);
         Ok(self.connection.send_parts(head, records).await?)
     }
-}
-
-enum Sent {
-    /// A response; the client will acknowledge it.
-    Response,
-    /// Nothing: read on from here.
-    Nothing { next_offset: i64 },
 }
 
 /// Answers a plain fetch.
@@ -376,7 +347,8 @@ async fn read(
     read.map_err(read_error)
 }
 
-fn read_error(error: ReadError) -> ErrorCode {
+/// What the client is told when nothing was read.
+pub fn read_error(error: ReadError) -> ErrorCode {
     match error {
         ReadError::Evicted {
             offset,

@@ -1,5 +1,7 @@
 //! What was acknowledged is there after a stop, a kill, a torn write; and a data directory has one broker.
 
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
 mod support;
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,5 +1,7 @@
 //! Clients that don't speak the protocol lose their connection, nobody else's, and cost little.
 
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
 mod support;
 
 use std::net::SocketAddr;

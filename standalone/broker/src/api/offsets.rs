@@ -92,6 +92,9 @@ pub async fn update_consumer(
     let stored = match connection.stream(session_id).map(|stream| stream.consumer) {
         None => Err(ErrorCode::FetchSessionNotFoud),
         Some(None) => Err(ErrorCode::OffsetManagementDisabled),
+        Some(Some(consumer)) if connection.broker.topics.get(consumer.topic()).is_none() => {
+            Err(ErrorCode::TopicNotFound)
+        }
         Some(Some(consumer)) => connection.broker.consumers.put(consumer, offset).await,
     };
     let response = match stored {

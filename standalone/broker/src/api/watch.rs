@@ -98,7 +98,7 @@ fn follow<S>(
                         now.values().map(|(_, object)| show(object)).collect(),
                     ),
                     Some(before) => {
-                        MetadataUpdate::with_changes(epoch, changes(before, &now, &show))
+                        MetadataUpdate::with_changes(epoch, changes(before, &now, show))
                     }
                 };
                 connection

@@ -12,7 +12,7 @@ use fluvio_protocol::{Decoder, Encoder};
 use fluvio_sc_schema::objects::Metadata;
 use tokio::sync::watch;
 
-/// How long a change waits for a client that doesn't take its updates.
+/// How long a change waits for clients that don't take their updates.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What a busy client may need to apply an update it has received before the answer that follows on the same connection:
 /// it does both in tasks of their own and says nothing when it is done.
@@ -104,12 +104,13 @@ where
     pub async fn settled(&self) {
         let epoch = *self.epoch.borrow();
         let watchers = lock(&self.pushed).clone();
-        for mut pushed in watchers {
-            // An error is a watcher that has gone.
-            let _ =
-                tokio::time::timeout(SETTLE_TIMEOUT, pushed.wait_for(|pushed| *pushed >= epoch))
-                    .await;
-        }
+        let all_pushed = async {
+            for mut pushed in watchers {
+                // An error is a watcher that has gone.
+                let _ = pushed.wait_for(|pushed| *pushed >= epoch).await;
+            }
+        };
+        let _ = tokio::time::timeout(SETTLE_TIMEOUT, all_pushed).await;
         tokio::time::sleep(CLIENT_APPLIES).await;
     }
 }
