@@ -110,6 +110,8 @@ pub struct SettingsError(pub Vec<String>);
 #[derive(Debug, Clone)]
 pub(crate) struct Polling {
     pub pages: Vec<Url>,
+    /// The coins asked for by id; empty when they are asked for by rank.
+    pub ids: Vec<String>,
     /// How many elements a full page has.
     pub per_page: usize,
     /// How many elements of all pages together are wanted: the top 300 are a page of 250 and 50 of the next 250.
@@ -186,6 +188,7 @@ impl SourceSettings {
         };
         Ok(Polling {
             pages: self.pages(&base),
+            ids: self.ids.clone(),
             per_page: match self.ids.len() {
                 0 => self.top.unwrap_or(100).min(PAGE_COINS_MAX),
                 _ => PAGE_COINS_MAX,

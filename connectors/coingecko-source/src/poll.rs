@@ -44,6 +44,8 @@ pub(crate) struct Poller {
     status: Arc<SourceStatus>,
     /// Whether any page ever came: the settings are right then.
     proven: bool,
+    /// The coins asked for by id, until a poll has shown which of them CoinGecko knows.
+    unconfirmed: Vec<String>,
 }
 
 struct Page {
@@ -79,6 +81,7 @@ impl Poller {
             coins_max: polling.coins_max,
             status,
             proven: false,
+            unconfirmed: polling.ids.clone(),
         })
     }
 
@@ -112,7 +115,28 @@ impl Poller {
         if self.by_rank() {
             polled.records.truncate(self.coins_max);
         }
+        if polled.pages_answered == self.pages.len() && polled.pages_unchanged == 0 {
+            self.tell_unknown(polled);
+        }
         Ok(())
+    }
+
+    /// Once: CoinGecko leaves out ids it doesn't know without a word.
+    fn tell_unknown(&mut self, polled: &Polled) {
+        let mut unknown = std::mem::take(&mut self.unconfirmed);
+        let known = |id: &String| {
+            polled
+                .records
+                .iter()
+                .any(|r| r.key.as_deref() == Some(id.as_bytes()))
+        };
+        unknown.retain(|id| !known(id));
+        if !unknown.is_empty() {
+            tracing::warn!(
+                "CoinGecko says nothing about {}: check coingecko.ids",
+                unknown.join(", ")
+            );
+        }
     }
 
     /// Pages of ranks follow each other; pages of ids are independent.

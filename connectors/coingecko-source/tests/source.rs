@@ -15,6 +15,7 @@ use connector_runtime::secrets::Secrets;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use fluvio::metadata::topic::TopicSpec;
 use server::{Answer, Server};
 
 const TOPIC: &str = "crypto-raw";
@@ -364,4 +365,31 @@ async fn coins_keep_their_partition_and_their_order_through_restarts_of_the_brok
             records.len()
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_disappears_ends_the_source_with_a_sentence() {
+    let answers =
+        (0..100_000).map(|poll| Answer::json(&format!(r#"[{{"id":"bitcoin","poll":{poll}}}]"#)));
+    let server = Server::start(answers.collect()).await;
+    let setting = Setting::start(&server, 1, "").await;
+    tokio::time::timeout(PATIENCE, server.played_at_least(100))
+        .await
+        .unwrap();
+    let client = setting.cluster.connect().await.unwrap();
+    client
+        .admin()
+        .await
+        .delete::<TopicSpec>(TOPIC)
+        .await
+        .unwrap();
+    let ended = tokio::time::timeout(PATIENCE, setting.source)
+        .await
+        .unwrap()
+        .unwrap();
+    let message = format!("{:#}", ended.unwrap_err());
+    assert!(
+        message.contains("topic crypto-raw does not exist"),
+        "{message}"
+    );
 }
