@@ -12,6 +12,7 @@ use connector_runtime::cluster::Client;
 use connector_runtime::progress::report_progress;
 use connector_runtime::reader::{ModuleReader, PlainReader, ReadError};
 use futures_util::future::{Either, select_all};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +61,8 @@ pub(crate) struct Pipeline {
     input: Input,
     assembly: Assembly,
     outputs: Vec<Output>,
+    /// How far each of them is.
+    acknowledgements: Vec<watch::Receiver<Acknowledged>>,
     modules: ModuleWatch,
     commit: Option<UnderWay>,
     /// The day of the main layer's newest file.
@@ -162,6 +165,7 @@ impl Pipeline {
             client,
             partition,
             input,
+            acknowledgements: outputs.iter().map(|o| o.topic.progress()).collect(),
             outputs,
             commit: None,
             main_day,
@@ -210,6 +214,7 @@ impl Pipeline {
                 () = stop.cancelled() => return self.finish(Cause::Stop).await,
                 ended = ended(&mut self.commit) => self.committed(ended).await?,
                 error = failure(&mut self.outputs) => return Err(error.into()),
+                () = acknowledged(&mut self.acknowledgements) => self.update_status(),
                 () = timer => {}
                 batch = self.input.next() => self.take(batch?).await?,
             }
@@ -257,11 +262,15 @@ impl Pipeline {
             }
             let now = Instant::now();
             let started_at = i;
-            let mut cut_first = false;
-            while i < end && !cut_first {
+            let mut cut = None;
+            while i < end && cut.is_none() {
                 match self.assembly.take(batch.item(i), now) {
                     Ok(Step::Taken) => i += 1,
-                    Ok(Step::CutFirst) => cut_first = true,
+                    Ok(Step::Full) => {
+                        i += 1;
+                        cut = Some(Cause::Rows);
+                    }
+                    Ok(Step::CutFirst) => cut = Some(Cause::LaterDay),
                     Err(error) => {
                         // Land what came before it, so that only this one record is in the way.
                         tracing::error!(stage = self.stage.plan.name, "{error}");
@@ -277,10 +286,9 @@ impl Pipeline {
                 .fetch_add(taken, Ordering::Relaxed);
             self.send_pending().await?;
             self.assembly.encode_full().await?;
-            if cut_first {
-                self.cut(Cause::LaterDay).await?;
-            } else {
-                self.cut_if_due().await?;
+            match cut {
+                Some(cause) => self.cut(cause).await?,
+                None => self.cut_if_due().await?,
             }
             self.update_status();
             // A large answer must not keep others from running.
@@ -462,10 +470,21 @@ impl Pipeline {
         // While a module's state is rebuilt, inputs come again that were handled before.
         self.status
             .input_offset
-            .fetch_max(self.assembly.next() - 1, Ordering::Release);
+            .fetch_max(self.handled(), Ordering::Release);
         let under_way = self.commit.as_ref().map_or(0, |under_way| under_way.rows);
         let memory = self.assembly.since_cut(self.elsewhere_bytes()).memory_bytes;
         self.count(self.assembly.rows_waiting() + under_way, memory);
+    }
+
+    /// The last input whose outputs are all where they belong: in files being built, and acknowledged by their topics.
+    fn handled(&self) -> i64 {
+        let outputs = self.acknowledgements.iter().zip(&self.assembly.topics);
+        let behind = outputs.filter_map(|(progress, state)| {
+            let acknowledged = progress.borrow().source_offset;
+            (acknowledged < state.last_output).then_some(acknowledged)
+        });
+        let taken = self.assembly.next() - 1;
+        behind.min().map_or(taken, |offset| offset.min(taken))
     }
 
     fn count(&mut self, rows: u64, memory: u64) {
@@ -487,6 +506,23 @@ async fn ended(commit: &mut Option<UnderWay>) -> Ended {
     match commit {
         Some(under_way) => (&mut under_way.task).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Resolves when an output topic has acknowledged something.
+async fn acknowledged(topics: &mut [watch::Receiver<Acknowledged>]) {
+    // A topic that cannot be written any more says nothing: `failure` tells why.
+    let changes = topics.iter_mut().map(|topic| {
+        Box::pin(async {
+            if topic.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    });
+    let changes: Vec<_> = changes.collect();
+    match changes.is_empty() {
+        true => std::future::pending().await,
+        false => drop(select_all(changes).await),
     }
 }
 

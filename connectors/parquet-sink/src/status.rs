@@ -37,7 +37,7 @@ pub struct DestinationStatus {
 /// How far one input partition is.
 #[derive(Debug)]
 pub struct PartitionStatus {
-    /// The last input handled; -1: none.
+    /// The last input whose outputs are in files being built and acknowledged by their topics; -1: none.
     pub input_offset: AtomicI64,
     /// The last input that is committed; -1: none.
     pub committed_offset: AtomicI64,
