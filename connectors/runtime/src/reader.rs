@@ -6,6 +6,7 @@
 //!   reopens by itself.
 //! * Neither reconnects: [`ReadError::is_transient`] tells whether to connect again and open another.
 
+mod cursor;
 mod modules;
 mod plain;
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fluvio::dataplane::link::ErrorCode;
-use fluvio::dataplane::record::RecordSet;
+use fluvio::dataplane::record::{Batch, RawRecords, RecordSet};
 use fluvio::metadata::topic::CompressionAlgorithm;
 use fluvio::{Compression, Isolation};
 use fluvio_spu_schema::produce::{
@@ -137,23 +137,24 @@ impl TopicWriter {
         Ok(())
     }
 
-    async fn send(
-        &self,
-        batch: fluvio::dataplane::record::Batch<fluvio::dataplane::record::RawRecords>,
-    ) -> Result<(), WriteError> {
+    async fn send(&self, batch: Batch<RawRecords>) -> Result<(), WriteError> {
         let partition_request = DefaultPartitionRequest {
             partition_index: self.spu.partition,
             records: RecordSet {
                 batches: vec![batch],
             },
         };
-        let mut topic_request = DefaultTopicRequest::default();
-        topic_request.name = self.spu.topic.clone();
-        topic_request.partitions.push(partition_request);
-        let mut request = DefaultProduceRequest::default();
-        request.isolation = Isolation::ReadCommitted;
-        request.timeout = self.ack_timeout;
-        request.topics.push(topic_request);
+        let topic_request = DefaultTopicRequest {
+            name: self.spu.topic.clone(),
+            partitions: vec![partition_request],
+            ..Default::default()
+        };
+        let request = DefaultProduceRequest {
+            isolation: Isolation::ReadCommitted,
+            timeout: self.ack_timeout,
+            topics: vec![topic_request],
+            ..Default::default()
+        };
 
         let response = match self.spu.request(request, self.ack_timeout).await {
             Ok(response) => response,

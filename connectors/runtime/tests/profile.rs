@@ -1,5 +1,7 @@
 //! Fluvio profiles. One test alone in its process, because the profile file is named by an environment variable.
 
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
 use broker::{Broker, BrokerConfig};
 use connector_runtime::cluster::{Cluster, ClusterError};
 

@@ -1,5 +1,7 @@
 //! With everything logged that can be, no secret is: neither by us nor by the crates below us.
 
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
 use std::process::Command;
 
 use broker::{Broker, BrokerConfig};

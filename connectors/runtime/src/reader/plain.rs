@@ -1,8 +1,4 @@
-//! The gap-free reader.
-//!
-//! The broker cuts an answer at `max_bytes`, in the middle of a batch if need be. Whether a batch is whole shows in its
-//! length, and only whole batches count: the reader acknowledges the end of the last whole one, so that the broker goes
-//! on with the batch it cut. A batch too large for one answer is asked for again with more bytes.
+//! The gap-free reader: one stream at a time from the partition's leader, steered by a [`Cursor`].
 
 use fluvio::Isolation;
 use fluvio::dataplane::link::ErrorCode;
@@ -13,8 +9,8 @@ use fluvio_spu_schema::server::stream_fetch::{
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use crate::batch;
 use crate::cluster::Client;
+use crate::reader::cursor::{Cursor, Then};
 use crate::reader::{IDLE_CHECK, ReadError, check_start};
 use crate::record::Record;
 use crate::spu::{Spu, SpuError};
@@ -22,19 +18,12 @@ use crate::spu::{Spu, SpuError};
 /// The bytes of one answer. Large enough to read fast, small enough that several readers fit into little memory.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// No batch is as large as this; the protocol counts bytes in an i32.
-const MAX_BYTES_LIMIT: usize = 1024 * 1024 * 1024;
-
 /// Every record of a partition, once, in order.
 pub struct PlainReader {
     spu: Spu,
-    /// The next offset to hand out. All records before it have been.
-    position: i64,
-    max_bytes: usize,
-    /// `None`: open one at `position` first.
+    cursor: Cursor,
+    /// `None`: open one at the cursor's position first.
     stream: Option<AsyncResponse<DefaultStreamFetchRequest>>,
-    /// A jump was seen at this position and a new stream shall confirm it.
-    hole_suspected_at: Option<i64>,
     last_heard: Instant,
 }
 
@@ -54,11 +43,9 @@ impl PlainReader {
 
     pub(super) fn on(spu: Spu, position: i64) -> Self {
         Self {
+            cursor: Cursor::new(spu.name(), position, MAX_BYTES),
             spu,
-            position,
-            max_bytes: MAX_BYTES,
             stream: None,
-            hole_suspected_at: None,
             last_heard: Instant::now(),
         }
     }
@@ -66,14 +53,14 @@ impl PlainReader {
     /// With another size of answers, for tests of what happens when a batch does not fit.
     #[doc(hidden)]
     pub fn with_max_bytes(mut self, max_bytes: usize) -> Self {
-        self.max_bytes = max_bytes;
+        self.cursor.max_bytes = max_bytes;
         self.stream = None;
         self
     }
 
     /// The offset of the next record; everything before it has been handed out.
     pub fn position(&self) -> i64 {
-        self.position
+        self.cursor.position
     }
 
     /// The next records, at least one. Waits when there are none yet. Cancel-safe: never a gap, never twice.
@@ -86,7 +73,7 @@ impl PlainReader {
         }
     }
 
-    /// What the broker's next answer holds, which may be nothing. Every await is before the state changes.
+    /// What the broker's next answer holds, which may be nothing. Every await comes before the state changes.
     pub(super) async fn next_answer(&mut self) -> Result<Vec<Record>, ReadError> {
         let Some(stream) = &mut self.stream else {
             let stream = self.spu.stream(self.request()).await?;
@@ -101,113 +88,59 @@ impl PlainReader {
             }
             Ok(Some(Err(err))) => Err(self.disconnected(err)),
             Ok(None) => Err(self.disconnected("the broker closed the connection")),
-            Err(_) => {
-                let held = self.spu.offsets().await?;
-                self.last_heard = Instant::now();
-                if held.end > self.position {
-                    tracing::warn!(
-                        partition = %self.spu.name(), position = self.position, log_end = held.end,
-                        "the stream is silent although there are records: opening it again"
-                    );
-                    self.stream = None;
-                } else {
-                    check_start(&self.spu, held, self.position)?;
-                }
-                Ok(Vec::new())
-            }
+            Err(_) => self.check_silence().await.map(|()| Vec::new()),
         }
+    }
+
+    fn take(&mut self, response: DefaultStreamFetchResponse) -> Result<Vec<Record>, ReadError> {
+        let answer = response.partition;
+        let (records, then) = self
+            .cursor
+            .take(&answer.records.batches, answer.high_watermark)?;
+        if answer.error_code != ErrorCode::None {
+            if records.is_empty() {
+                let position = self.cursor.position;
+                return Err(ReadError::from_code(answer.error_code, &self.spu, position));
+            }
+            // What came before the error counts; the next stream meets the error again.
+            self.stream = None;
+            return Ok(records);
+        }
+        match then {
+            Then::Acknowledge => self
+                .spu
+                .acknowledge(response.stream_id, self.cursor.position),
+            Then::Reopen => self.stream = None,
+        }
+        Ok(records)
+    }
+
+    /// Nothing to read, nobody there any more, or a stream that has fallen asleep? Only an answer can tell.
+    async fn check_silence(&mut self) -> Result<(), ReadError> {
+        let held = self.spu.offsets().await?;
+        self.last_heard = Instant::now();
+        if held.end > self.cursor.position {
+            tracing::warn!(
+                partition = %self.cursor.name, position = self.cursor.position, log_end = held.end,
+                "the stream is silent although there are records: opening it again"
+            );
+            self.stream = None;
+            return Ok(());
+        }
+        check_start(&self.spu, held, self.cursor.position)
     }
 
     fn request(&self) -> DefaultStreamFetchRequest {
         let mut request = DefaultStreamFetchRequest::default();
         request.topic = self.spu.topic.clone();
         request.partition = self.spu.partition;
-        request.fetch_offset = self.position;
-        request.max_bytes = self.max_bytes.min(MAX_BYTES_LIMIT) as i32;
+        request.fetch_offset = self.cursor.position;
+        request.max_bytes = i32::try_from(self.cursor.max_bytes).unwrap_or(i32::MAX);
         request.isolation = Isolation::ReadCommitted;
         request
     }
 
     fn disconnected(&self, reason: impl std::fmt::Display) -> ReadError {
-        SpuError::disconnected(format!("reading {}", self.spu.name()), reason).into()
-    }
-
-    fn take(&mut self, response: DefaultStreamFetchResponse) -> Result<Vec<Record>, ReadError> {
-        let stream_id = response.stream_id;
-        let answer = response.partition;
-        let first = self.position;
-        let mut records = Vec::new();
-        for batch in &answer.records.batches {
-            let batch_end = batch.base_offset + i64::from(batch.last_offset_delta()) + 1;
-            if batch::missing_bytes(batch) > 0 {
-                if self.position == first {
-                    self.make_room_for(batch::wire_bytes(batch))?;
-                    self.stream = None;
-                }
-                break;
-            }
-            if batch_end <= self.position {
-                continue;
-            }
-            if batch.base_offset > self.position && !self.hole_is_real(batch.base_offset) {
-                self.stream = None;
-                break;
-            }
-            let decoded = batch::decode(batch).map_err(|err| ReadError::Corrupt {
-                partition: self.spu.name(),
-                offset: batch.base_offset,
-                reason: err.to_string(),
-            })?;
-            records.extend(
-                decoded
-                    .into_iter()
-                    .filter(|record| record.offset >= self.position),
-            );
-            self.position = batch_end;
-        }
-        let cut_before_a_header =
-            answer.records.batches.is_empty() && answer.high_watermark > self.position;
-        if cut_before_a_header && answer.error_code == ErrorCode::None {
-            self.make_room_for(2 * self.max_bytes)?;
-            self.stream = None;
-        }
-        if answer.error_code != ErrorCode::None {
-            let error = ReadError::from_code(answer.error_code, &self.spu, self.position);
-            if records.is_empty() {
-                return Err(error);
-            }
-            // What came before the error counts; the next stream meets the error again.
-            self.stream = None;
-        }
-        if self.stream.is_some() {
-            self.spu.acknowledge(stream_id, self.position);
-        }
-        Ok(records)
-    }
-
-    fn make_room_for(&mut self, bytes: usize) -> Result<(), ReadError> {
-        if self.max_bytes >= MAX_BYTES_LIMIT {
-            return Err(ReadError::Corrupt {
-                partition: self.spu.name(),
-                offset: self.position,
-                reason: format!("a batch claims to be larger than {MAX_BYTES_LIMIT} bytes"),
-            });
-        }
-        self.max_bytes = bytes.max(2 * self.max_bytes).min(MAX_BYTES_LIMIT);
-        Ok(())
-    }
-
-    /// Whether the jump to `batch_start` is in the log itself: a second stream, opened right there, says the same.
-    fn hole_is_real(&mut self, batch_start: i64) -> bool {
-        if self.hole_suspected_at == Some(self.position) {
-            tracing::warn!(
-                partition = %self.spu.name(), from = self.position, to = batch_start,
-                "the log has a hole; going on behind it"
-            );
-            self.hole_suspected_at = None;
-            return true;
-        }
-        self.hole_suspected_at = Some(self.position);
-        false
+        SpuError::disconnected(format!("reading {}", self.cursor.name), reason).into()
     }
 }

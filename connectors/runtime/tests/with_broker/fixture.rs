@@ -24,8 +24,14 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
+        Self::evicting_every(Duration::from_secs(10)).await
+    }
+
+    /// A broker that looks for segments to delete this often.
+    pub async fn evicting_every(interval: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = BrokerConfig::new(dir.path().join("data"));
+        config.evict_interval = interval;
         let broker = Broker::start(config.clone()).await.unwrap();
         config.listen = broker.addr();
         Self {

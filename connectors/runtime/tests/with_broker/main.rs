@@ -1,5 +1,7 @@
 //! Reader and writer against a real broker over TCP, on good days and bad ones.
 
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
 mod cluster;
 mod fixture;
 mod modules;

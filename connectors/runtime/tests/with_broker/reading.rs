@@ -3,6 +3,7 @@ use std::time::Duration;
 use connector_runtime::reader::{
     LogRange, PlainReader, ReadError, Record, offsets, read_range, read_tail,
 };
+use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{TopicWriter, WriterOptions};
 use fluvio::consumer::ConsumerConfigExt;
 use fluvio::{Compression, Offset};
@@ -245,4 +246,34 @@ async fn what_is_not_there_is_named() {
         refusal(PlainReader::open(&client, TOPIC, 0, 1).await),
         @"ticks/0 has no offset 1 yet: its log ends at 0; was the topic deleted and created again?"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evicted_records_are_named_with_what_is_left() {
+    let fixture = Fixture::evicting_every(Duration::from_millis(20)).await;
+    let client = fixture.client().await;
+    let mut settings = TopicSettings::named(TOPIC);
+    settings.segment_size_bytes = Some(1_000_000);
+    settings.partition_size_bytes_max = Some(2_000_000);
+    ensure_topic(&client, &settings).await.unwrap();
+    fill(&fixture, 30_000).await;
+    let start = loop {
+        let held = offsets(&client, TOPIC, 0).await.unwrap();
+        if held.start > 0 {
+            break held.start;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let Err(ReadError::OffsetEvicted {
+        offset, log_start, ..
+    }) = PlainReader::open(&client, TOPIC, 0, 0).await
+    else {
+        panic!("opened at an evicted offset");
+    };
+    assert_eq!(offset, 0);
+    assert!(log_start >= start);
+    assert!(matches!(
+        read_range(&client, TOPIC, 0, 0..10).await,
+        Err(ReadError::OffsetEvicted { .. })
+    ));
 }
