@@ -101,7 +101,7 @@ impl CoinGecko {
                             "the reply has more than {} bytes: raise coingecko.body_bytes_max if that is right",
                             self.body_bytes_max
                         ),
-                        next: Next::NextPoll,
+                        next: Next::Skip,
                     });
                 }
                 let validators = Validators {

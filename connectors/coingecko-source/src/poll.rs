@@ -209,7 +209,7 @@ impl Poller {
         pauses: &mut impl Iterator<Item = Duration>,
     ) -> Result<Option<Duration>, Ended> {
         match trouble.next {
-            Next::NextPoll => Ok(None),
+            Next::Skip => Ok(None),
             Next::CheckSettings if !self.proven => Err(Ended::Settings(trouble.what.clone())),
             Next::CheckSettings => Ok(None),
             Next::Retry => Ok(pauses.next()),

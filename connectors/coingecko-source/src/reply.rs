@@ -36,7 +36,7 @@ pub(crate) enum Next {
     /// Try again, but not before so long: the server asked for it.
     RetryAfter(Duration),
     /// The same request would get the same answer: wait for the next poll.
-    NextPoll,
+    Skip,
     /// Wrong settings, if no request has succeeded yet.
     CheckSettings,
 }
@@ -66,7 +66,7 @@ pub(crate) fn judge(head: &Head<'_>, now: SystemTime) -> Verdict {
     let failed = |kind, next| Verdict::Failed { kind, next };
     match head.status {
         200 if is_json(head.content_type) => Verdict::Coins,
-        200 => failed(ErrorKind::ContentType, Next::NextPoll),
+        200 => failed(ErrorKind::ContentType, Next::Skip),
         304 => Verdict::Unchanged,
         401 | 403 => failed(ErrorKind::Unauthorized, Next::CheckSettings),
         408 => failed(ErrorKind::Timeout, Next::Retry),
@@ -75,7 +75,7 @@ pub(crate) fn judge(head: &Head<'_>, now: SystemTime) -> Verdict {
             let pause = pause.unwrap_or(RETRY_AFTER_DEFAULT).min(RETRY_AFTER_MAX);
             failed(ErrorKind::RateLimited, Next::RetryAfter(pause))
         }
-        300..=399 => failed(ErrorKind::Redirected, Next::NextPoll),
+        300..=399 => failed(ErrorKind::Redirected, Next::Skip),
         500..=599 => match head.retry_after.and_then(|text| retry_after(text, now)) {
             Some(pause) => failed(
                 ErrorKind::ServerError,
@@ -83,7 +83,7 @@ pub(crate) fn judge(head: &Head<'_>, now: SystemTime) -> Verdict {
             ),
             None => failed(ErrorKind::ServerError, Next::Retry),
         },
-        _ => failed(ErrorKind::ClientError, Next::NextPoll),
+        _ => failed(ErrorKind::ClientError, Next::Skip),
     }
 }
 
@@ -227,7 +227,7 @@ pub(crate) fn coins(body: &Bytes) -> Result<Coins, Trouble> {
         Trouble {
             kind: ErrorKind::Malformed,
             what,
-            next: Next::NextPoll,
+            next: Next::Skip,
         }
     })?;
     let mut coins = Coins {
@@ -298,7 +298,7 @@ mod tests {
                 200,
                 "text/html",
                 None,
-                failed(ErrorKind::ContentType, Next::NextPoll),
+                failed(ErrorKind::ContentType, Next::Skip),
             ),
             (304, "", None, Verdict::Unchanged),
             (
@@ -313,18 +313,8 @@ mod tests {
                 None,
                 failed(ErrorKind::Unauthorized, Next::CheckSettings),
             ),
-            (
-                404,
-                json,
-                None,
-                failed(ErrorKind::ClientError, Next::NextPoll),
-            ),
-            (
-                301,
-                json,
-                None,
-                failed(ErrorKind::Redirected, Next::NextPoll),
-            ),
+            (404, json, None, failed(ErrorKind::ClientError, Next::Skip)),
+            (301, json, None, failed(ErrorKind::Redirected, Next::Skip)),
             (429, json, None, limited(secs(60))),
             (429, json, Some("17"), limited(secs(17))),
             (
@@ -364,7 +354,7 @@ mod tests {
         let trouble = explain(
             &head,
             ErrorKind::ClientError,
-            Next::NextPoll,
+            Next::Skip,
             body,
             Some(KeyPlan::Pro),
         );

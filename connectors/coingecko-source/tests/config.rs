@@ -1,5 +1,7 @@
 //! The files that ship with the connector, and what is wrong with others.
 
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

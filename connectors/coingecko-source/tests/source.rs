@@ -1,5 +1,7 @@
 //! The whole source between a server that misbehaves, over real HTTP, and the embedded broker.
 
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
 mod server;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Recordings as people write them, good and bad.
 
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,11 +27,11 @@ fn columns() -> Vec<(&'static str, ArrayRef)> {
         ("event_time", Arc::new(times)),
         (
             "coin",
-            Arc::new(StringArray::from(vec!["bitcoin", "pepe"].repeat(3))),
+            Arc::new(StringArray::from(["bitcoin", "pepe"].repeat(3))),
         ),
         (
             "symbol",
-            Arc::new(StringArray::from(vec!["btc", "pepe"].repeat(3))),
+            Arc::new(StringArray::from(["btc", "pepe"].repeat(3))),
         ),
         (
             "price_usd",
@@ -37,11 +39,11 @@ fn columns() -> Vec<(&'static str, ArrayRef)> {
         ),
         (
             "market_cap_usd",
-            Arc::new(Float64Array::from(vec![Some(10.0), None].repeat(3))),
+            Arc::new(Float64Array::from([Some(10.0), None].repeat(3))),
         ),
         (
             "volume_24h_usd",
-            Arc::new(Float64Array::from(vec![5.0, f64::NAN].repeat(3))),
+            Arc::new(Float64Array::from([5.0, f64::NAN].repeat(3))),
         ),
     ]
 }

@@ -1,5 +1,7 @@
 //! The server over real HTTP, as a client sees it.
 
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
 use replay::{MadeUpMarket, Market, Position, ReplayServer, Speed, Step, Tail};
 use reqwest::{Client, StatusCode, header};
 
@@ -120,7 +122,7 @@ async fn a_replay_goes_on_where_each_partition_stands() {
         };
         let tail = |partition| Tail {
             records: held(partition).count() as u64,
-            last: held(partition).last().map(|(_, json)| json.clone()),
+            last: held(partition).next_back().map(|(_, json)| json.clone()),
         };
         let position = Position::from_tails((0..3).map(tail).collect(), by_length);
         let server = ReplayServer::start(market(120), Speed::Max, position)

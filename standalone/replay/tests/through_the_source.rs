@@ -1,5 +1,7 @@
 //! Replay, source and broker together: what a market holds is in the topic once and in order, whenever the run broke off.
 
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
