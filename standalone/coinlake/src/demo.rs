@@ -65,7 +65,7 @@ impl Options {
                 )
             }
             None => (
-                Market::MadeUp(MadeUpMarket::new(MadeUpMarket::SEED, MadeUpMarket::MINUTES)),
+                Market::MadeUp(MadeUpMarket::default()),
                 "the made-up market".to_owned(),
             ),
         })

@@ -103,7 +103,7 @@ fn the_recording_goes_through_whole() {
 fn alerts_find_what_was_injected() {
     let data = tempfile::tempdir().unwrap();
     let summary = demo(data.path(), &[]);
-    let market = MadeUpMarket::new(MadeUpMarket::SEED, MadeUpMarket::MINUTES);
+    let market = MadeUpMarket::default();
     assert_eq!(count(&summary, "raw"), market.records_total());
     assert_eq!(
         count(&summary, "clean") + count(&summary, "rejected"),
