@@ -57,13 +57,6 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Walks over all records, to know that all are there.
-    pub(crate) fn check(&self) -> Result<(), Truncated> {
-        let mut records = self.records();
-        while records.next()?.is_some() {}
-        Ok(())
-    }
-
     pub(crate) fn records(&self) -> Records<'a> {
         Records {
             batch: *self,

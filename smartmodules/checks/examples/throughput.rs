@@ -10,6 +10,8 @@ use smartmodule_checks::{Chain, Module, batch};
 const BATCH: usize = 1_000;
 const BATCHES: usize = 40;
 const NOW: i64 = 1_700_000_000_000;
+/// After all of it.
+const FETCHED: i64 = 2_700_000_000_000;
 
 fn main() {
     let rounds: usize = argument(1).map_or(9, |rounds| rounds as usize);
@@ -85,7 +87,7 @@ fn derive(module: Module, input: &Records) -> Records {
     let answers = input
         .chunks(BATCH)
         .enumerate()
-        .flat_map(|(n, chunk)| chain.process((n * BATCH) as i64, i64::MAX / 2, chunk));
+        .flat_map(|(n, chunk)| chain.process((n * BATCH) as i64, FETCHED, chunk));
     answers
         .map(|answer| (answer.key.unwrap_or_default(), answer.text))
         .collect()
@@ -97,7 +99,7 @@ fn seconds(module: Module, input: &Records) -> Duration {
     let batches: Vec<_> = input
         .chunks(BATCH)
         .enumerate()
-        .map(|(n, chunk)| batch((n * BATCH) as i64, i64::MAX / 2, chunk))
+        .map(|(n, chunk)| batch((n * BATCH) as i64, FETCHED, chunk))
         .collect();
     let start = Instant::now();
     let answered: usize = batches.into_iter().map(|batch| chain.run(batch)).sum();

@@ -482,7 +482,7 @@ fn wasm_and_native_agree() {
                 assert!(answered);
                 (
                     String::from_utf8(output.key().unwrap_or_default().to_vec()).unwrap(),
-                    String::from_utf8(output.value.clone()).unwrap(),
+                    String::from_utf8(output.value().to_vec()).unwrap(),
                 )
             })
             .collect();

@@ -21,7 +21,7 @@ impl SmartModule for CryptoAnomaly {
 
     fn filter_map(&mut self, record: &Record<'_>, answers: &mut Answers<'_>) {
         if self.rule.process(&input(record), &mut self.output) {
-            answers.push(self.output.key(), &self.output.value);
+            answers.push(self.output.key(), self.output.value());
         }
     }
 }

@@ -20,7 +20,7 @@ impl SmartModule for CryptoClean {
 
     fn filter_map(&mut self, record: &Record<'_>, answers: &mut Answers<'_>) {
         if self.cleaner.process(&input(record), &mut self.output) {
-            answers.push(self.output.key(), &self.output.value);
+            answers.push(self.output.key(), self.output.value());
         }
     }
 

@@ -21,7 +21,7 @@ impl SmartModule for CryptoFeatures {
 
     fn filter_map(&mut self, record: &Record<'_>, answers: &mut Answers<'_>) {
         if self.featurizer.process(&input(record), &mut self.output) {
-            answers.push(self.output.key(), &self.output.value);
+            answers.push(self.output.key(), self.output.value());
         }
     }
 

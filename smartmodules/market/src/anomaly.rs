@@ -1,6 +1,7 @@
 //! Anomalies: a function of one row of features, with no memory but that of doubles.
 
 use crate::json::{ObjectWriter, Value, read_object};
+use crate::label;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
 use crate::rows::{Features, Origin, WindowFeatures, event_time, finite, nullable};
@@ -242,18 +243,21 @@ impl AnomalyRule {
 
         output.start(Some(coin.as_bytes()));
         let mut object = ObjectWriter::record(&mut output.value, input.offset, "alert");
-        object.text("alert_id", &format!("{coin}:{event_time}"));
-        object.text("coin", &coin);
-        object.text("symbol", &symbol);
-        object.integer("event_time", event_time);
-        object.number("price", price);
-        object.words("kinds", alert.kinds.names());
-        object.text("severity", alert.severity.as_str());
-        object.number("score", alert.score);
-        object.optional_number("zscore_15m", row.windows.zscore_15m);
-        object.optional_number("volume_surge", row.windows.volume_surge);
-        object.optional_number("volume_ratio", row.windows.volume_ratio);
-        object.text("message", &message(&coin, price, alert.kinds, &row.windows));
+        object.text(label!("alert_id"), &format!("{coin}:{event_time}"));
+        object.text(label!("coin"), &coin);
+        object.text(label!("symbol"), &symbol);
+        object.integer(label!("event_time"), event_time);
+        object.number(label!("price"), price);
+        object.words(label!("kinds"), alert.kinds.names());
+        object.word(label!("severity"), alert.severity.as_str());
+        object.number(label!("score"), alert.score);
+        object.optional_number(label!("zscore_15m"), row.windows.zscore_15m);
+        object.optional_number(label!("volume_surge"), row.windows.volume_surge);
+        object.optional_number(label!("volume_ratio"), row.windows.volume_ratio);
+        object.text(
+            label!("message"),
+            &message(&coin, price, alert.kinds, &row.windows),
+        );
         object.end();
         Some(())
     }

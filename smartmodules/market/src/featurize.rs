@@ -10,7 +10,7 @@ use crate::MINUTE_MS;
 use crate::coins::Coins;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
-use crate::rows::{Clean, Features, Origin, WindowFeatures};
+use crate::rows::{Clean, Features, WindowFeatures};
 use crate::series::Series;
 
 /// How much older than a tick those may be that its features are made of, through the log_returns in its windows.
@@ -95,6 +95,12 @@ impl Featurizer {
 
     /// The row of a tick. When its coin and time are held already, it is the row of the tick that came first.
     pub fn row<'a>(&mut self, clean: Clean<'a>) -> Features<'a> {
+        self.row_or_again(clean).0
+    }
+
+    /// The row, and whether it is one given before.
+    #[inline(always)]
+    fn row_or_again<'a>(&mut self, clean: Clean<'a>) -> (Features<'a>, bool) {
         let time = clean.event_time;
         let watermark = self
             .memory
@@ -102,10 +108,13 @@ impl Featurizer {
             .map_or(time, |watermark| watermark.max(time));
         self.memory.watermark = Some(watermark);
         if time < watermark - self.params.allowed_lateness_ms {
-            return Features {
-                clean,
-                windows: WindowFeatures::default(),
-            };
+            return (
+                Features {
+                    clean,
+                    windows: WindowFeatures::default(),
+                },
+                false,
+            );
         }
         let oldest = watermark - self.params.horizon_ms();
         if watermark >= self.memory.sweep_at {
@@ -118,19 +127,25 @@ impl Featurizer {
         let series = self.memory.coins.entry(&clean.coin);
         series.forget_before(oldest);
         match series.insert(&clean) {
-            Ok(place) => Features {
-                clean,
-                windows: series.features(place),
-            },
+            Ok(place) => (
+                Features {
+                    clean,
+                    windows: series.features(place),
+                },
+                false,
+            ),
             Err(place) => {
                 let (first, windows) = series.first_row(place);
-                Features {
-                    clean: Clean {
-                        coin: clean.coin,
-                        ..first
+                (
+                    Features {
+                        clean: Clean {
+                            coin: clean.coin,
+                            ..first
+                        },
+                        windows,
                     },
-                    windows,
-                }
+                    true,
+                )
             }
         }
     }
@@ -138,7 +153,10 @@ impl Featurizer {
     /// Answers one record; `false` if there is nothing to answer.
     pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
         match self.read(input) {
-            Some(clean) => self.row(clean).write(input.offset, output),
+            Some((clean, fields)) => {
+                let (features, again) = self.row_or_again(clean);
+                features.write(input.offset, fields.filter(|_| !again), output);
+            }
             None if self.params.emit == Emit::All => output.none(input.offset),
             None => return false,
         }
@@ -148,19 +166,20 @@ impl Featurizer {
     /// Takes note of a record from before the stream.
     pub fn look_back(&mut self, input: &Input<'_>) {
         self.looked_back = false;
-        if let Some(clean) = self.read(input) {
+        if let Some((clean, _)) = self.read(input) {
             self.row(clean);
         }
         self.looked_back = true;
     }
 
-    /// The tick in a record of crypto-clean, unless it is a double of one that was read before.
-    fn read<'a>(&mut self, input: &Input<'a>) -> Option<Clean<'a>> {
-        let (origin, clean) = Clean::read_with_origin(input.value)?;
-        if std::mem::take(&mut self.looked_back) && !self.memory.expects(&origin, &clean) {
+    /// The tick in a record of crypto-clean, and its fields as they may be copied, unless it is a double of one that was read before.
+    #[inline(always)]
+    fn read<'a>(&mut self, input: &Input<'a>) -> Option<(Clean<'a>, Option<&'a [u8]>)> {
+        let (source_offset, clean, fields) = Clean::read_with_origin(input.value)?;
+        if std::mem::take(&mut self.looked_back) && !self.memory.expects(source_offset, &clean) {
             self.memory = Memory::default();
         }
-        if let Some(offset) = origin.source_offset {
+        if let Some(offset) = source_offset {
             if self
                 .memory
                 .source_offset
@@ -170,14 +189,14 @@ impl Featurizer {
             }
             self.memory.source_offset = Some(offset);
         }
-        Some(clean)
+        Some((clean, fields))
     }
 }
 
 impl Memory {
     /// Whether a record could come right after what is remembered. If not, the stream began somewhere else.
-    fn expects(&self, origin: &Origin<'_>, clean: &Clean<'_>) -> bool {
-        match (origin.source_offset, self.source_offset) {
+    fn expects(&self, source_offset: Option<i64>, clean: &Clean<'_>) -> bool {
+        match (source_offset, self.source_offset) {
             (Some(offset), Some(greatest)) => offset > greatest,
             _ => self
                 .watermark

@@ -12,6 +12,7 @@
 mod anomaly;
 mod clean;
 mod coins;
+mod exact;
 mod featurize;
 pub mod json;
 mod params;
@@ -35,3 +36,14 @@ pub use time::parse_rfc3339_ms;
 
 /// Milliseconds in a minute.
 const MINUTE_MS: i64 = 60_000;
+
+/// The same cases in every run: what fails once fails again.
+#[cfg(test)]
+fn proptest_config(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Default::default()
+    }
+}

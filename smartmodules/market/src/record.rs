@@ -1,5 +1,7 @@
 //! Records as the modules see them.
 
+use crate::json::{Buffer, ObjectWriter};
+
 /// A record of the input topic.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -26,8 +28,7 @@ impl Input<'_> {
 pub struct Output {
     key: Vec<u8>,
     keyed: bool,
-    /// The payload, one JSON object.
-    pub value: Vec<u8>,
+    pub(crate) value: Buffer,
 }
 
 impl Output {
@@ -41,6 +42,11 @@ impl Output {
         self.keyed.then_some(&self.key)
     }
 
+    /// The payload, one JSON object.
+    pub fn value(&self) -> &[u8] {
+        self.value.as_slice()
+    }
+
     /// Empties it and gives it a key.
     pub(crate) fn start(&mut self, key: Option<&[u8]>) {
         self.key.clear();
@@ -52,7 +58,7 @@ impl Output {
     /// The answer when there is nothing to say.
     pub(crate) fn none(&mut self, source_offset: i64) {
         self.start(None);
-        let mut object = crate::json::ObjectWriter::record(&mut self.value, source_offset, "none");
+        let mut object = ObjectWriter::record(&mut self.value, source_offset, "none");
         object.end();
     }
 }

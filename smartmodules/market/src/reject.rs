@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::ObjectWriter;
+use crate::label;
 use crate::record::{Input, Output};
 
 /// How much of a refused payload is kept.
@@ -84,11 +85,11 @@ impl<'a> Rejected<'a> {
             .and_then(|key| std::str::from_utf8(key).ok());
         output.start(input.key);
         let mut object = ObjectWriter::record(&mut output.value, input.offset, "rejected");
-        object.optional_text("coin", self.coin.as_deref().or(key));
-        object.text("reason", self.reason.as_str());
-        object.text("detail", &self.detail);
-        object.optional_integer("fetched_at", input.known_timestamp_ms());
-        object.text("raw", &cut(input.value));
+        object.optional_text(label!("coin"), self.coin.as_deref().or(key));
+        object.word(label!("reason"), self.reason.as_str());
+        object.text(label!("detail"), &self.detail);
+        object.optional_integer(label!("fetched_at"), input.known_timestamp_ms());
+        object.text(label!("raw"), &cut(input.value));
         object.end();
     }
 }

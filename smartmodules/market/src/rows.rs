@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use crate::exact::Exact;
 use crate::json::{ObjectWriter, Text, Value, read_object};
+use crate::label;
 use crate::record::Output;
 
 /// Times beyond the year 9999 are not ours; within it no sum of times overflows.
-const EVENT_TIME_MAX: i64 = 253_402_300_799_999;
+pub(crate) const EVENT_TIME_MAX: i64 = 253_402_300_799_999;
 
 /// A clean tick.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +61,7 @@ macro_rules! window_features {
 
             #[inline]
             fn write(&self, object: &mut ObjectWriter<'_>) {
-                $(window_features!(@write $kind, object, stringify!($name), self.$name);)*
+                $(window_features!(@write $kind, object, label!(stringify!($name)), self.$name);)*
             }
         }
     };
@@ -67,9 +69,9 @@ macro_rules! window_features {
     (@type count) => { u32 };
     (@read number) => { finite };
     (@read count) => { |value: Value<'_>| u32::try_from(value.integer()?).ok() };
-    (@write number, $object:ident, $name:expr, $value:expr) => { $object.optional_number($name, $value) };
-    (@write count, $object:ident, $name:expr, $value:expr) => {
-        $object.optional_integer($name, $value.map(i64::from))
+    (@write number, $object:ident, $label:expr, $value:expr) => { $object.optional_number($label, $value) };
+    (@write count, $object:ident, $label:expr, $value:expr) => {
+        $object.optional_integer($label, $value.map(i64::from))
     };
 }
 
@@ -185,10 +187,24 @@ impl<'a> CleanFields<'a> {
 impl<'a> Clean<'a> {
     /// Reads a record of crypto-clean, its fields in any order and among others; `None` if it is no such record.
     pub fn read(payload: &'a [u8]) -> Option<Self> {
-        Self::read_with_origin(payload).map(|(_, clean)| clean)
+        Self::read_with_origin(payload).map(|(_, clean, _)| clean)
     }
 
-    pub(crate) fn read_with_origin(payload: &'a [u8]) -> Option<(Origin<'a>, Self)> {
+    /// Reads a record and what it says about itself. Where the fields stand in the payload the way we write them,
+    /// they are given too, to be copied.
+    #[inline(always)]
+    pub(crate) fn read_with_origin(
+        payload: &'a [u8],
+    ) -> Option<(Option<i64>, Self, Option<&'a [u8]>)> {
+        if let Some((source_offset, clean, fields)) = Exact::read(payload) {
+            return Some((Some(source_offset), clean, Some(fields)));
+        }
+        let (source_offset, clean) = Self::read_generally(payload)?;
+        Some((source_offset, clean, None))
+    }
+
+    /// Reads a record with its fields in any order and among others.
+    pub(crate) fn read_generally(payload: &'a [u8]) -> Option<(Option<i64>, Self)> {
         let mut origin = Origin::default();
         let mut fields = CleanFields::default();
         let mut sound = true;
@@ -200,7 +216,7 @@ impl<'a> Clean<'a> {
         let clean = fields
             .complete()
             .filter(|_| sound && origin.is("accepted"))?;
-        Some((origin, clean))
+        Some((origin.source_offset, clean))
     }
 
     /// Writes the record of crypto-clean.
@@ -212,14 +228,14 @@ impl<'a> Clean<'a> {
     }
 
     fn write_fields(&self, object: &mut ObjectWriter<'_>) {
-        object.text("coin", &self.coin);
-        object.text("symbol", &self.symbol);
-        object.integer("event_time", self.event_time);
-        object.optional_integer("fetched_at", self.fetched_at);
-        object.number("price", self.price);
-        object.optional_number("market_cap", self.market_cap);
-        object.optional_number("volume_24h", self.volume_24h);
-        object.optional_number("change_24h_pct", self.change_24h_pct);
+        object.text(label!("coin"), &self.coin);
+        object.text(label!("symbol"), &self.symbol);
+        object.integer(label!("event_time"), self.event_time);
+        object.optional_integer(label!("fetched_at"), self.fetched_at);
+        object.number(label!("price"), self.price);
+        object.optional_number(label!("market_cap"), self.market_cap);
+        object.optional_number(label!("volume_24h"), self.volume_24h);
+        object.optional_number(label!("change_24h_pct"), self.change_24h_pct);
     }
 }
 
@@ -241,11 +257,20 @@ impl<'a> Features<'a> {
         Some(Self { clean, windows })
     }
 
-    /// Writes the record of crypto-features.
-    pub(crate) fn write(&self, source_offset: i64, output: &mut Output) {
+    /// Writes the record of crypto-features; the tick's fields may be written already.
+    #[inline(always)]
+    pub(crate) fn write(
+        &self,
+        source_offset: i64,
+        clean_fields: Option<&[u8]>,
+        output: &mut Output,
+    ) {
         output.start(Some(self.clean.coin.as_bytes()));
         let mut object = ObjectWriter::record(&mut output.value, source_offset, "features");
-        self.clean.write_fields(&mut object);
+        match clean_fields {
+            Some(fields) => object.fields(fields),
+            None => self.clean.write_fields(&mut object),
+        }
         self.windows.write(&mut object);
         object.end();
     }

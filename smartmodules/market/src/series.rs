@@ -30,6 +30,9 @@ const BASELINE_DEVIATION_MIN: f64 = 1e-5;
 /// Stretches of more ticks than this are summed up by blocks.
 const POINTS_MAX: usize = 64;
 
+/// As many ticks are looked at one by one before the rest is searched by halves.
+const NEAR_POINTS: usize = 16;
+
 /// The stretch of time of one block.
 const BLOCK_MS: i64 = 1 << 13;
 
@@ -162,11 +165,12 @@ impl Series {
     }
 
     /// The features of the tick at `place`, from it and those before it.
+    #[inline(always)]
     pub(crate) fn features(&mut self, place: usize) -> WindowFeatures {
         let now = self.points[place];
-        let after_15m = self.first_after(now.time - 15 * MINUTE_MS, place);
-        let after_5m = self.first_after(now.time - 5 * MINUTE_MS, place);
         let after_1m = self.first_after(now.time - MINUTE_MS, place);
+        let after_5m = self.first_after(now.time - 5 * MINUTE_MS, after_1m);
+        let after_15m = self.first_after(now.time - 15 * MINUTE_MS, after_5m);
 
         // Stretches that don't overlap, merged to windows: the oldest first, the tick itself last.
         let from_15m = self.summary(after_15m, after_5m, now.time);
@@ -218,17 +222,30 @@ impl Series {
         }
     }
 
-    /// Where the first tick after `time` is, among those before `end`.
+    /// Where the first tick after `time` is, among those before `end`: likely near the end.
     fn first_after(&self, time: i64, end: usize) -> usize {
-        self.start + self.points[self.start..end].partition_point(|point| point.time <= time)
+        let held = &self.points[self.start..end];
+        let near = held.len().saturating_sub(NEAR_POINTS);
+        let (far, near) = held.split_at(near);
+        match near.iter().rposition(|point| point.time <= time) {
+            Some(before) => self.start + far.len() + before + 1,
+            None => self.start + far.partition_point(|point| point.time <= time),
+        }
     }
 
     /// Sums up the points from `from` to before `to`, all of them before `now`. Few are summed up directly, many by
     /// blocks: which way depends on the points only, so the same points give the same bits.
+    #[inline(always)]
     fn summary(&mut self, from: usize, to: usize, now: i64) -> Summary {
         if to - from <= POINTS_MAX {
-            return Summary::of(&self.points[from..to]);
+            Summary::of(&self.points[from..to])
+        } else {
+            self.summary_of_blocks(from, to, now)
         }
+    }
+
+    #[inline(never)]
+    fn summary_of_blocks(&mut self, from: usize, to: usize, now: i64) -> Summary {
         let mut summary = Summary::default();
         let mut at = from;
         while at < to {

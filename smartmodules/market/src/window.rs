@@ -23,28 +23,6 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Of some values, in two passes. Values are taken relative to the first, where differences of like prices are
-    /// exact.
-    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
-        let Some(first) = values.clone().next() else {
-            return Self::default();
-        };
-        let (mut count, mut sum) = (0.0, 0.0);
-        for value in values.clone() {
-            count += 1.0;
-            sum += value - first;
-        }
-        let shift = sum / count;
-        let deviation = values
-            .map(|value| (value - first - shift) * (value - first - shift))
-            .sum();
-        Self {
-            count,
-            mean: first + shift,
-            deviation,
-        }
-    }
-
     /// Of both together (Chan, Golub and LeVeque 1979).
     fn merge(self, other: Self) -> Self {
         if self.count == 0.0 {
@@ -91,21 +69,58 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// Of some ticks, in two passes: means first, then deviations from them. Prices are taken relative to the first,
+    /// where differences of like prices are exact.
     pub(crate) fn of(points: &[Point]) -> Self {
-        let mut volumes = Volumes::default();
-        for point in points.iter().filter(|point| !point.volume.is_nan()) {
-            volumes.count += 1.0;
-            volumes.sum += point.volume;
+        let Some(first) = points.first() else {
+            return Self::default();
+        };
+        let mut price_sum = 0.0;
+        let (mut volume_count, mut volume_sum) = (0.0, 0.0);
+        let (mut return_count, mut return_sum) = (0.0, 0.0);
+        for point in points {
+            price_sum += point.price - first.price;
+            if !point.volume.is_nan() {
+                volume_count += 1.0;
+                volume_sum += point.volume;
+            }
+            if !point.log_return.is_nan() {
+                return_count += 1.0;
+                return_sum += point.log_return;
+            }
+        }
+        let price_count = points.len() as f64;
+        let price_shift = price_sum / price_count;
+        let return_mean = if return_count > 0.0 {
+            return_sum / return_count
+        } else {
+            0.0
+        };
+
+        let (mut price_deviation, mut return_deviation) = (0.0, 0.0);
+        for point in points {
+            let price = point.price - first.price - price_shift;
+            price_deviation += price * price;
+            if !point.log_return.is_nan() {
+                let log_return = point.log_return - return_mean;
+                return_deviation += log_return * log_return;
+            }
         }
         Self {
-            price: Moments::of(points.iter().map(|point| point.price)),
-            log_return: Moments::of(
-                points
-                    .iter()
-                    .map(|point| point.log_return)
-                    .filter(|log_return| !log_return.is_nan()),
-            ),
-            volumes,
+            price: Moments {
+                count: price_count,
+                mean: first.price + price_shift,
+                deviation: price_deviation,
+            },
+            log_return: Moments {
+                count: return_count,
+                mean: return_mean,
+                deviation: return_deviation,
+            },
+            volumes: Volumes {
+                count: volume_count,
+                sum: volume_sum,
+            },
         }
     }
 

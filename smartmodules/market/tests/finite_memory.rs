@@ -35,7 +35,7 @@ fn run(
             let watermark = process(&input, &mut output);
             (
                 output.key().map(<[u8]>::to_vec),
-                output.value.clone(),
+                output.value().to_vec(),
                 watermark,
             )
         })

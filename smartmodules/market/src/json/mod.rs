@@ -4,8 +4,11 @@
 //! (a test compares it with serde_json on hostile text), allocates nothing on the way that records usually take, and
 //! bears any depth of nesting.
 
+mod buffer;
+mod float;
 mod read;
 mod write;
 
+pub use buffer::Buffer;
 pub use read::{Malformed, Text, Value, read_object};
-pub use write::ObjectWriter;
+pub use write::{Label, ObjectWriter};

@@ -443,7 +443,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(crate::proptest_config(2_000))]
 
         #[test]
         fn agrees_with_serde_json_on_objects(

@@ -1,138 +1,212 @@
 //! Writing: one object, field by field, straight into a buffer.
 
+use super::buffer::Buffer;
+use super::float::{NUMBER_ROOM, ZEROS, eight_digits, write_number};
 use super::read::plain_len;
 
+/// The longest label.
+const LABEL_BYTES_MAX: usize = 24;
+
+/// A field's name as it stands in an object after other fields: `,"price":`. Made at compile time by
+/// [`label!`](crate::label), as numbers, so that writing it is three stores.
+#[derive(Debug, Clone, Copy)]
+pub struct Label {
+    eights: [u64; 3],
+    len: usize,
+}
+
+impl Label {
+    /// From a text of at most 24 bytes.
+    ///
+    /// # Panics
+    ///
+    /// When it is longer: at compile time, where labels are made.
+    pub const fn new(text: &str) -> Self {
+        let text = text.as_bytes();
+        assert!(text.len() <= LABEL_BYTES_MAX);
+        let (mut eights, mut at) = ([0; 3], 0);
+        while at < text.len() {
+            eights[at / 8] |= (text[at] as u64) << (at % 8 * 8);
+            at += 1;
+        }
+        Self {
+            eights,
+            len: text.len(),
+        }
+    }
+}
+
+/// The [`Label`](crate::json::Label) of a field. Names must need no escapes.
+#[macro_export]
+macro_rules! label {
+    ($name:expr) => {
+        const { $crate::json::Label::new(concat!(",\"", $name, "\":")) }
+    };
+}
+
 /// Writes one object. Numbers take the shortest form that reads back as the same double; what is not finite is
-/// `null`.
+/// `null`. Fields are named by [`label!`](crate::label).
 #[derive(Debug)]
 pub struct ObjectWriter<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Buffer,
 }
 
 impl<'a> ObjectWriter<'a> {
     /// Starts a record the way every topic but crypto-raw holds them: where it came from, then what it is.
-    pub fn record(out: &'a mut Vec<u8>, source_offset: i64, status: &str) -> Self {
-        out.extend_from_slice(b"{\"source_offset\":");
-        push_integer(out, source_offset);
-        out.extend_from_slice(b",\"status\":\"");
-        out.extend_from_slice(status.as_bytes());
-        out.push(b'"');
-        Self { out }
+    #[inline]
+    pub fn record(out: &'a mut Buffer, source_offset: i64, status: &'static str) -> Self {
+        let mut object = Self { out };
+        // The object's brace stands where a label has its comma.
+        object.integer(const { Label::new("{\"source_offset\":") }, source_offset);
+        object.word(label!("status"), status);
+        object
     }
 
-    /// A string field. The name is written as it is: it must need no escapes.
+    /// Fields that are written already, without the commas around them.
     #[inline]
-    pub fn text(&mut self, name: &'static str, text: &str) {
-        self.name(name);
+    pub fn fields(&mut self, fields: &[u8]) {
+        self.out.push(b',');
+        self.out.extend(fields);
+    }
+
+    /// A string field.
+    #[inline]
+    pub fn text(&mut self, label: Label, text: &str) {
+        self.label(label);
         push_text(self.out, text);
     }
 
     /// A string field, or `null`.
-    pub fn optional_text(&mut self, name: &'static str, text: Option<&str>) {
+    #[inline]
+    pub fn optional_text(&mut self, label: Label, text: Option<&str>) {
         match text {
-            Some(text) => self.text(name, text),
-            None => self.null(name),
+            Some(text) => self.text(label, text),
+            None => self.null(label),
         }
     }
 
-    /// An integer field.
+    /// A string field whose value needs no escapes.
     #[inline]
-    pub fn integer(&mut self, name: &'static str, number: i64) {
-        self.name(name);
+    pub fn word(&mut self, label: Label, word: &'static str) {
+        self.label(label);
+        push_word(self.out, word);
+    }
+
+    /// An integer field.
+    #[inline(always)]
+    pub fn integer(&mut self, label: Label, number: i64) {
+        self.label(label);
         push_integer(self.out, number);
     }
 
     /// An integer field, or `null`.
-    #[inline]
-    pub fn optional_integer(&mut self, name: &'static str, number: Option<i64>) {
+    #[inline(always)]
+    pub fn optional_integer(&mut self, label: Label, number: Option<i64>) {
         match number {
-            Some(number) => self.integer(name, number),
-            None => self.null(name),
+            Some(number) => self.integer(label, number),
+            None => self.null(label),
         }
     }
 
     /// A number field; `null` when it is not finite.
-    #[inline]
-    pub fn number(&mut self, name: &'static str, number: f64) {
-        self.name(name);
-        push_number(self.out, number);
+    #[inline(always)]
+    pub fn number(&mut self, label: Label, number: f64) {
+        let room = self.out.room::<{ LABEL_BYTES_MAX + NUMBER_ROOM }>();
+        put_label(room, label);
+        let after: &mut [u8; NUMBER_ROOM] = room[label.len..]
+            .first_chunk_mut()
+            .expect("a label is no longer than its room");
+        let len = if number.is_finite() {
+            write_number(after, number)
+        } else {
+            after[..4].copy_from_slice(b"null");
+            4
+        };
+        self.out.advance(label.len + len);
     }
 
     /// A number field, or `null`.
-    #[inline]
-    pub fn optional_number(&mut self, name: &'static str, number: Option<f64>) {
-        match number {
-            Some(number) => self.number(name, number),
-            None => self.null(name),
-        }
+    #[inline(always)]
+    pub fn optional_number(&mut self, label: Label, number: Option<f64>) {
+        self.number(label, number.unwrap_or(f64::NAN));
     }
 
     /// A field that is an array of words which need no escapes.
-    pub fn words(&mut self, name: &'static str, words: impl IntoIterator<Item = &'static str>) {
-        self.name(name);
+    pub fn words(&mut self, label: Label, words: impl IntoIterator<Item = &'static str>) {
+        self.label(label);
         self.out.push(b'[');
         for (at, word) in words.into_iter().enumerate() {
             if at > 0 {
                 self.out.push(b',');
             }
-            self.out.push(b'"');
-            self.out.extend_from_slice(word.as_bytes());
-            self.out.push(b'"');
+            push_word(self.out, word);
         }
         self.out.push(b']');
     }
 
     /// Ends the object.
+    #[inline]
     pub fn end(&mut self) {
         self.out.push(b'}');
     }
 
-    fn null(&mut self, name: &'static str) {
-        self.name(name);
-        self.out.extend_from_slice(b"null");
-    }
-
     #[inline]
-    fn name(&mut self, name: &'static str) {
-        self.out.extend_from_slice(b",\"");
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+    fn null(&mut self, label: Label) {
+        self.label(label);
+        self.out.room::<4>().copy_from_slice(b"null");
+        self.out.advance(4);
+    }
+
+    #[inline(always)]
+    fn label(&mut self, label: Label) {
+        put_label(self.out.room::<LABEL_BYTES_MAX>(), label);
+        self.out.advance(label.len);
     }
 }
 
-fn push_integer(out: &mut Vec<u8>, number: i64) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
-fn push_number(out: &mut Vec<u8>, number: f64) {
-    if !number.is_finite() {
-        out.extend_from_slice(b"null");
-        return;
+#[inline(always)]
+fn put_label<const N: usize>(room: &mut [u8; N], label: Label) {
+    for (eight, to) in label.eights.into_iter().zip(room.as_chunks_mut::<8>().0) {
+        *to = eight.to_le_bytes();
     }
-    let mut buffer = zmij::Buffer::new();
-    let text = buffer.format_finite(number);
-    // A whole number needs no ".0" in JSON.
-    let text = text.strip_suffix(".0").unwrap_or(text);
-    out.extend_from_slice(text.as_bytes());
 }
 
-fn push_text(out: &mut Vec<u8>, text: &str) {
+fn push_word(out: &mut Buffer, word: &'static str) {
+    out.push(b'"');
+    out.extend_short(word.as_bytes());
+    out.push(b'"');
+}
+
+fn push_integer(out: &mut Buffer, number: i64) {
+    match number {
+        0..=9 => out.push(b'0' + number as u8),
+        10..=99_999_999 => {
+            let digits = eight_digits(number as u64);
+            let zeros = digits.leading_zeros() / 8;
+            *out.room::<8>() = ((digits | ZEROS) << (zeros * 8)).to_be_bytes();
+            out.advance(8 - zeros as usize);
+        }
+        _ => out.extend_short(itoa::Buffer::new().format(number).as_bytes()),
+    }
+}
+
+fn push_text(out: &mut Buffer, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     loop {
         let (plain, special) = rest.split_at(plain_len(rest));
-        out.extend_from_slice(plain);
+        out.extend_short(plain);
         let Some((&byte, after)) = special.split_first() else {
             break;
         };
         match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
+            b'"' | b'\\' => out.extend_short(&[b'\\', byte]),
+            b'\n' => out.extend_short(b"\\n"),
+            b'\r' => out.extend_short(b"\\r"),
+            b'\t' => out.extend_short(b"\\t"),
             control => {
                 const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
+                out.extend_short(b"\\u00");
                 out.push(HEX[usize::from(control >> 4)]);
                 out.push(HEX[usize::from(control & 15)]);
             }
@@ -150,33 +224,35 @@ mod tests {
 
     #[test]
     fn writes_fields_in_order() {
-        let mut out = Vec::new();
+        let mut out = Buffer::default();
         let mut object = ObjectWriter::record(&mut out, 7, "accepted");
-        object.text("coin", "bit\"coin\u{1}");
-        object.number("price", 2.2e-7);
-        object.number("whole", 69045.0);
-        object.number("nan", f64::NAN);
-        object.optional_number("none", None);
-        object.words("kinds", ["a", "b"]);
+        object.text(label!("coin"), "bit\"coin\u{1}");
+        object.number(label!("price"), 2.2e-7);
+        object.number(label!("whole"), 69045.0);
+        object.number(label!("nan"), f64::NAN);
+        object.optional_number(label!("none"), None);
+        object.words(label!("kinds"), ["a", "b"]);
         object.end();
         assert_eq!(
-            String::from_utf8(out).unwrap(),
+            String::from_utf8(out.as_slice().to_vec()).unwrap(),
             r#"{"source_offset":7,"status":"accepted","coin":"bit\"coin\u0001","price":2.2e-7,"whole":69045,"nan":null,"none":null,"kinds":["a","b"]}"#
         );
     }
 
     proptest! {
+        #![proptest_config(crate::proptest_config(1_000))]
+
         #[test]
         fn reads_back_the_same(text: String, number in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO) {
-            let mut out = Vec::new();
+            let mut out = Buffer::default();
             let mut object = ObjectWriter::record(&mut out, 0, "none");
-            object.text("text", &text);
-            object.number("number", number);
+            object.text(label!("text"), &text);
+            object.number(label!("number"), number);
             object.end();
-            let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            let value: serde_json::Value = serde_json::from_slice(out.as_slice()).unwrap();
             prop_assert_eq!(&value["text"], &text);
             let mut read = None;
-            super::super::read_object(&out, |name, value| {
+            super::super::read_object(out.as_slice(), |name, value| {
                 if name == "number" { read = value.number(); }
             }).unwrap();
             prop_assert_eq!(read.unwrap().to_bits(), number.to_bits());

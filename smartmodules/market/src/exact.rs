@@ -1,0 +1,266 @@
+//! The fast way to read a record of crypto-clean: just as crypto-clean writes it, to the byte.
+//!
+//! Whatever differs, however slightly, is left to the general reader; what is read here it would read the same (a
+//! test compares the two).
+
+use std::borrow::Cow;
+
+use crate::rows::{Clean, EVENT_TIME_MAX};
+
+/// Powers of ten that a double holds exactly.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// What is left to read.
+pub(crate) struct Exact<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Exact<'a> {
+    /// The source_offset, the tick, and the tick's fields as they are written.
+    #[inline(always)]
+    pub(crate) fn read(payload: &'a [u8]) -> Option<(i64, Clean<'a>, &'a [u8])> {
+        let mut exact = Self { rest: payload };
+        exact.skip(b"{\"source_offset\":")?;
+        let source_offset = exact.integer()?;
+        exact.skip(b",\"status\":\"accepted\",")?;
+        let fields = exact.rest;
+        exact.skip(b"\"coin\":\"")?;
+        let coin = exact.text()?;
+        exact.skip(b",\"symbol\":\"")?;
+        let symbol = exact.text()?;
+        exact.skip(b",\"event_time\":")?;
+        let event_time = exact.integer()?;
+        exact.skip(b",\"fetched_at\":")?;
+        let fetched_at = exact.nullable(|exact| exact.integer())?;
+        exact.skip(b",\"price\":")?;
+        let price = exact.number()?;
+        exact.skip(b",\"market_cap\":")?;
+        let market_cap = exact.nullable(|exact| exact.number())?;
+        exact.skip(b",\"volume_24h\":")?;
+        let volume_24h = exact.nullable(|exact| exact.number())?;
+        exact.skip(b",\"change_24h_pct\":")?;
+        let change_24h_pct = exact.nullable(|exact| exact.number())?;
+        let fields = &fields[..fields.len() - exact.rest.len()];
+        let sound = exact.rest == b"}"
+            && event_time <= EVENT_TIME_MAX
+            && price > 0.0
+            && volume_24h.is_none_or(|volume| volume >= 0.0);
+        let (coin, symbol) = (Cow::Borrowed(coin), Cow::Borrowed(symbol));
+        let clean = Clean {
+            coin,
+            symbol,
+            event_time,
+            fetched_at,
+            price,
+            market_cap,
+            volume_24h,
+            change_24h_pct,
+        };
+        sound.then_some((source_offset, clean, fields))
+    }
+
+    #[inline(always)]
+    fn skip<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
+        let (start, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        (start == expected).then_some(())
+    }
+
+    /// A string without escapes, its opening quote skipped, up to and with its closing one. ASCII only.
+    #[inline]
+    fn text(&mut self) -> Option<&'a str> {
+        let mut len = 0;
+        loop {
+            match *self.rest.get(len)? {
+                b'"' => break,
+                b' '..=b'[' | b']'..=b'~' => len += 1,
+                _ => return None,
+            }
+        }
+        let (text, rest) = self.rest.split_at(len);
+        self.rest = &rest[1..];
+        // SAFETY: every byte of it is ASCII.
+        Some(unsafe { std::str::from_utf8_unchecked(text) })
+    }
+
+    /// `null`, or what `read` reads.
+    #[inline(always)]
+    fn nullable<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.rest.first()? {
+            b'n' => {
+                self.skip(b"null")?;
+                Some(None)
+            }
+            _ => read(self).map(Some),
+        }
+    }
+
+    /// Up to 18 digits, without sign and without a leading zero.
+    #[inline]
+    fn integer(&mut self) -> Option<i64> {
+        let (mut number, mut len) = (0_i64, 0);
+        while let Some(digit @ b'0'..=b'9') = self.rest.get(len) {
+            number = number.wrapping_mul(10) + i64::from(digit - b'0');
+            len += 1;
+        }
+        let leading_zero = len > 1 && self.rest[0] == b'0';
+        if len == 0 || len > 18 || leading_zero {
+            return None;
+        }
+        self.rest = &self.rest[len..];
+        Some(number)
+    }
+
+    /// A number as we write them.
+    #[inline]
+    fn number(&mut self) -> Option<f64> {
+        let text = self.rest;
+        let negative = text.first() == Some(&b'-');
+        let mut at = usize::from(negative);
+        let first_digit = at;
+        let (mut digits, mut decimals) = (0_u64, 0);
+        while let Some(digit @ b'0'..=b'9') = text.get(at) {
+            digits = digits
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit - b'0'));
+            at += 1;
+        }
+        let whole_len = at - first_digit;
+        if whole_len == 0 || whole_len > 1 && text[first_digit] == b'0' {
+            return None;
+        }
+        let mut len = whole_len;
+        if text.get(at) == Some(&b'.') {
+            at += 1;
+            let start = at;
+            while let Some(digit @ b'0'..=b'9') = text.get(at) {
+                digits = digits
+                    .wrapping_mul(10)
+                    .wrapping_add(u64::from(digit - b'0'));
+                at += 1;
+            }
+            decimals = at - start;
+            len += decimals;
+            if decimals == 0 {
+                return None;
+            }
+        }
+        let (number, rest) = text.split_at(at);
+        match rest.first() {
+            Some(b'e') => self.number_with_exponent(at),
+            // Both exact, so that their quotient is rounded once: to the nearest double (Clinger 1990).
+            _ if len <= 19 && digits < 1 << 53 && decimals < TENS.len() => {
+                self.rest = rest;
+                let number = digits as f64 / TENS[decimals];
+                Some(if negative { -number } else { number })
+            }
+            _ => {
+                self.rest = rest;
+                finite(number)
+            }
+        }
+    }
+}
+
+impl Exact<'_> {
+    /// A number that has its exponent at `at`.
+    #[cold]
+    fn number_with_exponent(&mut self, at: usize) -> Option<f64> {
+        let sign = usize::from(self.rest.get(at + 1) == Some(&b'-'));
+        let digits = self.rest.get(at + 1 + sign..)?;
+        let len = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+        let (number, rest) = self.rest.split_at(at + 1 + sign + len);
+        self.rest = rest;
+        finite(number).filter(|_| len > 0)
+    }
+}
+
+fn finite(number: &[u8]) -> Option<f64> {
+    let number: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::Output;
+
+    fn number() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            prop::num::f64::NORMAL,
+            (any::<i32>(), 0..12_i32)
+                .prop_map(|(digits, decimals)| f64::from(digits) / 10_f64.powi(decimals)),
+            (0.0..1e12_f64),
+        ]
+    }
+
+    prop_compose! {
+        fn clean()(
+            coin in prop_oneof![Just("bitcoin".to_owned()), any::<String>()],
+            event_time in prop_oneof![0..2_000_000_000_000_i64, any::<i64>()],
+            fetched_at in prop::option::of(0..2_000_000_000_000_i64),
+            price in number(),
+            market_cap in prop::option::of(number()),
+            volume_24h in prop::option::of(number()),
+            change_24h_pct in prop::option::of(number()),
+        ) -> Clean<'static> {
+            let symbol = coin.chars().take(3).collect::<String>().into();
+            Clean { coin: coin.into(), symbol, event_time, fetched_at, price, market_cap, volume_24h, change_24h_pct }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::proptest_config(5_000))]
+
+        #[test]
+        fn reads_as_the_general_reader_does(
+            clean in clean(),
+            source_offset: i64,
+            damage in prop::collection::vec(
+                (any::<prop::sample::Index>(), prop::sample::select(&b"{}\",:\\0129.eE- \xc3nul"[..]), 0..3u8), 0..3
+            ),
+        ) {
+            let mut output = Output::new();
+            clean.write(source_offset, &mut output);
+            let mut text = output.value().to_vec();
+            for (at, byte, how) in damage {
+                let at = at.index(text.len());
+                match how {
+                    0 => text[at] = byte,
+                    1 => text.insert(at, byte),
+                    _ => { text.remove(at); }
+                }
+            }
+            if let Some((offset, exact, fields)) = Exact::read(&text) {
+                let general = Clean::read_generally(&text);
+                let shown = String::from_utf8_lossy(&text);
+                prop_assert_eq!(Some((Some(offset), exact)), general, "{}", shown);
+                let end = [fields, b"}"].concat();
+                prop_assert!(text.ends_with(&end));
+            }
+        }
+    }
+
+    #[test]
+    fn reads_what_crypto_clean_writes() {
+        let clean = Clean {
+            coin: "bitcoin".into(),
+            symbol: "btc".into(),
+            event_time: 1_672_679_293_102,
+            fetched_at: Some(1_672_679_300_000),
+            price: 16730.75,
+            market_cap: Some(322_053_364_166.0),
+            volume_24h: None,
+            change_24h_pct: Some(-0.96122),
+        };
+        let mut output = Output::new();
+        clean.write(7, &mut output);
+        let (source_offset, exact, _) = Exact::read(output.value()).unwrap();
+        assert_eq!((source_offset, exact), (7, clean));
+    }
+}
