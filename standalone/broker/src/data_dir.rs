@@ -14,7 +14,7 @@ const FORMAT: &str = "coinlake-broker 1";
 pub struct DataDir {
     path: PathBuf,
     /// The lock is the system's: it ends with the process, however that ends.
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
@@ -61,12 +61,19 @@ impl DataDir {
         }
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock,
         })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // Closing alone would leave it locked while a process that is just being spawned still has the file.
+        let _ = self.lock.unlock();
     }
 }

@@ -131,6 +131,8 @@ pub async fn producer(
     let config = TopicProducerConfigBuilder::default()
         .batch_size(batch_size)
         .compression(compression)
+        // Batches go when they are full or flushed, so that the same records make the same batches on any machine.
+        .linger(Duration::from_secs(60))
         .build()
         .unwrap();
     client
