@@ -82,6 +82,8 @@ pub struct Item<'a> {
 pub enum Step {
     /// It is where it belongs.
     Taken,
+    /// It is where it belongs, and a file has all the rows it may have.
+    Full,
     /// Nothing happened: it belongs into later files; cut and give it again.
     CutFirst,
 }
@@ -108,6 +110,7 @@ pub struct Assembly {
     last_record: Option<Record>,
     keeps_last_record: bool,
     stage_status: Arc<StageStatus>,
+    rows_max: u64,
 }
 
 struct Destination {
@@ -217,6 +220,7 @@ impl Assembly {
             last_record: None,
             keeps_last_record: plan.transforms.is_empty(),
             stage_status: status.clone(),
+            rows_max: plan.limits.rows_max,
         }
     }
 
@@ -301,14 +305,17 @@ impl Assembly {
                 source(offset, item.timestamp_ms, item.key, item.value),
             ),
         };
+        let mut step = Step::Taken;
         if let Some(destination) = destination
             && (from_topic.is_some() || !self.topic_knows_better(destination, offset))
-            && self.push_row(destination, source, now)? == Step::CutFirst
         {
+            step = self.push_row(destination, source, now)?;
+        }
+        if step == Step::CutFirst {
             if let Some((destination, record)) = from_topic {
                 self.give_back(destination, offset, record);
             }
-            return Ok(Step::CutFirst);
+            return Ok(step);
         }
         if from_topic.is_none()
             && let Some(destination) = routed
@@ -344,7 +351,7 @@ impl Assembly {
                 value: item.value.clone(),
             });
         }
-        Ok(Step::Taken)
+        Ok(step)
     }
 
     /// The output that a topic ahead of the lake already holds for this input.
@@ -414,7 +421,10 @@ impl Assembly {
             }
         }
         layer.file_rows += 1;
-        Ok(Step::Taken)
+        match layer.file_rows >= self.rows_max {
+            true => Ok(Step::Full),
+            false => Ok(Step::Taken),
+        }
     }
 
     fn bad_output(&self, offset: i64, reason: String) -> StageError {

@@ -94,6 +94,12 @@ struct UnderWay {
     bytes: u64,
 }
 
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// What this partition added to the stage's numbers, to be taken back when it ends.
 #[derive(Default)]
 struct Counted {
@@ -182,14 +188,12 @@ impl Pipeline {
         let finished = self.events().await;
         // No more acknowledgements: a commit that waits for one ends now.
         self.outputs.clear();
-        if let Some(under_way) = &mut self.commit {
-            if !matches!(finished, Err(StageError::Killed)) {
-                under_way.give_up.cancel();
-                let ended = (&mut under_way.task).await;
-                tracing::debug!(?ended, "the commit under way ended with the pipeline");
-            } else {
-                under_way.task.abort();
-            }
+        if let Some(mut under_way) = self.commit.take()
+            && !matches!(finished, Err(StageError::Killed))
+        {
+            under_way.give_up.cancel();
+            let ended = (&mut under_way.task).await;
+            tracing::debug!(?ended, "the commit under way ended with the pipeline");
         }
         self.count(0, 0);
         finished

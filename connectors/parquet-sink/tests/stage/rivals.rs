@@ -49,5 +49,5 @@ async fn of_two_copies_one_stops() {
         error.contains("another copy of this stage is running"),
         "{error}"
     );
-    assert_eq!(platform.landed("both", &CLEAN_MADE).await, golden);
+    assert_same(&platform.landed("both", &CLEAN_MADE).await, &golden, "both");
 }

@@ -232,10 +232,13 @@ pub fn rows_of(contents: Bytes) -> Vec<String> {
     for batch in reader.build().unwrap() {
         let batch = batch.unwrap();
         let options = FormatOptions::default().with_null("null");
-        let columns = batch.columns().iter().map(|column| match column.data_type() {
-            DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
-            _ => column.clone(),
-        });
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|column| match column.data_type() {
+                DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
+                _ => column.clone(),
+            });
         let columns: Vec<_> = columns.collect();
         let columns: Vec<_> = columns
             .iter()
@@ -356,6 +359,42 @@ impl Platform {
         }
         landed
     }
+}
+
+/// Says where they part.
+#[track_caller]
+pub fn assert_same(landed: &Landed, golden: &Landed, what: &str) {
+    for (layer, rows) in &golden.layers {
+        compare(
+            &format!("{what}: layer {layer}"),
+            &landed.layers[layer],
+            rows,
+        );
+    }
+    for (topic, records) in &golden.topics {
+        compare(
+            &format!("{what}: topic {topic}"),
+            &landed.topics[topic],
+            records,
+        );
+    }
+}
+
+#[track_caller]
+fn compare<T: PartialEq + std::fmt::Debug>(what: &str, found: &[T], expected: &[T]) {
+    let same = found
+        .iter()
+        .zip(expected)
+        .take_while(|(a, b)| a == b)
+        .count();
+    assert!(
+        found.len() == expected.len() && same == expected.len(),
+        "{what}: {} instead of {}, the first {same} are the same, then\n{:?}\ninstead of\n{:?}",
+        found.len(),
+        expected.len(),
+        found.get(same),
+        expected.get(same),
+    );
 }
 
 /// What to look for.
