@@ -239,3 +239,39 @@ async fn the_topics_compression_counts() {
         @"topic ticks demands compression zstd, meta.producer.compression asks for gzip: leave it out"
     );
 }
+
+/// Why the writer doesn't use the client's producer: dropped while the broker was away, it goes on trying and writes when
+/// the broker is back, after whoever took its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_producer_of_the_bare_client_still_writes() {
+    let mut fixture = Fixture::with_topic().await;
+    let client = fixture.client().await;
+    let config = TopicProducerConfigBuilder::default()
+        .delivery_semantic(DeliverySemantic::AtMostOnce)
+        .build()
+        .unwrap();
+    let producer = client
+        .topic_producer_with_config(TOPIC, config)
+        .await
+        .unwrap();
+    fixture.stop().await;
+    let sent = producer.send(RecordKey::NULL, "late").await.unwrap();
+    assert!(
+        tokio::time::timeout(Duration::from_millis(500), sent.wait())
+            .await
+            .is_err()
+    );
+    drop(producer);
+    drop(client);
+
+    fixture.start_again().await;
+    let client = fixture.client().await;
+    let arrived = async {
+        while offsets(&client, TOPIC, 0).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), arrived)
+        .await
+        .expect("the client no longer does this");
+}
