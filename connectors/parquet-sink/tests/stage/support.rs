@@ -36,6 +36,11 @@ pub struct Platform {
 
 impl Platform {
     pub async fn start() -> Self {
+        // `RUST_LOG=info cargo test … -- --nocapture` shows what a stage does.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
         let data = TempDir::new().unwrap();
         let broker = Broker::start(BrokerConfig::new(data.path().join("broker")))
             .await
