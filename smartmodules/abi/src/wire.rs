@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
         self.array().map(i64::from_be_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<i64, Truncated> {
         let mut number = 0_u64;
         let mut shift = 0;
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes after their length, a varint.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Truncated> {
         let len = usize::try_from(self.varint()?).map_err(|_| Truncated)?;
         self.take(len)
@@ -100,18 +100,40 @@ pub(crate) fn write_record(out: &mut Vec<u8>, preamble: &[u8], key: Option<&[u8]
     let len = preamble.len() + 1 + key_len + varint_len(value.len()) + value.len() + 1;
     out.reserve(varint_len(len) + len);
     write_len(out, len);
-    out.extend_from_slice(preamble);
+    extend_short(out, preamble);
     match key {
         None => out.push(0),
         Some(key) => {
             out.push(1);
             write_len(out, key.len());
-            out.extend_from_slice(key);
+            extend_short(out, key);
         }
     }
     write_len(out, value.len());
     out.extend_from_slice(value);
     out.push(0);
+}
+
+/// Appends bytes that are likely few: by eights, the last of which may overlap the one before. A copy of any other
+/// length is a call out of the module, which costs more than these.
+#[inline]
+fn extend_short(out: &mut Vec<u8>, bytes: &[u8]) {
+    let last = match bytes.last_chunk::<8>() {
+        Some(last) if bytes.len() <= 64 => last,
+        Some(_) => return out.extend_from_slice(bytes),
+        None => {
+            for byte in bytes {
+                out.push(*byte);
+            }
+            return;
+        }
+    };
+    let end = out.len() + bytes.len();
+    for eight in bytes.as_chunks::<8>().0 {
+        out.extend_from_slice(eight);
+    }
+    out.truncate(end - 8);
+    out.extend_from_slice(last);
 }
 
 /// A length as a zigzag varint.
@@ -162,6 +184,16 @@ mod tests {
                 assert_eq!(out, bytes);
                 assert_eq!(varint_len(len), bytes.len());
             }
+        }
+    }
+
+    #[test]
+    fn short_and_long_bytes_are_appended() {
+        let bytes: Vec<u8> = (0..200).collect();
+        for len in 0..bytes.len() {
+            let mut out = vec![7; 3];
+            extend_short(&mut out, &bytes[..len]);
+            assert_eq!(out, [&[7; 3], &bytes[..len]].concat());
         }
     }
 

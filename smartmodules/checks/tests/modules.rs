@@ -6,7 +6,7 @@ const NOW: i64 = 1_700_000_000_000;
 const MINUTE: i64 = 60_000;
 
 fn raw(coin: &str, time: i64, price: f64) -> (String, String) {
-    let time = jiff::Timestamp::from_millisecond(time).unwrap();
+    let time = jiff::Timestamp::from_millisecond(time).expect("a time within years");
     let value = format!(
         r#"{{"id":"{coin}","symbol":"{}","current_price":{price},"market_cap":5e9,"total_volume":1e9,"last_updated":"{time}"}}"#,
         &coin[..3]
@@ -445,10 +445,17 @@ fn wasm_and_native_agree() {
         emit: market::Emit::All,
         ..Default::default()
     });
-    let mut chain = [
-        start(all("crypto-clean")),
-        start(all("crypto-features")),
-        start(all("crypto-anomaly")),
+    type Process<'a> = &'a mut dyn FnMut(&market::Input<'_>, &mut market::Output) -> bool;
+    let modules: [(&'static str, Process<'_>); 3] = [
+        ("crypto-clean", &mut |input, output| {
+            cleaner.process(input, output)
+        }),
+        ("crypto-features", &mut |input, output| {
+            featurizer.process(input, output)
+        }),
+        ("crypto-anomaly", &mut |input, output| {
+            rule.process(input, output)
+        }),
     ];
     let coins = ["bitcoin", "ethereum", "dogecoin"];
     let mut records: Vec<_> = (0..3_000_i64)
@@ -462,7 +469,7 @@ fn wasm_and_native_agree() {
             )
         })
         .collect();
-    for n in 0..3 {
+    for (name, process) in modules {
         let mut output = market::Output::new();
         let native: Vec<_> = records
             .iter()
@@ -474,24 +481,19 @@ fn wasm_and_native_agree() {
                     key: (!key.is_empty()).then_some(key.as_bytes()),
                     value: value.as_bytes(),
                 };
-                let answered = match n {
-                    0 => cleaner.process(&input, &mut output),
-                    1 => featurizer.process(&input, &mut output),
-                    _ => rule.process(&input, &mut output),
-                };
-                assert!(answered);
+                assert!(process(&input, &mut output));
                 (
                     String::from_utf8(output.key().unwrap_or_default().to_vec()).unwrap(),
                     String::from_utf8(output.value().to_vec()).unwrap(),
                 )
             })
             .collect();
-        let wasm: Vec<_> = chain[n]
+        let wasm: Vec<_> = start(all(name))
             .process(0, NOW + 2_000 * MINUTE, &records)
             .into_iter()
             .map(|answer| (answer.key.unwrap_or_default(), answer.text))
             .collect();
-        assert_eq!(wasm, native);
+        assert_eq!(wasm, native, "{name}");
         records = wasm;
     }
     assert!(

@@ -288,3 +288,105 @@ fn message(coin: &str, price: f64, kinds: Kinds, windows: &WindowFeatures) -> St
     }
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn judge(
+        zscore_15m: Option<f64>,
+        volume_surge: Option<f64>,
+        volume_ratio: Option<f64>,
+    ) -> Option<Alert> {
+        let windows = WindowFeatures {
+            zscore_15m,
+            volume_surge,
+            volume_ratio,
+            ..Default::default()
+        };
+        AnomalyRule::new(AnomalyParams::default()).judge(&windows)
+    }
+
+    #[test]
+    fn spikes_begin_above_their_bounds() {
+        assert_eq!(judge(None, None, None), None);
+        assert_eq!(judge(Some(3.0), Some(3.0), Some(3.0)), None);
+        let kinds = |alert: Option<Alert>| alert.unwrap().kinds.names().collect::<Vec<_>>();
+        assert_eq!(kinds(judge(Some(-3.1), None, None)), ["price_spike"]);
+        assert_eq!(kinds(judge(None, Some(3.1), None)), ["volume_spike"]);
+        assert_eq!(kinds(judge(None, None, Some(3.1))), ["volume_spike"]);
+        assert_eq!(
+            kinds(judge(Some(4.0), Some(-9.0), Some(4.0))),
+            ["price_spike", "volume_spike"]
+        );
+    }
+
+    #[test]
+    fn scores_and_severities_are_those_of_the_definition() {
+        for (z, surge, ratio, score, severity) in [
+            (Some(3.3), None, None, 0.1, Severity::Info),
+            (Some(-3.75), None, None, 0.25, Severity::Warning),
+            (Some(4.5), Some(7.5), None, 0.75, Severity::Critical),
+            (Some(100.0), None, None, 1.0, Severity::Critical),
+            (None, Some(9.75), None, 0.75, Severity::Critical),
+            (None, Some(1e9), None, 1.0, Severity::Critical),
+            // The ratio makes a spike, but no score.
+            (None, None, Some(50.0), 0.0, Severity::Info),
+        ] {
+            let alert = judge(z, surge, ratio).unwrap();
+            assert!((alert.score - score).abs() < 1e-12, "{alert:?}");
+            assert_eq!(alert.severity, severity, "{alert:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_can_be_moved() {
+        let params = Params::new([
+            ("price_zscore", "2"),
+            ("volume_surge", "10"),
+            ("min_severity", "info"),
+        ]);
+        let params = AnomalyParams::parse(params).unwrap();
+        assert_eq!(params.min_severity, Severity::Info);
+        let rule = AnomalyRule::new(params);
+        let windows = |z, surge| WindowFeatures {
+            zscore_15m: Some(z),
+            volume_surge: Some(surge),
+            ..Default::default()
+        };
+        assert_eq!(rule.judge(&windows(2.0, 10.0)), None);
+        assert_eq!(rule.judge(&windows(3.0, 10.0)).unwrap().score, 0.5);
+        assert_eq!(rule.judge(&windows(0.0, 25.0)).unwrap().score, 0.5);
+    }
+
+    #[test]
+    fn only_what_is_severe_enough_is_told() {
+        let mut output = Output::new();
+        let mut told = |min_severity: &str, z: f64| {
+            let params = Params::new([("min_severity", min_severity)]);
+            let mut rule = AnomalyRule::new(AnomalyParams::parse(params).unwrap());
+            let value = format!(
+                r#"{{"zscore_15m":{z},"price":2.2e-7,"event_time":5,"symbol":"b","coin":"bitcoin","status":"features"}}"#
+            );
+            let input = Input {
+                offset: 1,
+                timestamp_ms: 1,
+                key: None,
+                value: value.as_bytes(),
+            };
+            rule.process(&input, &mut output)
+        };
+        assert!(told("info", 3.1) && !told("warning", 3.1) && !told("critical", 3.1));
+        assert!(told("info", 4.0) && told("warning", 4.0) && !told("critical", 4.0));
+        assert!(told("critical", -6.0));
+        assert!(!told("info", 1.0));
+        told("info", -6.0);
+        let value: serde_json::Value = serde_json::from_slice(output.value()).unwrap();
+        assert_eq!(value["alert_id"], "bitcoin:5");
+        assert_eq!(
+            value["message"],
+            "bitcoin at 0.00000022 USD: price 6.0 standard deviations below its 15-minute mean"
+        );
+    }
+}

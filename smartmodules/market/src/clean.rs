@@ -194,3 +194,115 @@ impl Memory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn cleaner() -> Cleaner {
+        Cleaner::new(CleanParams::default())
+    }
+
+    /// Cleans a tick of `coin` at `time`, fetched at `timestamp_ms`.
+    fn reason(cleaner: &mut Cleaner, coin: &str, time: i64, timestamp_ms: i64) -> Option<Reason> {
+        let time = jiff::Timestamp::from_millisecond(time).unwrap();
+        let value =
+            format!(r#"{{"id":"{coin}","symbol":"s","current_price":1,"last_updated":"{time}"}}"#);
+        let input = Input {
+            offset: 0,
+            timestamp_ms,
+            key: None,
+            value: value.as_bytes(),
+        };
+        cleaner.clean(&input).err().map(|rejected| rejected.reason)
+    }
+
+    #[test]
+    fn the_future_begins_after_five_minutes() {
+        let mut cleaner = cleaner();
+        assert_eq!(reason(&mut cleaner, "a", NOW + FUTURE_MS_MAX, NOW), None);
+        assert_eq!(
+            reason(&mut cleaner, "a", NOW + FUTURE_MS_MAX + 1, NOW),
+            Some(Reason::Future)
+        );
+        assert_eq!(cleaner.watermark(), Some(NOW + FUTURE_MS_MAX));
+        // A record without a time of its own is believed.
+        assert_eq!(reason(&mut cleaner, "a", NOW + 2 * FUTURE_MS_MAX, 0), None);
+        assert_eq!(reason(&mut cleaner, "a", NOW + 3 * FUTURE_MS_MAX, -1), None);
+    }
+
+    #[test]
+    fn lateness_is_reckoned_from_the_fastest_coin() {
+        let mut cleaner = cleaner();
+        assert_eq!(reason(&mut cleaner, "fast", NOW, NOW), None);
+        assert_eq!(
+            reason(&mut cleaner, "slow", NOW - 60 * MINUTE_MS, NOW),
+            None
+        );
+        assert_eq!(
+            reason(&mut cleaner, "slow", NOW - 60 * MINUTE_MS - 1, NOW),
+            Some(Reason::Late)
+        );
+        assert_eq!(
+            reason(&mut cleaner, "slow", NOW - 60 * MINUTE_MS, NOW),
+            Some(Reason::Duplicate)
+        );
+        assert_eq!(reason(&mut cleaner, "fast", NOW + 1, NOW), None);
+        // Late comes before duplicate.
+        assert_eq!(
+            reason(&mut cleaner, "slow", NOW - 60 * MINUTE_MS, NOW),
+            Some(Reason::Late)
+        );
+        assert_eq!(cleaner.watermark(), Some(NOW + 1));
+    }
+
+    #[test]
+    fn a_duplicate_has_the_same_coin_and_time() {
+        let mut cleaner = cleaner();
+        for time in [NOW, NOW - 2, NOW - 1, NOW + 1] {
+            assert_eq!(reason(&mut cleaner, "a", time, NOW), None);
+            assert_eq!(reason(&mut cleaner, "b", time, NOW), None);
+        }
+        for time in [NOW - 2, NOW - 1, NOW, NOW + 1] {
+            assert_eq!(
+                reason(&mut cleaner, "a", time, NOW),
+                Some(Reason::Duplicate)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_refused_leaves_no_trace() {
+        let mut cleaner = cleaner();
+        assert_eq!(
+            reason(&mut cleaner, "a", NOW + 6 * MINUTE_MS, NOW),
+            Some(Reason::Future)
+        );
+        assert_eq!(cleaner.watermark(), None);
+        // The same tick, fetched later, is no duplicate of what was refused.
+        assert_eq!(
+            reason(&mut cleaner, "a", NOW + 6 * MINUTE_MS, NOW + 6 * MINUTE_MS),
+            None
+        );
+    }
+
+    #[test]
+    fn quiet_coins_are_freed() {
+        let mut cleaner = cleaner();
+        for coin in 0..100 {
+            assert_eq!(reason(&mut cleaner, &format!("coin{coin}"), NOW, NOW), None);
+        }
+        assert_eq!(
+            reason(
+                &mut cleaner,
+                "a",
+                NOW + 61 * MINUTE_MS,
+                NOW + 61 * MINUTE_MS
+            ),
+            None
+        );
+        assert_eq!(cleaner.memory.seen.len(), 1);
+    }
+}

@@ -36,4 +36,9 @@ impl<T: Default> Coins<T> {
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
         self.by_name.retain(|_, value| keep(value));
     }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
+    }
 }

@@ -10,7 +10,7 @@ use crate::MINUTE_MS;
 use crate::coins::Coins;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
-use crate::rows::{Clean, Features, WindowFeatures};
+use crate::rows::{Clean, CleanRecord, Features, WindowFeatures};
 use crate::series::Series;
 
 /// How much older than a tick those may be that its features are made of, through the log_returns in its windows.
@@ -153,9 +153,9 @@ impl Featurizer {
     /// Answers one record; `false` if there is nothing to answer.
     pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
         match self.read(input) {
-            Some((clean, fields)) => {
-                let (features, again) = self.row_or_again(clean);
-                features.write(input.offset, fields.filter(|_| !again), output);
+            Some(record) => {
+                let (features, again) = self.row_or_again(record.clean);
+                features.write(input.offset, record.fields.filter(|_| !again), output);
             }
             None if self.params.emit == Emit::All => output.none(input.offset),
             None => return false,
@@ -166,20 +166,20 @@ impl Featurizer {
     /// Takes note of a record from before the stream.
     pub fn look_back(&mut self, input: &Input<'_>) {
         self.looked_back = false;
-        if let Some((clean, _)) = self.read(input) {
-            self.row(clean);
+        if let Some(record) = self.read(input) {
+            self.row(record.clean);
         }
         self.looked_back = true;
     }
 
-    /// The tick in a record of crypto-clean, and its fields as they may be copied, unless it is a double of one that was read before.
+    /// A record of crypto-clean, unless it is a double of one that was read before.
     #[inline(always)]
-    fn read<'a>(&mut self, input: &Input<'a>) -> Option<(Clean<'a>, Option<&'a [u8]>)> {
-        let (source_offset, clean, fields) = Clean::read_with_origin(input.value)?;
-        if std::mem::take(&mut self.looked_back) && !self.memory.expects(source_offset, &clean) {
+    fn read<'a>(&mut self, input: &Input<'a>) -> Option<CleanRecord<'a>> {
+        let record = Clean::read_record(input.value)?;
+        if std::mem::take(&mut self.looked_back) && !self.memory.expects(&record) {
             self.memory = Memory::default();
         }
-        if let Some(offset) = source_offset {
+        if let Some(offset) = record.source_offset {
             if self
                 .memory
                 .source_offset
@@ -189,18 +189,18 @@ impl Featurizer {
             }
             self.memory.source_offset = Some(offset);
         }
-        Some((clean, fields))
+        Some(record)
     }
 }
 
 impl Memory {
     /// Whether a record could come right after what is remembered. If not, the stream began somewhere else.
-    fn expects(&self, source_offset: Option<i64>, clean: &Clean<'_>) -> bool {
-        match (source_offset, self.source_offset) {
+    fn expects(&self, record: &CleanRecord<'_>) -> bool {
+        match (record.source_offset, self.source_offset) {
             (Some(offset), Some(greatest)) => offset > greatest,
             _ => self
                 .watermark
-                .is_none_or(|watermark| clean.event_time > watermark),
+                .is_none_or(|watermark| record.clean.event_time > watermark),
         }
     }
 }

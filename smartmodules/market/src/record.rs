@@ -26,7 +26,7 @@ impl Input<'_> {
 /// The record a module answers with. One is used again and again, so that its buffers are.
 #[derive(Debug, Default, Clone)]
 pub struct Output {
-    key: Vec<u8>,
+    key: Buffer,
     keyed: bool,
     pub(crate) value: Buffer,
 }
@@ -39,7 +39,7 @@ impl Output {
 
     /// The record's key, the coin.
     pub fn key(&self) -> Option<&[u8]> {
-        self.keyed.then_some(&self.key)
+        self.keyed.then_some(self.key.as_slice())
     }
 
     /// The payload, one JSON object.
@@ -50,7 +50,7 @@ impl Output {
     /// Empties it and gives it a key.
     pub(crate) fn start(&mut self, key: Option<&[u8]>) {
         self.key.clear();
-        self.key.extend_from_slice(key.unwrap_or_default());
+        self.key.extend_short(key.unwrap_or_default());
         self.keyed = key.is_some();
         self.value.clear();
     }

@@ -184,23 +184,36 @@ impl<'a> CleanFields<'a> {
     }
 }
 
+/// A record of crypto-clean.
+pub(crate) struct CleanRecord<'a> {
+    pub(crate) source_offset: Option<i64>,
+    pub(crate) clean: Clean<'a>,
+    /// The tick's fields as they stand in the payload, if they stand there the way we write them: to be copied.
+    pub(crate) fields: Option<&'a [u8]>,
+}
+
 impl<'a> Clean<'a> {
     /// Reads a record of crypto-clean, its fields in any order and among others; `None` if it is no such record.
     pub fn read(payload: &'a [u8]) -> Option<Self> {
-        Self::read_with_origin(payload).map(|(_, clean, _)| clean)
+        Self::read_record(payload).map(|record| record.clean)
     }
 
-    /// Reads a record and what it says about itself. Where the fields stand in the payload the way we write them,
-    /// they are given too, to be copied.
+    /// Reads a record and what it says about itself.
     #[inline(always)]
-    pub(crate) fn read_with_origin(
-        payload: &'a [u8],
-    ) -> Option<(Option<i64>, Self, Option<&'a [u8]>)> {
+    pub(crate) fn read_record(payload: &'a [u8]) -> Option<CleanRecord<'a>> {
         if let Some((source_offset, clean, fields)) = Exact::read(payload) {
-            return Some((Some(source_offset), clean, Some(fields)));
+            return Some(CleanRecord {
+                source_offset: Some(source_offset),
+                clean,
+                fields: Some(fields),
+            });
         }
         let (source_offset, clean) = Self::read_generally(payload)?;
-        Some((source_offset, clean, None))
+        Some(CleanRecord {
+            source_offset,
+            clean,
+            fields: None,
+        })
     }
 
     /// Reads a record with its fields in any order and among others.

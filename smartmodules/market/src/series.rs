@@ -118,8 +118,13 @@ impl Series {
             market_cap: clean.market_cap.unwrap_or(f64::NAN),
             change_24h_pct: clean.change_24h_pct.unwrap_or(f64::NAN),
         };
-        self.points.insert(place, point);
-        self.details.insert(place, detail);
+        if place == self.points.len() {
+            self.points.push(point);
+            self.details.push(detail);
+        } else {
+            self.points.insert(place, point);
+            self.details.insert(place, detail);
+        }
         self.arrivals += 1;
         if !self.blocks.is_empty() {
             self.blocks.remove(&time.div_euclid(BLOCK_MS));

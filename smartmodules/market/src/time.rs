@@ -95,6 +95,8 @@ fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -136,6 +138,40 @@ mod tests {
             "1672679293",
         ] {
             assert_eq!(parse_rfc3339_ms(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::proptest_config(5_000))]
+
+        #[test]
+        fn agrees_with_jiff(
+            ms in -62_000_000_000_000..253_000_000_000_000_i64,
+            digits in 0..10_usize,
+            offset in -23 * 60..23 * 60_i32,
+            damage in prop::option::of((any::<prop::sample::Index>(), "[0-9TZ:.+-]")),
+        ) {
+            let moment = jiff::Timestamp::from_millisecond(ms).unwrap();
+            let zone = jiff::tz::Offset::from_seconds(offset * 60).unwrap();
+            let mut text = moment.display_with_offset(zone).to_string();
+            if digits == 0 {
+                text = format!("{moment:.3}");
+            } else if digits < 4 {
+                text = format!("{moment:.digits$}");
+            }
+            let damaged = damage.is_some();
+            if let Some((at, other)) = damage {
+                let at = at.index(text.len());
+                text.replace_range(at..=at, &other);
+            }
+            // jiff takes more than RFC 3339: it has a say only in what we take.
+            match parse_rfc3339_ms(&text) {
+                Some(ours) => {
+                    let theirs: jiff::Timestamp = text.parse().expect("jiff takes all of RFC 3339");
+                    prop_assert_eq!(i128::from(ours), theirs.as_nanosecond().div_euclid(1_000_000), "{}", text);
+                }
+                None => prop_assert!(damaged, "{}", text),
+            }
         }
     }
 }

@@ -122,10 +122,10 @@ impl Naive {
             .iter()
             .filter_map(|(tick, _)| tick.volume)
             .collect();
-        let zscore_15m = (prices.len() >= 5).then(|| {
-            let mean = mean(&prices).unwrap();
-            (now.price - mean) / std(&prices).unwrap().max(1e-5 * mean)
-        });
+        let zscore_15m = mean(&prices)
+            .zip(std(&prices))
+            .filter(|_| prices.len() >= 5);
+        let zscore_15m = zscore_15m.map(|(mean, std)| (now.price - mean) / std.max(1e-5 * mean));
         let volume_surge = prev.and_then(|prev| {
             let (v, v_prev) = (now.volume?, prev.volume?);
             let gap = t - prev.time;

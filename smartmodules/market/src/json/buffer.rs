@@ -30,7 +30,7 @@ impl Buffer {
 
     /// Appends bytes that are likely few: by eights, the last of which may overlap the one before.
     #[inline]
-    pub(super) fn extend_short(&mut self, bytes: &[u8]) {
+    pub(crate) fn extend_short(&mut self, bytes: &[u8]) {
         let last = match bytes.last_chunk::<8>() {
             Some(last) if bytes.len() <= 64 => last,
             Some(_) => return self.extend(bytes),
@@ -80,6 +80,25 @@ impl Buffer {
         let needed = self.len + len;
         if self.bytes.len() < needed {
             self.bytes.resize((2 * needed).max(4096), 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_bytes_are_appended() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+        for len in (0..200).chain([10_000]) {
+            let mut buffer = Buffer::default();
+            buffer.push(7);
+            buffer.extend_short(&bytes[..len]);
+            buffer.extend(b"end");
+            assert_eq!(buffer.as_slice(), [&[7], &bytes[..len], b"end"].concat());
+            buffer.clear();
+            assert!(buffer.as_slice().is_empty());
         }
     }
 }
