@@ -49,7 +49,9 @@ fn tick(i: usize) -> Outgoing {
 #[tokio::main]
 async fn main() {
     let data = tempfile::tempdir().unwrap();
-    let broker = Broker::start(BrokerConfig::new(data.path().join("broker"))).await.unwrap();
+    let broker = Broker::start(BrokerConfig::new(data.path().join("broker")))
+        .await
+        .unwrap();
     let cluster = Cluster::at(broker.addr());
     let client = cluster.connect().await.unwrap();
     let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/smartmodules");
@@ -60,10 +62,19 @@ async fn main() {
             wasm: SmartModuleWasm::from_raw_wasm_bytes(&wasm).unwrap(),
             ..SmartModuleSpec::default()
         };
-        client.admin().await.create(name.to_owned(), false, spec).await.unwrap();
+        client
+            .admin()
+            .await
+            .create(name.to_owned(), false, spec)
+            .await
+            .unwrap();
     }
-    ensure_topic(&client, &TopicSettings::named("crypto-raw")).await.unwrap();
-    let mut writer = TopicWriter::open(&client, "crypto-raw", 0, PATIENCE).await.unwrap();
+    ensure_topic(&client, &TopicSettings::named("crypto-raw"))
+        .await
+        .unwrap();
+    let mut writer = TopicWriter::open(&client, "crypto-raw", 0, PATIENCE)
+        .await
+        .unwrap();
     let records: Vec<Outgoing> = (0..RECORDS).map(tick).collect();
     let started = Instant::now();
     for some in records.chunks(10_000) {
@@ -76,7 +87,10 @@ async fn main() {
         config.settings.lake = data.path().join("lake").to_str().unwrap().to_owned();
         let name = config.meta.name.clone();
         let input = config.meta.topic.name.clone();
-        let end = connector_runtime::reader::offsets(&client, &input, 0).await.unwrap().end;
+        let end = connector_runtime::reader::offsets(&client, &input, 0)
+            .await
+            .unwrap()
+            .end;
         let stop = CancellationToken::new();
         let status = Arc::new(StageStatus::default());
         let started = Instant::now();

@@ -14,7 +14,7 @@ use connector_runtime::writer::Outgoing;
 
 use crate::commit::EmptyMain;
 use crate::cut::SinceCut;
-use crate::envelope::{EnvelopeReader, Route};
+use crate::envelope::{Envelope, EnvelopeReader, Route};
 use crate::error::StageError;
 use crate::file::OpenFile;
 use crate::lake::FileName;
@@ -116,6 +116,8 @@ pub struct Assembly {
     keeps_last_record: bool,
     stage_status: Arc<StageStatus>,
     rows_max: u64,
+    /// Of a derived topic: the greatest input its records were made from.
+    greatest_source: Option<i64>,
 }
 
 struct Destination {
@@ -132,6 +134,8 @@ pub struct LayerState {
     file_rows: u64,
     /// The last input it holds rows of, from an earlier run.
     stands_at: i64,
+    /// Where the module's event time is among the columns.
+    time_column: Option<usize>,
     status: Arc<DestinationStatus>,
 }
 
@@ -192,6 +196,10 @@ impl Assembly {
                     first: None,
                     file_rows: 0,
                     stands_at: stands.next().unwrap_or(resume.committed),
+                    time_column: plan.state.as_ref().and_then(|state| {
+                        let mut columns = layer.columns.iter();
+                        columns.position(|c| c.name == state.time_field && c.from.is_none())
+                    }),
                     status: of_destination.clone(),
                 });
                 layers.len() - 1
@@ -226,6 +234,7 @@ impl Assembly {
             keeps_last_record: plan.transforms.is_empty(),
             stage_status: status.clone(),
             rows_max: plan.limits.rows_max,
+            greatest_source: plan.derived.then_some(resume.greatest_source),
         }
     }
 
@@ -248,6 +257,11 @@ impl Assembly {
     pub fn resume_offset(&self) -> i64 {
         let lifted = self.watermark.as_ref().and_then(Watermark::resume_offset);
         lifted.unwrap_or(self.next).min(self.next)
+    }
+
+    /// Of a derived topic: the greatest input its records were made from.
+    pub fn greatest_source(&self) -> Option<i64> {
+        self.greatest_source
     }
 
     /// The last record taken, of a stage without modules.
@@ -277,6 +291,7 @@ impl Assembly {
             return Ok(Step::Taken);
         }
         self.started = true;
+        let double = self.is_double(offset, &envelope)?;
         if item.offset.is_none() && offset != self.next {
             return Err(StageError::NotOnePerInput {
                 topic: self.topic.clone(),
@@ -286,6 +301,7 @@ impl Assembly {
             });
         }
         let routed = match envelope.route {
+            _ if double => None,
             Route::To(destination) => Some(destination),
             Route::Ignored => None,
             Route::Unknown(value) => {
@@ -311,10 +327,11 @@ impl Assembly {
             ),
         };
         let mut step = Step::Taken;
+        let mut time_ms = None;
         if let Some(destination) = destination
             && (from_topic.is_some() || !self.topic_knows_better(destination, offset))
         {
-            step = self.push_row(destination, source, now)?;
+            (step, time_ms) = self.push_row(destination, source, now)?;
         }
         if step == Step::CutFirst {
             if let Some((destination, record)) = from_topic {
@@ -338,11 +355,19 @@ impl Assembly {
                 });
             }
         }
-        if let (Some(watermark), Some(time_ms)) = (&mut self.watermark, envelope.time_ms) {
-            watermark.observe(time_ms, offset);
+        if let Some(watermark) = &mut self.watermark {
+            // What the module said counts, which need not be what the topic holds.
+            let time_ms = time_ms.filter(|_| from_topic.is_none());
+            if let Some(time_ms) = time_ms.or_else(|| self.envelopes.time_ms(item.value)) {
+                watermark.observe(time_ms, offset);
+            }
         }
         if routed.is_none() {
             self.stage_status.ignored.fetch_add(1, Ordering::Relaxed);
+        }
+        if let (Some(greatest), Some(source)) = (&mut self.greatest_source, envelope.source_offset)
+        {
+            *greatest = source.max(*greatest);
         }
         self.next = offset + 1;
         if offset > self.last_cut {
@@ -357,6 +382,20 @@ impl Assembly {
             });
         }
         Ok(step)
+    }
+
+    /// A record of a derived topic that was there before: the last append of a process that died came late.
+    fn is_double(&self, offset: i64, envelope: &Envelope) -> Result<bool, StageError> {
+        let Some(greatest) = self.greatest_source else {
+            return Ok(false);
+        };
+        match envelope.source_offset {
+            Some(source) => Ok(source <= greatest),
+            None => {
+                let reason = "it has no integer `source_offset`, but `parquet.derived` says it is another stage's output";
+                Err(self.bad_output(offset, reason.to_owned()))
+            }
+        }
     }
 
     /// The output that a topic ahead of the lake already holds for this input.
@@ -390,18 +429,19 @@ impl Assembly {
         offset <= topic.stands_at && read_back.is_some_and(|r| r.covers(offset))
     }
 
+    /// Adds the row unless the layer has it; also returns its event time, where that is one of the columns.
     fn push_row(
         &mut self,
         destination: usize,
         source: Source<'_>,
         now: Instant,
-    ) -> Result<Step, StageError> {
+    ) -> Result<(Step, Option<i64>), StageError> {
         let Some(layer) = self.destinations[destination].layer else {
-            return Ok(Step::Taken);
+            return Ok((Step::Taken, None));
         };
         let layer = &mut self.layers[layer];
         if source.offset <= layer.stands_at || source.offset <= self.last_cut {
-            return Ok(Step::Taken);
+            return Ok((Step::Taken, None));
         }
         let day = match layer.rows.push(source) {
             Ok(day) => day,
@@ -414,7 +454,7 @@ impl Assembly {
             // A row without a date stays in the file at hand; alone, it counts as of the beginning of time.
             Some(first) if day.is_some_and(|day| day > first.day) => {
                 layer.rows.undo_last();
-                return Ok(Step::CutFirst);
+                return Ok((Step::CutFirst, None));
             }
             Some(_) => {}
             None => {
@@ -426,9 +466,10 @@ impl Assembly {
             }
         }
         layer.file_rows += 1;
+        let time_ms = layer.time_column.and_then(|i| layer.rows.last_time(i));
         match layer.file_rows >= self.rows_max {
-            true => Ok(Step::Full),
-            false => Ok(Step::Taken),
+            true => Ok((Step::Full, time_ms)),
+            false => Ok((Step::Taken, time_ms)),
         }
     }
 

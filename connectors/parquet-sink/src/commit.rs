@@ -52,6 +52,8 @@ pub struct Commit {
     pub last_offset: i64,
     /// Where a fresh module must begin, to be where this one is at Q.
     pub resume_offset: i64,
+    /// Of a derived topic: the greatest input its records up to Q were made from.
+    pub greatest_source: Option<i64>,
     /// The modules the outputs came from.
     pub modules: Vec<ModuleStamp>,
     /// The record at Q, if it is known.
@@ -127,6 +129,7 @@ impl Commit {
             first_offset: self.first_offset,
             last_offset: self.last_offset,
             resume_offset: self.resume_offset,
+            greatest_source: self.greatest_source,
             record_hash: self.record_hash().await?,
             modules: self.modules.clone(),
             schema_version: 0,

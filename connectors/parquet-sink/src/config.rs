@@ -33,6 +33,10 @@ pub struct ParquetSettings {
     /// Values of `route_by` that are dropped. `none` always is: modules answer it when they have nothing to say.
     #[serde(default)]
     pub ignore: Vec<String>,
+    /// The input topic is another stage's output: ignore records that came late and twice, whose `source_offset` is not
+    /// above the greatest so far. Only for a stage without `transforms`; SmartModules see to it themselves.
+    #[serde(default)]
+    pub derived: bool,
     /// What the SmartModule remembers. Leave it out for a module that looks at one record at a time.
     pub state: Option<StateSettings>,
     /// Where outputs go. The first one with a layer has the **main layer**: its files are the stage's commits.

@@ -29,8 +29,6 @@ pub struct Envelope {
     pub source_offset: Option<i64>,
     /// Where it goes.
     pub route: Route,
-    /// The event time, milliseconds since the epoch.
-    pub time_ms: Option<i64>,
 }
 
 /// Reads envelopes.
@@ -38,6 +36,8 @@ pub struct Envelope {
 pub struct EnvelopeReader {
     source_offset: bool,
     route_by: Option<String>,
+    /// How the routing field follows on `source_offset` in what modules write.
+    route_prefix: Vec<u8>,
     /// By routing value.
     routes: Vec<(String, Route)>,
     time: Option<String>,
@@ -52,31 +52,49 @@ impl EnvelopeReader {
             .ignore
             .iter()
             .map(|when| (when.clone(), Route::Ignored));
+        Self::looking_for(
+            plan.derived || !plan.transforms.is_empty(),
+            plan.route_by.clone(),
+            to.chain(ignored).collect(),
+            plan.state.as_ref().map(|state| state.time_field.clone()),
+        )
+    }
+
+    fn looking_for(
+        source_offset: bool,
+        route_by: Option<String>,
+        routes: Vec<(String, Route)>,
+        time: Option<String>,
+    ) -> Self {
+        let field = route_by.as_deref().unwrap_or_default();
         Self {
-            source_offset: !plan.transforms.is_empty(),
-            route_by: plan.route_by.clone(),
-            routes: to.chain(ignored).collect(),
-            time: plan.state.as_ref().map(|state| state.time_field.clone()),
+            route_prefix: format!(r#","{field}":""#).into_bytes(),
+            source_offset,
+            route_by,
+            routes,
+            time,
         }
     }
 
-    /// Finds the fields in an output.
+    /// Finds where an output comes from and where it goes.
     ///
     /// # Errors
     /// A phrase, when it is no JSON object.
     pub fn read(&self, value: &[u8]) -> Result<Envelope, String> {
-        let route = match self.route_by {
-            Some(_) => Route::Absent,
-            None => Route::To(0),
-        };
+        if self.source_offset
+            && self.route_by.is_some()
+            && let Some(envelope) = self.read_head(value)
+        {
+            return Ok(envelope);
+        }
         let mut envelope = Envelope {
             source_offset: None,
-            route,
-            time_ms: None,
+            route: match self.route_by {
+                Some(_) => Route::Absent,
+                None => Route::To(0),
+            },
         };
-        let mut missing = usize::from(self.source_offset)
-            + usize::from(self.route_by.is_some())
-            + usize::from(self.time.is_some());
+        let mut missing = usize::from(self.source_offset) + usize::from(self.route_by.is_some());
         if missing == 0 {
             return Ok(envelope);
         }
@@ -87,8 +105,6 @@ impl EnvelopeReader {
                 envelope.source_offset = integer(&value);
             } else if self.route_by.as_deref() == Some(name) {
                 envelope.route = self.route(&value);
-            } else if self.time.as_deref() == Some(name) {
-                envelope.time_ms = integer(&value);
             } else {
                 continue;
             }
@@ -98,6 +114,31 @@ impl EnvelopeReader {
             }
         }
         Ok(envelope)
+    }
+
+    /// The beginning as modules write it, byte for byte; `None` when it is anything else.
+    fn read_head(&self, value: &[u8]) -> Option<Envelope> {
+        let rest = value.strip_prefix(br#"{"source_offset":"#)?;
+        let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (offset, rest) = rest.split_at(digits);
+        let rest = rest.strip_prefix(self.route_prefix.as_slice())?;
+        // An escape in the value does not match any route, and is read properly then.
+        let (_, route) = self.routes.iter().find(|(when, _)| {
+            let rest = rest.strip_prefix(when.as_bytes());
+            rest.is_some_and(|rest| rest.starts_with(b"\""))
+        })?;
+        Some(Envelope {
+            source_offset: Some(std::str::from_utf8(offset).ok()?.parse().ok()?),
+            route: route.clone(),
+        })
+    }
+
+    /// The event time of an output, milliseconds since the epoch, if it has one and the stage needs it.
+    pub fn time_ms(&self, value: &[u8]) -> Option<i64> {
+        let time = self.time.as_deref()?;
+        let mut fields = sonic_rs::to_object_iter(value);
+        let (_, value) = fields.find_map(|field| field.ok().filter(|(name, _)| name == time))?;
+        integer(&value)
     }
 
     fn route(&self, value: &LazyValue<'_>) -> Route {
@@ -142,16 +183,13 @@ mod tests {
     use super::*;
 
     fn reader() -> EnvelopeReader {
-        EnvelopeReader {
-            source_offset: true,
-            route_by: Some("status".to_owned()),
-            routes: vec![
-                ("accepted".to_owned(), Route::To(0)),
-                ("rejected".to_owned(), Route::To(1)),
-                ("none".to_owned(), Route::Ignored),
-            ],
-            time: Some("event_time".to_owned()),
-        }
+        let routes = vec![
+            ("accepted".to_owned(), Route::To(0)),
+            ("rejected".to_owned(), Route::To(1)),
+            ("none".to_owned(), Route::Ignored),
+        ];
+        let (route_by, time) = ("status".to_owned(), "event_time".to_owned());
+        EnvelopeReader::looking_for(true, Some(route_by), routes, Some(time))
     }
 
     #[track_caller]
@@ -159,9 +197,9 @@ mod tests {
         let expected = Envelope {
             source_offset,
             route,
-            time_ms,
         };
         assert_eq!(reader().read(value.as_bytes()), Ok(expected));
+        assert_eq!(reader().time_ms(value.as_bytes()), time_ms);
     }
 
     #[test]
@@ -182,6 +220,37 @@ mod tests {
             r#"{"source_offset":1,"status":"none"}"#,
             Some(1),
             Route::Ignored,
+            None,
+        );
+    }
+
+    #[test]
+    fn reads_what_modules_write_without_a_parser() {
+        let reader = reader();
+        let head = |value: &str| reader.read_head(value.as_bytes());
+        let expected = Envelope {
+            source_offset: Some(17),
+            route: Route::To(1),
+        };
+        assert_eq!(
+            head(r#"{"source_offset":17,"status":"rejected","coin""#),
+            Some(expected)
+        );
+        for other in [
+            r#"{"source_offset":17,"status":"rejec"#,
+            r#"{"source_offset":17,"status":"reject\u0065d"}"#,
+            r#"{"source_offset":17,"status":"rejected2"}"#,
+            r#"{"source_offset":,"status":"rejected"}"#,
+            r#"{"source_offset":17.5,"status":"rejected"}"#,
+            r#"{"source_offset":99999999999999999999,"status":"rejected"}"#,
+            r#"{"source_offset":17,"state":"rejected"}"#,
+        ] {
+            assert_eq!(head(other), None, "{other}");
+        }
+        check(
+            r#"{"source_offset":17,"status":"reject\u0065d"}"#,
+            Some(17),
+            Route::To(1),
             None,
         );
     }

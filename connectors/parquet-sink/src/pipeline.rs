@@ -372,6 +372,7 @@ impl Pipeline {
             first_offset,
             last_offset,
             resume_offset,
+            greatest_source: self.assembly.greatest_source(),
             modules: self.modules.running().to_vec(),
             last_record: self.assembly.last_record().cloned(),
             outputs: outputs.collect(),

@@ -33,6 +33,8 @@ pub struct StagePlan {
     pub route_by: Option<String>,
     /// Routing values that are counted and dropped, `none` included.
     pub ignore: Vec<String>,
+    /// Records of the input say what they were made from, and may come twice.
+    pub derived: bool,
     /// What the module remembers; `None`: nothing.
     pub state: Option<StatePlan>,
     /// In the order of the configuration.
@@ -124,6 +126,7 @@ impl StagePlan {
                 lake,
                 route_by: settings.route_by.clone(),
                 ignore: ignored(settings),
+                derived: settings.derived,
                 state: settings.state.as_ref().map(|state| StatePlan {
                     horizon_ms: state.horizon.as_millis() as i64,
                     time_field: state.time_field.clone(),
@@ -223,6 +226,12 @@ impl Check {
             self.say(
                 "parquet.route_by",
                 "several destinations need a field that chooses between them",
+            );
+        }
+        if settings.derived && has_modules {
+            self.say(
+                "parquet.derived",
+                "SmartModules ignore doubles themselves; remove it",
             );
         }
         if settings.route_by.is_none() && !settings.ignore.is_empty() {
@@ -502,6 +511,11 @@ parquet:
             "parquet.destinations[0].layer.columns.at",
         );
         check("horizon: 60m", "horizon: 0s", "parquet.state.horizon");
+        check(
+            "lake: lake",
+            "lake: lake\n  derived: true",
+            "parquet.derived",
+        );
         check(
             "lake: lake",
             "lake: lake\n  limits: { rows_max: 0 }",

@@ -58,6 +58,8 @@ pub struct ResumePlan {
     pub side_layers: Vec<i64>,
     /// For each output topic where it stands.
     pub topics: Vec<TopicPlan>,
+    /// Of a derived topic: the greatest input that committed records were made from; -1 when there is none.
+    pub greatest_source: i64,
     /// The input topic was made anew and nothing of it is committed yet.
     pub made_anew: bool,
     /// What the operator should know.
@@ -183,6 +185,10 @@ pub fn resume(facts: &Facts) -> Result<ResumePlan, Refusal> {
         open_at: position.open_at,
         side_layers,
         topics: topics.collect::<Result<_, _>>()?,
+        greatest_source: match (&facts.main, position.made_anew) {
+            (Some(stamp), false) => stamp.greatest_source.unwrap_or(-1),
+            _ => -1,
+        },
         made_anew: position.made_anew,
         warnings,
     })
@@ -344,6 +350,7 @@ mod tests {
             first_offset,
             last_offset,
             resume_offset,
+            greatest_source: None,
             record_hash: "hash".to_owned(),
             modules: Vec::new(),
             schema_version: 1,

@@ -170,20 +170,19 @@ impl Rows {
     }
 
     fn last_day(&self) -> Option<i32> {
-        match &self.columns[self.schema.date_column] {
-            ColumnBuilder::Timestamp(times) => {
-                let row = times.values_slice().len().checked_sub(1)?;
-                if times
-                    .validity_slice()
-                    .is_some_and(|bits| bits[row / 8] & (1 << (row % 8)) == 0)
-                {
-                    return None;
-                }
-                let ms = times.values_slice()[row];
-                Some(i32::try_from(ms.div_euclid(DAY_MS)).unwrap_or(i32::MAX))
-            }
-            _ => unreachable!("the plan checked that the date is a timestamp"),
-        }
+        let ms = self.last_time(self.schema.date_column)?;
+        Some(i32::try_from(ms.div_euclid(DAY_MS)).unwrap_or(i32::MAX))
+    }
+
+    /// What the last row holds in a timestamp column.
+    pub fn last_time(&self, column: usize) -> Option<i64> {
+        let ColumnBuilder::Timestamp(times) = &self.columns[column] else {
+            return None;
+        };
+        let row = times.values_slice().len().checked_sub(1)?;
+        let validity = times.validity_slice();
+        let valid = validity.is_none_or(|bits| bits[row / 8] & (1 << (row % 8)) != 0);
+        valid.then(|| times.values_slice()[row])
     }
 }
 

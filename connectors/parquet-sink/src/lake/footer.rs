@@ -35,6 +35,9 @@ pub struct FileStamp {
     pub last_offset: i64,
     /// Where a fresh module must begin to be, at `last_offset`, in the state it was in.
     pub resume_offset: i64,
+    /// Of a derived topic: the greatest input that records up to `last_offset` were made from.
+    #[serde(default)]
+    pub greatest_source: Option<i64>,
     /// SHA-256 of the input record at `last_offset`.
     pub record_hash: String,
     /// The SmartModules the outputs came from, in order.

@@ -1,9 +1,12 @@
 //! After a kill at any instant, lake and topics end up equal, row for row, to those of a run never interrupted.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use broker::Faults;
 use parquet_sink::StageConfig;
 use parquet_sink::hooks::{Hooks, Point};
 
@@ -208,6 +211,96 @@ async fn the_broker_may_go_away_for_a_while() {
         landed.layers["clean"].len() + landed.layers["rejected"].len(),
         inputs
     );
+}
+
+/// Reads that start in the middle of a batch, modules asked twice, connections that break after the write.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_on_a_cluster_at_its_worst() {
+    let faults = Faults::default();
+    let platform = Platform::start_with(faults.clone()).await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(160)).await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    faults.careless_modules(true);
+    faults.cut_reads(true);
+    let config = || small_files(platform.config("worst", CLEAN));
+    for _ in 0..3 {
+        faults.break_before_ack(2);
+        faults.refuse_writes(1);
+        let hooks = kill_at(1, |point| point == Point::MainSealed);
+        killed(&platform, config(), hooks).await;
+    }
+    platform.run_to_end(config()).await;
+    assert_same(
+        &platform.landed("worst", &CLEAN_MADE).await,
+        &golden,
+        "worst",
+    );
+}
+
+/// A real file system without room; needs the right to mount one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_waited_for() {
+    let platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let Some(disk) = SmallDisk::mount(&platform.lake_path("full")) else {
+        eprintln!("skipped: no right to mount a small file system");
+        return;
+    };
+    let stage = platform.start_stage(small_files(platform.config("full", CLEAN)));
+    let inputs = platform.end("crypto-raw", 0).await;
+    stage.handles(70).await;
+    eventually("the disk is full and the topic goes on", || async {
+        platform.end("crypto-clean-full", 0).await >= 140
+    })
+    .await;
+    let files = platform.lake("full").files("clean").await.unwrap().len();
+    assert!(files < 7, "{files} files fit");
+    for row in platform.rows("full", "clean").await {
+        assert!(
+            golden.layers["clean"].contains(&row),
+            "every visible file is whole"
+        );
+    }
+    disk.grow();
+    stage.handles(inputs).await;
+    stage.stops().await.unwrap();
+    assert_same(&platform.landed("full", &CLEAN_MADE).await, &golden, "full");
+}
+
+/// A file system with hardly any room, gone when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(path: &Path) -> Option<Self> {
+        std::fs::create_dir_all(path).unwrap();
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=40k", "tmpfs"])
+            .arg(path);
+        mount.stderr(Stdio::null());
+        let mounted = mount.status().is_ok_and(|status| status.success());
+        mounted.then(|| Self(path.to_owned()))
+    }
+
+    fn grow(&self) {
+        let mut grow = Command::new("mount");
+        grow.args(["-o", "remount,size=40m"]).arg(&self.0);
+        assert!(grow.status().unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

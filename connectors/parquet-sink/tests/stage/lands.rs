@@ -278,6 +278,51 @@ async fn a_module_that_does_not_answer_every_input_is_found_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_derived_topic_is_landed_without_its_doubles() {
+    let platform = Platform::start().await;
+    platform.topic("derived", 1).await;
+    // Each is of a later day than the one before.
+    let made_from = |source: i64| {
+        let at = source * 86_400_000;
+        outgoing("a", &format!(r#"{{"source_offset":{source},"at":{at}}}"#))
+    };
+    let config = || {
+        platform.config(
+            "a",
+            "
+apiVersion: 0.1.0
+meta: { name: derived, type: parquet-sink, version: 0.1.0, topic: derived }
+parquet:
+  lake: lake
+  derived: true
+  destinations:
+    - layer:
+        name: derived
+        date: at
+        columns:
+          - { name: source_offset, type: int64 }
+          - { name: at, type: timestamp }
+",
+        )
+    };
+    platform
+        .produce("derived", 0, &[0, 1, 2, 1, 2, 3].map(made_from))
+        .await;
+    platform.run_to_end(config()).await;
+    // A restart does not forget what it has seen.
+    platform
+        .produce("derived", 0, &[2, 3, 4].map(made_from))
+        .await;
+    platform.run_to_end(config()).await;
+    let rows = platform.rows("a", "derived").await;
+    let sources: Vec<_> = rows
+        .iter()
+        .filter_map(|row| row.split(" | ").next())
+        .collect();
+    assert_eq!(sources, ["0", "1", "2", "3", "4"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_module_is_named() {
     let platform = platform(1).await;
     let mut config = platform.config("a", CLEAN);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use broker::{Broker, BrokerConfig};
+use broker::{Broker, BrokerConfig, Faults};
 use bytes::Bytes;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader;
@@ -36,13 +36,19 @@ pub struct Platform {
 
 impl Platform {
     pub async fn start() -> Self {
+        Self::start_with(Faults::default()).await
+    }
+
+    /// On a broker that misbehaves as told.
+    pub async fn start_with(faults: Faults) -> Self {
         // `RUST_LOG=info cargo test … -- --nocapture` shows what a stage does.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
             .with_test_writer()
             .try_init();
         let data = TempDir::new().unwrap();
-        let broker = Broker::start(BrokerConfig::new(data.path().join("broker")))
+        let config = BrokerConfig::new(data.path().join("broker"));
+        let broker = Broker::start(BrokerConfig { faults, ..config })
             .await
             .unwrap();
         let cluster = Cluster::at(broker.addr());
