@@ -1,5 +1,6 @@
 //! Records a second of each module in Fluvio's engine, one core, batches of 1,000, against a module written with
-//! Fluvio's macro that does nothing, on the same input in the same run, taking turns.
+//! Fluvio's macro that does nothing, on the same input in the same run, taking turns; of
+//! each the fastest round counts, because a busy machine only ever slows one down.
 //!
 //! `cargo run --release -p smartmodule-checks --example throughput [ROUNDS] [TICKS_A_SECOND]`
 
@@ -36,7 +37,7 @@ fn main() {
         }
         let rate = |seconds: &mut Vec<Duration>| {
             seconds.sort_unstable();
-            input.len() as f64 / seconds[seconds.len() / 2].as_secs_f64()
+            input.len() as f64 / seconds[0].as_secs_f64()
         };
         let (module, nothing) = (rate(&mut module), rate(&mut nothing));
         println!(

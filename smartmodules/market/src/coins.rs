@@ -1,13 +1,12 @@
 //! What is kept for each coin.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 /// A value for each coin. Its order never shows.
 #[derive(Debug, Clone)]
 pub(crate) struct Coins<T> {
-    by_name: HashMap<Box<str>, T, FxBuildHasher>,
+    by_name: HashMap<String, T, FxBuildHasher>,
 }
 
 impl<T> Default for Coins<T> {
@@ -25,12 +24,7 @@ impl<T: Default> Coins<T> {
 
     /// The coin's value, an empty one if there is none yet.
     pub(crate) fn entry(&mut self, coin: &str) -> &mut T {
-        if !self.by_name.contains_key(coin) {
-            self.by_name.insert(coin.into(), T::default());
-        }
-        self.by_name
-            .get_mut(coin)
-            .expect("it was put there if it was absent")
+        self.by_name.entry_ref(coin).or_default()
     }
 
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {

@@ -101,17 +101,14 @@ impl<'a> Exact<'a> {
     /// Up to 18 digits, without sign and without a leading zero.
     #[inline]
     fn integer(&mut self) -> Option<i64> {
-        let (mut number, mut len) = (0_i64, 0);
-        while let Some(digit @ b'0'..=b'9') = self.rest.get(len) {
-            number = number.wrapping_mul(10) + i64::from(digit - b'0');
-            len += 1;
-        }
+        let mut number = 0;
+        let len = digits(self.rest, &mut number);
         let leading_zero = len > 1 && self.rest[0] == b'0';
         if len == 0 || len > 18 || leading_zero {
             return None;
         }
         self.rest = &self.rest[len..];
-        Some(number)
+        i64::try_from(number).ok()
     }
 
     /// A number as we write them.
@@ -120,41 +117,28 @@ impl<'a> Exact<'a> {
         let text = self.rest;
         let negative = text.first() == Some(&b'-');
         let mut at = usize::from(negative);
-        let first_digit = at;
-        let (mut digits, mut decimals) = (0_u64, 0);
-        while let Some(digit @ b'0'..=b'9') = text.get(at) {
-            digits = digits
-                .wrapping_mul(10)
-                .wrapping_add(u64::from(digit - b'0'));
-            at += 1;
-        }
-        let whole_len = at - first_digit;
-        if whole_len == 0 || whole_len > 1 && text[first_digit] == b'0' {
+        let mut digits_seen = 0;
+        let whole = text.get(at..)?;
+        let whole_len = digits(whole, &mut digits_seen);
+        if whole_len == 0 || whole_len > 1 && whole[0] == b'0' {
             return None;
         }
-        let mut len = whole_len;
+        at += whole_len;
+        let mut decimals = 0;
         if text.get(at) == Some(&b'.') {
-            at += 1;
-            let start = at;
-            while let Some(digit @ b'0'..=b'9') = text.get(at) {
-                digits = digits
-                    .wrapping_mul(10)
-                    .wrapping_add(u64::from(digit - b'0'));
-                at += 1;
-            }
-            decimals = at - start;
-            len += decimals;
+            decimals = digits(&text[at + 1..], &mut digits_seen);
             if decimals == 0 {
                 return None;
             }
+            at += 1 + decimals;
         }
         let (number, rest) = text.split_at(at);
         match rest.first() {
             Some(b'e') => self.number_with_exponent(at),
             // Both exact, so that their quotient is rounded once: to the nearest double (Clinger 1990).
-            _ if len <= 19 && digits < 1 << 53 && decimals < TENS.len() => {
+            _ if whole_len + decimals <= 19 && digits_seen < 1 << 53 && decimals < TENS.len() => {
                 self.rest = rest;
-                let number = digits as f64 / TENS[decimals];
+                let number = digits_seen as f64 / TENS[decimals];
                 Some(if negative { -number } else { number })
             }
             _ => {
@@ -176,6 +160,36 @@ impl Exact<'_> {
         self.rest = rest;
         finite(number).filter(|_| len > 0)
     }
+}
+
+/// Takes digits from the start of `text` to the end of `number`, and tells how many there were; beyond 19 the number
+/// means nothing. Eight at a time where there are as many.
+#[inline(always)]
+fn digits(text: &[u8], number: &mut u64) -> usize {
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let mut len = 0;
+    while let Some(eight) = text[len..].first_chunk::<8>() {
+        let eight = u64::from_le_bytes(*eight);
+        // A byte below '0' borrows into its high bit, one above '9' carries into it.
+        let below = eight.wrapping_sub(u64::from_ne_bytes([b'0'; 8]));
+        let above = eight.wrapping_add(u64::from_ne_bytes([0x7f - b'9'; 8]));
+        if (below | above) & HIGHS != 0 {
+            break;
+        }
+        // Neighbours are joined: digits to pairs, pairs to fours, fours to all eight.
+        let pairs = (below.wrapping_mul(10) + (below >> 8)) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+        let all = (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff;
+        *number = number.wrapping_mul(100_000_000).wrapping_add(all);
+        len += 8;
+    }
+    while let Some(digit @ b'0'..=b'9') = text.get(len) {
+        *number = number
+            .wrapping_mul(10)
+            .wrapping_add(u64::from(digit - b'0'));
+        len += 1;
+    }
+    len
 }
 
 fn finite(number: &[u8]) -> Option<f64> {
@@ -242,6 +256,28 @@ mod tests {
                 prop_assert_eq!(Some((Some(offset), exact)), general, "{}", shown);
                 let end = [fields, b"}"].concat();
                 prop_assert!(text.ends_with(&end));
+            }
+        }
+    }
+
+    #[test]
+    fn digits_end_where_they_end() {
+        for len in 0..19_usize {
+            for end in 0..=255_u8 {
+                let mut text = b"1234567890123456789"[..len].to_vec();
+                text.push(end);
+                text.extend_from_slice(b"98765432109");
+                let mut number = 0;
+                let seen = digits(&text, &mut number);
+                let expected = text
+                    .iter()
+                    .position(|byte| !byte.is_ascii_digit())
+                    .unwrap_or(text.len());
+                assert_eq!(seen, expected, "{text:?}");
+                if seen <= 19 {
+                    let expected = std::str::from_utf8(&text[..seen]).unwrap();
+                    assert_eq!(number, expected.parse().unwrap_or(0));
+                }
             }
         }
     }

@@ -177,21 +177,21 @@ impl Series {
         let after_5m = self.first_after(now.time - 5 * MINUTE_MS, after_1m);
         let after_15m = self.first_after(now.time - 15 * MINUTE_MS, after_5m);
 
-        // Stretches that don't overlap, merged to windows: the oldest first, the tick itself last.
-        let from_15m = self.summary(after_15m, after_5m, now.time);
-        let from_5m = self.summary(after_5m, after_1m, now.time);
-        let from_1m = self.summary(after_1m, place, now.time);
-        let itself = Summary::of(&[now]);
-        let within_1m = from_1m.merge(itself);
-        let within_5m = from_5m.merge(within_1m);
-        let within_15m = from_15m.merge(within_5m);
-        let mut baseline = from_15m.merge(from_5m.merge(from_1m));
+        // Summed up in stretches that don't overlap, the tick itself last.
+        let before_1m = self.summary(after_1m, place, now.time);
+        let before_5m = self.summary(after_5m, after_1m, now.time).merge(before_1m);
+        let before_15m = self.summary(after_15m, after_5m, now.time).merge(before_5m);
+        let itself = Summary::of_one(&now);
+        let within_1m = before_1m.merge(itself);
+        let within_5m = before_5m.merge(itself);
+        let within_15m = before_15m.merge(itself);
         // The baseline has the tick of exactly 15 minutes ago, the window has not.
-        if let Some(edge) = self.points[self.start..after_15m].last()
-            && edge.time == now.time - 15 * MINUTE_MS
-        {
-            baseline = Summary::of(&[*edge]).merge(baseline);
-        }
+        let baseline = match self.points[self.start..after_15m].last() {
+            Some(edge) if edge.time == now.time - 15 * MINUTE_MS => {
+                Summary::of_one(edge).merge(before_15m)
+            }
+            _ => before_15m,
+        };
 
         let return_since = |after: usize, window_ms: i64| {
             let then = self.points[self.start..after].last()?;

@@ -32,13 +32,12 @@ impl Moments {
             return self;
         }
         let count = self.count + other.count;
+        let part = other.count / count;
         let apart = other.mean - self.mean;
         Self {
             count,
-            mean: self.mean + apart * (other.count / count),
-            deviation: self.deviation
-                + other.deviation
-                + apart * apart * (self.count * other.count / count),
+            mean: self.mean + apart * part,
+            deviation: self.deviation + other.deviation + apart * apart * (self.count * part),
         }
     }
 
@@ -69,42 +68,57 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// Of a single tick.
+    #[inline]
+    pub(crate) fn of_one(point: &Point) -> Self {
+        let of_one = |number: f64| match number.is_nan() {
+            true => Moments::default(),
+            false => Moments {
+                count: 1.0,
+                mean: number,
+                deviation: 0.0,
+            },
+        };
+        let volume = of_one(point.volume);
+        Self {
+            price: of_one(point.price),
+            log_return: of_one(point.log_return),
+            volumes: Volumes {
+                count: volume.count,
+                sum: volume.mean,
+            },
+        }
+    }
+
     /// Of some ticks, in two passes: means first, then deviations from them. Prices are taken relative to the first,
     /// where differences of like prices are exact.
     pub(crate) fn of(points: &[Point]) -> Self {
         let Some(first) = points.first() else {
             return Self::default();
         };
+        // Without branches in the loops: what is absent adds 0.
+        let or_zero = |number: f64| if number.is_nan() { 0.0 } else { number };
         let mut price_sum = 0.0;
-        let (mut volume_count, mut volume_sum) = (0.0, 0.0);
-        let (mut return_count, mut return_sum) = (0.0, 0.0);
+        let (mut volume_count, mut volume_sum) = (0_u32, 0.0);
+        let (mut return_count, mut return_sum) = (0_u32, 0.0);
         for point in points {
             price_sum += point.price - first.price;
-            if !point.volume.is_nan() {
-                volume_count += 1.0;
-                volume_sum += point.volume;
-            }
-            if !point.log_return.is_nan() {
-                return_count += 1.0;
-                return_sum += point.log_return;
-            }
+            volume_count += u32::from(!point.volume.is_nan());
+            volume_sum += or_zero(point.volume);
+            return_count += u32::from(!point.log_return.is_nan());
+            return_sum += or_zero(point.log_return);
         }
         let price_count = points.len() as f64;
         let price_shift = price_sum / price_count;
-        let return_mean = if return_count > 0.0 {
-            return_sum / return_count
-        } else {
-            0.0
-        };
+        let (volume_count, return_count) = (f64::from(volume_count), f64::from(return_count));
+        let return_mean = return_sum / return_count.max(1.0);
 
         let (mut price_deviation, mut return_deviation) = (0.0, 0.0);
         for point in points {
             let price = point.price - first.price - price_shift;
             price_deviation += price * price;
-            if !point.log_return.is_nan() {
-                let log_return = point.log_return - return_mean;
-                return_deviation += log_return * log_return;
-            }
+            let log_return = or_zero(point.log_return - return_mean);
+            return_deviation += log_return * log_return;
         }
         Self {
             price: Moments {

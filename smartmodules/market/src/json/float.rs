@@ -107,24 +107,24 @@ impl Decimal {
     /// Writes it from `start` on, which is 0 or 1, and tells where it ends.
     #[inline]
     fn write(&self, room: &mut [u8; NUMBER_ROOM], start: usize) -> usize {
-        // The digits, one a byte, the first one highest.
+        // The digits, one a byte, the first one lowest, as a little-endian store writes them.
         let mut high = eight_digits(self.digits / 100_000_000);
         let mut low = eight_digits(self.digits % 100_000_000);
-        let mut last = u64::from(self.last_digit) << 56;
+        let mut last = u64::from(self.last_digit);
         // How many of them stand before the point.
         let mut point = 17 + self.exponent;
-        if high >> 56 == 0 {
-            high = high << 8 | low >> 56;
-            low = low << 8 | last >> 56;
+        if high & 0xff == 0 {
+            high = high >> 8 | low << 56;
+            low = low >> 8 | last << 56;
             last = 0;
             point -= 1;
         }
         let len = if last != 0 {
             17
         } else if low != 0 {
-            16 - low.trailing_zeros() as usize / 8
+            16 - low.leading_zeros() as usize / 8
         } else {
-            8 - high.trailing_zeros() as usize / 8
+            8 - high.leading_zeros() as usize / 8
         };
 
         let mut first = start & 1;
@@ -139,7 +139,7 @@ impl Decimal {
             .into_iter()
             .zip(digits.as_chunks_mut::<8>().0)
         {
-            *to = (eight | ZEROS).to_be_bytes();
+            *to = (eight | ZEROS).to_le_bytes();
         }
         let len = match point {
             1..=16 if len <= point as usize => point as usize,
@@ -177,14 +177,13 @@ fn put_point(digits: &mut [u8; 40], place: usize) {
     let after: &mut [u8; 24] = digits[place & 31..]
         .first_chunk_mut()
         .expect("the place is at most 16");
-    // Big-endian, so that a digit moves on by shifting down.
     let [a, b, _] = after.as_chunks_mut::<8>().0 else {
         return;
     };
-    let (x, y) = (u64::from_be_bytes(*a), u64::from_be_bytes(*b));
-    *a = (u64::from(b'.') << 56 | x >> 8).to_be_bytes();
-    *b = (x << 56 | y >> 8).to_be_bytes();
-    after[16] = y as u8;
+    let (x, y) = (u64::from_le_bytes(*a), u64::from_le_bytes(*b));
+    *a = (u64::from(b'.') | x << 8).to_le_bytes();
+    *b = (x >> 56 | y << 8).to_le_bytes();
+    after[16] = (y >> 56) as u8;
 }
 
 /// Ten times a number of up to 124 bits, without a product of 128.
@@ -197,13 +196,17 @@ fn ten_times(number: u128) -> u128 {
     u128::from(high) << 64 | u128::from(high_half << 32 | low_half & u64::from(u32::MAX))
 }
 
-/// Eight digits, one a byte, the first one highest: halved from 8 to 4 to 2 to 1 digits, both halves at once.
+/// Eight digits, one a byte, the first one lowest: halved from 8 to 4 to 2 to 1 digits, all parts at once. A part n
+/// becomes its high half q below its low half n - 100 q by one product: (n << 16) - q * ((100 << 16) - 1).
 #[inline]
 pub(super) fn eight_digits(number: u64) -> u64 {
-    let fours = number + ((1 << 32) - 10_000) * ((number * 109_951_163) >> 40);
+    let high = (number * 109_951_163) >> 40;
+    let fours = (number << 32).wrapping_sub(high.wrapping_mul((10_000 << 32) - 1));
     // Two numbers below 10,000, so that 10,486 / 2^20 is as good as 1 / 100.
-    let twos = fours + ((1 << 16) - 100) * (((fours * 10_486) >> 20) & 0x7f_0000_007f);
-    twos + ((1 << 8) - 10) * (((twos * 103) >> 10) & 0x000f_000f_000f_000f)
+    let high = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let twos = (fours << 16).wrapping_sub(high.wrapping_mul((100 << 16) - 1));
+    let high = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    (twos << 8).wrapping_sub(high.wrapping_mul((10 << 8) - 1))
 }
 
 /// The product of two numbers of 64 bits, from their halves.

@@ -182,8 +182,8 @@ fn push_integer(out: &mut Buffer, number: i64) {
         0..=9 => out.push(b'0' + number as u8),
         10..=99_999_999 => {
             let digits = eight_digits(number as u64);
-            let zeros = digits.leading_zeros() / 8;
-            *out.room::<8>() = ((digits | ZEROS) << (zeros * 8)).to_be_bytes();
+            let zeros = digits.trailing_zeros() / 8;
+            *out.room::<8>() = ((digits | ZEROS) >> (zeros * 8)).to_le_bytes();
             out.advance(8 - zeros as usize);
         }
         _ => out.extend_short(itoa::Buffer::new().format(number).as_bytes()),
