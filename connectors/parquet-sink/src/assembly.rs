@@ -27,61 +27,6 @@ use crate::schema::LayerSchema;
 use crate::status::{DestinationStatus, StageStatus};
 use crate::watermark::Watermark;
 
-/// An answer of the input stream.
-#[derive(Debug)]
-pub enum Batch {
-    /// The topic's own records.
-    Records(Vec<Record>),
-    /// What SmartModules made of them.
-    Outputs(Vec<Output>),
-}
-
-impl Batch {
-    /// How many.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Records(records) => records.len(),
-            Self::Outputs(outputs) => outputs.len(),
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// One of them.
-    pub fn item(&self, i: usize) -> Item<'_> {
-        match self {
-            Self::Records(records) => Item {
-                offset: Some(records[i].offset),
-                timestamp_ms: records[i].timestamp_ms,
-                key: records[i].key.as_ref(),
-                value: &records[i].value,
-            },
-            Self::Outputs(outputs) => Item {
-                offset: None,
-                timestamp_ms: -1,
-                key: outputs[i].key.as_ref(),
-                value: &outputs[i].value,
-            },
-        }
-    }
-}
-
-/// A record or an output.
-#[derive(Debug, Clone, Copy)]
-pub struct Item<'a> {
-    /// Known for records; an output says it itself.
-    pub offset: Option<i64>,
-    /// Known for records.
-    pub timestamp_ms: i64,
-    /// The key.
-    pub key: Option<&'a Bytes>,
-    /// The payload.
-    pub value: &'a Bytes,
-}
-
 /// What became of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -123,27 +68,6 @@ pub struct Assembly {
 struct Destination {
     layer: Option<usize>,
     topic: Option<usize>,
-}
-
-/// A layer's rows since the last cut.
-pub struct LayerState {
-    schema: Arc<LayerSchema>,
-    rows: Rows,
-    file: Option<OpenFile>,
-    first: Option<FirstRow>,
-    file_rows: u64,
-    /// The last input it holds rows of, from an earlier run.
-    stands_at: i64,
-    /// Where the module's event time is among the columns.
-    time_column: Option<usize>,
-    status: Arc<DestinationStatus>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct FirstRow {
-    offset: i64,
-    day: i32,
-    at: Instant,
 }
 
 /// An output topic's records since the last time they were handed over.
@@ -578,54 +502,4 @@ fn source<'a>(
         key: key.map(|key| key.as_ref()),
         value,
     }
-}
-
-impl LayerState {
-    async fn encode(
-        &mut self,
-        topic: &str,
-        partition: u32,
-        generation: u32,
-    ) -> Result<(), StageError> {
-        let Some(first) = self.first else {
-            return Ok(());
-        };
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let name = FileName {
-                    topic: topic.to_owned(),
-                    partition,
-                    generation,
-                    offset: first.offset,
-                };
-                self.file
-                    .insert(OpenFile::new(self.schema.clone(), name, first.day))
-            }
-        };
-        let batch = self.rows.finish();
-        add(&self.status.rows, batch.num_rows());
-        file.write(batch).await?;
-        Ok(())
-    }
-
-    async fn close(
-        &mut self,
-        topic: &str,
-        partition: u32,
-        generation: u32,
-    ) -> Result<Option<OpenFile>, StageError> {
-        match self.first {
-            Some(_) => self.encode(topic, partition, generation).await?,
-            // A row that was undone or failed may be all there is.
-            None => drop(self.rows.finish()),
-        }
-        self.first = None;
-        self.file_rows = 0;
-        Ok(self.file.take())
-    }
-}
-
-fn add(counter: &AtomicU64, n: usize) {
-    counter.fetch_add(n as u64, Ordering::Relaxed);
 }

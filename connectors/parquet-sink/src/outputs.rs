@@ -235,7 +235,11 @@ impl Appender {
                     TopicWriter::open(&client, &self.topic, self.partition, ACK_TIMEOUT).await?;
                 let tail = tail(&client, &self.topic, self.partition).await?;
                 let writer = self.writer.insert(writer);
-                if let Some(tail) = tail {
+                if let Some(Tail {
+                    source_offset: tail,
+                    ..
+                }) = tail
+                {
                     let there = self.offsets.partition_point(|offset| *offset <= tail);
                     self.offsets.drain(..there);
                     self.records.drain(..there);
@@ -274,7 +278,16 @@ impl Appender {
     }
 }
 
-/// Which input the last record of an output partition was made from.
+/// The last record of an output partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// Its offset.
+    pub offset: i64,
+    /// The input it was made from.
+    pub source_offset: i64,
+}
+
+/// Where an output partition ends.
 ///
 /// # Errors
 /// When it cannot be read, or is not ours.
@@ -282,12 +295,15 @@ pub async fn tail(
     client: &connector_runtime::cluster::Client,
     topic: &str,
     partition: u32,
-) -> Result<Option<i64>, OutputError> {
+) -> Result<Option<Tail>, OutputError> {
     let Some(record) = reader::read_tail(client, topic, partition).await? else {
         return Ok(None);
     };
     match source_offset(&record.value) {
-        Ok(offset) => Ok(Some(offset)),
+        Ok(source_offset) => Ok(Some(Tail {
+            offset: record.offset,
+            source_offset,
+        })),
         Err(reason) => Err(OutputError::Foreign {
             topic: topic.to_owned(),
             partition,

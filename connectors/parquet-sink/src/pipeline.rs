@@ -40,20 +40,6 @@ pub(crate) enum Finished {
     Reopen,
 }
 
-enum Input {
-    Plain(PlainReader),
-    Modules(ModuleReader),
-}
-
-impl Input {
-    async fn next(&mut self) -> Result<Batch, ReadError> {
-        match self {
-            Self::Plain(reader) => reader.next().await.map(Batch::Records),
-            Self::Modules(reader) => reader.next().await.map(Batch::Outputs),
-        }
-    }
-}
-
 pub(crate) struct Pipeline {
     stage: Arc<Stage>,
     client: Arc<Client>,
@@ -278,6 +264,7 @@ impl Pipeline {
                     Err(error) => {
                         // Land what came before it, so that only this one record is in the way.
                         tracing::error!(stage = self.stage.plan.name, "{error}");
+                        self.send_pending().await?;
                         self.finish(Cause::Stop).await?;
                         return Err(error);
                     }
@@ -303,11 +290,18 @@ impl Pipeline {
 
     async fn send_pending(&mut self) -> Result<(), StageError> {
         for (output, state) in self.outputs.iter_mut().zip(&mut self.assembly.topics) {
-            if !state.pending.is_empty() {
-                output
-                    .topic
-                    .send(std::mem::take(&mut state.pending))
-                    .await?;
+            if state.pending.is_empty() {
+                continue;
+            }
+            let pending = std::mem::take(&mut state.pending);
+            // Waits while too much is on its way; not for ever for a broker that is away when we are to stop.
+            tokio::select! {
+                sent = output.topic.send(pending) => sent?,
+                () = patience(&self.stage.stop) => {
+                    return Err(StageError::StoppedUncommitted {
+                        reason: format!("topic {} did not acknowledge everything", state.name),
+                    });
+                }
             }
         }
         Ok(())
@@ -512,6 +506,12 @@ async fn ended(commit: &mut Option<UnderWay>) -> Ended {
         Some(under_way) => (&mut under_way.task).await,
         None => std::future::pending().await,
     }
+}
+
+/// Resolves when the stage was told to stop and waited as long as it may.
+async fn patience(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(crate::commit::STOP_TIMEOUT).await;
 }
 
 /// Resolves when an output topic has acknowledged something.

@@ -321,7 +321,9 @@ fn topic_plan(
     }
     let hint = facts.main.as_ref().filter(|_| !position.made_anew);
     let hint = hint.and_then(|stamp| stamp.topic_ends.get(&topic.name));
-    let wanted = hint.copied().unwrap_or(0).min(topic.log.end);
+    // A hint beyond its end is that of a topic which was made anew: all that it holds now came later.
+    let hint = hint.copied().filter(|hint| *hint <= topic.log.end);
+    let wanted = hint.unwrap_or(0);
     Ok(TopicPlan {
         stands_at: tail,
         end: topic.log.end,

@@ -275,10 +275,14 @@ async fn facts(
     };
     let mut topics = Vec::new();
     for (_, output) in stage.plan.topics() {
+        // Both from one record: between two questions a late append of a dead process could arrive.
+        let tail = outputs::tail(client, output, partition).await?;
+        let mut log = reader::offsets(client, output, partition).await?;
+        log.end = tail.map_or(log.start, |tail| tail.offset + 1);
         topics.push(TopicFacts {
             name: output.to_owned(),
-            log: reader::offsets(client, output, partition).await?,
-            tail: outputs::tail(client, output, partition).await?,
+            log,
+            tail: tail.map(|tail| tail.source_offset),
         });
     }
     let facts = Facts {

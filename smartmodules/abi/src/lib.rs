@@ -258,7 +258,7 @@ macro_rules! export {
                 fn copy_records(start: i32, len: i32);
             }
 
-            /// Gives bytes to the host, which copies them before the module runs again.
+            /// Gives bytes to the host, which copies them after the call has returned: they must outlive it.
             fn give(bytes: &[u8]) {
                 // SAFETY: the host reads memory that is ours and initialised.
                 unsafe { copy_records(bytes.as_ptr() as i32, bytes.len() as i32) }
@@ -286,7 +286,8 @@ macro_rules! export {
                 let input = unsafe { $crate::take(start, len) };
                 let (host, status, error) = Host::init(&input);
                 if !error.is_empty() {
-                    give(&error);
+                    // Never freed: a module that failed to start isn't run again.
+                    give(error.leak());
                 }
                 HOST.set(host);
                 status

@@ -46,7 +46,10 @@ impl DataDir {
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && !path.join("meta.redb").exists() =>
             {
-                fs::write(&marker, format!("{FORMAT}\n")).map_err(unusable)?;
+                // Renamed into place: a kill leaves none or a whole one.
+                let partial = path.join("FORMAT.partial");
+                fs::write(&partial, format!("{FORMAT}\n")).map_err(unusable)?;
+                fs::rename(&partial, &marker).map_err(unusable)?;
                 FORMAT.to_owned()
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => "no FORMAT file".to_owned(),

@@ -1,8 +1,9 @@
 //! Produce requests: check, transform, append, acknowledge.
 //!
 //! A request carries many record sets, often several of the same partition. All sets of one partition are appended with
-//! one write, all of them or none; each is answered on its own, in the order it came. A set that was refused is answered
-//! with base offset -1, which no written set has: the client's AtMostOnce mode shows its caller no error code.
+//! one write, all of them or none (unless the disk fails between two segments); each is answered on its own, in the order
+//! it came. A set that was refused is answered with base offset -1, which no written set has: the client's AtMostOnce
+//! mode shows its caller no error code.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -141,7 +142,9 @@ async fn write_partition(
     let written = if bytes <= INLINE_BYTES_MAX {
         partition.append(&sets)
     } else {
-        blocking(move || partition.append(&sets)).await?
+        // Tracked, so that a broker that stops waits for it even when the connection is gone.
+        let append = broker.tasks.spawn_blocking(move || partition.append(&sets));
+        joined(append.await)?
     };
     metrics::counter!("broker_produced_bytes_total").increment(bytes as u64);
     written.map_err(|error| error_code(error, topic, index))
@@ -192,7 +195,11 @@ fn error_code(error: AppendError, topic: &str, partition: u32) -> ErrorCode {
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ErrorCode> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T, ErrorCode> {
+    ended.map_err(|error| {
         tracing::error!("a blocking task failed: {error}");
         ErrorCode::UnknownServerError
     })

@@ -1,6 +1,6 @@
 //! The data directory of the one-machine platform: the broker's log, the lake and a note that says whose it is.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -78,10 +78,28 @@ impl DataDir {
         let dir = Self {
             root: root.to_owned(),
         };
-        if dir.note()?.is_some() {
-            fs::remove_dir_all(root).with_context(|| unusable(root))?;
+        if dir.note()?.is_none() {
+            return Ok(());
         }
-        Ok(())
+        // The broker holds this lock as long as it runs.
+        if let Ok(lock) = File::open(dir.broker().join("LOCK"))
+            && let Err(TryLockError::WouldBlock) = lock.try_lock()
+        {
+            bail!(
+                "data directory {} is in use by another coinlake: stop it, or name another directory with --data",
+                root.display()
+            );
+        }
+        // The note goes last: a kill in between leaves a directory that is still known to be ours.
+        for part in [dir.broker(), dir.lake()] {
+            match fs::remove_dir_all(&part) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| unusable(root));
+                }
+                _ => {}
+            }
+        }
+        fs::remove_dir_all(root).with_context(|| unusable(root))
     }
 
     /// Where the broker keeps its log.

@@ -16,6 +16,7 @@ use connector_runtime::{reader, topic};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use parquet_sink::SECTION;
 use parquet_sink::config::ParquetSettings;
+use parquet_sink::cut::EMPTY_COMMIT_INTERVAL;
 use parquet_sink::lake::Lake;
 use serde::Serialize;
 
@@ -215,7 +216,12 @@ impl Health {
                         .first()
                         .map(|record| age(record.timestamp_ms)),
                 };
-                if let Some(waiting) = waiting.filter(|waiting| *waiting > COMMIT_AGE_MAX) {
+                // One that need not answer every input with a row may have nothing to commit for long.
+                let patience = match config.settings.destinations.as_slice() {
+                    [only] if only.when.is_some() => COMMIT_AGE_MAX + EMPTY_COMMIT_INTERVAL,
+                    _ => COMMIT_AGE_MAX,
+                };
+                if let Some(waiting) = waiting.filter(|waiting| *waiting > patience) {
                     self.problems.push(format!(
                         "stage {} is behind: {lag} records of {input}/{partition} are not committed, the oldest for {} s; \
                          is it running?",

@@ -1,5 +1,7 @@
 //! The demo as a user runs it: the finished command, a data directory, and what it leaves there.
 
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
 mod rows;
 
 use std::net::TcpListener;

@@ -102,6 +102,13 @@ fn create(target: &Path, unseen: &Path, contents: &[u8]) -> io::Result<Created> 
         .parent()
         .ok_or_else(|| io::Error::other("a data file lies in a folder"))?;
     create_dirs(folder)?;
+    if let Some(parent) = folder
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        // Also when the folder was there: whoever made it may have died before this.
+        sync_dir(parent)?;
+    }
     let mut file = File::create(unseen)?;
     file.write_all(contents)?;
     file.sync_all()?;

@@ -423,7 +423,11 @@ impl Partition {
     fn roll(&self, log: &mut Log) -> io::Result<()> {
         log.newest().sync()?;
         let next = Segment::create(&self.dir, log.end.offset)?;
-        sync_dir(&self.dir)?;
+        if let Err(error) = sync_dir(&self.dir) {
+            // The old segment goes on growing: an empty newer one beside it would hide what comes.
+            next.remove()?;
+            return Err(error);
+        }
         log.older_bytes += log.end.position;
         log.end = Place {
             offset: log.end.offset,

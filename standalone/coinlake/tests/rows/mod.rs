@@ -35,6 +35,7 @@ pub fn lake(data: &Path) -> BTreeMap<&'static str, Rows> {
 }
 
 /// One layer.
+#[allow(dead_code)]
 pub fn layer_rows(data: &Path, layer: &str) -> Rows {
     let mut rows = Rows::new();
     for path in parquet_files(&data.join("lake").join(layer)) {
@@ -57,6 +58,7 @@ pub fn layer_rows(data: &Path, layer: &str) -> Rows {
 }
 
 /// Every topic in the broker's log under `data`, which no other broker may have open.
+#[allow(dead_code)] // each test binary uses its part
 pub async fn topics(data: &Path) -> BTreeMap<&'static str, Rows> {
     let broker = Broker::start(BrokerConfig::new(data.join("broker")))
         .await
