@@ -5,11 +5,11 @@
 //! it again. Nothing here waits or reads a clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use connector_runtime::reader::{Output, Record};
+use connector_runtime::reader::Record;
 use connector_runtime::writer::Outgoing;
 
 use crate::commit::EmptyMain;
@@ -17,14 +17,16 @@ use crate::cut::SinceCut;
 use crate::envelope::{Envelope, EnvelopeReader, Route};
 use crate::error::StageError;
 use crate::file::OpenFile;
+use crate::input::Item;
 use crate::lake::FileName;
+use crate::layer::LayerState;
 use crate::outputs::Pending;
 use crate::plan::StagePlan;
 use crate::read_back::ReadBack;
 use crate::recover::ResumePlan;
-use crate::rows::{BATCH_ROWS, Rows, Source};
+use crate::rows::Source;
 use crate::schema::LayerSchema;
-use crate::status::{DestinationStatus, StageStatus};
+use crate::status::StageStatus;
 use crate::watermark::Watermark;
 
 /// What became of an output.
@@ -45,7 +47,7 @@ pub struct Assembly {
     envelopes: EnvelopeReader,
     destinations: Vec<Destination>,
     /// The main layer first.
-    pub layers: Vec<LayerState>,
+    layers: Vec<LayerState>,
     /// One for each output topic.
     pub topics: Vec<TopicState>,
     watermark: Option<Watermark>,
@@ -60,7 +62,6 @@ pub struct Assembly {
     last_record: Option<Record>,
     keeps_last_record: bool,
     stage_status: Arc<StageStatus>,
-    rows_max: u64,
     /// Of a derived topic: the greatest input its records were made from.
     greatest_source: Option<i64>,
 }
@@ -103,6 +104,12 @@ impl Assembly {
         read_backs: Vec<Option<ReadBack>>,
         status: &Arc<StageStatus>,
     ) -> Self {
+        let file_name = FileName {
+            topic: topic.to_owned(),
+            partition,
+            generation: resume.generation,
+            offset: 0,
+        };
         let mut layers = Vec::new();
         let mut topics = Vec::new();
         let mut destinations = Vec::new();
@@ -110,22 +117,15 @@ impl Assembly {
         let mut stands = side.copied();
         let mut read_backs = read_backs.into_iter();
         for destination in &plan.destinations {
-            let of_destination = status.destination(destination.label());
             let layer = destination.layer.as_ref().map(|layer| {
-                let schema = Arc::new(LayerSchema::new(layer));
-                layers.push(LayerState {
-                    rows: Rows::new(schema.clone(), topic, partition),
-                    schema,
-                    file: None,
-                    first: None,
-                    file_rows: 0,
-                    stands_at: stands.next().unwrap_or(resume.committed),
-                    time_column: plan.state.as_ref().and_then(|state| {
-                        let mut columns = layer.columns.iter();
-                        columns.position(|c| c.name == state.time_field && c.from.is_none())
-                    }),
-                    status: of_destination.clone(),
-                });
+                layers.push(LayerState::new(
+                    LayerSchema::new(layer),
+                    file_name.clone(),
+                    plan.limits.rows_max,
+                    stands.next().unwrap_or(resume.committed),
+                    plan.state.as_ref().map(|state| state.time_field.as_str()),
+                    status.destination(destination.label()),
+                ));
                 layers.len() - 1
             });
             let topic = destination.topic.as_ref().map(|name| {
@@ -157,7 +157,6 @@ impl Assembly {
             last_record: None,
             keeps_last_record: plan.transforms.is_empty(),
             stage_status: status.clone(),
-            rows_max: plan.limits.rows_max,
             greatest_source: plan.derived.then_some(resume.greatest_source),
         }
     }
@@ -255,7 +254,12 @@ impl Assembly {
         if let Some(destination) = destination
             && (from_topic.is_some() || !self.topic_knows_better(destination, offset))
         {
-            (step, time_ms) = self.push_row(destination, source, now)?;
+            if let Some(layer) = self.destinations[destination].layer
+                && offset > self.last_cut
+            {
+                let pushed = self.layers[layer].push(source, now);
+                (step, time_ms) = pushed.map_err(|reason| self.bad_output(offset, reason))?;
+            }
         }
         if step == Step::CutFirst {
             if let Some((destination, record)) = from_topic {
@@ -353,50 +357,6 @@ impl Assembly {
         offset <= topic.stands_at && read_back.is_some_and(|r| r.covers(offset))
     }
 
-    /// Adds the row unless the layer has it; also returns its event time, where that is one of the columns.
-    fn push_row(
-        &mut self,
-        destination: usize,
-        source: Source<'_>,
-        now: Instant,
-    ) -> Result<(Step, Option<i64>), StageError> {
-        let Some(layer) = self.destinations[destination].layer else {
-            return Ok((Step::Taken, None));
-        };
-        let layer = &mut self.layers[layer];
-        if source.offset <= layer.stands_at || source.offset <= self.last_cut {
-            return Ok((Step::Taken, None));
-        }
-        let day = match layer.rows.push(source) {
-            Ok(day) => day,
-            Err(reason) => {
-                let reason = format!("layer {}: {reason}", layer.schema.name());
-                return Err(self.bad_output(source.offset, reason));
-            }
-        };
-        match &layer.first {
-            // A row without a date stays in the file at hand; alone, it counts as of the beginning of time.
-            Some(first) if day.is_some_and(|day| day > first.day) => {
-                layer.rows.undo_last();
-                return Ok((Step::CutFirst, None));
-            }
-            Some(_) => {}
-            None => {
-                layer.first = Some(FirstRow {
-                    offset: source.offset,
-                    day: day.unwrap_or(0),
-                    at: now,
-                });
-            }
-        }
-        layer.file_rows += 1;
-        let time_ms = layer.time_column.and_then(|i| layer.rows.last_time(i));
-        match layer.file_rows >= self.rows_max {
-            true => Ok((Step::Full, time_ms)),
-            false => Ok((Step::Taken, time_ms)),
-        }
-    }
-
     fn bad_output(&self, offset: i64, reason: String) -> StageError {
         StageError::BadOutput {
             topic: self.topic.clone(),
@@ -415,16 +375,7 @@ impl Assembly {
             ..SinceCut::default()
         };
         for layer in &self.layers {
-            let bytes = layer.file.as_ref().map_or(0, OpenFile::bytes);
-            since.rows += layer.file_rows;
-            since.file_rows = since.file_rows.max(layer.file_rows);
-            since.file_bytes = since.file_bytes.max(bytes);
-            since.memory_bytes += bytes + layer.rows.memory_bytes() as u64;
-            let at = layer.first.map(|first| first.at);
-            since.first_row = match (since.first_row, at) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            layer.count(&mut since);
         }
         since
     }
@@ -435,11 +386,7 @@ impl Assembly {
     /// When encoding failed.
     pub async fn encode_full(&mut self) -> Result<(), StageError> {
         for layer in &mut self.layers {
-            if layer.rows.len() >= BATCH_ROWS {
-                layer
-                    .encode(&self.topic, self.partition, self.generation)
-                    .await?;
-            }
+            layer.encode_full().await?;
         }
         Ok(())
     }
@@ -455,10 +402,8 @@ impl Assembly {
             rows: 0,
         };
         for (i, layer) in self.layers.iter_mut().enumerate() {
-            files.rows += layer.file_rows;
-            let file = layer
-                .close(&self.topic, self.partition, self.generation)
-                .await?;
+            files.rows += layer.file_rows();
+            let file = layer.close().await?;
             match (i, file) {
                 (0, file) => files.main = file,
                 (_, Some(file)) => files.side.push(file),
@@ -480,13 +425,13 @@ impl Assembly {
                 generation: self.generation,
                 offset: first_offset,
             },
-            schema: self.layers[0].schema.clone(),
+            schema: self.layers[0].schema().clone(),
         }
     }
 
     /// Rows that are in no committed file and in no cut.
     pub fn rows_waiting(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.file_rows).sum()
+        self.layers.iter().map(LayerState::file_rows).sum()
     }
 }
 

@@ -23,7 +23,6 @@ pub struct OpenFile {
     name: FileName,
     /// Days from 1970-01-01 to the `date` of the first row.
     day: i32,
-    rows: u64,
     /// Compressed so far, and what waits in the encoder.
     bytes: Arc<AtomicU64>,
     encoding: JoinHandle<Result<Encoder, String>>,
@@ -41,7 +40,6 @@ impl OpenFile {
             schema,
             name,
             day,
-            rows: 0,
             bytes: Arc::default(),
             encoding,
         }
@@ -63,7 +61,6 @@ impl OpenFile {
     /// A bug of ours or of the Parquet library: batches have the file's schema.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<(), FileError> {
         let mut encoder = finished(&mut self.encoding).await?;
-        self.rows += batch.num_rows() as u64;
         let bytes = self.bytes.clone();
         self.encoding = tokio::task::spawn_blocking(move || {
             encoder.write(&batch).map_err(|e| e.to_string())?;
@@ -96,7 +93,6 @@ impl OpenFile {
         );
         let sealed = SealedFile {
             path,
-            rows: self.rows,
             contents: Bytes::from(contents),
         };
         Ok((sealed, stamp))
@@ -136,7 +132,6 @@ pub struct FileError(String);
 #[derive(Debug, Clone)]
 pub struct SealedFile {
     path: String,
-    rows: u64,
     contents: Bytes,
 }
 
@@ -146,8 +141,6 @@ pub struct SealedFile {
 pub struct CommittedFile {
     /// Relative to the lake.
     pub path: String,
-    /// Rows in it.
-    pub rows: u64,
 }
 
 /// Why a file did not get its place.
@@ -209,7 +202,6 @@ impl SealedFile {
         }
         Ok(CommittedFile {
             path: self.path.clone(),
-            rows: self.rows,
         })
     }
 }

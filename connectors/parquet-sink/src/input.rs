@@ -39,11 +39,6 @@ impl Batch {
         }
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// One of them.
     pub fn item(&self, i: usize) -> Item<'_> {
         match self {

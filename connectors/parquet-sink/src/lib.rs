@@ -3,9 +3,9 @@
 //! A **stage** is one running connector. It knows nothing of what its records mean; its configuration says where they go.
 //!
 //! * [`config`] what the operator writes, [`plan`] what is understood of it;
-//! * [`stage`] runs it: finds out where to go on ([`recover`]), then one pipeline for each partition;
-//! * a pipeline takes outputs ([`envelope`], [`rows`], [`assembly`]), appends them to topics ([`outputs`]), cuts
-//!   ([`cut`]) and commits ([`mod@file`], [`commit`]);
+//! * `stage` runs it: finds out where to go on (`recover`), then one pipeline for each partition;
+//! * a pipeline takes outputs ([`envelope`], [`rows`], `assembly`), appends them to topics (`outputs`), cuts (`cut`) and
+//!   commits (`file`, `commit`);
 //! * [`lake`] is where files are, and can be looked at;
 //! * [`status`] tells how it is doing.
 //!
@@ -14,26 +14,29 @@
 //! greatest seen in its partition: that is the one thing that may come twice, when a dead process's last append arrives
 //! late.
 
-pub mod assembly;
-pub mod commit;
+mod assembly;
+mod columns;
+mod commit;
 pub mod config;
-pub mod cut;
+mod cut;
 pub mod envelope;
 pub mod error;
-pub mod file;
+mod file;
 pub mod hooks;
+mod input;
 pub mod lake;
-pub mod modules;
-pub mod outputs;
+mod layer;
+mod modules;
+mod outputs;
 mod pipeline;
 pub mod plan;
-pub mod read_back;
-pub mod recover;
+mod read_back;
+mod recover;
 pub mod rows;
 pub mod schema;
-pub mod stage;
+mod stage;
 pub mod status;
-pub mod watermark;
+mod watermark;
 
 pub use config::{ParquetSettings, SECTION, StageConfig};
 pub use stage::{run, run_with};
