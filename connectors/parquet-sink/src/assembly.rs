@@ -253,13 +253,11 @@ impl Assembly {
         let mut time_ms = None;
         if let Some(destination) = destination
             && (from_topic.is_some() || !self.topic_knows_better(destination, offset))
+            && let Some(layer) = self.destinations[destination].layer
+            && offset > self.last_cut
         {
-            if let Some(layer) = self.destinations[destination].layer
-                && offset > self.last_cut
-            {
-                let pushed = self.layers[layer].push(source, now);
-                (step, time_ms) = pushed.map_err(|reason| self.bad_output(offset, reason))?;
-            }
+            let pushed = self.layers[layer].push(source, now);
+            (step, time_ms) = pushed.map_err(|reason| self.bad_output(offset, reason))?;
         }
         if step == Step::CutFirst {
             if let Some((destination, record)) = from_topic {

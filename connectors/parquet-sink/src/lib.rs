@@ -39,5 +39,6 @@ pub mod status;
 mod watermark;
 
 pub use config::{ParquetSettings, SECTION, StageConfig};
+pub use cut::EMPTY_COMMIT_INTERVAL;
 pub use stage::{run, run_with};
 pub use status::StageStatus;

@@ -14,10 +14,9 @@ use connector_runtime::config::ConnectorConfig;
 use connector_runtime::secrets::Secrets;
 use connector_runtime::{reader, topic};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
-use parquet_sink::SECTION;
 use parquet_sink::config::ParquetSettings;
-use parquet_sink::cut::EMPTY_COMMIT_INTERVAL;
 use parquet_sink::lake::Lake;
+use parquet_sink::{EMPTY_COMMIT_INTERVAL, SECTION};
 use serde::Serialize;
 
 use crate::assets;
