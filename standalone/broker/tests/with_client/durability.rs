@@ -2,19 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::support::{
+    TestBroker, batch_values, connect, log_dir, numbered, producer, stream, take, values, within,
+};
 use broker::{Broker, BrokerConfig, BrokerError};
 use fluvio::metadata::topic::{TopicSpec, TopicStorageConfig};
 use fluvio::{Compression, DeliverySemantic, RecordKey, TopicProducerConfigBuilder};
 use futures_util::StreamExt;
-use support::{
-    TestBroker, batch_values, connect, log_dir, numbered, producer, stream, take, values, within,
-};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_there_after_a_restart_across_segments() {
@@ -61,7 +59,7 @@ async fn a_reader_sees_the_restart_and_goes_on_with_a_new_client() {
 
     let broker = TestBroker::start_in(dir, Some(addr)).await;
     broker.produce("topic", ["after"]).await;
-    let mut stream = support::stream(&broker.client, "topic", 100, vec![], false).await;
+    let mut stream = crate::support::stream(&broker.client, "topic", 100, vec![], false).await;
     assert_eq!(take(&mut stream, 1).await, ["after"]);
 }
 
@@ -91,7 +89,7 @@ async fn a_torn_last_write_is_cut_off_wherever_it_was_torn() {
         expected.extend((torn > whole.len()).then_some("torn"));
         // One start in ten writes on; each start takes its time.
         if torn % 10 == 0 {
-            support::produce(&client, "topic", ["next"]).await;
+            crate::support::produce(&client, "topic", ["next"]).await;
             expected.push("next");
         }
         assert_eq!(
@@ -119,7 +117,12 @@ async fn serve_until_killed() {
 
 fn serve_in_a_process(dir: &std::path::Path) -> (std::process::Child, std::net::SocketAddr) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "serve_until_killed", "--nocapture"])
+        .args([
+            "--ignored",
+            "--exact",
+            "durability::serve_until_killed",
+            "--nocapture",
+        ])
         .env("BROKER_TEST_DIR", dir)
         .stdout(Stdio::piped())
         .spawn()

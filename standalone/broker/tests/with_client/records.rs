@@ -1,9 +1,11 @@
 //! Records: produced in every way, consumed from anywhere, by many at once.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    TestBroker, batch_values, connect, numbered, producer, stream, stream_with, take, values,
+    within,
+};
 use fluvio::consumer::{
     ConsumerConfigExtBuilder, ConsumerStream, OffsetManagementStrategy, RetryMode,
 };
@@ -13,10 +15,6 @@ use fluvio::{
     Compression, DeliverySemantic, Isolation, Offset, RecordKey, TopicProducerConfigBuilder,
 };
 use futures_util::StreamExt;
-use support::{
-    TestBroker, batch_values, connect, numbered, producer, stream, stream_with, take, values,
-    within,
-};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_codec_goes_in_and_comes_out() {

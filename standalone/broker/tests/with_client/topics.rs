@@ -1,7 +1,6 @@
 //! Topics, SmartModules and table formats through the published client.
 
-mod support;
-
+use crate::support::{TestBroker, connect, numbered, wat, within};
 use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::spg::SpuGroupSpec;
@@ -11,7 +10,6 @@ use fluvio::metadata::topic::{AddPartition, TopicSpec, UpdateTopicAction};
 use fluvio_sc_schema::message::MsgType;
 use fluvio_sc_schema::objects::ListRequest;
 use futures_util::StreamExt;
-use support::{TestBroker, connect, numbered, wat, within};
 
 fn spec() -> TopicSpec {
     TopicSpec::new_computed(1, 1, None)

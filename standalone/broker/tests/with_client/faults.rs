@@ -1,15 +1,13 @@
 //! The switches do what a cluster does at its worst, so that connectors can be tested against it.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fluvio::{Compression, DeliverySemantic, RecordKey, TopicProducerConfigBuilder};
-use futures_util::StreamExt;
-use support::{
+use crate::support::{
     TestBroker, batch_values, module, numbered, producer, stream_with, values, wat, within,
 };
+use fluvio::{Compression, DeliverySemantic, RecordKey, TopicProducerConfigBuilder};
+use futures_util::StreamExt;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_reads_lose_records_of_the_bare_client() {
@@ -94,8 +92,8 @@ async fn acknowledgements_are_lost_delayed_refused_and_broken() {
     assert_eq!(send("plain").await.unwrap().unwrap(), 3);
     broker.faults.break_before_ack(1);
     assert!(!matches!(send("broken").await, Some(Ok(4))));
-    let client = support::connect(broker.broker.addr()).await;
-    let stream = support::stream(&client, "topic", 0, vec![], true).await;
+    let client = crate::support::connect(broker.broker.addr()).await;
+    let stream = crate::support::stream(&client, "topic", 0, vec![], true).await;
     assert_eq!(
         values(stream).await,
         ["plain", "lost", "late", "plain", "broken"]

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
-mod support;
-
 use std::net::SocketAddr;
 
+use crate::support::{TestBroker, numbered, within};
 use fluvio_protocol::Encoder;
 use fluvio_protocol::api::{RequestHeader, RequestMessage};
 use fluvio_protocol::link::versions::ApiVersionsRequest;
-use support::{TestBroker, numbered, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

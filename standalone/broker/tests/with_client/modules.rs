@@ -1,18 +1,16 @@
 //! SmartModules in streams and in produce requests.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    TestBroker, batch_values, module, numbered, producer, stream, stream_with, take, values, wat,
+    within,
+};
 use fluvio::consumer::{SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind};
 use fluvio::dataplane::link::ErrorCode;
 use fluvio::{Compression, RecordKey, TopicProducerConfigBuilder};
 use fluvio_smartmodule::dataplane::smartmodule::Lookback;
 use futures_util::StreamExt;
-use support::{
-    TestBroker, batch_values, module, numbered, producer, stream, stream_with, take, values, wat,
-    within,
-};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn named_and_ad_hoc_modules_and_chains_process_a_stream() {
