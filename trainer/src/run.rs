@@ -1,0 +1,51 @@
+//! What a training leaves, ready to be tracked: nothing in it depends on where it will be kept.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A finished training.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Run {
+    /// What was set: seed, trees, range and the like.
+    pub params: BTreeMap<String, String>,
+    /// What was measured.
+    pub metrics: Vec<Metric>,
+    /// What is known about the run: git commit, data range, rows.
+    pub tags: BTreeMap<String, String>,
+    /// Files: pictures, the model card, `drift/reference.json`, the model files.
+    pub artifacts: Vec<Artifact>,
+    /// The models, each at most once.
+    pub models: Vec<TrainedModel>,
+}
+
+/// A measured value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Its name, `anomaly_ahead.test.auc_roc`.
+    pub name: String,
+    /// Finite: what could not be measured is left out.
+    pub value: f64,
+    /// Which point of a series it is; 0 for a value that stands alone.
+    pub step: i64,
+}
+
+/// A file of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Artifact {
+    /// Where it belongs in the run, with folders: `pictures/anomaly_ahead/roc.svg`.
+    pub path: String,
+    /// Its contents.
+    pub bytes: Vec<u8>,
+}
+
+/// A model that can be registered and served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedModel {
+    /// The name it is registered under, which is its label's: `anomaly_ahead` or `trend_up`.
+    pub name: String,
+    /// The model file, in `market::model`'s format; its version is 0 until it is registered.
+    pub bytes: Vec<u8>,
+    /// What the promotion rule looks at; also among the run's metrics.
+    pub metrics: BTreeMap<String, f64>,
+}
