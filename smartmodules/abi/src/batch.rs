@@ -66,16 +66,28 @@ impl<'a> Batch<'a> {
     }
 }
 
-pub(crate) struct Records<'a> {
+/// The records of a batch, in order.
+#[derive(Debug, Clone)]
+pub struct Records<'a> {
     batch: Batch<'a>,
     left: u32,
     reader: Reader<'a>,
 }
 
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    /// Ends where the batch does, or where it cannot be read any more.
+    #[inline]
+    fn next(&mut self) -> Option<Record<'a>> {
+        Some(self.read().ok()??.0)
+    }
+}
+
 impl<'a> Records<'a> {
     /// The next record, and its preamble as encoded.
     #[inline]
-    pub(crate) fn next(&mut self) -> Result<Option<(Record<'a>, &'a [u8])>, Truncated> {
+    pub(crate) fn read(&mut self) -> Result<Option<(Record<'a>, &'a [u8])>, Truncated> {
         if self.left == 0 {
             return Ok(None);
         }

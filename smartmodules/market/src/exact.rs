@@ -1,7 +1,7 @@
-//! The fast way to read a record of crypto-clean: just as crypto-clean writes it, to the byte.
+//! The fast way to read a record of crypto-clean or crypto-features: just as we write it, to the byte.
 //!
-//! Whatever differs, however slightly, is left to the general reader; what is read here it would read the same (a
-//! test compares the two).
+//! Whatever differs, however slightly, is left to the general reader; what is read here it would read the same (tests
+//! compare the two).
 
 use std::borrow::Cow;
 
@@ -19,10 +19,22 @@ pub(crate) struct Exact<'a> {
 }
 
 impl<'a> Exact<'a> {
+    /// All of it.
+    #[inline(always)]
+    pub(crate) fn new(payload: &'a [u8]) -> Self {
+        Self { rest: payload }
+    }
+
+    /// Whether nothing is left but the object's end.
+    #[inline(always)]
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest == b"}"
+    }
+
     /// The source_offset, the tick, and the tick's fields as they are written.
     #[inline(always)]
     pub(crate) fn read(payload: &'a [u8]) -> Option<(i64, Clean<'a>, &'a [u8])> {
-        let mut exact = Self { rest: payload };
+        let mut exact = Self::new(payload);
         exact.skip(b"{\"source_offset\":")?;
         let source_offset = exact.integer()?;
         exact.skip(b",\"status\":\"accepted\",")?;
@@ -38,13 +50,13 @@ impl<'a> Exact<'a> {
         exact.skip(b",\"price\":")?;
         let price = exact.number()?;
         exact.skip(b",\"market_cap\":")?;
-        let market_cap = exact.nullable(|exact| exact.number())?;
+        let market_cap = exact.optional_number()?;
         exact.skip(b",\"volume_24h\":")?;
-        let volume_24h = exact.nullable(|exact| exact.number())?;
+        let volume_24h = exact.optional_number()?;
         exact.skip(b",\"change_24h_pct\":")?;
-        let change_24h_pct = exact.nullable(|exact| exact.number())?;
+        let change_24h_pct = exact.optional_number()?;
         let fields = &fields[..fields.len() - exact.rest.len()];
-        let sound = exact.rest == b"}"
+        let sound = exact.is_at_end()
             && event_time <= EVENT_TIME_MAX
             && price > 0.0
             && volume_24h.is_none_or(|volume| volume >= 0.0);
@@ -63,7 +75,7 @@ impl<'a> Exact<'a> {
     }
 
     #[inline(always)]
-    fn skip<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
+    pub(crate) fn skip<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
         let (start, rest) = self.rest.split_first_chunk::<N>()?;
         self.rest = rest;
         (start == expected).then_some(())
@@ -71,7 +83,7 @@ impl<'a> Exact<'a> {
 
     /// A string without escapes, its opening quote skipped, up to and with its closing one. ASCII only.
     #[inline]
-    fn text(&mut self) -> Option<&'a str> {
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
         let mut len = 0;
         loop {
             match *self.rest.get(len)? {
@@ -86,9 +98,47 @@ impl<'a> Exact<'a> {
         Some(unsafe { std::str::from_utf8_unchecked(text) })
     }
 
+    /// A number as we write them that nobody asks for, or `null`.
+    #[inline]
+    pub(crate) fn skip_number(&mut self) -> Option<()> {
+        let text = self.rest;
+        if text.first() == Some(&b'n') {
+            return self.skip(b"null");
+        }
+        let count = |at: usize| text.get(at..).map(|text| digits(text, &mut 0));
+        let mut at = usize::from(text.first() == Some(&b'-'));
+        let whole_len = count(at)?;
+        if whole_len == 0 || whole_len > 1 && text[at] == b'0' {
+            return None;
+        }
+        at += whole_len;
+        for (mark, sign) in [(b'.', None), (b'e', Some(&b'-'))] {
+            if text.get(at) == Some(&mark) {
+                at += 1;
+                at += usize::from(sign.is_some() && text.get(at) == sign);
+                let len = count(at)?;
+                if len == 0 {
+                    return None;
+                }
+                at += len;
+            }
+        }
+        self.rest = &text[at..];
+        Some(())
+    }
+
+    /// A number as we write them, or `null`.
+    #[inline(always)]
+    pub(crate) fn optional_number(&mut self) -> Option<Option<f64>> {
+        self.nullable(|exact| exact.number())
+    }
+
     /// `null`, or what `read` reads.
     #[inline(always)]
-    fn nullable<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    pub(crate) fn nullable<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
         match self.rest.first()? {
             b'n' => {
                 self.skip(b"null")?;
@@ -100,7 +150,7 @@ impl<'a> Exact<'a> {
 
     /// Up to 18 digits, without sign and without a leading zero.
     #[inline]
-    fn integer(&mut self) -> Option<i64> {
+    pub(crate) fn integer(&mut self) -> Option<i64> {
         let mut number = 0;
         let len = digits(self.rest, &mut number);
         let leading_zero = len > 1 && self.rest[0] == b'0';
@@ -113,7 +163,7 @@ impl<'a> Exact<'a> {
 
     /// A number as we write them.
     #[inline]
-    fn number(&mut self) -> Option<f64> {
+    pub(crate) fn number(&mut self) -> Option<f64> {
         let text = self.rest;
         let negative = text.first() == Some(&b'-');
         let mut at = usize::from(negative);

@@ -1,4 +1,4 @@
-//! The market domain: ticks, cleaning, windowed features, anomaly score. No I/O, no clock, no wasm.
+//! The market domain: ticks, cleaning, windowed features, anomaly score, models. No I/O, no clock, no wasm.
 //!
 //! The SmartModules wrap what is here for the broker, the trainer and the tests call the same code natively, and both
 //! get the same bits: nothing depends on a clock, on randomness, on a hash map's order or on the platform's `ln`.
@@ -6,6 +6,7 @@
 //! - [`Cleaner`]: CoinGecko coin objects in, [`Clean`] ticks or a [`Rejected`] with its reason out
 //! - [`Featurizer`]: clean ticks in, [`Features`] over sliding windows out
 //! - [`AnomalyRule`]: one feature row in, an [`Alert`] or nothing out; no state
+//! - [`model::Predictor`]: one feature row in, what trained models say about it out; no state
 //!
 //! Each has a typed way in for native callers and `process`, which reads and writes records the way topics hold them.
 
@@ -15,6 +16,7 @@ mod coins;
 mod exact;
 mod featurize;
 pub mod json;
+pub mod model;
 mod params;
 mod record;
 mod reject;

@@ -51,7 +51,7 @@ macro_rules! window_features {
 
         impl WindowFeatures {
             /// Takes a field of a record; `None` if it is one of ours and not what it should be.
-            fn read(&mut self, name: &str, value: Value<'_>) -> Option<()> {
+            pub(crate) fn read(&mut self, name: &str, value: Value<'_>) -> Option<()> {
                 match name {
                     $(stringify!($name) => self.$name = nullable(value, window_features!(@read $kind))?,)*
                     _ => {}

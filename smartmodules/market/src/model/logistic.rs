@@ -1,0 +1,146 @@
+//! Logistic regression on scaled inputs.
+
+use super::inputs::filled;
+use super::{Inputs, ModelError, ModelInfo};
+
+const MODEL: &str = "logistic regression";
+
+/// p = 1 / (1 + exp(-(intercept + sum of weight * ((input - mean) / scale)))), summed in the order of the inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logistic {
+    /// Where it comes from.
+    pub info: ModelInfo,
+    mean: Inputs,
+    scale: Inputs,
+    weights: Inputs,
+    intercept: f64,
+}
+
+impl Logistic {
+    /// From its numbers.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is not finite, or a scale is not above 0.
+    pub fn new(
+        info: ModelInfo,
+        mean: Inputs,
+        scale: Inputs,
+        weights: Inputs,
+        intercept: f64,
+    ) -> Result<Self, ModelError> {
+        info.check(MODEL)?;
+        let unsound = |what: &str| {
+            Err(ModelError::Unsound {
+                model: MODEL,
+                what: what.to_owned(),
+            })
+        };
+        if scale.iter().any(|scale| *scale <= 0.0) {
+            return unsound("has a scale that is not above 0");
+        }
+        let mut numbers = mean.iter().chain(&scale).chain(&weights);
+        if !intercept.is_finite() || numbers.any(|number| !number.is_finite()) {
+            return unsound("has a coefficient that is not finite");
+        }
+        Ok(Self {
+            info,
+            mean,
+            scale,
+            weights,
+            intercept,
+        })
+    }
+
+    /// What is subtracted from each input.
+    pub fn mean(&self) -> &Inputs {
+        &self.mean
+    }
+
+    /// By what each input is divided then.
+    pub fn scale(&self) -> &Inputs {
+        &self.scale
+    }
+
+    /// The weight of each scaled input.
+    pub fn weights(&self) -> &Inputs {
+        &self.weights
+    }
+
+    /// What is added to the weighted sum.
+    pub fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
+    /// The probability of yes.
+    #[inline]
+    pub fn probability(&self, inputs: &Inputs) -> f64 {
+        let inputs = filled(inputs, &self.info.fill);
+        let mut sum = self.intercept;
+        for (place, input) in inputs.into_iter().enumerate() {
+            sum += self.weights[place] * ((input - self.mean[place]) / self.scale[place]);
+        }
+        // Not the platform's exp: every platform is to give the same bits.
+        1.0 / (1.0 + libm::exp(-sum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::info;
+    use super::*;
+
+    #[test]
+    fn is_what_the_formula_says() {
+        let mut weights = [0.0; 12];
+        weights[7] = 0.5;
+        weights[9] = -2.0;
+        let (mut mean, mut scale) = ([0.0; 12], [1.0; 12]);
+        (mean[9], scale[9]) = (1.0, 4.0);
+        let model = Logistic::new(info("trend_up"), mean, scale, weights, 0.25).unwrap();
+        let mut inputs = [0.0; 12];
+        (inputs[7], inputs[9]) = (3.0, 5.0);
+        // 0.25 + 0.5 * 3 - 2 * (5 - 1) / 4
+        let expected = 1.0 / (1.0 + (0.25_f64).exp());
+        assert!((model.probability(&inputs) - expected).abs() < 1e-15);
+        // Absent: the fill, 9 in its place.
+        inputs[9] = f64::NAN;
+        let expected = 1.0 / (1.0 + (2.25_f64).exp());
+        assert!((model.probability(&inputs) - expected).abs() < 1e-15);
+        // Overflow ends at certainty, not at NaN.
+        inputs[7] = -1e300;
+        assert_eq!(model.probability(&inputs), 0.0);
+    }
+
+    #[test]
+    fn what_cannot_answer_is_refused() {
+        let refused = |mean, scale, weights, intercept, fill| {
+            let info = ModelInfo {
+                fill: [fill; 12],
+                ..info("trend_up")
+            };
+            Logistic::new(info, [mean; 12], [scale; 12], [weights; 12], intercept)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            refused(0.0, 0.0, 1.0, 0.0, 0.0),
+            "the logistic regression has a scale that is not above 0: train it anew"
+        );
+        for says in [
+            refused(f64::NAN, 1.0, 1.0, 0.0, 0.0),
+            refused(0.0, f64::NAN, 1.0, 0.0, 0.0),
+            refused(0.0, 1.0, f64::INFINITY, 0.0, 0.0),
+            refused(0.0, 1.0, 1.0, f64::NAN, 0.0),
+        ] {
+            assert_eq!(
+                says,
+                "the logistic regression has a coefficient that is not finite: train it anew"
+            );
+        }
+        assert_eq!(
+            refused(0.0, 1.0, 1.0, 0.0, f64::NAN),
+            "the logistic regression has nothing finite to stand for an absent return_1m: train it anew"
+        );
+    }
+}

@@ -1,0 +1,320 @@
+//! Predictions: a function of one feature row and the models, with no memory but that of doubles.
+
+use std::ops::Range;
+
+use super::row::Row;
+use super::{ForestWalk, Inputs, Logistic, ModelPair};
+use crate::json::ObjectWriter;
+use crate::label;
+use crate::params::{Emit, ParamError, Params};
+use crate::record::{Input, Output};
+
+/// What crypto-predict can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PredictParams {
+    /// `predictions` (default) or `all`.
+    pub emit: Emit,
+}
+
+impl Default for PredictParams {
+    fn default() -> Self {
+        Self {
+            emit: Emit::Only("prediction"),
+        }
+    }
+}
+
+impl PredictParams {
+    /// Reads `emit`.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`] names what is wrong and what to give instead.
+    pub fn parse(mut params: Params) -> Result<Self, ParamError> {
+        let emit = params.take_emit(&[("predictions", "prediction")])?;
+        params.finish()?;
+        Ok(Self { emit })
+    }
+}
+
+/// Answers records of crypto-features with what the models say about them.
+#[derive(Debug, Clone)]
+pub struct Predictor {
+    params: PredictParams,
+    anomaly: Option<Labelled<ForestWalk>>,
+    trend: Option<Labelled<Logistic>>,
+    /// The greatest source_offset seen; a record not above it is a double.
+    source_offset: Option<i64>,
+    batch: Batch,
+}
+
+/// A model and what predictions call it.
+#[derive(Debug, Clone)]
+struct Labelled<M> {
+    label: String,
+    model: M,
+}
+
+/// Records that were read and are still to be answered.
+#[derive(Debug, Clone, Default)]
+struct Batch {
+    /// One for each record; `None` where nothing can be predicted.
+    rows: Vec<Option<ReadRow>>,
+    /// How many of them are answered.
+    answered: usize,
+    /// The coins of all rows, one after the other.
+    coins: String,
+    /// For each row there is, in order.
+    inputs: Vec<Inputs>,
+    anomaly: Vec<f64>,
+    trend: Vec<f64>,
+}
+
+#[derive(Debug, Clone)]
+struct ReadRow {
+    /// Its place among the coins.
+    coin: Range<usize>,
+    event_time: i64,
+    price: f64,
+    /// Its place among the inputs.
+    place: usize,
+}
+
+impl Predictor {
+    /// With these models; without any, no record is answered with a prediction.
+    pub fn new(params: PredictParams, models: ModelPair) -> Self {
+        Self {
+            params,
+            anomaly: models.anomaly.map(|forest| Labelled {
+                label: forest.info.label(),
+                model: ForestWalk::new(&forest),
+            }),
+            trend: models.trend.map(|model| Labelled {
+                label: model.info.label(),
+                model,
+            }),
+            source_offset: None,
+            batch: Batch::default(),
+        }
+    }
+
+    /// Reads records and predicts for all of them at once, which is many times faster than one by one. Each is then to
+    /// be answered, in order; what was read before and not answered is forgotten.
+    pub fn read_batch<'a>(&mut self, records: impl Iterator<Item = Input<'a>>) {
+        self.batch.clear();
+        if self.anomaly.is_none() && self.trend.is_none() {
+            return;
+        }
+        for record in records {
+            let row = self.read(&record);
+            self.batch.push(row);
+        }
+        let inputs = &self.batch.inputs;
+        if let Some(anomaly) = &self.anomaly {
+            self.batch.anomaly = anomaly.model.probabilities(inputs);
+        }
+        if let Some(trend) = &self.trend {
+            let probabilities = inputs.iter().map(|row| trend.model.probability(row));
+            self.batch.trend.extend(probabilities);
+        }
+    }
+
+    /// Answers the next record of those read; `false` if there is nothing to answer.
+    pub fn answer(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
+        let batch = &mut self.batch;
+        let row = batch.rows.get_mut(batch.answered).and_then(Option::take);
+        batch.answered += 1;
+        match row {
+            Some(row) => self.write(&row, input.offset, output),
+            None if self.params.emit == Emit::All => output.none(input.offset),
+            None => return false,
+        }
+        true
+    }
+
+    /// Reads one record and answers it; `false` if there is nothing to answer.
+    pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
+        self.read_batch(std::iter::once(*input));
+        self.answer(input, output)
+    }
+
+    /// A record of crypto-features, unless it is a double of one that was read before.
+    fn read<'a>(&mut self, input: &Input<'a>) -> Option<Row<'a>> {
+        let row = Row::read(input.value)?;
+        if let Some(offset) = row.source_offset {
+            if self
+                .source_offset
+                .is_some_and(|greatest| offset <= greatest)
+            {
+                return None;
+            }
+            self.source_offset = Some(offset);
+        }
+        Some(row)
+    }
+
+    fn write(&self, row: &ReadRow, source_offset: i64, output: &mut Output) {
+        let coin = &self.batch.coins[row.coin.clone()];
+        let probability = |of: &[f64]| of.get(row.place).copied();
+        output.start(Some(coin.as_bytes()));
+        let mut object = ObjectWriter::record(&mut output.value, source_offset, "prediction");
+        object.text(label!("coin"), coin);
+        object.integer(label!("event_time"), row.event_time);
+        object.number(label!("price"), row.price);
+        object.optional_number(
+            label!("anomaly_probability"),
+            probability(&self.batch.anomaly),
+        );
+        object.optional_number(
+            label!("trend_up_probability"),
+            probability(&self.batch.trend),
+        );
+        let anomaly = self.anomaly.as_ref().map(|anomaly| &*anomaly.label);
+        object.optional_text(label!("anomaly_model"), anomaly);
+        let trend = self.trend.as_ref().map(|trend| &*trend.label);
+        object.optional_text(label!("trend_model"), trend);
+        object.end();
+    }
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.answered = 0;
+        self.coins.clear();
+        self.inputs.clear();
+        self.anomaly.clear();
+        self.trend.clear();
+    }
+
+    fn push(&mut self, row: Option<Row<'_>>) {
+        let row = row.map(|row| {
+            let start = self.coins.len();
+            self.coins.push_str(&row.coin);
+            self.inputs.push(row.inputs());
+            ReadRow {
+                coin: start..self.coins.len(),
+                event_time: row.event_time,
+                price: row.price,
+                place: self.inputs.len() - 1,
+            }
+        });
+        self.rows.push(row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{a_forest, a_logistic};
+    use super::*;
+
+    fn features(source_offset: i64, z: &str) -> String {
+        format!(
+            r#"{{"zscore_15m":{z},"return_1m":0.001,"price":2.5e-7,"event_time":5,"coin":"bit\"coin","status":"features","source_offset":{source_offset}}}"#
+        )
+    }
+
+    fn answers(predictor: &mut Predictor, records: &[String]) -> Vec<Option<String>> {
+        let inputs = (20..).zip(records).map(|(offset, value)| Input {
+            offset,
+            timestamp_ms: 1,
+            key: None,
+            value: value.as_bytes(),
+        });
+        predictor.read_batch(inputs.clone());
+        let mut output = Output::new();
+        inputs
+            .map(|input| {
+                let answered = predictor.answer(&input, &mut output);
+                answered.then(|| String::from_utf8(output.value().to_vec()).unwrap())
+            })
+            .collect()
+    }
+
+    fn predictor(emit: Emit, anomaly: u32, trend: u32) -> Predictor {
+        let models = ModelPair {
+            anomaly: (anomaly > 0).then(|| a_forest(anomaly)),
+            trend: (trend > 0).then(|| a_logistic(trend)),
+        };
+        Predictor::new(PredictParams { emit }, models)
+    }
+
+    #[test]
+    fn a_prediction_names_its_models() {
+        let records = [features(7, "3.5"), features(8, "null")];
+        let both = answers(&mut predictor(Emit::All, 3, 2), &records);
+        let trend = 1.0 / (1.0 + libm::exp(-0.1));
+        let expected = format!(
+            r#"{{"source_offset":20,"status":"prediction","coin":"bit\"coin","event_time":5,"price":2.5e-7,"anomaly_probability":1,"trend_up_probability":{trend},"anomaly_model":"anomaly_ahead/3","trend_model":"trend_up/2"}}"#
+        );
+        assert_eq!(both[0].as_deref(), Some(&*expected));
+        // The fill for an absent z-score is 7.
+        assert!(
+            both[1]
+                .as_deref()
+                .unwrap()
+                .contains(r#""anomaly_probability":1,"#)
+        );
+
+        let one = answers(&mut predictor(Emit::All, 1, 0), &records);
+        assert!(one[0].as_deref().unwrap().ends_with(
+            r#""anomaly_probability":1,"trend_up_probability":null,"anomaly_model":"anomaly_ahead/1","trend_model":null}"#
+        ));
+    }
+
+    #[test]
+    fn without_models_there_is_nothing_to_say() {
+        let records = [features(7, "3.5"), "garbage".to_owned()];
+        let none = answers(&mut predictor(Emit::All, 0, 0), &records);
+        assert_eq!(
+            none,
+            [20, 21].map(|offset| Some(format!(r#"{{"source_offset":{offset},"status":"none"}}"#)))
+        );
+        let default = PredictParams::default().emit;
+        assert_eq!(
+            answers(&mut predictor(default, 0, 0), &records),
+            [None, None]
+        );
+    }
+
+    #[test]
+    fn doubles_and_what_is_no_row_get_no_prediction() {
+        let mut predictor = predictor(PredictParams::default().emit, 1, 1);
+        let records = [
+            features(7, "1"),
+            features(7, "1"),
+            features(6, "1"),
+            "{}".to_owned(),
+            features(8, "\"high\""),
+            features(9, "1").replace("features", "none"),
+            features(10, "1").replace("2.5e-7", "0"),
+            features(11, "1"),
+        ];
+        let answered = answers(&mut predictor, &records);
+        let answered: Vec<_> = answered.iter().map(Option::is_some).collect();
+        assert_eq!(
+            answered,
+            [true, false, false, false, false, false, false, true]
+        );
+        assert_eq!(answers(&mut predictor, &records[7..]), [None]);
+    }
+
+    #[test]
+    fn alone_or_together_is_the_same() {
+        let z = |n: i64| (n % 7).to_string();
+        let records: Vec<_> = (0..50).map(|n| features(n, &z(n))).collect();
+        let together = answers(&mut predictor(Emit::All, 1, 1), &records);
+        let mut alone = predictor(Emit::All, 1, 1);
+        let mut output = Output::new();
+        for ((offset, value), together) in (20..).zip(&records).zip(together) {
+            let input = Input {
+                offset,
+                timestamp_ms: 1,
+                key: None,
+                value: value.as_bytes(),
+            };
+            assert!(alone.process(&input, &mut output));
+            assert_eq!(output.value(), together.unwrap().as_bytes());
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What a prediction needs of a record of crypto-features.
+
+use std::borrow::Cow;
+
+use super::inputs::{Inputs, inputs};
+use crate::exact::Exact;
+use crate::json::{Value, read_object};
+use crate::rows::{EVENT_TIME_MAX, Origin, WindowFeatures, event_time, finite};
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row<'a> {
+    pub(super) source_offset: Option<i64>,
+    pub(super) coin: Cow<'a, str>,
+    pub(super) event_time: i64,
+    pub(super) price: f64,
+    windows: WindowFeatures,
+}
+
+impl<'a> Row<'a> {
+    /// `None` if it is no such record.
+    #[inline]
+    pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
+        Self::read_exactly(payload).or_else(|| Self::read_generally(payload))
+    }
+
+    /// What the models see of it.
+    #[inline]
+    pub(super) fn inputs(&self) -> Inputs {
+        inputs(self.price, self.event_time, &self.windows)
+    }
+
+    /// Reads a record as crypto-features writes it.
+    #[inline]
+    fn read_exactly(payload: &'a [u8]) -> Option<Self> {
+        let mut exact = Exact::new(payload);
+        exact.skip(b"{\"source_offset\":")?;
+        let source_offset = exact.integer()?;
+        exact.skip(b",\"status\":\"features\",\"coin\":\"")?;
+        let coin = exact.text()?;
+        exact.skip(b",\"symbol\":\"")?;
+        exact.text()?;
+        exact.skip(b",\"event_time\":")?;
+        let event_time = exact.integer()?;
+        exact.skip(b",\"fetched_at\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"price\":")?;
+        let price = exact.number()?;
+        exact.skip(b",\"market_cap\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"volume_24h\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"change_24h_pct\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"ma_1m\":")?;
+        exact.skip_number()?;
+        let mut windows = WindowFeatures::default();
+        exact.skip(b",\"ma_5m\":")?;
+        windows.ma_5m = exact.optional_number()?;
+        exact.skip(b",\"ma_15m\":")?;
+        windows.ma_15m = exact.optional_number()?;
+        exact.skip(b",\"samples_1m\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"samples_5m\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"samples_15m\":")?;
+        let samples = exact.nullable(|exact| exact.integer())?;
+        windows.samples_15m = samples.map(u32::try_from).transpose().ok()?;
+        exact.skip(b",\"log_return\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"volatility_1m\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"volatility_5m\":")?;
+        windows.volatility_5m = exact.optional_number()?;
+        exact.skip(b",\"volatility_15m\":")?;
+        windows.volatility_15m = exact.optional_number()?;
+        exact.skip(b",\"return_1m\":")?;
+        windows.return_1m = exact.optional_number()?;
+        exact.skip(b",\"return_5m\":")?;
+        windows.return_5m = exact.optional_number()?;
+        exact.skip(b",\"return_15m\":")?;
+        windows.return_15m = exact.optional_number()?;
+        exact.skip(b",\"zscore_15m\":")?;
+        windows.zscore_15m = exact.optional_number()?;
+        exact.skip(b",\"volume_ma_15m\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"volume_ratio\":")?;
+        windows.volume_ratio = exact.optional_number()?;
+        exact.skip(b",\"volume_surge\":")?;
+        windows.volume_surge = exact.optional_number()?;
+        let sound = exact.is_at_end() && event_time <= EVENT_TIME_MAX && price > 0.0;
+        sound.then_some(Self {
+            source_offset: Some(source_offset),
+            coin: Cow::Borrowed(coin),
+            event_time,
+            price,
+            windows,
+        })
+    }
+
+    /// Reads a record with its fields in any order and among others.
+    fn read_generally(payload: &'a [u8]) -> Option<Self> {
+        let mut origin = Origin::default();
+        let (mut coin, mut time, mut price) = (None, None, None);
+        let mut windows = WindowFeatures::default();
+        let mut sound = true;
+        read_object(payload, |name, value: Value<'a>| {
+            origin.read(name, value);
+            match name {
+                "coin" => coin = value.text().and_then(|coin| coin.decode()),
+                "event_time" => time = event_time(value),
+                "price" => price = finite(value).filter(|price| *price > 0.0),
+                "ma_5m" | "ma_15m" | "samples_15m" | "volatility_5m" | "volatility_15m"
+                | "return_1m" | "return_5m" | "return_15m" | "zscore_15m" | "volume_ratio"
+                | "volume_surge" => sound &= windows.read(name, value).is_some(),
+                _ => {}
+            }
+        })
+        .ok()?;
+        (sound && origin.is("features")).then_some(())?;
+        Some(Self {
+            source_offset: origin.source_offset,
+            coin: coin?,
+            event_time: time?,
+            price: price?,
+            windows,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::Output;
+    use crate::rows::{Clean, Features};
+
+    fn number() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            prop::num::f64::NORMAL,
+            (any::<i32>(), 0..12_i32)
+                .prop_map(|(digits, decimals)| f64::from(digits) / 10_f64.powi(decimals)),
+            -1e-3..1e-3_f64,
+        ]
+    }
+
+    prop_compose! {
+        fn features()(
+            coin in prop_oneof![Just("bitcoin".to_owned()), any::<String>()],
+            event_time in prop_oneof![0..2_000_000_000_000_i64, any::<i64>()],
+            price in number(),
+            samples_15m in prop::option::of(any::<u32>()),
+            some in prop::array::uniform16(prop::option::weighted(0.8, number())),
+        ) -> Features<'static> {
+            Features {
+                clean: Clean {
+                    coin: coin.into(),
+                    symbol: "s".into(),
+                    event_time,
+                    fetched_at: some[0].map(|number| number as i64),
+                    price,
+                    market_cap: some[1],
+                    volume_24h: some[2],
+                    change_24h_pct: some[3],
+                },
+                windows: WindowFeatures {
+                    ma_1m: some[4],
+                    ma_5m: some[5],
+                    ma_15m: some[6],
+                    samples_1m: Some(1),
+                    samples_5m: None,
+                    samples_15m,
+                    log_return: some[7],
+                    volatility_1m: None,
+                    volatility_5m: some[8],
+                    volatility_15m: some[9],
+                    return_1m: some[10],
+                    return_5m: some[11],
+                    return_15m: some[12],
+                    zscore_15m: some[13],
+                    volume_ma_15m: some[1],
+                    volume_ratio: some[14],
+                    volume_surge: some[15],
+                },
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::proptest_config(5_000))]
+
+        #[test]
+        fn reads_as_the_general_reader_does(
+            features in features(),
+            source_offset: i64,
+            damage in prop::collection::vec(
+                (any::<prop::sample::Index>(), prop::sample::select(&b"{}\",:\\0129.eE- \xc3nul"[..]), 0..3u8), 0..3
+            ),
+        ) {
+            let mut output = Output::new();
+            features.write(source_offset, None, &mut output);
+            let mut text = output.value().to_vec();
+            for (at, byte, how) in damage {
+                let at = at.index(text.len());
+                match how {
+                    0 => text[at] = byte,
+                    1 => text.insert(at, byte),
+                    _ => { text.remove(at); }
+                }
+            }
+            if let Some(exact) = Row::read_exactly(&text) {
+                let shown = String::from_utf8_lossy(&text);
+                prop_assert_eq!(Some(exact), Row::read_generally(&text), "{}", shown);
+            }
+        }
+
+        /// The row of a record is what the trainer sees of its features.
+        #[test]
+        fn sees_what_the_trainer_sees(features in features(), source_offset in 0..i64::MAX) {
+            let mut output = Output::new();
+            features.write(source_offset, None, &mut output);
+            let row = Row::read(output.value());
+            let sound = features.clean.price > 0.0
+                && features.clean.event_time.abs() <= EVENT_TIME_MAX;
+            prop_assert_eq!(row.is_some(), sound);
+            if let Some(row) = row {
+                let inputs = inputs(row.price, row.event_time, &features.windows);
+                prop_assert_eq!(row.inputs().map(f64::to_bits), inputs.map(f64::to_bits));
+                prop_assert_eq!(row.coin, features.clean.coin);
+            }
+        }
+    }
+
+    #[test]
+    fn reads_what_crypto_features_writes_the_fast_way() {
+        let features = Features {
+            clean: Clean {
+                coin: "bitcoin".into(),
+                symbol: "btc".into(),
+                event_time: 1_672_679_293_102,
+                fetched_at: None,
+                price: 16730.75,
+                market_cap: Some(322_053_364_166.0),
+                volume_24h: None,
+                change_24h_pct: Some(-0.96122),
+            },
+            windows: WindowFeatures {
+                return_1m: Some(-1.25e-7),
+                samples_15m: Some(15),
+                ..Default::default()
+            },
+        };
+        let mut output = Output::new();
+        features.write(7, None, &mut output);
+        let row = Row::read_exactly(output.value()).unwrap();
+        assert_eq!((row.source_offset, row.price), (Some(7), 16730.75));
+        assert_eq!(row.windows, features.windows);
+    }
+}

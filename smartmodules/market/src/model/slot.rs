@@ -1,0 +1,204 @@
+//! The room for models in crypto-predict's wasm: promoting a model changes bytes in it, nothing is compiled.
+//!
+//! A [`Slot`] is a static of the module. Its first bytes are a magic number, which makes it a data segment of the wasm
+//! (zeros alone would not be stored) and lets [`fill`] find it again; then its room, how much of it is used, and the
+//! pair of models. A slot that is not filled holds no models.
+
+use std::hint::black_box;
+
+use super::{ModelError, ModelPair};
+
+const MAGIC: [u8; 32] = *b"coinlake model slot, layout 1 ->";
+/// Magic number, room and length.
+const HEAD_BYTES: usize = MAGIC.len() + 8;
+
+/// `N` bytes of room, in a module.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Slot<const N: usize> {
+    magic: [u8; MAGIC.len()],
+    room: [u8; 4],
+    len: [u8; 4],
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Slot<N> {
+    /// One without models.
+    pub const fn empty() -> Self {
+        Self {
+            magic: MAGIC,
+            room: (N as u32).to_le_bytes(),
+            len: [0; 4],
+            bytes: [0; N],
+        }
+    }
+
+    /// The models that were put here.
+    ///
+    /// # Errors
+    ///
+    /// When what was put here is damaged, or of another version.
+    pub fn pair(&'static self) -> Result<ModelPair, ModelError> {
+        // The bytes are changed after compiling: the compiler must not believe what it wrote.
+        let slot = black_box(self);
+        pair_of(&slot.len, &slot.bytes)
+    }
+}
+
+fn pair_of(len: &[u8; 4], bytes: &[u8]) -> Result<ModelPair, ModelError> {
+    let len = u32::from_le_bytes(*len) as usize;
+    if len == 0 {
+        return Ok(ModelPair::default());
+    }
+    let bytes = bytes.get(..len);
+    ModelPair::from_bytes(bytes.ok_or(ModelError::Damaged("it is larger than its slot"))?)
+}
+
+/// The wasm with this pair in its slot, in the place of any before.
+///
+/// # Errors
+///
+/// When there is no slot, or the pair does not fit.
+pub fn fill(wasm: &[u8], pair: &ModelPair) -> Result<Vec<u8>, ModelError> {
+    let found = find(wasm)?;
+    let bytes = match pair.is_empty() {
+        true => Vec::new(),
+        false => pair.to_bytes(),
+    };
+    if bytes.len() > found.room {
+        return Err(ModelError::TooLarge {
+            bytes: bytes.len(),
+            room: found.room,
+        });
+    }
+    let mut filled = wasm.to_vec();
+    let slot = &mut filled[found.at..][..HEAD_BYTES + found.room];
+    let (head, room) = slot.split_at_mut(HEAD_BYTES);
+    head[HEAD_BYTES - 4..].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+    let (used, unused) = room.split_at_mut(bytes.len());
+    used.copy_from_slice(&bytes);
+    unused.fill(0);
+    Ok(filled)
+}
+
+/// The pair in a wasm's slot.
+///
+/// # Errors
+///
+/// When there is no slot, or what is in it cannot be used.
+pub fn read(wasm: &[u8]) -> Result<ModelPair, ModelError> {
+    let found = find(wasm)?;
+    let (head, room) = wasm[found.at..][..HEAD_BYTES + found.room].split_at(HEAD_BYTES);
+    let len = head.last_chunk().ok_or(ModelError::NoSlot)?;
+    pair_of(len, room)
+}
+
+struct Found {
+    at: usize,
+    room: usize,
+}
+
+fn find(wasm: &[u8]) -> Result<Found, ModelError> {
+    if !wasm.starts_with(b"\0asm") {
+        return Err(ModelError::NoSlot);
+    }
+    let mut places = wasm.windows(MAGIC.len()).enumerate();
+    let mut slots = places.by_ref().filter(|(_, bytes)| **bytes == MAGIC);
+    // A second one would leave open which the module reads.
+    let (Some((at, _)), None) = (slots.next(), slots.next()) else {
+        return Err(ModelError::NoSlot);
+    };
+    let room = wasm[at + MAGIC.len()..]
+        .first_chunk()
+        .ok_or(ModelError::NoSlot)?;
+    let room = u32::from_le_bytes(*room) as usize;
+    if wasm.len() - at < HEAD_BYTES + room {
+        return Err(ModelError::NoSlot);
+    }
+    Ok(Found { at, room })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{a_forest, a_logistic};
+    use super::*;
+
+    const ROOM: usize = 10_000;
+
+    /// What surrounds the slot in a wasm is of no interest here.
+    fn wasm() -> Vec<u8> {
+        let slot = Slot::<ROOM>::empty();
+        let mut wasm = b"\0asm before ".to_vec();
+        wasm.extend(slot.magic);
+        wasm.extend(slot.room);
+        wasm.extend(slot.len);
+        wasm.extend(slot.bytes);
+        wasm.extend(b" after");
+        wasm
+    }
+
+    #[test]
+    fn a_slot_holds_what_was_put_there_last() {
+        let empty = wasm();
+        assert_eq!(read(&empty), Ok(ModelPair::default()));
+        let both = ModelPair {
+            anomaly: Some(a_forest(1)),
+            trend: Some(a_logistic(2)),
+        };
+        let one = ModelPair {
+            anomaly: None,
+            ..both.clone()
+        };
+        let filled = fill(&empty, &both).unwrap();
+        assert_eq!(filled.len(), empty.len());
+        assert_eq!(read(&filled), Ok(both));
+        let filled = fill(&filled, &one).unwrap();
+        assert_eq!(read(&filled), Ok(one.clone()));
+        assert_eq!(filled, fill(&empty, &one).unwrap(), "nothing stays behind");
+        assert_eq!(fill(&filled, &ModelPair::default()), Ok(empty));
+    }
+
+    #[test]
+    fn a_module_without_models_starts() {
+        static SLOT: Slot<8> = Slot::empty();
+        assert_eq!(SLOT.pair(), Ok(ModelPair::default()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let pair = ModelPair {
+            anomaly: None,
+            trend: Some(a_logistic(2)),
+        };
+        let no_slot = "this wasm has no slot for models: give the crypto-predict that `cargo xtask smartmodules` builds";
+        let mut twice = wasm();
+        twice.extend(MAGIC);
+        let mut cut = wasm();
+        cut.truncate(5_000);
+        for wasm in [&b"\0asm"[..], &wasm()[1..], &twice, &cut] {
+            assert_eq!(fill(wasm, &pair).unwrap_err().to_string(), no_slot);
+            assert_eq!(read(wasm).unwrap_err().to_string(), no_slot);
+        }
+
+        let mut small = wasm();
+        let at = find(&small).unwrap().at;
+        small[at + MAGIC.len()..][..4].copy_from_slice(&100_u32.to_le_bytes());
+        let bytes = pair.to_bytes().len();
+        assert_eq!(
+            fill(&small, &pair).unwrap_err(),
+            ModelError::TooLarge { bytes, room: 100 }
+        );
+
+        let mut damaged = fill(&wasm(), &pair).unwrap();
+        damaged[at + HEAD_BYTES + 60] ^= 1;
+        assert_eq!(
+            read(&damaged),
+            Err(ModelError::Damaged("its checksum is another"))
+        );
+        damaged[at + MAGIC.len() + 4..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(
+            read(&damaged),
+            Err(ModelError::Damaged("it is larger than its slot"))
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! A forest made ready to answer: many rows at a time, a tree at a time.
+//!
+//! Always true:
+//! - a row is twelve bins, a byte each, and goes left at a split if its bin is at most the split's
+//! - a node is four bytes, its children stand side by side, and a leaf's left child is itself: a walk takes as many
+//!   steps as the tree is deep, without a branch, and eight rows walk at once so that none waits for memory
+//! - a tree answers for all rows before the next one does, so that it stays in the nearest cache
+//! - answers are summed as whole numbers: neither the order nor the company of rows matters
+
+use super::inputs::filled;
+use super::{EDGES_MAX, Forest, INPUTS, Inputs, NODES_MAX, Node};
+
+/// Rows that walk at once.
+const LANES: usize = 8;
+
+/// Bins of a row, and four bytes that make a row's address a shift.
+type Bins = [u8; 16];
+
+/// A tree's nodes where no number of a node can miss them; the next tree's may follow among them.
+type Nodes<T> = [T; NODES_MAX];
+
+/// A forest that answers.
+#[derive(Debug, Clone)]
+pub struct ForestWalk {
+    fill: Inputs,
+    /// Of each input, the rest infinite.
+    edges: Vec<[f64; EDGES_MAX + 1]>,
+    trees: Vec<Tree>,
+    /// See [`pack`].
+    nodes: Vec<u32>,
+    /// What a node answers, if it is a leaf.
+    answers: Vec<u16>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tree {
+    /// Its first node.
+    root: usize,
+    /// Splits from the root to the furthest leaf.
+    depth: u32,
+}
+
+impl ForestWalk {
+    /// Makes it ready.
+    pub fn new(forest: &Forest) -> Self {
+        let edges = forest.edges().iter().map(|edges| {
+            let mut all = [f64::INFINITY; EDGES_MAX + 1];
+            all[..edges.len()].copy_from_slice(edges);
+            all
+        });
+        let mut walk = Self {
+            fill: forest.info.fill,
+            edges: edges.collect(),
+            trees: Vec::with_capacity(forest.trees().len()),
+            nodes: Vec::new(),
+            answers: Vec::new(),
+        };
+        for tree in forest.trees() {
+            walk.push(tree);
+        }
+        // So that the last tree, too, has as many nodes behind its root as a number can name.
+        let len = walk.trees.last().map_or(0, |tree| tree.root) + NODES_MAX;
+        walk.nodes.resize(len, 0);
+        walk.answers.resize(len, 0);
+        walk
+    }
+
+    /// Appends a tree, level by level, so that the nodes near the root, which every row meets, stand close together.
+    fn push(&mut self, tree: &[Node]) {
+        let right = right_children(tree);
+        let root = self.nodes.len();
+        let mut depth = 0;
+        // Places in preorder and levels, in the order of their new places.
+        let mut order = vec![(0, 0_u32)];
+        let mut next = 0;
+        while let Some(&(node, level)) = order.get(next) {
+            match tree[node] {
+                Node::Split { feature, bin } => {
+                    self.nodes.push(pack(feature, bin, order.len()));
+                    self.answers.push(0);
+                    order.extend([(node + 1, level + 1), (right[node], level + 1)]);
+                }
+                Node::Leaf { q } => {
+                    // No bin is above the last: a leaf goes left for ever.
+                    self.nodes.push(pack(0, u8::MAX, next));
+                    self.answers.push(q);
+                    depth = depth.max(level);
+                }
+            }
+            next += 1;
+        }
+        self.trees.push(Tree { root, depth });
+    }
+
+    /// The probability of yes for each row.
+    pub fn probabilities(&self, rows: &[Inputs]) -> Vec<f64> {
+        let mut bins: Vec<[Bins; LANES]> = vec![Default::default(); rows.len().div_ceil(LANES)];
+        for (bins, row) in bins.iter_mut().flatten().zip(rows) {
+            *bins = self.bins(row);
+        }
+        let mut sums = vec![[0_u32; LANES]; bins.len()];
+        for tree in &self.trees {
+            let nodes: Option<&Nodes<u32>> = self.nodes[tree.root..].first_chunk();
+            let answers: Option<&Nodes<u16>> = self.answers[tree.root..].first_chunk();
+            let (nodes, answers) = nodes.zip(answers).expect("every tree has room behind it");
+            for (bins, sums) in bins.iter().zip(&mut sums) {
+                let leaves = walk(nodes, tree.depth, bins);
+                for (sum, leaf) in sums.iter_mut().zip(leaves) {
+                    *sum += u32::from(answers[usize::from(leaf)]);
+                }
+            }
+        }
+        let most = f64::from(u16::MAX) * self.trees.len() as f64;
+        let sums = sums.iter().flatten().take(rows.len());
+        sums.map(|sum| f64::from(*sum) / most).collect()
+    }
+
+    /// For each input, how many edges it lies above.
+    #[inline]
+    fn bins(&self, row: &Inputs) -> Bins {
+        let row = filled(row, &self.fill);
+        let mut bins = Bins::default();
+        for (place, edges) in self.edges.iter().enumerate().take(INPUTS.len()) {
+            let mut above = 0;
+            for step in [128, 64, 32, 16, 8, 4, 2, 1] {
+                let edge = edges[(above + step - 1) % edges.len()];
+                above += if edge < row[place] { step } else { 0 };
+            }
+            bins[place] = above as u8;
+        }
+        bins
+    }
+}
+
+/// From the highest bit on: 16 of the left child, 8 of the bin, 8 of the input.
+fn pack(feature: u8, bin: u8, left: usize) -> u32 {
+    // A node's number is below NODES_MAX.
+    (left as u32) << 16 | u32::from(bin) << 8 | u32::from(feature)
+}
+
+/// The leaves that eight rows come to.
+#[inline]
+fn walk(nodes: &Nodes<u32>, depth: u32, rows: &[Bins; LANES]) -> [u16; LANES] {
+    let mut at = [0_u16; LANES];
+    for _ in 0..depth {
+        for (at, row) in at.iter_mut().zip(rows) {
+            let node = nodes[usize::from(*at)];
+            let bin = u32::from(row[(node % 16) as usize]);
+            // The sign of the difference: 1 if the row's bin is above the split's.
+            let right = ((node >> 8 & 0xff).wrapping_sub(bin)) >> 31;
+            *at = ((node >> 16) + right) as u16;
+        }
+    }
+    at
+}
+
+/// Of each split in preorder, where its right child stands.
+fn right_children(tree: &[Node]) -> Vec<usize> {
+    let mut right = vec![0; tree.len()];
+    // Subtrees without a parent yet, the first one last.
+    let mut orphans = Vec::new();
+    for (place, node) in tree.iter().enumerate().rev() {
+        if let Node::Split { .. } = node {
+            let left = orphans.pop();
+            debug_assert_eq!(left, Some(place + 1));
+            right[place] = orphans.pop().unwrap_or_default();
+        }
+        orphans.push(place);
+    }
+    right
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{forest, input};
+    use super::*;
+
+    /// As the definition says it.
+    fn naive(forest: &Forest, row: &Inputs) -> f64 {
+        let answer = |tree: &Vec<Node>| {
+            let mut nodes = tree.iter();
+            loop {
+                match *nodes.next().unwrap() {
+                    Node::Leaf { q } => return u64::from(q),
+                    Node::Split { feature, bin } => {
+                        let (feature, bin) = (usize::from(feature), usize::from(bin));
+                        let input = match row[feature].is_nan() {
+                            true => forest.info.fill[feature],
+                            false => row[feature],
+                        };
+                        if input > forest.edges()[feature][bin] {
+                            // Past the left subtree.
+                            let mut due = 1;
+                            while due > 0 {
+                                match nodes.next().unwrap() {
+                                    Node::Split { .. } => due += 1,
+                                    Node::Leaf { .. } => due -= 1,
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        let sum: u64 = forest.trees().iter().map(answer).sum();
+        sum as f64 / (65_535.0 * forest.trees().len() as f64)
+    }
+
+    proptest! {
+        #![proptest_config(crate::proptest_config(500))]
+
+        #[test]
+        fn goes_where_the_definition_says(
+            forest in forest(),
+            rows in prop::collection::vec(prop::array::uniform12(input()), 0..20),
+        ) {
+            let together = forest.probabilities(&rows);
+            let walk = ForestWalk::new(&forest);
+            prop_assert_eq!(together.len(), rows.len());
+            for (row, together) in rows.iter().zip(together) {
+                prop_assert_eq!(together.to_bits(), naive(&forest, row).to_bits());
+                prop_assert_eq!(walk.probabilities(&[*row]), [together]);
+            }
+        }
+    }
+
+    #[test]
+    fn all_255_edges_count() {
+        let edges: Vec<f64> = (0..255).map(f64::from).collect();
+        let forest = Forest::new(
+            super::super::tests::info("anomaly_ahead"),
+            std::array::from_fn(|_| edges.clone()),
+            vec![vec![Node::Leaf { q: 1 }]],
+        );
+        let walk = ForestWalk::new(&forest.unwrap());
+        for bin in 0..=255 {
+            // On an edge is not above it.
+            for input in [f64::from(bin), f64::from(bin) - 0.5] {
+                assert_eq!(walk.bins(&[input; 12])[..12], [bin; 12], "{input}");
+            }
+        }
+        assert_eq!(walk.bins(&[-1e300; 12])[..12], [0; 12]);
+        assert_eq!(walk.bins(&[1e300; 12])[..12], [255; 12]);
+    }
+
+    #[test]
+    fn the_deepest_tree_is_walked() {
+        let (split, leaf) = (Node::Split { feature: 0, bin: 0 }, Node::Leaf { q: 1 });
+        let splits = NODES_MAX / 2 - 1;
+        let chain = std::iter::repeat_n([split, leaf], splits).flatten();
+        let tree: Vec<_> = chain.chain([Node::Leaf { q: 65_535 }]).collect();
+        let edges = std::array::from_fn(|_| vec![0.0]);
+        let info = super::super::tests::info("anomaly_ahead");
+        let forest = Forest::new(info, edges, vec![tree]).unwrap();
+        assert_eq!(forest.probabilities(&[[1.0; 12]]), [1.0]);
+    }
+}
