@@ -11,6 +11,8 @@ use connector_runtime::config::ConnectorConfig;
 use connector_runtime::secrets::Secret;
 use serde::Deserialize;
 
+use crate::share::Share;
+
 /// The whole configuration file of a stage.
 pub type StageConfig = ConnectorConfig<ParquetSettings>;
 
@@ -47,6 +49,9 @@ pub struct ParquetSettings {
     /// What the operator accepts on this start; command line flags, not part of the file.
     #[serde(skip)]
     pub accept: Accept,
+    /// Which of the partitions are this process's; a command line flag, so that all copies have one file.
+    #[serde(skip)]
+    pub share: Share,
 }
 
 /// What a SmartModule needs to see again after a restart, to be in the state it was in.

@@ -9,6 +9,7 @@ use crate::lake::LakeError;
 use crate::modules::ModuleError;
 use crate::outputs::OutputError;
 use crate::recover::Refusal;
+use crate::share::Share;
 
 /// Why a stage does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,18 @@ pub enum StageError {
     /// `meta.consumer.partition` does not fit the topic.
     #[error("{0}")]
     Partitions(String),
+    /// More copies than partitions.
+    #[error(
+        "copy {share} has no partition of {topic}, which has {partitions}: run at most {partitions} copies of this stage"
+    )]
+    NothingToDo {
+        /// What this copy was told.
+        share: Share,
+        /// The input topic.
+        topic: String,
+        /// How many partitions it has.
+        partitions: u32,
+    },
     /// The module does not answer every input once.
     #[error(
         "{topic}/{partition}: expected the output made from input {expected}, got that of {found}: the module must give \

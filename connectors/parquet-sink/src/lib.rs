@@ -34,6 +34,7 @@ mod read_back;
 mod recover;
 pub mod rows;
 pub mod schema;
+pub mod share;
 mod stage;
 pub mod status;
 mod watermark;

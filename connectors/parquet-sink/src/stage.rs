@@ -80,10 +80,19 @@ pub async fn run_with(
     };
     let share = config.meta.consumer.partition.resolve(partitions);
     let share = share.map_err(|e| StageError::Partitions(e.to_string()))?;
+    let share = config.settings.share.of(share);
+    if share.is_empty() {
+        return Err(StageError::NothingToDo {
+            share: config.settings.share,
+            topic: config.meta.topic.name.clone(),
+            partitions,
+        }
+        .into());
+    }
     // When one partition fails for good, the others stop in order.
     let stop = stop.child_token();
     let stage = Arc::new(Stage {
-        memory_max: plan.limits.memory_max.as_u64() / share.len().max(1) as u64,
+        memory_max: plan.limits.memory_max.as_u64() / share.len() as u64,
         topic: config.meta.topic.name.clone(),
         consumer_id: config.consumer_id().to_owned(),
         writer: format!("{:016x}", rand::random::<u64>()),

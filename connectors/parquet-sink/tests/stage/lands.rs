@@ -219,6 +219,40 @@ async fn partitions_are_landed_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn copies_with_a_share_each_land_what_one_process_lands() {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 3).await;
+    for partition in 0..3 {
+        let ticks = market(40 + i64::from(partition));
+        platform.produce("crypto-raw", partition, &ticks).await;
+    }
+    let made = Made {
+        partitions: 3,
+        ..CLEAN_MADE
+    };
+    platform.run_to_end(platform.config("one", CLEAN)).await;
+    let golden = platform.landed("one", &made).await;
+
+    let copy = |share: &str| {
+        let mut config = platform.config("shared", CLEAN);
+        config.settings.share = share.parse().unwrap();
+        platform.start_stage(config)
+    };
+    // Two copies for three partitions: 0 and 2 for one, 1 for the other.
+    let (first, second) = (copy("0/2"), copy("1/2"));
+    let inputs = |partition| platform.end("crypto-raw", partition);
+    first.handles(inputs(0).await + inputs(2).await).await;
+    second.handles(inputs(1).await).await;
+    first.stops().await.unwrap();
+    second.stops().await.unwrap();
+    assert_same(&platform.landed("shared", &made).await, &golden, "shared");
+
+    let idle = copy("3/4").ends().await.unwrap_err().to_string();
+    assert!(idle.contains("run at most 3 copies"), "{idle}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_output_that_does_not_fit_stops_the_stage_with_what_came_before_landed() {
     let platform = Platform::start().await;
     platform.topic("prices", 1).await;
