@@ -157,7 +157,7 @@ impl Assembly {
             last_record: None,
             keeps_last_record: plan.transforms.is_empty(),
             stage_status: status.clone(),
-            greatest_source: plan.derived.then_some(resume.greatest_source),
+            greatest_source: plan.ignores_doubles().then_some(resume.greatest_source),
         }
     }
 

@@ -35,8 +35,9 @@ pub struct ParquetSettings {
     /// Values of `route_by` that are dropped. `none` always is: modules answer it when they have nothing to say.
     #[serde(default)]
     pub ignore: Vec<String>,
-    /// The input topic is another stage's output: ignore records that came late and twice, whose `source_offset` is not
-    /// above the greatest so far. Only for a stage without `transforms`; SmartModules see to it themselves.
+    /// The input topic is another stage's output: records that came late and twice, whose `source_offset` is not above the
+    /// greatest so far, are to be ignored. A stage without `transforms` does so itself. A SmartModule does too, and a restarted
+    /// one is shown the record with the greatest `source_offset` first; one with `state` sees it anyway.
     #[serde(default)]
     pub derived: bool,
     /// What the SmartModule remembers. Leave it out for a module that looks at one record at a time.

@@ -53,7 +53,7 @@ impl EnvelopeReader {
             .iter()
             .map(|when| (when.clone(), Route::Ignored));
         Self::looking_for(
-            plan.derived || !plan.transforms.is_empty(),
+            plan.ignores_doubles() || !plan.transforms.is_empty(),
             plan.route_by.clone(),
             to.chain(ignored).collect(),
             plan.state.as_ref().map(|state| state.time_field.clone()),

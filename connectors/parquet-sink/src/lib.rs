@@ -19,6 +19,7 @@ mod columns;
 mod commit;
 pub mod config;
 mod cut;
+mod doubles;
 pub mod envelope;
 pub mod error;
 mod file;

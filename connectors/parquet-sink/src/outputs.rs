@@ -20,7 +20,7 @@ use crate::status::DestinationStatus;
 /// How long the broker may take to acknowledge an append.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 /// What piled up while an append was in flight goes out together, up to this.
-const APPEND_BYTES_MAX: usize = 4 << 20;
+pub const APPEND_BYTES_MAX: usize = 4 << 20;
 /// Handfuls of outputs that may wait.
 const WAITING_MAX: usize = 8;
 

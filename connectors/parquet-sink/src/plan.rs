@@ -151,6 +151,11 @@ impl StagePlan {
             .filter_map(|(i, d)| d.layer.as_ref().map(|layer| (i, layer)))
     }
 
+    /// Whether the stage itself tells doubles from other records; SmartModules do it for theirs.
+    pub fn ignores_doubles(&self) -> bool {
+        self.derived && self.transforms.is_empty()
+    }
+
     /// Destinations with a topic, each with its index among all destinations.
     pub fn topics(&self) -> impl Iterator<Item = (usize, &str)> {
         self.destinations
@@ -226,12 +231,6 @@ impl Check {
             self.say(
                 "parquet.route_by",
                 "several destinations need a field that chooses between them",
-            );
-        }
-        if settings.derived && has_modules {
-            self.say(
-                "parquet.derived",
-                "SmartModules ignore doubles themselves; remove it",
             );
         }
         if settings.route_by.is_none() && !settings.ignore.is_empty() {

@@ -22,6 +22,8 @@ pub struct Facts {
     pub log: LogRange,
     /// The stamp of the main layer's newest file.
     pub main: Option<FileStamp>,
+    /// Where a SmartModule that ignores doubles must begin: at the committed input that was made from the greatest one.
+    pub greatest_at: Option<i64>,
     /// The hash of the input record at the committed offset, when it is still there.
     pub record_hash: Option<String>,
     /// The newest stamp of each side layer, in order.
@@ -277,7 +279,10 @@ fn main_position(facts: &Facts, warnings: &mut Vec<String>) -> Result<Position, 
     Ok(Position {
         generation: stamp.generation,
         committed: last,
-        open_at: stamp.resume_offset.clamp(start, last + 1),
+        open_at: facts
+            .greatest_at
+            .map_or(stamp.resume_offset, |at| at.min(stamp.resume_offset))
+            .clamp(start, last + 1),
         made_anew: false,
     })
 }
@@ -369,6 +374,7 @@ mod tests {
             partitions: 1,
             log: LogRange { start: 0, end: 100 },
             main: Some(stamp(0, 49, 30)),
+            greatest_at: None,
             record_hash: Some("hash".to_owned()),
             side_layers: vec![Some(stamp(0, 49, 30))],
             topics: vec![TopicFacts {
@@ -401,6 +407,17 @@ mod tests {
         assert_eq!(plan.topics[0].stands_at, 49);
         assert_eq!(plan.topics[0].read_back, None);
         assert!(plan.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_module_that_ignores_doubles_sees_the_greatest_first() {
+        let stateless = |f: &mut Facts| f.main = Some(stamp(0, 49, 50));
+        assert_eq!(plan(stateless).open_at, 50);
+        let plan = plan(|f| {
+            stateless(f);
+            f.greatest_at = Some(47);
+        });
+        assert_eq!((plan.committed, plan.open_at), (49, 47));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commit::{hash, record_at};
 use crate::config::StageConfig;
+use crate::doubles::greatest_source_at;
 use crate::error::StageError;
 use crate::hooks::Hooks;
 use crate::lake::Lake;
@@ -282,6 +283,13 @@ async fn facts(
         Some(stamp) => record_at(client, topic, partition, stamp.last_offset).await?,
         None => None,
     };
+    let log = reader::offsets(client, topic, partition).await?;
+    let greatest_at = match &main {
+        Some(stamp) if stage.plan.derived && !stage.plan.transforms.is_empty() => {
+            greatest_source_at(client, topic, partition, log, stamp.last_offset).await?
+        }
+        _ => None,
+    };
     let mut topics = Vec::new();
     for (_, output) in stage.plan.topics() {
         // Both from one record: between two questions a late append of a dead process could arrive.
@@ -298,8 +306,9 @@ async fn facts(
         topic: topic.clone(),
         partition,
         partitions: stage.partitions,
-        log: reader::offsets(client, topic, partition).await?,
+        log,
         main,
+        greatest_at,
         record_hash: record_hash.as_ref().map(hash),
         side_layers: stamps,
         topics,

@@ -96,11 +96,6 @@ fn problems_name_their_key() {
     check("horizon: 60m", "horizon: 0s", "parquet.state.horizon");
     check(
         "lake: lake",
-        "lake: lake\n  derived: true",
-        "parquet.derived",
-    );
-    check(
-        "lake: lake",
         "lake: lake\n  limits: { rows_max: 0 }",
         "parquet.limits.rows_max",
     );

@@ -357,6 +357,35 @@ parquet:
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_module_knows_doubles_too() {
+    let platform = Platform::start().await;
+    platform
+        .module("crypto-anomaly", "crypto-anomaly", b"")
+        .await;
+    platform.topic("crypto-features", 1).await;
+    let alarming = |source: i64| {
+        let row = format!(
+            r#"{{"source_offset":{source},"status":"features","coin":"bitcoin","symbol":"btc","event_time":{},"price":1.5,"zscore_15m":9.0}}"#,
+            source * 60_000
+        );
+        outgoing("bitcoin", &row)
+    };
+    // The stage commits in the midst of the doubles, and another run goes on there.
+    for sources in [&[0, 1, 2, 3, 1][..], &[2, 3, 4]] {
+        let records: Vec<_> = sources.iter().copied().map(alarming).collect();
+        platform.produce("crypto-features", 0, &records).await;
+        platform.run_to_end(platform.config("a", ALERTS)).await;
+    }
+    let rows = platform.rows("a", "alerts").await;
+    let ids: Vec<_> = rows
+        .iter()
+        .filter_map(|row| row.split(" | ").next())
+        .collect();
+    let expected = [0, 1, 2, 3, 4].map(|source| format!("bitcoin:{}", source * 60_000));
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_module_is_named() {
     let platform = platform(1).await;
     let mut config = platform.config("a", CLEAN);
