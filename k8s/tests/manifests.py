@@ -1,0 +1,115 @@
+"""The rendered manifests, as an operator's `kubectl kustomize` renders them."""
+
+import functools
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+try:
+    import yaml
+except ImportError:
+    raise unittest.SkipTest("no PyYAML: pip install kubernetes-validate, which brings it")
+
+K8S = pathlib.Path(__file__).resolve().parent.parent
+ROOT = K8S.parent
+
+# What an operator applies: a name, what is put together, and how.
+OVERLAYS = {
+    "local": {"resources": ["overlays/local"]},
+    "s3": {"resources": ["overlays/s3"]},
+    "monitoring": {"resources": ["overlays/monitoring"]},
+    "local, three pods a stage": {"resources": ["overlays/local"], "components": ["scale-out"]},
+    "s3 with every component": {
+        "resources": ["overlays/s3"],
+        "components": ["scale-out", "coingecko-key", "notify"],
+    },
+}
+# Those with a pipeline in them.
+PIPELINES = [name for name in OVERLAYS if name != "monitoring"]
+
+
+def tool(name, variable, because):
+    """A program of this machine; named by a variable it is required, else its absence skips the test."""
+    named = os.environ.get(variable)
+    if named:
+        return named
+    found = shutil.which(name)
+    if not found:
+        raise unittest.SkipTest(f"no {name} here, {because}")
+    return found
+
+
+@functools.cache
+def render(name):
+    """The objects of an overlay."""
+    kubectl = tool("kubectl", "COINLAKE_KUBECTL", "which renders the manifests")
+    parts = OVERLAYS[name]
+    with tempfile.TemporaryDirectory(dir=ROOT) as folder:
+        here = pathlib.Path(folder)
+        up = os.path.relpath(K8S, here)
+        kustomization = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [f"{up}/{path}" for path in parts["resources"]],
+            "components": [f"{up}/components/{part}" for part in parts.get("components", [])],
+        }
+        (here / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        built = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
+    if built.returncode:
+        raise AssertionError(f"{name} does not build: {built.stderr}")
+    if built.stderr.strip():
+        raise AssertionError(f"{name} builds with a warning: {built.stderr}")
+    return [document for document in yaml.safe_load_all(built.stdout) if document]
+
+
+def title(item):
+    return f"{item['kind']} {item['metadata']['name']}"
+
+
+def of_kind(objects, *kinds):
+    return [item for item in objects if item["kind"] in kinds]
+
+
+def pod_template(item):
+    """The pod template of a workload, None for other objects."""
+    spec = item.get("spec", {})
+    if item["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    if item["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"):
+        return spec["template"]
+    return None
+
+
+def workloads(objects):
+    """Each object that runs pods, with its pod template."""
+    for item in objects:
+        template = pod_template(item)
+        if template:
+            yield item, template
+
+
+def containers(template):
+    return template["spec"].get("initContainers", []) + template["spec"]["containers"]
+
+
+def selects(selector, labels):
+    """Whether a Kubernetes label selector takes these labels."""
+    if selector is None:
+        return False
+    for key, value in selector.get("matchLabels", {}).items():
+        if labels.get(key) != value:
+            return False
+    for rule in selector.get("matchExpressions", []):
+        value, operator = labels.get(rule["key"]), rule["operator"]
+        fits = {
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+            "In": value in rule.get("values", []),
+            "NotIn": value not in rule.get("values", []),
+        }[operator]
+        if not fits:
+            return False
+    return True

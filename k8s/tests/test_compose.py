@@ -1,0 +1,57 @@
+"""compose.yaml is what Docker Compose understands, and as closed as the manifests are."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import pathlib
+import unittest
+
+from manifests import K8S, tool, yaml
+
+
+class Compose(unittest.TestCase):
+    def setUp(self):
+        self.services = yaml.safe_load((K8S / "compose.yaml").read_text())["services"]
+
+    def test_compose_understands_it(self):
+        compose = tool("docker-compose", "COINLAKE_DOCKER_COMPOSE", "which checks compose.yaml without an engine")
+        done = subprocess.run(
+            [compose, "--file", K8S / "compose.yaml", "config", "--format", "json"], capture_output=True, text=True
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(json.loads(done.stdout)["services"].keys(), self.services.keys())
+
+    def test_every_service_is_closed(self):
+        for name, service in self.services.items():
+            with self.subTest(name):
+                self.assertTrue(service["read_only"])
+                self.assertEqual(service["cap_drop"], ["ALL"])
+                self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
+                self.assertIn("mem_limit", service)
+                self.assertNotIn(service["image"].rpartition(":")[2], ("", "latest"))
+                for port in service.get("ports", []):
+                    self.assertTrue(port.startswith("127.0.0.1:"), port)
+
+    def test_what_is_mounted_is_there(self):
+        for name, service in self.services.items():
+            for volume in service.get("volumes", []):
+                source = volume.split(":")[0]
+                if source.startswith("."):
+                    self.assertTrue((K8S / source).is_file(), f"{name}: {source}")
+
+    def test_prometheus_understands_its_files(self):
+        promtool = shutil.which("promtool")
+        if not promtool:
+            self.skipTest("no promtool here: apt-get install prometheus")
+        with tempfile.TemporaryDirectory() as folder:
+            here = pathlib.Path(folder)
+            for volume in self.services["prometheus"]["volumes"]:
+                source, target, *_ = volume.split(":")
+                if source.startswith("."):
+                    shutil.copy(K8S / source, here / pathlib.Path(target).name)
+            # Debian's promtool is too old for scrape_config_files: what such a file holds goes into a whole one.
+            shutil.copy(K8S / "monitoring/prometheus-scrape.yaml", here / "kubernetes.yml")
+            for config in ("prometheus.yml", "kubernetes.yml"):
+                done = subprocess.run([promtool, "check", "config", here / config], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

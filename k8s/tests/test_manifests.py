@@ -1,0 +1,101 @@
+"""What is rendered is what Kubernetes understands, and holds together."""
+
+import re
+import unittest
+
+from manifests import OVERLAYS, PIPELINES, ROOT, containers, of_kind, render, title, workloads
+
+# What an operator makes by hand, because it is secret; each is optional or belongs to a component that says so.
+BY_HAND = {"lake-writer", "lake-reader", "mlflow", "coingecko", "webhook"}
+
+
+class Manifests(unittest.TestCase):
+    def test_every_object_fits_the_schema_of_the_newest_kubernetes(self):
+        try:
+            import kubernetes_validate
+        except ImportError:
+            self.skipTest("no schemas here: pip install kubernetes-validate")
+        version = kubernetes_validate.latest_version()
+        for name in OVERLAYS:
+            for item in render(name):
+                with self.subTest(f"{name}: {title(item)}"):
+                    kubernetes_validate.validate(item, version, strict=True)
+
+    def test_everything_lies_in_one_namespace_under_a_name_of_its_own(self):
+        for name in OVERLAYS:
+            seen = set()
+            for item in render(name):
+                with self.subTest(f"{name}: {title(item)}"):
+                    if item["kind"] != "Namespace":
+                        self.assertEqual(item["metadata"].get("namespace"), "coinlake")
+                    self.assertNotIn(title(item), seen)
+                    seen.add(title(item))
+
+    def test_what_is_referred_to_is_there(self):
+        for name in PIPELINES:
+            objects = render(name)
+            there = {(item["kind"], item["metadata"]["name"]) for item in objects}
+            for item, template in workloads(objects):
+                spec = template["spec"]
+                wanted = [("ServiceAccount", spec["serviceAccountName"])]
+                wanted += [("Service", item["spec"]["serviceName"])] if item["kind"] == "StatefulSet" else []
+                volumes = {v["name"]: v for v in spec.get("volumes", [])}
+                for volume in volumes.values():
+                    wanted += [("ConfigMap", volume["configMap"]["name"])] if "configMap" in volume else []
+                    wanted += [("Secret", volume["secret"]["secretName"])] if "secret" in volume else []
+                    claim = volume.get("persistentVolumeClaim")
+                    wanted += [("PersistentVolumeClaim", claim["claimName"])] if claim else []
+                templates = {c["metadata"]["name"] for c in item["spec"].get("volumeClaimTemplates", [])}
+                for container in containers(template):
+                    for mount in container.get("volumeMounts", []):
+                        self.assertIn(mount["name"], volumes.keys() | templates, title(item))
+                    for variable in container.get("env", []):
+                        source = variable.get("valueFrom", {})
+                        if "configMapKeyRef" in source:
+                            wanted.append(("ConfigMap", source["configMapKeyRef"]["name"]))
+                        if "secretKeyRef" in source:
+                            wanted.append(("Secret", source["secretKeyRef"]["name"]))
+                    for source in container.get("envFrom", []):
+                        if "configMapRef" in source:
+                            wanted.append(("ConfigMap", source["configMapRef"]["name"]))
+                        if "secretRef" in source:
+                            wanted.append(("Secret", source["secretRef"]["name"]))
+                    # What $(NAME) stands for must be known, or Kubernetes passes it on as it is.
+                    known = {variable["name"] for variable in container.get("env", [])}
+                    for argument in container.get("args", []):
+                        self.assertLessEqual(set(re.findall(r"\$\((\w+)\)", argument)), known, title(item))
+                missing = {w for w in wanted if w not in there and w[1] not in BY_HAND}
+                self.assertEqual(missing, set(), f"{name}: {title(item)}")
+
+    def test_services_lead_to_pods(self):
+        for name in PIPELINES:
+            objects = render(name)
+            for service in of_kind(objects, "Service"):
+                selector = service["spec"]["selector"].items()
+                behind = [t for _, t in workloads(objects) if selector <= t["metadata"]["labels"].items()]
+                with self.subTest(f"{name}: {title(service)}"):
+                    self.assertEqual(len(behind), 1)
+                    ports = {p["name"] for c in behind[0]["spec"]["containers"] for p in c.get("ports", [])}
+                    self.assertLessEqual({p["targetPort"] for p in service["spec"]["ports"]}, ports)
+
+    def test_the_image_is_of_this_version(self):
+        version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+        for name in PIPELINES:
+            images = {c["image"] for _, t in workloads(render(name)) for c in containers(t)}
+            self.assertEqual({i for i in images if i.startswith("coinlake")}, {f"coinlake:{version}"}, name)
+
+    def test_connectors_run_the_configurations_of_fluvio_config(self):
+        """All of them, byte for byte; an overlay that brings its own says so by replacing one."""
+        shipped = {path.stem: path.read_text() for path in (ROOT / "fluvio-config/connectors").glob("*.yaml")}
+        for name in ("local", "s3"):
+            objects = render(name)
+            maps = {item["metadata"]["name"]: item["data"] for item in of_kind(objects, "ConfigMap")}
+            mounted = {}
+            for _, template in workloads(objects):
+                for volume in template["spec"].get("volumes", []):
+                    data = maps.get(volume.get("configMap", {}).get("name"), {})
+                    if "connector.yaml" in data:
+                        stem = volume["configMap"]["name"].rpartition("-")[0]
+                        mounted[stem] = data["connector.yaml"]
+            with self.subTest(name):
+                self.assertEqual(mounted, shipped)

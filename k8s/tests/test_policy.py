@@ -1,0 +1,68 @@
+"""The security settings of issue and README hold on what is rendered; and the rules that say so do notice."""
+
+import copy
+import unittest
+
+import policy
+from manifests import OVERLAYS, of_kind, pod_template, render
+
+
+class Policy(unittest.TestCase):
+    def test_every_overlay_keeps_every_rule(self):
+        for name in OVERLAYS:
+            with self.subTest(name):
+                self.assertEqual(policy.problems(render(name)), [])
+
+    def test_each_setting_is_missed_when_it_is_gone(self):
+        """Every setting once taken away or turned around: exactly that must be noticed."""
+        def stage(objects):
+            return next(i for i in of_kind(objects, "StatefulSet") if i["metadata"]["name"] == "stage-clean")
+
+        def source(objects):
+            return next(i for i in of_kind(objects, "Deployment") if i["metadata"]["name"] == "source")
+
+        def pod(item):
+            return pod_template(item)["spec"]
+
+        def container(item):
+            return pod(item)["containers"][0]
+
+        def without(kind, name):
+            return lambda o: o.remove(next(i for i in of_kind(o, kind) if i["metadata"]["name"] == name))
+
+        changes = {
+            "mounts a service-account token": lambda o: pod(stage(o)).pop("automountServiceAccountToken"),
+            "may run as root": lambda o: pod(stage(o))["securityContext"].pop("runAsNonRoot"),
+            "no seccomp profile": lambda o: pod(stage(o))["securityContext"].pop("seccompProfile"),
+            "can write to its root": lambda o: container(stage(o))["securityContext"].pop("readOnlyRootFilesystem"),
+            "can gain privileges": lambda o: container(stage(o))["securityContext"].update(privileged=True),
+            "keeps capabilities": lambda o: container(stage(o))["securityContext"]["capabilities"].update(add=["SYS_ADMIN"]),
+            "variable for every service": lambda o: pod(stage(o)).pop("enableServiceLinks"),
+            "of kind {'hostPath'}": lambda o: pod(stage(o))["volumes"].append({"name": "x", "hostPath": {"path": "/"}}),
+            "no limits of memory": lambda o: container(stage(o))["resources"]["limits"].pop("memory"),
+            "without a version": lambda o: container(stage(o)).update(image="coinlake:latest"),
+            "has no readinessProbe": lambda o: container(stage(o)).pop("readinessProbe"),
+            "not at /healthz and /readyz": lambda o: container(stage(o))["readinessProbe"]["httpGet"].update(path="/healthz"),
+            "killed before it has committed": lambda o: pod(stage(o)).update(terminationGracePeriodSeconds=10),
+            "is not scraped": lambda o: pod_template(stage(o))["metadata"].pop("annotations"),
+            "has 0 disruption budgets": without("PodDisruptionBudget", "stage-clean"),
+            "may block a drain": lambda o: of_kind(o, "PodDisruptionBudget")[0]["spec"].update(maxUnavailable=0),
+            "no policy denies everything": without("NetworkPolicy", "default-deny"),
+            "stage-clean reaches the internet":
+                lambda o: pod_template(stage(o))["metadata"]["labels"].update({"app.kubernetes.io/name": "source"}),
+            "does not reach the internet": without("NetworkPolicy", "internet"),
+            "whether it reaches Fluvio": without("NetworkPolicy", "fluvio"),
+            "may run twice at once": lambda o: source(o)["spec"].update(strategy={"type": "RollingUpdate"}),
+            "workloads run coingecko-source": lambda o: o.append(copy.deepcopy(source(o))),
+            "no StatefulSet": lambda o: stage(o).update(kind="Deployment"),
+            "has every partition in every pod": lambda o: container(stage(o))["args"].remove("--share=$(POD_INDEX)/$(COPIES)"),
+            "has 2 replicas and shares for": lambda o: stage(o)["spec"].update(replicas=2),
+            "is a second stage": lambda o: o.append(copy.deepcopy(stage(o))),
+            "is a second writer of": lambda o: o.append(copy.deepcopy(stage(o))),
+        }
+        for said, change in changes.items():
+            with self.subTest(said):
+                objects = copy.deepcopy(render("local"))
+                change(objects)
+                found = policy.problems(objects)
+                self.assertTrue(any(said in problem for problem in found), found)
