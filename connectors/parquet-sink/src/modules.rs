@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::Client;
 use connector_runtime::config::Transform;
-use fluvio_sc_schema::smartmodule::SmartModuleSpec;
+use fluvio_sc_schema::smartmodule::{SmartModulePackageKey, SmartModuleSpec};
 use sha2::{Digest, Sha256};
 
 use crate::lake::ModuleStamp;
@@ -22,6 +22,19 @@ pub enum ModuleError {
         "SmartModule `{0}` does not exist in the cluster: create it (fluvio smartmodule create)"
     )]
     Missing(String),
+    /// More than one goes by that name.
+    #[error(
+        "SmartModule `{name}` may be {one} or {other}, and an SPU takes any of them: delete all but one (fluvio smartmodule \
+         delete), or give the whole name"
+    )]
+    Ambiguous {
+        /// What the configuration says.
+        name: String,
+        /// A module it may mean.
+        one: String,
+        /// Another.
+        other: String,
+    },
     /// The cluster did not answer.
     #[error("cannot ask the cluster about SmartModule `{name}`: {reason}")]
     Unanswered {
@@ -61,10 +74,23 @@ pub async fn stamps(
             name: name.clone(),
             reason: e.to_string(),
         })?;
-        let module = found
-            .into_iter()
-            .find(|module| module.name == *name || module.spec.fqdn(&module.name) == name.as_str())
+        // By the rule an SPU goes by: the name is that of a module, or of a package with any group and version.
+        let key = SmartModulePackageKey::from_qualified_name(name)
+            .map_err(|_| ModuleError::Missing(name.clone()))?;
+        let mut matching = found.into_iter().filter(|module| {
+            let package = module.spec.meta.as_ref().map(|meta| &meta.package);
+            key.is_match(&module.name, package)
+        });
+        let module = matching
+            .next()
             .ok_or_else(|| ModuleError::Missing(name.clone()))?;
+        if let Some(other) = matching.next() {
+            return Err(ModuleError::Ambiguous {
+                name: name.clone(),
+                one: module.spec.fqdn(&module.name).into_owned(),
+                other: other.spec.fqdn(&other.name).into_owned(),
+            });
+        }
         let wasm: &[u8] = &module.spec.wasm.payload;
         stamps.push(ModuleStamp {
             name: name.clone(),

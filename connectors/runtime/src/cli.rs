@@ -19,20 +19,35 @@ pub struct Args {
     /// A file of NAME=value lines; without it secrets are environment variables.
     #[arg(long, value_name = "FILE")]
     pub secrets: Option<PathBuf>,
-    /// Connect to this address instead of the current fluvio profile.
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "profile")]
-    pub cluster: Option<String>,
-    /// Connect with this fluvio profile instead of the current one.
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    /// Where to connect.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// How log lines look.
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
 }
 
+/// The arguments that say where a cluster is.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ClusterArgs {
+    /// Connect to this address instead of the current fluvio profile.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "profile")]
+    cluster: Option<String>,
+    /// Connect with this fluvio profile instead of the current one.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+}
+
 impl Args {
     /// The cluster these arguments name.
     pub fn cluster(&self) -> Result<Cluster, ClusterError> {
+        self.cluster.named()
+    }
+}
+
+impl ClusterArgs {
+    /// The cluster these arguments name.
+    pub fn named(&self) -> Result<Cluster, ClusterError> {
         match &self.cluster {
             Some(addr) => Ok(Cluster::at(addr)),
             None => Cluster::from_profile(self.profile.as_deref()),

@@ -4,11 +4,12 @@
 //! connect again when a reader or writer reports that the connection is gone.
 
 use std::ops::Deref;
-use std::sync::Once;
 use std::time::Duration;
 
 use fluvio::config::{ConfigFile, TlsPolicy};
 use fluvio::{Fluvio, FluvioClusterConfig};
+
+use crate::tls;
 
 /// How long connecting may take, look-ups included.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -63,7 +64,14 @@ impl Cluster {
     /// A new connection. A client does not survive a restart of the broker: connect again.
     pub async fn connect(&self) -> Result<Client, ClusterError> {
         if self.config.tls != TlsPolicy::Disabled {
-            install_crypto_provider();
+            tls::install_crypto_provider();
+        }
+        let refused = |problem| ClusterError::Certificate {
+            cluster: self.name.clone(),
+            problem,
+        };
+        if let Some(problem) = tls::unusable(&self.config.tls) {
+            return Err(refused(problem));
         }
         let attempt = Fluvio::connect_with_config(&self.config);
         match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
@@ -71,9 +79,12 @@ impl Cluster {
                 fluvio,
                 cluster: self.clone(),
             }),
-            Ok(Err(err)) => Err(ClusterError::Unreachable {
-                cluster: self.name.clone(),
-                reason: format!("{err:#}"),
+            Ok(Err(err)) => Err(match tls::certificate_problem(err.as_ref()) {
+                Some(problem) => refused(problem),
+                None => ClusterError::Unreachable {
+                    cluster: self.name.clone(),
+                    reason: format!("{err:#}"),
+                },
             }),
             Err(_) => Err(ClusterError::Unreachable {
                 cluster: self.name.clone(),
@@ -102,15 +113,6 @@ impl std::fmt::Debug for Cluster {
 fn with_client_id(mut config: FluvioClusterConfig) -> FluvioClusterConfig {
     config.client_id = Some(CLIENT_ID.to_owned());
     config
-}
-
-/// Several crates bring a provider each; without a choice rustls panics at the first TLS connection.
-fn install_crypto_provider() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        // An error means the program has already chosen one, which is as good.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    });
 }
 
 /// A connected client; dereferences to [`Fluvio`].
@@ -147,6 +149,14 @@ pub enum ClusterError {
         /// What happened.
         reason: String,
     },
+    /// One of the two does not accept the other's certificate.
+    #[error("no TLS connection to the Fluvio cluster at {cluster}: {problem}")]
+    Certificate {
+        /// Address, and profile where there is one.
+        cluster: String,
+        /// Whose, what is wrong with it, and the remedy.
+        problem: String,
+    },
     /// The profile does not say where the cluster is.
     #[error(
         "{reason}; `fluvio profile list` shows the profiles, `fluvio cluster start` or `fluvio profile add` makes one, \
@@ -159,8 +169,8 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    /// Whether trying again later can help.
+    /// Whether trying again later can help. A renewed certificate is read by the next attempt.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Certificate { .. })
     }
 }

@@ -19,6 +19,7 @@ pub mod retry;
 pub mod secrets;
 pub mod shutdown;
 mod spu;
+mod tls;
 pub mod topic;
 pub mod writer;
 

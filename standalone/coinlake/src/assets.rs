@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::config::TopicConfig;
 
@@ -52,6 +51,11 @@ pub fn topics() -> Result<Vec<TopicConfig>> {
         .collect()
 }
 
+/// Their names, in the order the data takes.
+pub fn topic_names() -> Result<Vec<String>> {
+    Ok(topics()?.into_iter().map(|topic| topic.meta.name).collect())
+}
+
 /// The table formats as `fluvio table-format create --config` takes them.
 pub fn table_formats() -> Result<Vec<TableFormatSpec>> {
     TABLE_FORMATS
@@ -63,7 +67,7 @@ pub fn table_formats() -> Result<Vec<TableFormatSpec>> {
 /// One SmartModule, read and checked.
 pub struct SmartModule {
     pub name: &'static str,
-    pub spec: SmartModuleSpec,
+    pub wasm: Vec<u8>,
 }
 
 /// Reads the SmartModules from `dir`, or from where they lie beside the command: `../smartmodules`.
@@ -91,9 +95,14 @@ pub fn smartmodules(dir: Option<&Path>) -> Result<Vec<SmartModule>> {
                     path.display()
                 );
             }
-            let wasm = SmartModuleWasm::from_raw_wasm_bytes(&wasm)
-                .with_context(|| format!("{} cannot be packed", path.display()))?;
-            Ok(SmartModule { name, spec: SmartModuleSpec { wasm, ..SmartModuleSpec::default() } })
+            // It may replace one that works.
+            wasmparser::validate(&wasm).with_context(|| {
+                format!(
+                    "{} is damaged: build it anew with `cargo xtask smartmodules`",
+                    path.display()
+                )
+            })?;
+            Ok(SmartModule { name, wasm })
         })
         .collect()
 }

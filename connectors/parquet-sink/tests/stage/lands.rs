@@ -1,8 +1,10 @@
 //! What goes in comes out, as rows and records, and files end where they should.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use fluvio_sc_schema::smartmodule::{SmartModuleMetadata, SmartModuleSpec};
 use parquet_sink::StageConfig;
 use serde_json::Value;
 
@@ -397,4 +399,31 @@ async fn a_missing_module_is_named() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("`crypto-klean` does not exist"), "{error}");
+}
+
+/// `smdk load` brings a module as a package, `fluvio smartmodule create` without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_is_found_as_a_package_and_refused_when_it_is_there_twice() {
+    let platform = platform(40).await;
+    let client = platform.client().await;
+    let admin = client.admin().await;
+    let plain = admin.all::<SmartModuleSpec>().await.unwrap().remove(0);
+    let metadata = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../smartmodules/crypto-clean/SmartModule.toml");
+    let package = SmartModuleSpec {
+        meta: Some(SmartModuleMetadata::from_toml(metadata).unwrap()),
+        ..plain.spec
+    };
+    let name = plain.name;
+    admin.create(name.clone(), false, package).await.unwrap();
+    let config = || platform.config("a", CLEAN);
+    let error = platform.start_stage(config()).ends().await.unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("`crypto-clean` may be") && error.contains("coinlake/crypto-clean@0.1.0"),
+        "{error}"
+    );
+    admin.delete::<SmartModuleSpec>(name).await.unwrap();
+    platform.run_to_end(config()).await;
+    assert_eq!(platform.rows("a", "clean").await.len(), 120);
 }

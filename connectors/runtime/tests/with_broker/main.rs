@@ -4,6 +4,7 @@
 
 mod cluster;
 mod fixture;
+mod genuine;
 mod modules;
 mod progress;
 mod reading;

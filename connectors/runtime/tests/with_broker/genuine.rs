@@ -1,28 +1,35 @@
-//! The same promises on a genuine Fluvio cluster: `FLUVIO_TEST_CLUSTER=HOST:PORT cargo test --release -p connector-runtime
-//! --test real_cluster -- --ignored`. Its topics are left behind, named after the process.
-
-#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+//! The same promises on a genuine Fluvio cluster: `COINLAKE_TEST_CLUSTER` names its profile; without it these tests skip.
+//! What they create is named after the process and deleted at the end.
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::Transform;
 use connector_runtime::progress::report_progress;
 use connector_runtime::reader::{
-    ModuleReader, PlainReader, ReadError, Record, offsets, read_range, read_tail,
+    ModuleReader, PlainReader, ReadError, offsets, read_range, read_tail,
 };
-use connector_runtime::record::Outgoing;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::TopicWriter;
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::topic::TopicSpec;
 
-const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::fixture::{ACK_TIMEOUT, assert_exactly, numbered};
+
 const RECORDS: usize = 300_000;
 
-async fn client() -> Client {
-    let addr = std::env::var("FLUVIO_TEST_CLUSTER").expect("FLUVIO_TEST_CLUSTER names the cluster");
-    Cluster::at(addr).connect().await.unwrap()
+async fn client() -> Option<Client> {
+    let Ok(profile) = std::env::var("COINLAKE_TEST_CLUSTER") else {
+        println!("skipped: COINLAKE_TEST_CLUSTER names no profile of a genuine cluster");
+        return None;
+    };
+    let cluster = Cluster::from_profile(Some(&profile)).unwrap();
+    Some(cluster.connect().await.unwrap())
+}
+
+async fn delete_topic(client: &Client, name: &str) {
+    let admin = client.admin().await;
+    admin.delete::<TopicSpec>(name).await.unwrap();
 }
 
 async fn topic(client: &Client, purpose: &str) -> String {
@@ -33,28 +40,9 @@ async fn topic(client: &Client, purpose: &str) -> String {
     name
 }
 
-fn numbered(numbers: std::ops::Range<usize>) -> Vec<Outgoing> {
-    numbers
-        .map(|number| Outgoing {
-            key: Some(Bytes::from_static(b"bitcoin")),
-            value: Bytes::from(format!("{number:08}{}", "x".repeat(number % 500))),
-        })
-        .collect()
-}
-
-#[track_caller]
-fn assert_exactly(records: &[Record], numbers: std::ops::Range<usize>) {
-    assert_eq!(records.len(), numbers.len());
-    for (record, number) in records.iter().zip(numbers) {
-        assert_eq!(record.offset, number as i64);
-        assert_eq!(record.value[..8], *format!("{number:08}").as_bytes());
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a genuine cluster"]
 async fn all_is_written_and_all_is_read() {
-    let client = client().await;
+    let Some(client) = client().await else { return };
     for batch_records in [30, 400, 100_000] {
         let topic = topic(&client, &format!("plain-{batch_records}")).await;
         let mut writer = TopicWriter::open(&client, &topic, 0, ACK_TIMEOUT)
@@ -96,13 +84,13 @@ async fn all_is_written_and_all_is_read() {
             offsets(&client, &topic, 0).await.unwrap().end,
             records as i64
         );
+        delete_topic(&client, &topic).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a genuine cluster"]
 async fn reading_keeps_up_with_writing() {
-    let client = client().await;
+    let Some(client) = client().await else { return };
     let topic = topic(&client, "live").await;
     let mut writer = TopicWriter::open(&client, &topic, 0, ACK_TIMEOUT)
         .await
@@ -122,12 +110,12 @@ async fn reading_keeps_up_with_writing() {
     }
     writing.await.unwrap();
     assert_exactly(&read, 0..20_000);
+    delete_topic(&client, &topic).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a genuine cluster"]
 async fn errors_mean_what_they_say_and_progress_shows() {
-    let client = client().await;
+    let Some(client) = client().await else { return };
     let topic = topic(&client, "errors").await;
     let mut writer = TopicWriter::open(&client, &topic, 0, ACK_TIMEOUT)
         .await
@@ -168,12 +156,12 @@ async fn errors_mean_what_they_say_and_progress_shows() {
             .any(|it| it.consumer_id == "real-test" && it.topic == topic && it.offset == 42),
         "{stored:?}"
     );
+    delete_topic(&client, &topic).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a genuine cluster"]
 async fn modules_answer_every_input_once_and_in_order() {
-    let client = client().await;
+    let Some(client) = client().await else { return };
     let topic = topic(&client, "modules").await;
     let name = format!("clean-{}", std::process::id());
     let path = format!(
@@ -189,7 +177,7 @@ async fn modules_answer_every_input_once_and_in_order() {
     let admin = client.admin().await;
     admin.create(name.clone(), false, spec).await.unwrap();
     let module = Transform {
-        uses: name,
+        uses: name.clone(),
         with: [("emit".to_owned(), "all".to_owned())].into(),
         lookback: None,
     };
@@ -237,4 +225,6 @@ async fn modules_answer_every_input_once_and_in_order() {
         }
         println!("from {from}: read in {:?}", started.elapsed());
     }
+    admin.delete::<SmartModuleSpec>(name).await.unwrap();
+    delete_topic(&client, &topic).await;
 }
