@@ -22,7 +22,7 @@ pub struct Run {
 /// A measured value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// Its name, `anomaly_ahead.test.auc_roc`.
+    /// Its name, `anomaly_ahead/auc_roc`.
     pub name: String,
     /// Finite: what could not be measured is left out.
     pub value: f64,

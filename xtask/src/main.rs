@@ -3,6 +3,7 @@
 //! `demo` and `test` are the two commands of the README; the others are the steps they are made of and the longer
 //! checks. Nothing here is needed at run time.
 
+mod bench;
 mod smartmodules;
 mod wasm_toolchain;
 
@@ -39,6 +40,8 @@ enum Task {
     Smartmodules,
     /// Check the format and run clippy with warnings as errors
     Lint,
+    /// Measure Coinlake beside its peers and print a table; fails when a target is missed
+    Bench(bench::BenchArgs),
     /// Kill the whole demo at random moments, many times, and compare what it left with an uninterrupted run
     Crash {
         /// How many times to kill and restart
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         Task::Test { args } => test(&args),
         Task::Smartmodules => smartmodules::build(),
         Task::Lint => lint(),
+        Task::Bench(args) => bench::bench(&args),
         Task::Crash { rounds, seed } => crash(rounds, seed),
     }
 }

@@ -1,0 +1,150 @@
+//! The models' half of `cargo xtask bench models`: fits and asks them on a lake, and writes what the peer needs to do the
+//! same on the very same rows.
+//!
+//! `models --lake LAKE --out FOLDER [--threads N]` writes `FOLDER/<label>_<fit|test>.parquet` and `FOLDER/ours.json`.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch};
+use indicatif::ProgressBar;
+use market::model::INPUTS;
+use parquet::arrow::ArrowWriter;
+use serde_json::{Value, json};
+use trainer::data::{Part, Split, open_lake, read_rows};
+use trainer::evaluation::Ranking;
+use trainer::forest::ForestParams;
+use trainer::logistic::LogisticParams;
+use trainer::model::{Model, ModelParams};
+use trainer::{Label, TimeRange};
+
+/// Of so many fits the fastest counts: others share the machine.
+const FITS: usize = 5;
+const RUNS: usize = 7;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().collect();
+    let value = |name: &str| {
+        let place = args.iter().position(|arg| arg == name)?;
+        args.get(place + 1).cloned()
+    };
+    // `cargo test --benches` and the like give none.
+    let Some((lake, out)) = value("--lake").zip(value("--out")) else {
+        eprintln!(
+            "nothing to do: give --lake LAKE --out FOLDER, as `cargo xtask bench models` does"
+        );
+        return Ok(());
+    };
+    let threads = value("--threads").map(|n| n.parse()).transpose()?;
+    let out = PathBuf::from(out);
+    fs::create_dir_all(&out)?;
+
+    let begin = Instant::now();
+    let rows = read_rows(
+        &open_lake(&lake)?,
+        TimeRange::default(),
+        &ProgressBar::hidden(),
+    )
+    .await?;
+    let read_seconds = begin.elapsed().as_secs_f64();
+    let forest = ModelParams::Forest(ForestParams {
+        threads,
+        ..ForestParams::default()
+    });
+    let logistic = ModelParams::Logistic(LogisticParams::default());
+    let mut results = json!({"read_rows": rows.len(), "read_seconds": read_seconds});
+    for (label, params) in [(Label::AnomalyAhead, forest), (Label::TrendUp, logistic)] {
+        let split = Part::of_rows(&rows, label).split(label)?;
+        results[label.as_str()] = measure(label, &params, &split, &out)?;
+    }
+    fs::write(out.join("ours.json"), serde_json::to_vec_pretty(&results)?)?;
+    println!("{results:#}");
+    Ok(())
+}
+
+fn measure(
+    label: Label,
+    params: &ModelParams,
+    split: &Split,
+    out: &Path,
+) -> Result<Value, Box<dyn Error>> {
+    let mut fit_seconds = f64::INFINITY;
+    let mut model = params.fit(label, &split.fit)?;
+    for _ in 0..FITS {
+        let begin = Instant::now();
+        model = params.fit(label, &split.fit)?;
+        fit_seconds = fit_seconds.min(begin.elapsed().as_secs_f64());
+    }
+    let mut ask_seconds = f64::INFINITY;
+    let mut scores = Vec::new();
+    for _ in 0..RUNS {
+        let begin = Instant::now();
+        scores = model.probabilities(&split.test.inputs);
+        ask_seconds = ask_seconds.min(begin.elapsed().as_secs_f64());
+    }
+    let fill = model.info().fill;
+    export(
+        &split.fit,
+        &fill,
+        None,
+        &out.join(format!("{label}_fit.parquet")),
+    )?;
+    export(
+        &split.test,
+        &fill,
+        Some(&scores),
+        &out.join(format!("{label}_test.parquet")),
+    )?;
+    let file_bytes = model.to_bytes().len();
+    let coefficients = match &model {
+        Model::Forest(_) => Value::Null,
+        Model::Logistic(logistic) => json!({
+            "mean": logistic.mean(),
+            "scale": logistic.scale(),
+            "weights": logistic.weights(),
+            "intercept": logistic.intercept(),
+        }),
+    };
+    let ranking = Ranking::of(&scores, &split.test.labels.to_vec());
+    Ok(json!({
+        "fit_rows": split.fit.len(),
+        "test_rows": split.test.len(),
+        "base_rate": split.test.base_rate(),
+        "fit_seconds": fit_seconds,
+        "auc_roc": ranking.auc_roc(),
+        "auc_pr": ranking.auc_pr(),
+        "rows_per_second": scores.len() as f64 / ask_seconds,
+        "file_bytes": file_bytes,
+        "coefficients": coefficients,
+    }))
+}
+
+/// The matrix as the learners see it, what is absent replaced; the label; and what our model says.
+fn export(
+    part: &Part,
+    fill: &[f64],
+    scores: Option<&[f64]>,
+    path: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
+    for (input, name) in INPUTS.into_iter().enumerate() {
+        let values = part
+            .inputs
+            .column(input)
+            .mapv(|x| if x.is_nan() { fill[input] } else { x });
+        columns.push((name, Arc::new(Float64Array::from(values.to_vec()))));
+    }
+    columns.push(("label", Arc::new(BooleanArray::from(part.labels.to_vec()))));
+    if let Some(scores) = scores {
+        columns.push(("ours", Arc::new(Float64Array::from(scores.to_vec()))));
+    }
+    let batch = RecordBatch::try_from_iter(columns)?;
+    let mut writer = ArrowWriter::try_new(File::create(path)?, batch.schema(), None)?;
+    writer.write(&batch)?;
+    writer.close()?;
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The model card: a page that says what a run's models are, what they are worth, and what they are not for.
+
+use std::fmt::Write;
+
+use crate::data::{Label, Rows, show_ms};
+use crate::evaluation::{Evaluation, Importance};
+use crate::model::Model;
+
+/// What a card says about a model.
+pub(crate) struct Subject<'a> {
+    pub(crate) label: Label,
+    pub(crate) model: &'a Model,
+    pub(crate) evaluation: &'a Evaluation,
+    pub(crate) importances: &'a [Importance],
+    /// First and last time of the rows tested on.
+    pub(crate) tested: (i64, i64),
+    pub(crate) fit_seconds: f64,
+}
+
+/// The page, in Markdown; pictures stand beside it.
+pub(crate) fn card(rows: &Rows, subjects: &[Subject<'_>], left_out: &[String]) -> String {
+    let mut card = String::from("# Model card\n\n");
+    let (from, to) = rows.range().unwrap_or_default();
+    let _ = writeln!(
+        card,
+        "Learned from {} rows of `lake/features`: {} coins, {} to {}. Rows are split by time: the newest fifth was never \
+         shown to a model, and a gap of 15 minutes lies before it.\n",
+        rows.len(),
+        rows.coins().len(),
+        show_ms(from),
+        show_ms(to),
+    );
+    for subject in subjects {
+        write_subject(&mut card, subject);
+    }
+    if !left_out.is_empty() {
+        card.push_str("## Not trained\n\n");
+        for reason in left_out {
+            let _ = writeln!(card, "* {reason}");
+        }
+        card.push('\n');
+    }
+    card.push_str(
+        "## What these models are not\n\nThey say how often something happened after minutes that looked like this one. \
+         They know nothing of news, of order books or of other markets, they were tested on the days right after those \
+         they learned from, and those days may have been kinder than the next. Nobody should trade on them.\n",
+    );
+    card
+}
+
+fn write_subject(card: &mut String, subject: &Subject<'_>) {
+    let Subject {
+        label,
+        model,
+        evaluation,
+        importances,
+        tested,
+        fit_seconds,
+    } = subject;
+    let info = model.info();
+    let what = match label {
+        Label::AnomalyAhead => "whether the coin has a critical anomaly within 15 minutes",
+        Label::TrendUp => "whether the price is higher 15 minutes later",
+    };
+    let kind = match model {
+        Model::Forest(forest) => format!("random forest of {} trees", forest.trees().len()),
+        Model::Logistic(_) => "logistic regression on scaled inputs".to_owned(),
+    };
+    let _ = writeln!(
+        card,
+        "## {label}\n\nForetells {what}. A {kind}, fitted on {} rows from {} to {} in {fit_seconds:.1} s; tested on {} \
+         rows from {} to {}, of which {:.1} % came true.\n",
+        info.rows,
+        show_ms(info.trained_from_ms),
+        show_ms(info.trained_to_ms),
+        evaluation.rows,
+        show_ms(tested.0),
+        show_ms(tested.1),
+        100.0 * evaluation.base_rate,
+    );
+    let Evaluation { ranking, rule, .. } = evaluation;
+    let _ = writeln!(
+        card,
+        "| | AUC-ROC | AUC-PR | Brier |\n|---|---|---|---|\n| model | {:.4} | {:.4} | {:.4} |\n\
+         | always the base rate | 0.5000 | {:.4} | {:.4} |\n| \\|zscore_15m\\| alone | {:.4} | {:.4} | |\n",
+        ranking.auc_roc(),
+        ranking.auc_pr(),
+        evaluation.brier,
+        evaluation.base_rate,
+        evaluation.base_rate_brier,
+        rule.auc_roc(),
+        rule.auc_pr(),
+    );
+    let confusion = evaluation.confusion;
+    let percent = |share: Option<f64>| {
+        share.map_or_else(
+            || "none".to_owned(),
+            |share| format!("{:.1} %", 100.0 * share),
+        )
+    };
+    let _ = writeln!(
+        card,
+        "From a probability of {:.4} on, chosen on the rows fitted on, a row counts as predicted: precision {}, recall {} \
+         ({} found, {} missed, {} false).\n",
+        evaluation.threshold,
+        percent(confusion.precision()),
+        percent(confusion.recall()),
+        confusion.true_positive,
+        confusion.false_negative,
+        confusion.false_positive,
+    );
+    let strongest: Vec<String> = importances
+        .iter()
+        .take(4)
+        .map(|importance| format!("`{}` ({:+.4})", importance.input, importance.auc_drop))
+        .collect();
+    let _ = writeln!(
+        card,
+        "What it looks at most, by the fall of AUC-ROC when the input is shuffled: {}.\n",
+        strongest.join(", "),
+    );
+    let _ = writeln!(
+        card,
+        "![ROC](pictures/{label}/roc.svg) ![Precision and recall](pictures/{label}/precision_recall.svg) \
+         ![Calibration](pictures/{label}/calibration.svg) ![Importance](pictures/{label}/importance.svg) \
+         ![Confusion](pictures/{label}/confusion.svg)\n",
+    );
+}

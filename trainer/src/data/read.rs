@@ -1,0 +1,239 @@
+//! Reading a layer: file by file, the columns that are needed, the rows that lie in the range.
+//!
+//! A file's `date=` folder says that none of its rows is of a later date; earlier ones may be among them. So a file is
+//! skipped by its date or by its statistics, and a row is found by its own event_time.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use market::WindowFeatures;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
+use parquet_sink::lake::{DataFile, Lake, LakeError, LakeUrl};
+
+use super::{DataError, Rows, RowsBuilder, TimeRange};
+
+/// The layer that is learned from.
+pub const LAYER: &str = "features";
+
+/// Files fetched ahead of the one that is decoded.
+const FILES_AHEAD: usize = 4;
+
+/// Opens a lake for reading; unlike the sink it makes none.
+///
+/// # Errors
+/// When the address makes no sense, or no lake is there.
+pub fn open_lake(address: &str) -> Result<Lake, DataError> {
+    let url = LakeUrl::parse(address).map_err(|reason| LakeError::Unusable {
+        lake: address.to_owned(),
+        reason,
+    })?;
+    if url.folder().is_some_and(|folder| !folder.is_dir()) {
+        return Err(DataError::NoLake(address.to_owned()));
+    }
+    Ok(Lake::open(&url)?)
+}
+
+/// The rows of `lake/features` in a range.
+///
+/// # Errors
+/// When the lake cannot be read, a column is missing, or no row lies in the range.
+pub async fn read_rows(
+    lake: &Lake,
+    range: TimeRange,
+    progress: &ProgressBar,
+) -> Result<Rows, DataError> {
+    let mut files = lake.files(LAYER).await?;
+    if files.is_empty() {
+        return Err(DataError::NoRows {
+            lake: lake.to_string(),
+        });
+    }
+    files.retain(|file| !file.date().is_some_and(|date| range.is_after_date(date)));
+    progress.set_style(
+        ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}")
+            .expect("the template is well-formed"),
+    );
+    progress.set_message(format!("reading {lake}/{LAYER}"));
+    progress.set_length(files.iter().map(|file| file.bytes).sum());
+
+    let mut builder = RowsBuilder::default();
+    let mut fetched = stream::iter(files)
+        .map(|file| async move {
+            let contents = fetch(lake, &file, range).await?;
+            Ok::<_, DataError>((file, contents))
+        })
+        .buffered(FILES_AHEAD);
+    while let Some((file, contents)) = fetched.try_next().await? {
+        if let Some((contents, row_groups)) = contents {
+            let path = format!("{lake}/{}", file.path);
+            decode(&path, contents, row_groups, range, &mut builder)?;
+        }
+        progress.inc(file.bytes);
+    }
+    progress.finish_and_clear();
+    let rows = builder.build();
+    if rows.is_empty() {
+        let lake = lake.to_string();
+        return Err(match range.is_bounded() {
+            true => DataError::NoRowsInRange { lake, range },
+            false => DataError::NoRows { lake },
+        });
+    }
+    Ok(rows)
+}
+
+/// A file's contents and the row groups that may have rows of the range; `None` if it has none.
+async fn fetch(
+    lake: &Lake,
+    file: &DataFile,
+    range: TimeRange,
+) -> Result<Option<(Bytes, Vec<usize>)>, DataError> {
+    let row_groups = row_groups(&lake.metadata(&file.path).await?, range);
+    if row_groups.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some((lake.read(&file.path).await?, row_groups)))
+}
+
+fn row_groups(metadata: &ParquetMetaData, range: TimeRange) -> Vec<usize> {
+    let may_have = |index: &usize| {
+        let columns = metadata.row_group(*index).columns();
+        let times = columns
+            .iter()
+            .find(|column| column.column_path().string() == "event_time");
+        match times.and_then(|times| times.statistics()) {
+            Some(Statistics::Int64(times)) => match (times.min_opt(), times.max_opt()) {
+                (Some(first), Some(last)) => range.overlaps(*first, *last),
+                _ => true,
+            },
+            _ => true,
+        }
+    };
+    (0..metadata.num_row_groups()).filter(may_have).collect()
+}
+
+fn decode(
+    path: &str,
+    contents: Bytes,
+    row_groups: Vec<usize>,
+    range: TimeRange,
+    builder: &mut RowsBuilder,
+) -> Result<(), DataError> {
+    let unreadable = |reason: String| DataError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    let reader = ParquetRecordBatchReaderBuilder::try_new(contents)
+        .map_err(|e| unreadable(e.to_string()))?;
+    let mask = ProjectionMask::columns(reader.parquet_schema(), COLUMNS);
+    let batches = reader
+        .with_projection(mask)
+        .with_row_groups(row_groups)
+        .build()
+        .map_err(|e| unreadable(e.to_string()))?;
+    for batch in batches {
+        let batch = batch.map_err(|e| unreadable(e.to_string()))?;
+        Columns::of(path, &batch)?.push(range, builder);
+    }
+    Ok(())
+}
+
+macro_rules! columns {
+    ($($kind:ident $name:ident,)*) => {
+        /// What is read, in no particular order.
+        const COLUMNS: [&str; 3 + [$(stringify!($name)),*].len()] =
+            ["coin", "event_time", "price", $(stringify!($name)),*];
+
+        /// A batch, its columns typed.
+        struct Columns<'a> {
+            coin: &'a arrow::array::StringArray,
+            event_time: &'a arrow::array::TimestampMillisecondArray,
+            price: &'a arrow::array::Float64Array,
+            $($name: &'a columns!(@type $kind),)*
+        }
+
+        impl<'a> Columns<'a> {
+            fn of(path: &str, batch: &'a RecordBatch) -> Result<Self, DataError> {
+                fn find<'a, T>(
+                    path: &str,
+                    batch: &'a RecordBatch,
+                    column: &'static str,
+                    expected: &'static str,
+                    typed: impl FnOnce(&'a ArrayRef) -> Option<&'a T>,
+                ) -> Result<&'a T, DataError> {
+                    batch.column_by_name(column).and_then(typed).ok_or_else(|| DataError::Column {
+                        path: path.to_owned(),
+                        column,
+                        expected,
+                    })
+                }
+                Ok(Self {
+                    coin: find(path, batch, "coin", "string", |a| a.as_string_opt())?,
+                    event_time: find(path, batch, "event_time", "timestamp", |a| {
+                        a.as_primitive_opt::<TimestampMillisecondType>()
+                    })?,
+                    price: find(path, batch, "price", "float64", |a| a.as_primitive_opt::<Float64Type>())?,
+                    $($name: columns!(@find $kind, path, batch, stringify!($name)),)*
+                })
+            }
+
+            fn windows(&self, row: usize) -> WindowFeatures {
+                WindowFeatures {
+                    $($name: columns!(@value $kind, self.$name, row),)*
+                    ..WindowFeatures::default()
+                }
+            }
+        }
+    };
+    (@type number) => { arrow::array::Float64Array };
+    (@type count) => { arrow::array::Int64Array };
+    (@find number, $path:expr, $batch:expr, $name:expr) => {
+        find($path, $batch, $name, "float64", |a| a.as_primitive_opt::<Float64Type>())?
+    };
+    (@find count, $path:expr, $batch:expr, $name:expr) => {
+        find($path, $batch, $name, "int64", |a| a.as_primitive_opt::<Int64Type>())?
+    };
+    (@value number, $array:expr, $row:expr) => { $array.is_valid($row).then(|| $array.value($row)) };
+    (@value count, $array:expr, $row:expr) => {
+        $array.is_valid($row).then(|| u32::try_from($array.value($row)).ok()).flatten()
+    };
+}
+
+columns! {
+    number ma_5m,
+    number ma_15m,
+    count samples_15m,
+    number volatility_5m,
+    number volatility_15m,
+    number return_1m,
+    number return_5m,
+    number return_15m,
+    number zscore_15m,
+    number volume_ratio,
+    number volume_surge,
+}
+
+impl Columns<'_> {
+    fn push(&self, range: TimeRange, builder: &mut RowsBuilder) {
+        for row in 0..self.price.len() {
+            let whole = self.coin.is_valid(row)
+                && self.event_time.is_valid(row)
+                && self.price.is_valid(row);
+            let event_time = self.event_time.value(row);
+            if whole && range.contains(event_time) {
+                let windows = self.windows(row);
+                builder.push(
+                    self.coin.value(row),
+                    event_time,
+                    self.price.value(row),
+                    &windows,
+                );
+            }
+        }
+    }
+}

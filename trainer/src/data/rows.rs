@@ -1,0 +1,143 @@
+//! The rows that are learned from, in memory.
+//!
+//! Always true: rows stand in order of coin and event time, and no coin has two rows of one time.
+
+use std::collections::BTreeMap;
+
+use market::model::{Inputs, inputs};
+use market::{AnomalyParams, AnomalyRule, Severity, WindowFeatures};
+
+/// One row of `lake/features`, as far as training needs it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Which coin, by its place in [`Rows::coins`].
+    pub coin: u32,
+    /// Milliseconds since the epoch.
+    pub event_time: i64,
+    /// USD.
+    pub price: f64,
+    /// What the models take; NaN where the lake has null.
+    pub inputs: Inputs,
+    /// Whether the anomaly rule calls the row critical.
+    pub critical: bool,
+}
+
+/// Rows of a range of time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rows {
+    coins: Vec<String>,
+    rows: Vec<Row>,
+}
+
+impl Rows {
+    /// The coins' names, ascending.
+    pub fn coins(&self) -> &[String] {
+        &self.coins
+    }
+
+    /// All rows.
+    pub fn as_slice(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The first and the last event time.
+    pub fn range(&self) -> Option<(i64, i64)> {
+        let first = self.rows.iter().map(|row| row.event_time).min()?;
+        let last = self.rows.iter().map(|row| row.event_time).max()?;
+        Some((first, last))
+    }
+}
+
+/// Collects rows in any order.
+pub struct RowsBuilder {
+    rule: AnomalyRule,
+    coins: BTreeMap<String, u32>,
+    rows: Vec<Row>,
+}
+
+impl Default for RowsBuilder {
+    fn default() -> Self {
+        Self {
+            rule: AnomalyRule::new(AnomalyParams::default()),
+            coins: BTreeMap::new(),
+            rows: Vec::new(),
+        }
+    }
+}
+
+impl RowsBuilder {
+    /// Adds a row. Of two rows of one coin and time the one that was added first counts.
+    pub fn push(&mut self, coin: &str, event_time: i64, price: f64, windows: &WindowFeatures) {
+        let coin = match self.coins.get(coin) {
+            Some(coin) => *coin,
+            None => {
+                let next = u32::try_from(self.coins.len()).expect("fewer coins than fit in memory");
+                self.coins.insert(coin.to_owned(), next);
+                next
+            }
+        };
+        let alert = self.rule.judge(windows);
+        self.rows.push(Row {
+            coin,
+            event_time,
+            price,
+            inputs: inputs(price, event_time, windows),
+            critical: alert.is_some_and(|alert| alert.severity == Severity::Critical),
+        });
+    }
+
+    /// The rows, in order.
+    pub fn build(self) -> Rows {
+        let Self {
+            coins, mut rows, ..
+        } = self;
+        // Coins were numbered as they came; from here on they are numbered by name.
+        let mut place = vec![0; coins.len()];
+        for (new, old) in (0..).zip(coins.values()) {
+            place[*old as usize] = new;
+        }
+        for row in &mut rows {
+            row.coin = place[row.coin as usize];
+        }
+        // Stable: the first of two stays the first.
+        rows.sort_by_key(|row| (row.coin, row.event_time));
+        rows.dedup_by_key(|row| (row.coin, row.event_time));
+        Rows {
+            coins: coins.into_keys().collect(),
+            rows,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_in_order_and_the_first_of_two_counts() {
+        let mut builder = RowsBuilder::default();
+        for (coin, time, price) in [
+            ("solana", 60_000, 1.0),
+            ("bitcoin", 120_000, 2.0),
+            ("bitcoin", 60_000, 3.0),
+            ("bitcoin", 120_000, 4.0),
+        ] {
+            builder.push(coin, time, price, &WindowFeatures::default());
+        }
+        let rows = builder.build();
+        assert_eq!(rows.coins(), ["bitcoin", "solana"]);
+        let prices: Vec<f64> = rows.as_slice().iter().map(|row| row.price).collect();
+        assert_eq!(prices, [3.0, 2.0, 1.0]);
+        assert_eq!(rows.range(), Some((60_000, 120_000)));
+    }
+}

@@ -1,0 +1,172 @@
+//! What depends on the order of scores alone: the ROC and precision-recall curves, their areas, and the threshold.
+
+/// What comes of predicting every row whose score is at least `threshold`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// From this score on.
+    pub threshold: f64,
+    /// Rows predicted that are true.
+    pub true_positives: u64,
+    /// Rows predicted that are not.
+    pub false_positives: u64,
+}
+
+/// Every threshold there is, from the highest score to the lowest.
+///
+/// Always true: rows of one score are predicted together, and at the last point all rows are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranking {
+    points: Vec<Point>,
+    positives: u64,
+    negatives: u64,
+}
+
+impl Ranking {
+    /// Ranks rows by score. Both kinds of labels must be there for areas to have a meaning; they are 0.5 and the base rate
+    /// otherwise.
+    pub fn of(scores: &[f64], labels: &[bool]) -> Self {
+        let mut order: Vec<(f64, bool)> =
+            scores.iter().copied().zip(labels.iter().copied()).collect();
+        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let (mut positives, mut negatives) = (0, 0);
+        let mut points = Vec::new();
+        for same in order.chunk_by(|a, b| a.0 == b.0) {
+            let positive = same.iter().filter(|(_, label)| *label).count() as u64;
+            positives += positive;
+            negatives += same.len() as u64 - positive;
+            points.push(Point {
+                threshold: same[0].0,
+                true_positives: positives,
+                false_positives: negatives,
+            });
+        }
+        Self {
+            points,
+            positives,
+            negatives,
+        }
+    }
+
+    /// The area under the ROC curve: how likely a true row has a higher score than another, ties counting half.
+    pub fn auc_roc(&self) -> f64 {
+        if self.positives == 0 || self.negatives == 0 {
+            return 0.5;
+        }
+        let (mut pairs, mut before) = (0.0, (0, 0));
+        for point in &self.points {
+            let right = (point.false_positives - before.1) as f64;
+            pairs += right * (before.0 + point.true_positives) as f64 / 2.0;
+            before = (point.true_positives, point.false_positives);
+        }
+        pairs / (self.positives as f64 * self.negatives as f64)
+    }
+
+    /// The area under the precision-recall curve, as the mean precision over all steps of recall.
+    pub fn auc_pr(&self) -> f64 {
+        if self.positives == 0 {
+            return 0.0;
+        }
+        let (mut sum, mut before) = (0.0, 0);
+        for point in &self.points {
+            let predicted = (point.true_positives + point.false_positives) as f64;
+            let precision = point.true_positives as f64 / predicted;
+            sum += (point.true_positives - before) as f64 * precision;
+            before = point.true_positives;
+        }
+        sum / self.positives as f64
+    }
+
+    /// The threshold where the share of true rows that are found exceeds the share of others that are taken for them by
+    /// most (Youden's J). Unlike the best F1 it makes sense for rare events and for even chances alike.
+    pub fn best_threshold(&self) -> f64 {
+        let excess = |point: &Point| {
+            let (found, mistaken) = self.rates(point);
+            found - mistaken
+        };
+        let best = self
+            .points
+            .iter()
+            .max_by(|a, b| excess(a).total_cmp(&excess(b)));
+        best.map_or(0.5, |point| point.threshold)
+    }
+
+    /// The ROC curve: shares of others taken for true, and of true rows found; from (0, 0) to (1, 1).
+    pub fn roc(&self) -> Vec<(f64, f64)> {
+        let rates = self.points.iter().map(|point| {
+            let (found, mistaken) = self.rates(point);
+            (mistaken, found)
+        });
+        std::iter::once((0.0, 0.0)).chain(rates).collect()
+    }
+
+    /// The precision-recall curve: recall and precision, by rising recall.
+    pub fn precision_recall(&self) -> Vec<(f64, f64)> {
+        let found = self.points.iter().filter(|point| point.true_positives > 0);
+        found
+            .map(|point| {
+                let predicted = (point.true_positives + point.false_positives) as f64;
+                let (recall, _) = self.rates(point);
+                (recall, point.true_positives as f64 / predicted)
+            })
+            .collect()
+    }
+
+    /// Shares of the true rows and of the others that a point predicts.
+    fn rates(&self, point: &Point) -> (f64, f64) {
+        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        (
+            share(point.true_positives, self.positives),
+            share(point.false_positives, self.negatives),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn curves_of_a_known_case() {
+        // scikit-learn's own example: roc_auc_score 0.75, average_precision_score 0.8333.
+        let ranking = Ranking::of(&[0.1, 0.4, 0.35, 0.8], &[false, false, true, true]);
+        assert_eq!(ranking.auc_roc(), 0.75);
+        assert!((ranking.auc_pr() - 5.0 / 6.0).abs() < 1e-12);
+        assert_eq!(
+            ranking.roc(),
+            [(0.0, 0.0), (0.0, 0.5), (0.5, 0.5), (0.5, 1.0), (1.0, 1.0)]
+        );
+        assert_eq!(ranking.precision_recall()[0], (0.5, 1.0));
+        assert_eq!(ranking.best_threshold(), 0.35);
+    }
+
+    #[test]
+    fn one_class_has_no_areas() {
+        let ranking = Ranking::of(&[0.1, 0.2], &[false, false]);
+        assert_eq!((ranking.auc_roc(), ranking.auc_pr()), (0.5, 0.0));
+        assert_eq!(Ranking::of(&[], &[]).best_threshold(), 0.5);
+    }
+
+    proptest! {
+        #![proptest_config(crate::proptest_config(300))]
+
+        #[test]
+        fn auc_is_what_counting_pairs_gives(
+            rows in prop::collection::vec((0..12_u8, any::<bool>()), 2..80)
+        ) {
+            let scores: Vec<f64> = rows.iter().map(|(score, _)| f64::from(*score) / 7.0).collect();
+            let labels: Vec<bool> = rows.iter().map(|(_, label)| *label).collect();
+            let (mut pairs, mut right) = (0.0, 0.0);
+            for (yes, _) in scores.iter().zip(&labels).filter(|(_, label)| **label) {
+                for (no, _) in scores.iter().zip(&labels).filter(|(_, label)| !**label) {
+                    pairs += 1.0;
+                    right += if yes > no { 1.0 } else if yes == no { 0.5 } else { 0.0 };
+                }
+            }
+            prop_assume!(pairs > 0.0);
+            let auc = Ranking::of(&scores, &labels).auc_roc();
+            prop_assert!((auc - right / pairs).abs() < 1e-12, "{} {}", auc, right / pairs);
+        }
+    }
+}

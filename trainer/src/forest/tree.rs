@@ -1,0 +1,310 @@
+//! Grows one tree on binned rows.
+//!
+//! Rows lie in memory in the order of the leaves they are in, so that a node reads its rows one after the other. A node
+//! counts its rows by bin for the inputs it drew, three of twelve: counting all twelve, so that a sibling's counts come by
+//! subtraction, would cost more.
+//!
+//! Always true: nothing but the rows, the settings and the random numbers decides, and counts are whole numbers; so a
+//! tree is the same on every machine.
+
+use market::model::{INPUTS, Node};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::bins::{Binned, Edges};
+
+/// How many inputs a node draws: the square root of all.
+const DRAWN: usize = INPUTS.len().isqrt();
+
+/// Nodes of fewer rows look only at the bins that have some.
+const SPARSE_ROWS: usize = 256;
+
+/// Where a row's counts begin.
+const COUNTS: usize = INPUTS.len();
+
+/// A row's bins, and what it counts as: one row; how often the bootstrap drew it; the same if its label is true.
+type Row = [u8; INPUTS.len() + 4];
+
+/// Sums of what rows count as; the fourth is always 0, four are added as fast as three.
+type Counts = [u32; 4];
+
+const ROWS: usize = 0;
+const WEIGHT: usize = 1;
+const POSITIVE: usize = 2;
+
+/// When a node is not split any further.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) depth_max: u32,
+    pub(super) leaf_rows_min: u32,
+}
+
+/// The place to grow trees in, one after the other.
+pub(super) struct Grower<'a> {
+    bins: &'a [Binned],
+    labels: &'a [bool],
+    edges: &'a Edges,
+    limits: Limits,
+    rows: Vec<Row>,
+    spare: Vec<Row>,
+    weights: Vec<u8>,
+    counts: Box<[[Counts; 256]; DRAWN]>,
+    /// The inputs in an order that changes with every draw.
+    inputs: [u8; INPUTS.len()],
+    nodes: Vec<Node>,
+}
+
+/// A way to split a node.
+#[derive(Debug, Clone, Copy)]
+struct Split {
+    feature: u8,
+    bin: u8,
+    score: f64,
+}
+
+impl<'a> Grower<'a> {
+    pub(super) fn new(
+        bins: &'a [Binned],
+        labels: &'a [bool],
+        edges: &'a Edges,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            bins,
+            labels,
+            edges,
+            limits,
+            rows: Vec::new(),
+            spare: Vec::new(),
+            weights: Vec::new(),
+            counts: Box::new([[[0; 4]; 256]; DRAWN]),
+            inputs: [0; INPUTS.len()],
+            nodes: Vec::new(),
+        }
+    }
+
+    /// A tree in preorder.
+    pub(super) fn grow(&mut self, rng: &mut ChaCha8Rng) -> Vec<Node> {
+        self.draw_rows(rng);
+        self.inputs = std::array::from_fn(|input| input as u8);
+        let end = self.rows.len();
+        self.node(0, end, 0, rng);
+        std::mem::take(&mut self.nodes)
+    }
+
+    /// The bootstrap: as many draws as there are rows.
+    fn draw_rows(&mut self, rng: &mut ChaCha8Rng) {
+        let total = self.bins.len();
+        self.weights.clear();
+        self.weights.resize(total, 0);
+        for _ in 0..total {
+            let weight = &mut self.weights[rng.random_range(0..total)];
+            *weight = weight.saturating_add(1);
+        }
+        self.rows.clear();
+        for ((bins, label), weight) in self.bins.iter().zip(self.labels).zip(&self.weights) {
+            if *weight > 0 {
+                let mut row = [0; INPUTS.len() + 4];
+                row[..COUNTS].copy_from_slice(bins);
+                row[COUNTS + ROWS] = 1;
+                row[COUNTS + WEIGHT] = *weight;
+                row[COUNTS + POSITIVE] = weight * u8::from(*label);
+                self.rows.push(row);
+            }
+        }
+        self.spare.resize(self.rows.len(), [0; INPUTS.len() + 4]);
+    }
+
+    fn node(&mut self, begin: usize, end: usize, depth: u32, rng: &mut ChaCha8Rng) {
+        let mut all = [0; 4];
+        for row in &self.rows[begin..end] {
+            add(&mut all, row);
+        }
+        let pure = all[POSITIVE] == 0 || all[POSITIVE] == all[WEIGHT];
+        let leaf =
+            depth == self.limits.depth_max || pure || all[ROWS] < 2 * self.limits.leaf_rows_min;
+        let split = match leaf {
+            true => None,
+            false => self.best_split(begin, end, &all, rng),
+        };
+        let Some(split) = split else {
+            let share = f64::from(all[POSITIVE]) / f64::from(all[WEIGHT]);
+            let q = (share * f64::from(u16::MAX)).round() as u16;
+            self.nodes.push(Node::Leaf { q });
+            return;
+        };
+        let (feature, bin) = (split.feature, split.bin);
+        self.nodes.push(Node::Split { feature, bin });
+        let middle = begin + self.partition(begin, end, feature, bin);
+        self.node(begin, middle, depth + 1, rng);
+        self.node(middle, end, depth + 1, rng);
+    }
+
+    /// Puts the rows that go left first, in their order, and says how many they are.
+    fn partition(&mut self, begin: usize, end: usize, feature: u8, bin: u8) -> usize {
+        let rows = &mut self.rows[begin..end];
+        let spare = &mut self.spare[..rows.len()];
+        let (mut left, mut right) = (0, 0);
+        // Without a branch: each row is written to both sides, and stays on one.
+        for place in 0..rows.len() {
+            let row = rows[place];
+            let goes_left = row[usize::from(feature)] <= bin;
+            rows[left] = row;
+            spare[right] = row;
+            left += usize::from(goes_left);
+            right += usize::from(!goes_left);
+        }
+        rows[left..].copy_from_slice(&spare[..right]);
+        left
+    }
+
+    /// The split that leaves the least gini impurity, over inputs drawn at random. If all that were drawn have one bin
+    /// only, others are drawn.
+    fn best_split(
+        &mut self,
+        begin: usize,
+        end: usize,
+        all: &Counts,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Split> {
+        let rows = &self.rows[begin..end];
+        let mut best: Option<Split> = None;
+        let mut drawn = 0;
+        while drawn < self.inputs.len() {
+            let batch = DRAWN.min(self.inputs.len() - drawn);
+            for place in drawn..drawn + batch {
+                let other = rng.random_range(place..self.inputs.len());
+                self.inputs.swap(place, other);
+            }
+            let features = &self.inputs[drawn..drawn + batch];
+            drawn += batch;
+            let mut splittable = false;
+            count(rows, features, &mut self.counts);
+            for (feature, counts) in features.iter().zip(self.counts.iter_mut()) {
+                let touched = match rows.len() < SPARSE_ROWS {
+                    true => touched(rows, *feature),
+                    false => all_up_to(self.edges[usize::from(*feature)].len()),
+                };
+                splittable |= best_edge(*feature, counts, touched, all, &self.limits, &mut best);
+            }
+            if splittable {
+                break;
+            }
+        }
+        // No better than the node as it is: noise of the rounding, at most.
+        let (positive, weight) = (f64::from(all[POSITIVE]), f64::from(all[WEIGHT]));
+        best.filter(|split| split.score > positive * positive / weight)
+    }
+}
+
+fn add(counts: &mut Counts, row: &Row) {
+    for (count, by) in counts.iter_mut().zip(&row[COUNTS..]) {
+        *count += u32::from(*by);
+    }
+}
+
+/// Adds each row to the counts of its bins. The counts are zero before.
+fn count(rows: &[Row], features: &[u8], counts: &mut [[Counts; 256]; DRAWN]) {
+    if let Ok(features) = <[u8; DRAWN]>::try_from(features) {
+        // The usual case, all in one pass.
+        for row in rows {
+            for (feature, counts) in features.iter().zip(counts.iter_mut()) {
+                add(&mut counts[usize::from(row[usize::from(*feature)])], row);
+            }
+        }
+        return;
+    }
+    for (feature, counts) in features.iter().zip(counts) {
+        for row in rows {
+            add(&mut counts[usize::from(row[usize::from(*feature)])], row);
+        }
+    }
+}
+
+/// The bins of a feature that have rows, a bit each.
+fn touched(rows: &[Row], feature: u8) -> [u64; 4] {
+    let mut bits = [0; 4];
+    for row in rows {
+        let bin = row[usize::from(feature)];
+        bits[usize::from(bin / 64)] |= 1 << (bin % 64);
+    }
+    bits
+}
+
+/// The bits of bins 0 to `last`.
+fn all_up_to(last: usize) -> [u64; 4] {
+    std::array::from_fn(|word| match last.checked_sub(64 * word) {
+        None => 0,
+        Some(last) if last >= 63 => u64::MAX,
+        Some(last) => (1 << (last + 1)) - 1,
+    })
+}
+
+/// Looks for a better split than `best` at the edges between bins that have rows, and zeroes the counts. Says whether
+/// there is such an edge at all.
+fn best_edge(
+    feature: u8,
+    counts: &mut [Counts; 256],
+    touched: [u64; 4],
+    all: &Counts,
+    limits: &Limits,
+    best: &mut Option<Split>,
+) -> bool {
+    let mut left = [0_u32; 4];
+    let mut below: Option<u8> = None;
+    let mut edges = 0;
+    for (word, mut bits) in (0_u8..).zip(touched) {
+        while bits != 0 {
+            let bin = word * 64 + bits.trailing_zeros() as u8;
+            bits &= bits - 1;
+            let here = std::mem::take(&mut counts[usize::from(bin)]);
+            if here[ROWS] == 0 {
+                continue;
+            }
+            if let Some(below) = below {
+                edges += 1;
+                let right_rows = all[ROWS] - left[ROWS];
+                if left[ROWS].min(right_rows) >= limits.leaf_rows_min {
+                    let score = purity(&left, all);
+                    if best.is_none_or(|best| score > best.score) {
+                        // Any edge from one to the other parts these rows; the middle one is likeliest to part others.
+                        let bin = below + (bin - 1 - below) / 2;
+                        *best = Some(Split {
+                            feature,
+                            bin,
+                            score,
+                        });
+                    }
+                }
+            }
+            for (left, here) in left.iter_mut().zip(here) {
+                *left += here;
+            }
+            below = Some(bin);
+        }
+    }
+    edges > 0
+}
+
+/// Greater, the less gini impurity is left: what differs between splits of one node.
+fn purity(left: &Counts, all: &Counts) -> f64 {
+    let part = |positive: u32, weight: u32| {
+        let positive = f64::from(positive);
+        positive * positive / f64::from(weight)
+    };
+    part(left[POSITIVE], left[WEIGHT])
+        + part(all[POSITIVE] - left[POSITIVE], all[WEIGHT] - left[WEIGHT])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_reach_up_to_the_last_bin() {
+        assert_eq!(all_up_to(0), [1, 0, 0, 0]);
+        assert_eq!(all_up_to(63), [u64::MAX, 0, 0, 0]);
+        assert_eq!(all_up_to(64), [u64::MAX, 1, 0, 0]);
+        assert_eq!(all_up_to(255), [u64::MAX; 4]);
+    }
+}

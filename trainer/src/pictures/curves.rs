@@ -1,0 +1,204 @@
+//! ROC, precision-recall and calibration: lines over two shares.
+
+use plotters::prelude::*;
+use plotters::style::ShapeStyle;
+
+use super::{GRID, MODEL, PLAIN, RULE, TEXT_SIZE, TITLE_SIZE, svg, text};
+use crate::evaluation::Evaluation;
+
+const SIZE: (u32, u32) = (640, 560);
+
+/// More points than this are not seen, and make large files.
+const POINTS_MAX: usize = 250;
+
+struct Line {
+    name: String,
+    points: Vec<(f64, f64)>,
+    style: ShapeStyle,
+    /// A dot at each point.
+    dots: bool,
+}
+
+struct Chart<'a> {
+    title: String,
+    x: &'a str,
+    y: &'a str,
+    x_max: f64,
+    y_max: f64,
+    lines: Vec<Line>,
+    legend: SeriesLabelPosition,
+}
+
+/// How many true rows are found, for how many others that are taken for them.
+pub fn roc(label: &str, evaluation: &Evaluation) -> Vec<u8> {
+    let Evaluation { ranking, rule, .. } = evaluation;
+    draw(Chart {
+        title: format!("{label}: ROC"),
+        x: "false positive rate",
+        y: "true positive rate",
+        x_max: 1.0,
+        y_max: 1.0,
+        lines: vec![
+            chance("chance, AUC 0.500", vec![(0.0, 0.0), (1.0, 1.0)]),
+            rule_line(
+                format!("|zscore_15m|, AUC {:.3}", rule.auc_roc()),
+                rule.roc(),
+            ),
+            model_line(
+                format!("model, AUC {:.3}", ranking.auc_roc()),
+                ranking.roc(),
+            ),
+        ],
+        legend: SeriesLabelPosition::LowerRight,
+    })
+}
+
+/// How much of what is predicted comes true, for how many of the true rows.
+pub fn precision_recall(label: &str, evaluation: &Evaluation) -> Vec<u8> {
+    let Evaluation {
+        ranking,
+        rule,
+        base_rate,
+        ..
+    } = evaluation;
+    let curve = ranking.precision_recall();
+    // The first few rows of a ranking swing between 0 and 1 by luck.
+    let settled = curve.iter().filter(|(recall, _)| *recall > 0.02);
+    let highest = settled
+        .map(|(_, precision)| *precision)
+        .fold(*base_rate, f64::max);
+    draw(Chart {
+        title: format!("{label}: precision and recall"),
+        x: "recall",
+        y: "precision",
+        x_max: 1.0,
+        y_max: round_up(highest * 1.15),
+        lines: vec![
+            chance(
+                &format!("base rate, {base_rate:.3}"),
+                vec![(0.0, *base_rate), (1.0, *base_rate)],
+            ),
+            rule_line(
+                format!("|zscore_15m|, area {:.3}", rule.auc_pr()),
+                rule.precision_recall(),
+            ),
+            model_line(format!("model, area {:.3}", ranking.auc_pr()), curve),
+        ],
+        legend: SeriesLabelPosition::UpperRight,
+    })
+}
+
+/// What was said, and what came true.
+pub fn calibration(label: &str, evaluation: &Evaluation) -> Vec<u8> {
+    let bins = &evaluation.calibration;
+    let points: Vec<_> = bins.iter().map(|bin| (bin.predicted, bin.actual)).collect();
+    let highest = points.iter().map(|(x, y)| x.max(*y)).fold(0.0, f64::max);
+    let max = round_up(highest * 1.1);
+    draw(Chart {
+        title: format!("{label}: calibration"),
+        x: "predicted probability",
+        y: "share that came true",
+        x_max: max,
+        y_max: max,
+        lines: vec![
+            chance("perfect", vec![(0.0, 0.0), (max, max)]),
+            Line {
+                dots: true,
+                ..model_line(
+                    format!("model, Brier score {:.4}", evaluation.brier),
+                    points,
+                )
+            },
+        ],
+        legend: SeriesLabelPosition::UpperLeft,
+    })
+}
+
+fn chance(name: &str, points: Vec<(f64, f64)>) -> Line {
+    Line {
+        name: name.to_owned(),
+        points,
+        style: PLAIN.mix(0.7).stroke_width(1),
+        dots: false,
+    }
+}
+
+fn rule_line(name: String, points: Vec<(f64, f64)>) -> Line {
+    Line {
+        name,
+        points,
+        style: RULE.stroke_width(2),
+        dots: false,
+    }
+}
+
+fn model_line(name: String, points: Vec<(f64, f64)>) -> Line {
+    Line {
+        name,
+        points,
+        style: MODEL.stroke_width(3),
+        dots: false,
+    }
+}
+
+/// To the next tenth, at most 1.
+fn round_up(value: f64) -> f64 {
+    ((value * 10.0).ceil() / 10.0).clamp(0.1, 1.0)
+}
+
+fn draw(chart: Chart<'_>) -> Vec<u8> {
+    svg(SIZE, |area| {
+        let mut context = ChartBuilder::on(area)
+            .caption(&chart.title, text(TITLE_SIZE))
+            .margin(18)
+            .x_label_area_size(48)
+            .y_label_area_size(58)
+            .build_cartesian_2d(0.0..chart.x_max, 0.0..chart.y_max)?;
+        context
+            .configure_mesh()
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .axis_style(PLAIN)
+            .x_labels(6)
+            .y_labels(6)
+            .x_label_formatter(&|x| format!("{x:.2}"))
+            .y_label_formatter(&|y| format!("{y:.2}"))
+            .x_desc(chart.x)
+            .y_desc(chart.y)
+            .label_style(text(TEXT_SIZE - 2))
+            .axis_desc_style(text(TEXT_SIZE))
+            .draw()?;
+        for line in chart.lines {
+            let points = thinned(&line.points);
+            let dots = line.dots.then(|| points.clone()).unwrap_or_default();
+            let style = line.style;
+            context
+                .draw_series(LineSeries::new(points, style))?
+                .label(line.name)
+                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 22, y)], style));
+            let dots = dots
+                .into_iter()
+                .map(|dot| Circle::new(dot, 5, style.filled()));
+            context.draw_series(dots)?;
+        }
+        context
+            .configure_series_labels()
+            .position(chart.legend)
+            .margin(12)
+            .legend_area_size(30)
+            .background_style(WHITE.mix(0.85))
+            .border_style(GRID)
+            .label_font(text(TEXT_SIZE - 1))
+            .draw()
+    })
+}
+
+/// At most so many points, the first and the last among them.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let last = points.len().saturating_sub(1);
+    let step = points.len().div_ceil(POINTS_MAX).max(1);
+    let kept = points.iter().enumerate();
+    kept.filter(|(place, _)| place % step == 0 || *place == last)
+        .map(|(_, point)| *point)
+        .collect()
+}
