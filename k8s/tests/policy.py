@@ -3,9 +3,7 @@
 import ipaddress
 import itertools
 
-import yaml
-
-from manifests import containers, of_kind, selects, title, workloads
+from manifests import containers, of_kind, selects, title, workloads, yaml
 
 # Whatever is outside these is the internet.
 PRIVATE = [

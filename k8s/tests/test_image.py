@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from manifests import K8S, PIPELINES, ROOT, containers, render, title, workloads
+from manifests import K8S, PIPELINES, ROOT, containers, render, title, workloads, yaml
 from rootfs import Image
 
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
@@ -67,8 +67,6 @@ class InTheImage(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_the_commands_of_compose_are_understood(self):
-        import yaml
-
         services = yaml.safe_load((K8S / "compose.yaml").read_text())["services"]
         for name, service in services.items():
             if service["image"].startswith("coinlake:"):
