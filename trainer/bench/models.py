@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import sklearn
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# Of so many runs the fastest counts, as on the other side: others share the machine.
-FITS = 2
+# As on the other side: of so many fits, each with a seed of its own, the fastest counts, and the mean AUC.
+FITS = 3
 RUNS = 3
 
 
@@ -33,44 +33,43 @@ def load(folder: Path, label: str, part: str):
 
 
 def fastest(runs: int, work):
-    best, result = float("inf"), None
-    for _ in range(runs):
+    best, results = float("inf"), []
+    for run in range(1, runs + 1):
         begin = time.perf_counter()
-        result = work()
+        results.append(work(run))
         best = min(best, time.perf_counter() - begin)
-    return best, result
+    return best, results
 
 
 def forest(folder: Path, jobs: int) -> dict:
     x_fit, y_fit, _ = load(folder, "anomaly_ahead", "fit")
     x_test, y_test, ours = load(folder, "anomaly_ahead", "test")
-    fit_seconds, model = fastest(
+    fit_seconds, models = fastest(
         FITS,
-        lambda: RandomForestClassifier(
-            n_estimators=100, max_depth=12, min_samples_leaf=20, n_jobs=jobs, random_state=1
+        lambda seed: RandomForestClassifier(
+            n_estimators=100, max_depth=12, min_samples_leaf=20, n_jobs=jobs, random_state=seed
         ).fit(x_fit, y_fit),
     )
-    model.n_jobs = 1
-    ask_seconds, scores = fastest(RUNS, lambda: model.predict_proba(x_test)[:, 1])
+    aucs = [roc_auc_score(y_test, model.predict_proba(x_test)[:, 1]) for model in models]
+    model = models[-1].set_params(n_jobs=1)
+    ask_seconds, _ = fastest(RUNS, lambda _: model.predict_proba(x_test))
     return {
         "fit_seconds": fit_seconds,
-        "auc_roc": roc_auc_score(y_test, scores),
-        "auc_pr": average_precision_score(y_test, scores),
+        "auc_roc": float(np.mean(aucs)),
         "rows_per_second": len(x_test) / ask_seconds,
         "nodes": sum(tree.tree_.node_count for tree in model.estimators_),
         # What scikit-learn makes of our model's scores: the areas are computed alike.
-        "auc_roc_of_ours": roc_auc_score(y_test, ours),
-        "auc_pr_of_ours": average_precision_score(y_test, ours),
+        "auc_roc_of_scores": roc_auc_score(y_test, ours),
     }
 
 
 def logistic(folder: Path, coefficients: dict) -> dict:
     x_fit, y_fit, _ = load(folder, "trend_up", "fit")
     x_test, y_test, ours = load(folder, "trend_up", "test")
-    fit_seconds, model = fastest(
-        FITS, lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x_fit, y_fit)
+    fit_seconds, models = fastest(
+        FITS, lambda _: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x_fit, y_fit)
     )
-    scores = model.predict_proba(x_test)[:, 1]
+    scores = models[0].predict_proba(x_test)[:, 1]
 
     # scikit-learn's arithmetic on our coefficients.
     scaler, classifier = StandardScaler().fit(x_fit), LogisticRegression()
@@ -83,7 +82,7 @@ def logistic(folder: Path, coefficients: dict) -> dict:
     return {
         "fit_seconds": fit_seconds,
         "auc_roc": roc_auc_score(y_test, scores),
-        "auc_roc_of_ours": roc_auc_score(y_test, ours),
+        "auc_roc_of_scores": roc_auc_score(y_test, ours),
         "difference_with_our_coefficients": float(np.abs(same - ours).max()),
     }
 

@@ -77,3 +77,61 @@ fn array_of(values: &Array1<f64>) -> Inputs {
         .for_each(|(to, from)| *to = *from);
     array
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// Labels drawn with the probabilities of a known model.
+    fn drawn(rows: usize, weights: [f64; 2], intercept: f64) -> Dataset<f64, bool, ndarray::Ix1> {
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        let mut inputs = Array2::zeros((rows, INPUTS.len()));
+        for mut row in inputs.rows_mut() {
+            row[2] = 3.0 + 0.001 * rng.random_range(-1.0..1.0_f64);
+            row[7] = 100.0 * rng.random_range(-1.0..1.0_f64);
+        }
+        let labels = inputs
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let sum =
+                    intercept + weights[0] * (row[2] - 3.0) * 1000.0 + weights[1] * row[7] / 100.0;
+                rng.random_bool(1.0 / (1.0 + (-sum).exp()))
+            })
+            .collect();
+        Dataset::new(inputs, labels)
+    }
+
+    #[test]
+    fn weights_are_found_whichever_class_is_commoner_or_comes_first() {
+        for intercept in [-1.5, 0.0, 1.5] {
+            let data = drawn(20_000, [2.0, -1.0], intercept);
+            for first in [true, false] {
+                let mut order: Vec<usize> = (0..data.targets.len()).collect();
+                let found = data.targets.iter().position(|label| *label == first);
+                order.swap(0, found.unwrap());
+                let data = Dataset::new(
+                    data.records.select(Axis(0), &order),
+                    data.targets.select(Axis(0), &order),
+                );
+                let model = LogisticParams::default().fit(&data).unwrap();
+                // A scaled unit is a standard deviation of a uniform draw from -1 to 1.
+                let unit = 3.0_f64.sqrt();
+                assert!((model.weights()[2] * unit - 2.0).abs() < 0.15, "{model:?}");
+                assert!((model.weights()[7] * unit + 1.0).abs() < 0.15, "{model:?}");
+                assert!((model.intercept() - intercept).abs() < 0.15, "{model:?}");
+                assert!(model.weights()[0].abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn one_class_is_refused() {
+        let data = Dataset::new(Array2::zeros((50, INPUTS.len())), Array1::default(50));
+        let refused = LogisticParams::default().fit(&data).unwrap_err();
+        assert!(refused.to_string().contains("two classes"), "{refused}");
+    }
+}

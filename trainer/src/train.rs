@@ -380,6 +380,7 @@ fn params(settings: &TrainSettings) -> BTreeMap<String, String> {
             "anomaly_ahead/leaf_rows_min",
             forest.leaf_rows_min.to_string(),
         ),
+        ("anomaly_ahead/shrinkage", forest.shrinkage.to_string()),
         ("trend_up/model", "logistic regression".to_owned()),
         ("trend_up/alpha", logistic.alpha.to_string()),
     ]

@@ -2,7 +2,7 @@
 //!
 //! linfa-trees scans all rows for every feature of every node, takes values closer than 1e-5 for equal, and lets the
 //! majority of a leaf vote; here a node costs its own rows, bins are those of [`market::model::Forest`], and a leaf
-//! answers with its share of positives.
+//! answers with its share of positives, drawn towards those of the nodes above it.
 //!
 //! Always true: the same rows, settings and seed give the same forest, bit for bit, at any number of threads. Tree number
 //! n has its own stream of random numbers, and trees are put together in their order.
@@ -27,7 +27,7 @@ use tree::{Grower, Limits};
 const ROWS_MAX: usize = (u32::MAX / 256) as usize;
 
 /// What a forest is to be like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ForestParams {
     /// How many trees.
     pub trees: u32,
@@ -35,6 +35,10 @@ pub struct ForestParams {
     pub depth_max: u32,
     /// How many different rows a leaf has, at least.
     pub leaf_rows_min: u32,
+    /// How far a node's answer is drawn towards its parent's: as if the parent's share stood in so many rows besides.
+    /// (Hierarchical shrinkage, Agarwal and others 2022.) 0 lets a leaf answer with its own share alone. Rows of
+    /// neighbouring minutes share most of their future, so the rows of a leaf say less than they seem to.
+    pub shrinkage: f64,
     /// Decides every draw.
     pub seed: u64,
     /// How many threads grow trees; all cores unless told otherwise.
@@ -47,6 +51,7 @@ impl Default for ForestParams {
             trees: 100,
             depth_max: 12,
             leaf_rows_min: 20,
+            shrinkage: 400.0,
             seed: 1,
             threads: None,
         }
@@ -71,7 +76,7 @@ pub enum FitError {
         /// Which one.
         what: &'static str,
         /// What was given.
-        value: u32,
+        value: f64,
         /// What is possible.
         expected: &'static str,
     },
@@ -93,14 +98,17 @@ impl ForestParams {
             })
         };
         if !(1..=10_000).contains(&self.trees) {
-            return setting("trees:", self.trees, "1 to 10000");
+            return setting("trees:", self.trees.into(), "1 to 10000");
         }
         // A tree of depth 15 has at most 65,535 nodes, what the model file counts to.
         if !(1..=15).contains(&self.depth_max) {
-            return setting("a depth of", self.depth_max, "1 to 15");
+            return setting("a depth of", self.depth_max.into(), "1 to 15");
         }
         if self.leaf_rows_min == 0 {
-            return setting("leaves of rows:", 0, "1 or more");
+            return setting("leaves of rows:", 0.0, "1 or more");
+        }
+        if !(0.0..=1e9).contains(&self.shrinkage) {
+            return setting("a shrinkage of", self.shrinkage, "0 to 1e9");
         }
         if !(1..=ROWS_MAX).contains(&rows) {
             let problem = format!("there are {rows}, 1 to {ROWS_MAX} are needed");
@@ -141,6 +149,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
             let limits = Limits {
                 depth_max: self.depth_max,
                 leaf_rows_min: self.leaf_rows_min,
+                shrinkage: self.shrinkage,
             };
             let trees: Vec<_> = (0..u64::from(self.trees))
                 .into_par_iter()
@@ -181,5 +190,145 @@ impl PredictInplace<Array2<f64>, Array1<f64>> for FittedForest {
 
     fn default_target(&self, inputs: &Array2<f64>) -> Array1<f64> {
         Array1::zeros(inputs.nrows())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linfa::dataset::Dataset;
+    use linfa::traits::Predict;
+    use market::model::{INPUTS, Node};
+    use proptest::prelude::*;
+    use rand::RngExt;
+
+    use super::*;
+
+    /// Rows of noise; their labels by `label`.
+    fn dataset(rows: usize, label: impl Fn(&[f64]) -> bool) -> Dataset<f64, bool, ndarray::Ix1> {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let inputs =
+            Array2::from_shape_simple_fn((rows, INPUTS.len()), || rng.random_range(-1.0..1.0));
+        let labels = inputs
+            .rows()
+            .into_iter()
+            .map(|row| label(&row.to_vec()))
+            .collect();
+        Dataset::new(inputs, labels)
+    }
+
+    fn wrong(forest: &FittedForest, data: &Dataset<f64, bool, ndarray::Ix1>) -> usize {
+        let probabilities: Array1<f64> = forest.predict(&data.records);
+        let pairs = probabilities.iter().zip(&data.targets);
+        pairs.filter(|(p, label)| (**p >= 0.5) != **label).count()
+    }
+
+    #[test]
+    fn what_one_input_decides_is_learned_without_a_mistake() {
+        let tenths = |x: f64| (10.0 * x).round() / 10.0;
+        let mut data = dataset(4000, |row| tenths(row[3]) > 0.25);
+        // Few values, so that no bin has rows of both kinds.
+        data.records.column_mut(3).mapv_inplace(tenths);
+        let forest = ForestParams::default().fit(&data).unwrap();
+        assert_eq!(wrong(&forest, &data), 0);
+    }
+
+    #[test]
+    fn what_two_inputs_decide_together_is_learned_too() {
+        let data = dataset(8000, |row| (row[0] > 0.0) != (row[5] > 0.0));
+        let params = ForestParams {
+            leaf_rows_min: 5,
+            ..ForestParams::default()
+        };
+        let forest = params.fit(&data).unwrap();
+        assert!(wrong(&forest, &data) < 400, "{}", wrong(&forest, &data));
+    }
+
+    #[test]
+    fn what_is_absent_is_the_median_and_a_constant_is_no_split() {
+        let mut data = dataset(1000, |row| row[3] > 0.25);
+        data.records.column_mut(0).fill(f64::NAN);
+        data.records.column_mut(1).fill(7.0);
+        data.records[(17, 3)] = f64::NAN;
+        let FittedForest(forest) = ForestParams::default().fit(&data).unwrap();
+        assert_eq!((forest.info.fill[0], forest.info.fill[1]), (0.0, 7.0));
+        assert!(forest.info.fill[3].abs() < 0.1);
+        assert!(forest.edges()[0].is_empty() && forest.edges()[1].is_empty());
+    }
+
+    #[test]
+    fn rows_that_are_all_alike_make_leaves() {
+        let data = Dataset::new(
+            Array2::zeros((100, INPUTS.len())),
+            (0..100).map(|row| row % 4 == 0).collect(),
+        );
+        let forest = ForestParams::default().fit(&data).unwrap();
+        assert!(forest.0.trees().iter().all(|tree| tree.len() == 1));
+        let probabilities: Array1<f64> = forest.predict(&data.records);
+        assert!((probabilities[0] - 0.25).abs() < 0.03);
+    }
+
+    #[test]
+    fn what_makes_no_forest_is_refused_in_a_sentence() {
+        let fine = || dataset(100, |row| row[0] > 0.0);
+        let refused = |params: ForestParams, data: Dataset<f64, bool, ndarray::Ix1>| {
+            params.fit(&data).unwrap_err().to_string()
+        };
+        let default = ForestParams::default;
+        let trees = ForestParams {
+            trees: 0,
+            ..default()
+        };
+        assert!(refused(trees, fine()).contains("trees: 0: give 1 to 10000"));
+        let deep = ForestParams {
+            depth_max: 16,
+            ..default()
+        };
+        assert!(refused(deep, fine()).contains("a depth of 16: give 1 to 15"));
+        let leaves = ForestParams {
+            leaf_rows_min: 0,
+            ..default()
+        };
+        assert!(refused(leaves, fine()).contains("give 1 or more"));
+        let shrinkage = ForestParams {
+            shrinkage: f64::NAN,
+            ..default()
+        };
+        assert!(refused(shrinkage, fine()).contains("a shrinkage of NaN: give 0"));
+        let none = Dataset::new(Array2::zeros((0, INPUTS.len())), Array1::default(0));
+        assert!(refused(default(), none).contains("there are 0"));
+        let narrow = Dataset::new(Array2::zeros((9, 3)), Array1::default(9));
+        assert!(refused(default(), narrow).contains("3 inputs, models take 12"));
+        let mut infinite = fine();
+        infinite.records[(3, 3)] = f64::INFINITY;
+        assert!(refused(default(), infinite).contains("infinite"));
+        let short = Dataset::new(fine().records, Array1::default(9));
+        assert!(refused(default(), short).contains("100 rows have 9 labels"));
+    }
+
+    proptest! {
+        #![proptest_config(crate::proptest_config(20))]
+
+        #[test]
+        fn leaves_are_as_large_and_trees_as_deep_as_they_may(
+            leaf_rows_min in 1..40_u32,
+            depth_max in 1..9_u32,
+            seed in any::<u64>(),
+        ) {
+            let data = dataset(600, |row| row[0] + row[1] > row[2]);
+            let params = ForestParams { trees: 3, depth_max, leaf_rows_min, seed, ..ForestParams::default() };
+            let FittedForest(forest) = params.fit(&data).unwrap();
+            for tree in forest.trees() {
+                let mut depths = vec![0];
+                for node in tree {
+                    let depth = depths.pop().unwrap();
+                    prop_assert!(depth <= depth_max);
+                    if let Node::Split { .. } = node {
+                        depths.extend([depth + 1, depth + 1]);
+                    }
+                }
+                let leaves = tree.len().div_ceil(2);
+                prop_assert!(leaves * leaf_rows_min as usize <= 600);
+            }
+        }
     }
 }

@@ -32,11 +32,23 @@ const ROWS: usize = 0;
 const WEIGHT: usize = 1;
 const POSITIVE: usize = 2;
 
-/// When a node is not split any further.
+/// When a node is not split any further, and how far its answer is to be trusted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) depth_max: u32,
     pub(super) leaf_rows_min: u32,
+    /// See [`super::ForestParams::shrinkage`].
+    pub(super) shrinkage: f64,
+}
+
+/// What a node passes on to its children.
+#[derive(Debug, Clone, Copy)]
+struct Parent {
+    /// The share of its rows whose label is true.
+    share: f64,
+    /// The same, drawn towards those of its own ancestors.
+    answer: f64,
+    weight: f64,
 }
 
 /// The place to grow trees in, one after the other.
@@ -88,7 +100,7 @@ impl<'a> Grower<'a> {
         self.draw_rows(rng);
         self.inputs = std::array::from_fn(|input| input as u8);
         let end = self.rows.len();
-        self.node(0, end, 0, rng);
+        self.node(0, end, 0, None, rng);
         std::mem::take(&mut self.nodes)
     }
 
@@ -115,11 +127,24 @@ impl<'a> Grower<'a> {
         self.spare.resize(self.rows.len(), [0; INPUTS.len() + 4]);
     }
 
-    fn node(&mut self, begin: usize, end: usize, depth: u32, rng: &mut ChaCha8Rng) {
+    fn node(
+        &mut self,
+        begin: usize,
+        end: usize,
+        depth: u32,
+        parent: Option<Parent>,
+        rng: &mut ChaCha8Rng,
+    ) {
         let mut all = [0; 4];
         for row in &self.rows[begin..end] {
             add(&mut all, row);
         }
+        let weight = f64::from(all[WEIGHT]);
+        let share = f64::from(all[POSITIVE]) / weight;
+        let answer = parent.map_or(share, |parent| {
+            let trust = 1.0 + self.limits.shrinkage / parent.weight;
+            parent.answer + (share - parent.share) / trust
+        });
         let pure = all[POSITIVE] == 0 || all[POSITIVE] == all[WEIGHT];
         let leaf =
             depth == self.limits.depth_max || pure || all[ROWS] < 2 * self.limits.leaf_rows_min;
@@ -128,16 +153,20 @@ impl<'a> Grower<'a> {
             false => self.best_split(begin, end, &all, rng),
         };
         let Some(split) = split else {
-            let share = f64::from(all[POSITIVE]) / f64::from(all[WEIGHT]);
-            let q = (share * f64::from(u16::MAX)).round() as u16;
+            let q = (answer * f64::from(u16::MAX)).round() as u16;
             self.nodes.push(Node::Leaf { q });
             return;
         };
         let (feature, bin) = (split.feature, split.bin);
         self.nodes.push(Node::Split { feature, bin });
         let middle = begin + self.partition(begin, end, feature, bin);
-        self.node(begin, middle, depth + 1, rng);
-        self.node(middle, end, depth + 1, rng);
+        let here = Some(Parent {
+            share,
+            answer,
+            weight,
+        });
+        self.node(begin, middle, depth + 1, here, rng);
+        self.node(middle, end, depth + 1, here, rng);
     }
 
     /// Puts the rows that go left first, in their order, and says how many they are.

@@ -14,8 +14,8 @@ const ORIGIN: (i32, i32) = (140, 120);
 pub fn confusion(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let counts = evaluation.confusion;
     let columns = [
-        ("true", [counts.true_positive, counts.false_negative]),
-        ("not true", [counts.false_positive, counts.true_negative]),
+        ("yes", [counts.true_positive, counts.false_negative]),
+        ("no", [counts.false_positive, counts.true_negative]),
     ];
     svg(SIZE, |area| {
         let centred = |size| text(size).pos(Pos::new(HPos::Center, VPos::Center));
@@ -38,7 +38,7 @@ pub fn confusion(label: &str, evaluation: &Evaluation) -> Vec<u8> {
                     MODEL.mix(0.04 + 0.76 * share).filled(),
                 ))?;
                 area.draw(&Rectangle::new(corners, GRID.stroke_width(2)))?;
-                let colour = if share > 0.55 { WHITE } else { INK };
+                let colour = if share > 0.7 { WHITE } else { INK };
                 let centre = top + CELL.1 / 2;
                 write(
                     count.to_string(),

@@ -21,10 +21,10 @@ struct Line {
 
 struct Chart<'a> {
     title: String,
-    x: &'a str,
-    y: &'a str,
-    x_max: f64,
-    y_max: f64,
+    x_name: &'a str,
+    y_name: &'a str,
+    x: std::ops::Range<f64>,
+    y: std::ops::Range<f64>,
     lines: Vec<Line>,
     legend: SeriesLabelPosition,
 }
@@ -34,10 +34,10 @@ pub fn roc(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let Evaluation { ranking, rule, .. } = evaluation;
     draw(Chart {
         title: format!("{label}: ROC"),
-        x: "false positive rate",
-        y: "true positive rate",
-        x_max: 1.0,
-        y_max: 1.0,
+        x_name: "false positive rate",
+        y_name: "true positive rate",
+        x: 0.0..1.0,
+        y: 0.0..1.0,
         lines: vec![
             chance("chance, AUC 0.500", vec![(0.0, 0.0), (1.0, 1.0)]),
             rule_line(
@@ -69,10 +69,10 @@ pub fn precision_recall(label: &str, evaluation: &Evaluation) -> Vec<u8> {
         .fold(*base_rate, f64::max);
     draw(Chart {
         title: format!("{label}: precision and recall"),
-        x: "recall",
-        y: "precision",
-        x_max: 1.0,
-        y_max: round_up(highest * 1.15),
+        x_name: "recall",
+        y_name: "precision",
+        x: 0.0..1.0,
+        y: 0.0..round_up(highest * 1.15),
         lines: vec![
             chance(
                 &format!("base rate, {base_rate:.3}"),
@@ -93,15 +93,17 @@ pub fn calibration(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let bins = &evaluation.calibration;
     let points: Vec<_> = bins.iter().map(|bin| (bin.predicted, bin.actual)).collect();
     let highest = points.iter().map(|(x, y)| x.max(*y)).fold(0.0, f64::max);
-    let max = round_up(highest * 1.1);
+    let lowest = points.iter().map(|(x, y)| x.min(*y)).fold(1.0, f64::min);
+    let max = round_up(highest * 1.05);
+    let min = ((lowest * 9.5).floor() / 10.0).clamp(0.0, max - 0.1);
     draw(Chart {
         title: format!("{label}: calibration"),
-        x: "predicted probability",
-        y: "share that came true",
-        x_max: max,
-        y_max: max,
+        x_name: "predicted probability",
+        y_name: "share that came true",
+        x: min..max,
+        y: min..max,
         lines: vec![
-            chance("perfect", vec![(0.0, 0.0), (max, max)]),
+            chance("perfect", vec![(min, min), (max, max)]),
             Line {
                 dots: true,
                 ..model_line(
@@ -153,7 +155,7 @@ fn draw(chart: Chart<'_>) -> Vec<u8> {
             .margin(18)
             .x_label_area_size(48)
             .y_label_area_size(58)
-            .build_cartesian_2d(0.0..chart.x_max, 0.0..chart.y_max)?;
+            .build_cartesian_2d(chart.x, chart.y)?;
         context
             .configure_mesh()
             .bold_line_style(GRID)
@@ -163,14 +165,17 @@ fn draw(chart: Chart<'_>) -> Vec<u8> {
             .y_labels(6)
             .x_label_formatter(&|x| format!("{x:.2}"))
             .y_label_formatter(&|y| format!("{y:.2}"))
-            .x_desc(chart.x)
-            .y_desc(chart.y)
+            .x_desc(chart.x_name)
+            .y_desc(chart.y_name)
             .label_style(text(TEXT_SIZE - 2))
             .axis_desc_style(text(TEXT_SIZE))
             .draw()?;
         for line in chart.lines {
             let points = thinned(&line.points);
-            let dots = line.dots.then(|| points.clone()).unwrap_or_default();
+            let dots = match line.dots {
+                true => points.clone(),
+                false => Vec::new(),
+            };
             let style = line.style;
             context
                 .draw_series(LineSeries::new(points, style))?

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::Bench;
@@ -62,6 +62,14 @@ fn lines(ours: &Value, peer: &Value) -> Result<Vec<Line>> {
 
     let fit = both(forest, "fit_seconds")?;
     let auc = both(forest, "auc_roc")?;
+    for label in [forest, logistic] {
+        // Both sides compute areas alike, or the others mean nothing.
+        let (a, b) = both(label, "auc_roc_of_scores")?;
+        ensure!(
+            (a - b).abs() < 1e-9,
+            "{label}: AUC-ROC is {a} here and {b} there for the same scores"
+        );
+    }
     let ask = both(forest, "rows_per_second")?;
     let logistic_auc = both(logistic, "auc_roc")?;
     let arithmetic = number(peer, logistic, "difference_with_our_coefficients")?;
@@ -74,7 +82,7 @@ fn lines(ours: &Value, peer: &Value) -> Result<Vec<Line>> {
             target: Target::AtMost(0.25),
         },
         Line {
-            what: "forest: AUC-ROC on the test rows".to_owned(),
+            what: "forest: AUC-ROC on the test rows, mean over seeds".to_owned(),
             ours: format!("{:.4}", auc.0),
             peer: format!("scikit-learn: {:.4}", auc.1),
             ratio: auc.0 / auc.1,

@@ -1,0 +1,184 @@
+//! A training: the same in, the same out; what was announced is foretold; and the run holds what it should.
+
+use std::collections::BTreeSet;
+use std::num::NonZero;
+
+use indicatif::ProgressBar;
+use market::model::{Forest, INPUTS, Logistic};
+use trainer::data::{Label, Part};
+use trainer::drift::{REFERENCE_PATH, Reference};
+use trainer::evaluation::Ranking;
+use trainer::forest::ForestParams;
+use trainer::{NEWEST_DAY_METRIC, Run, TrainError, TrainSettings, Trained, train, train_rows};
+
+use crate::market::{announced_jumps, quiet, rows, write};
+
+fn train_on(
+    features: &[crate::market::FeatureRow],
+    forest: ForestParams,
+) -> Result<Trained, TrainError> {
+    let settings = TrainSettings {
+        forest,
+        ..TrainSettings::of_lake("a test's")
+    };
+    train_rows(&rows(features), &settings, &ProgressBar::hidden())
+}
+
+fn artifact<'a>(run: &'a Run, path: &str) -> &'a [u8] {
+    let found = run.artifacts.iter().find(|artifact| artifact.path == path);
+    &found.unwrap_or_else(|| panic!("no artifact {path}")).bytes
+}
+
+fn metric(run: &Run, name: &str) -> f64 {
+    let found = run.metrics.iter().find(|metric| metric.name == name);
+    found.unwrap_or_else(|| panic!("no metric {name}")).value
+}
+
+#[tokio::test]
+async fn what_was_announced_is_foretold_and_the_run_says_it_all() {
+    let lake = tempfile::tempdir().unwrap();
+    write(lake.path(), 0, &announced_jumps(4, 2), &[]);
+    let settings = TrainSettings::of_lake(lake.path().to_str().unwrap());
+    let trained = train(&settings, &ProgressBar::hidden()).await.unwrap();
+    let run = &trained.run;
+    assert_eq!(trained.left_out, [] as [&str; 0]);
+
+    assert!(
+        metric(run, "anomaly_ahead/auc_roc") > 0.75,
+        "{:?}",
+        run.metrics
+    );
+    assert!(metric(run, "anomaly_ahead/auc_roc") > metric(run, "anomaly_ahead/rule_auc_roc"));
+    assert!(metric(run, "anomaly_ahead/brier") < metric(run, "anomaly_ahead/base_rate_brier"));
+    assert!(metric(run, "anomaly_ahead/recall") > 0.5);
+    assert!(metric(run, "trend_up/auc_roc") > 0.52);
+    assert!(run.metrics.iter().all(|metric| metric.value.is_finite()));
+    let steps: BTreeSet<_> = run
+        .metrics
+        .iter()
+        .map(|metric| (&metric.name, metric.step))
+        .collect();
+    assert_eq!(
+        steps.len(),
+        run.metrics.len(),
+        "one value for each name and step"
+    );
+
+    let forest = Forest::from_bytes(artifact(run, "models/anomaly_ahead.model")).unwrap();
+    let logistic = Logistic::from_bytes(artifact(run, "models/trend_up.model")).unwrap();
+    assert_eq!(forest.trees().len(), 100);
+    assert_eq!(
+        (forest.info.name.as_str(), forest.info.version),
+        ("anomaly_ahead", 0)
+    );
+    assert_eq!(logistic.info.name, "trend_up");
+    assert!(forest.info.trained_from_ms < forest.info.trained_to_ms);
+    assert_eq!(
+        forest.info.rows as f64,
+        metric(run, "anomaly_ahead/fit_rows")
+    );
+    for model in &run.models {
+        let score = trained
+            .newest_day
+            .auc_roc(&model.name, &model.bytes)
+            .unwrap();
+        assert_eq!(score, model.metrics.get(NEWEST_DAY_METRIC).copied());
+        assert!(score.is_some());
+    }
+    assert_eq!(trained.newest_day.auc_roc("other", &[]).unwrap(), None);
+    assert!(trained.newest_day.auc_roc("trend_up", b"no model").is_err());
+
+    for label in ["anomaly_ahead", "trend_up"] {
+        for picture in [
+            "roc",
+            "precision_recall",
+            "calibration",
+            "confusion",
+            "importance",
+        ] {
+            let svg = artifact(run, &format!("pictures/{label}/{picture}.svg"));
+            let svg = std::str::from_utf8(svg).unwrap();
+            assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+            assert!(
+                svg.len() < 100_000,
+                "{label}/{picture}: {} bytes",
+                svg.len()
+            );
+        }
+    }
+    let card = std::str::from_utf8(artifact(run, "model_card.md")).unwrap();
+    assert!(
+        card.contains("## anomaly_ahead") && card.contains("## trend_up"),
+        "{card}"
+    );
+    let reference = Reference::from_json(artifact(run, REFERENCE_PATH)).unwrap();
+    assert_eq!(reference.inputs.len(), INPUTS.len());
+    assert_eq!(reference.scores.len(), 2);
+    assert_eq!(run.tags["rows"], (4 * 2 * 1440).to_string());
+    assert_eq!(run.tags["coins"], "bitcoin,solana");
+}
+
+#[test]
+fn the_same_rows_and_seed_make_the_same_model_at_any_number_of_threads() {
+    let market = announced_jumps(2, 3);
+    let forest = |threads, seed| {
+        let params = ForestParams {
+            trees: 24,
+            seed,
+            threads: NonZero::new(threads),
+            ..ForestParams::default()
+        };
+        train_on(&market, params).unwrap().run
+    };
+    let one = forest(1, 7);
+    for threads in [1, 2, 4] {
+        let other = forest(threads, 7);
+        for (one, other) in one.models.iter().zip(&other.models) {
+            assert!(
+                one.bytes == other.bytes,
+                "{} differs at {threads} threads",
+                one.name
+            );
+        }
+        assert_eq!(one.artifacts.len(), other.artifacts.len());
+    }
+    assert!(
+        one.models[0].bytes != forest(2, 8).models[0].bytes,
+        "another seed, the same forest"
+    );
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_left_out_and_the_rest_is_trained() {
+    let trained = train_on(&quiet(3000), ForestParams::default()).unwrap();
+    assert_eq!(trained.run.models.len(), 1);
+    assert_eq!(trained.run.models[0].name, "trend_up");
+    assert!(
+        trained.left_out[0].contains("anomaly_ahead is false in every row"),
+        "{:?}",
+        trained.left_out
+    );
+    let card = std::str::from_utf8(artifact(&trained.run, "model_card.md")).unwrap();
+    assert!(card.contains("Not trained"), "{card}");
+}
+
+/// More trees, another depth, larger leaves: each setting does what it says.
+#[test]
+fn settings_show_in_the_forest() {
+    let market = announced_jumps(2, 4);
+    let params = ForestParams {
+        trees: 7,
+        depth_max: 3,
+        leaf_rows_min: 100,
+        ..ForestParams::default()
+    };
+    let run = train_on(&market, params).unwrap().run;
+    let forest = Forest::from_bytes(&run.models[0].bytes).unwrap();
+    assert_eq!(forest.trees().len(), 7);
+    assert!(forest.trees().iter().all(|tree| tree.len() < 16));
+    assert_eq!(run.params["anomaly_ahead/depth_max"], "3");
+
+    let part = Part::of_rows(&rows(&market), Label::AnomalyAhead);
+    let scores = forest.probabilities(part.inputs.as_slice().unwrap().as_chunks().0);
+    assert!(Ranking::of(&scores, &part.labels.to_vec()).auc_roc() > 0.6);
+}
