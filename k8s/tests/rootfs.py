@@ -108,7 +108,10 @@ class Image:
             os.chown(there, user, group)
 
     def chroot(self, command, environment=None):
-        """The command line that starts `command` as the image's user in its root, and the environment to give it."""
+        """The command line that starts `command` as the image's user in its root, with the /proc that every engine mounts;
+        and the environment to give it."""
         user, group = self.user.split(":")
         line = [shutil.which("chroot"), f"--userspec={user}:{group}", "--groups=", str(self.root), *command]
+        proc = f'{shutil.which("mount")} -t proc proc "$0/proc" && exec "$@"'
+        line = [shutil.which("unshare"), "--mount", "/bin/sh", "-c", proc, str(self.root), *line]
         return line, {**self.environment, **(environment or {})}
