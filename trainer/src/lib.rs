@@ -8,7 +8,8 @@
 //! * [`forest`] and [`logistic`] fit the two models, [`model`] is either of them;
 //! * [`evaluation`] says what they are worth, [`pictures`] and the model card show it;
 //! * [`drift`] tells how far other rows are from those a model was made with;
-//! * [`tracking`] keeps runs and model versions, in an MLflow server or in a folder.
+//! * [`tracking`] keeps runs and model versions, in an MLflow server or in a folder;
+//! * [`promotion`] decides which version goes to production, [`production`] knows what is there.
 
 mod card;
 mod commit;
@@ -20,6 +21,8 @@ pub mod logistic;
 mod matrix;
 pub mod model;
 pub mod pictures;
+pub mod production;
+pub mod promotion;
 pub mod run;
 pub mod tracking;
 mod train;

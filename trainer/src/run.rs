@@ -13,7 +13,7 @@ pub struct Run {
     pub metrics: Vec<Metric>,
     /// What is known about the run: git commit, data range, rows.
     pub tags: BTreeMap<String, String>,
-    /// Files: pictures, the model card, `drift/reference.json`, the model files.
+    /// Files: pictures, the model card, `drift/reference.json`; not the models.
     pub artifacts: Vec<Artifact>,
     /// The models, each at most once.
     pub models: Vec<TrainedModel>,

@@ -93,21 +93,9 @@ pub struct Trained {
 pub struct NewestDay(BTreeMap<&'static str, Part>);
 
 impl NewestDay {
-    /// AUC-ROC of a label's model on that day; `None` if the day has not both kinds of rows, or the label is unknown.
-    ///
-    /// # Errors
-    /// When the file is no such model.
-    pub fn auc_roc(
-        &self,
-        name: &str,
-        model_file: &[u8],
-    ) -> Result<Option<f64>, market::model::ModelError> {
-        let label = Label::ALL.into_iter().find(|label| label.as_str() == name);
-        let Some((label, part)) = label.zip(self.0.get(name)) else {
-            return Ok(None);
-        };
-        let model = Model::from_bytes(label, model_file)?;
-        Ok(auc_roc(&model, part))
+    /// A label's rows; `None` if its model was left out.
+    pub fn part(&self, label: Label) -> Option<&Part> {
+        self.0.get(label.as_str())
     }
 }
 
@@ -256,11 +244,9 @@ impl LabelResult {
             .extend(importances.map(|i| metric(&format!("importance/{}", i.input), i.auc_drop, 0)));
 
         let bytes = self.model.to_bytes();
-        let file = artifact(&format!("models/{label}.model"), bytes.clone());
         let picture =
             |name: &str, svg: Vec<u8>| artifact(&format!("pictures/{label}/{name}.svg"), svg);
         run.artifacts.extend([
-            file,
             picture("roc", pictures::roc(label, &self.evaluation)),
             picture(
                 "precision_recall",

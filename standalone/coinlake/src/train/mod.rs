@@ -1,0 +1,70 @@
+//! `coinlake train`: models learned from the lake, their runs, and what becomes of them.
+//!
+//! Runs and versions are kept in the MLflow server that `MLFLOW_TRACKING_URI` names, else in the data directory.
+
+mod compare;
+mod drift;
+mod list;
+mod promote;
+mod publish;
+mod run;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use trainer::tracking::{self, Tracking};
+
+/// Where runs and versions lie in a data directory.
+const MODELS: &str = "models";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Learn both models from the lake, judge them, register them; better ones go to production
+    Run(run::Options),
+    /// Show runs, versions and what is in production
+    List(list::Options),
+    /// Show two runs side by side
+    Compare(compare::Options),
+    /// Point `staging` or `production` at a version; what is in production goes into the running broker
+    Promote(promote::Options),
+    /// Upload a run of the data directory to the MLflow server
+    Publish(publish::Options),
+}
+
+/// Runs one of them.
+pub async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Run(options) => run::run(options).await,
+        Command::List(options) => list::run(options).await,
+        Command::Compare(options) => compare::run(options).await,
+        Command::Promote(options) => promote::run(options).await,
+        Command::Publish(options) => publish::run(options).await,
+    }
+}
+
+/// Where a data directory keeps runs and versions.
+pub fn models_folder(data: &Path) -> PathBuf {
+    data.join(MODELS)
+}
+
+/// The tracking to use with a data directory.
+pub fn open_tracking(data: &Path) -> Result<Box<dyn Tracking>> {
+    Ok(tracking::open(&models_folder(data))?)
+}
+
+/// Which runs are meant.
+#[derive(Args)]
+struct RunsOptions {
+    /// Data directory of `coinlake up` or `demo`; runs and versions are kept in it where MLFLOW_TRACKING_URI names no
+    /// server
+    #[arg(long, value_name = "DIR", default_value = "coinlake-data")]
+    data: PathBuf,
+    /// The MLflow experiment that runs belong to
+    #[arg(long, value_name = "NAME", default_value = EXPERIMENT)]
+    experiment: String,
+}
+
+/// What runs belong to unless told otherwise.
+const EXPERIMENT: &str = "coinlake";

@@ -1,0 +1,24 @@
+//! Tables for the terminal.
+
+use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
+use jiff::Timestamp;
+
+/// A table with these columns.
+pub fn table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(columns.iter().map(|column| Cell::new(column).add_attribute(Attribute::Bold)));
+    table
+}
+
+/// A measured value.
+pub fn number(value: Option<f64>) -> Cell {
+    let text = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// A moment, in UTC.
+pub fn time(at_ms: i64) -> String {
+    let time = Timestamp::from_millisecond(at_ms);
+    time.map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}

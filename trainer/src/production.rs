@@ -1,0 +1,175 @@
+//! What is in production: the models that serve, and how far the lake has moved away from what they know.
+
+use market::model::{Inputs, ModelPair};
+
+use crate::data::{DataError, LAYER, Label, TimeRange, open_lake, read_rows};
+use crate::drift::{self, Reference};
+use crate::model::Model;
+use crate::tracking::{Alias, ModelVersion, Tracking, TrackingError};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A model in production.
+#[derive(Debug)]
+pub struct InProduction {
+    /// Its version.
+    pub version: ModelVersion,
+    /// The model; its info names the version.
+    pub model: Model,
+}
+
+/// The model of a label that is in production, if one is.
+///
+/// # Errors
+/// When the tracking cannot be asked, the alias leads nowhere, or the model file cannot be used.
+pub async fn in_production(
+    tracking: &dyn Tracking,
+    label: Label,
+) -> Result<Option<InProduction>, TrackingError> {
+    match tracking.version_at(label.as_str(), Alias::Production).await? {
+        Some(version) => model_of(tracking, label, version).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The model of a version.
+///
+/// # Errors
+/// When the tracking cannot be asked, or the model file cannot be used.
+pub async fn model_of(
+    tracking: &dyn Tracking,
+    label: Label,
+    version: ModelVersion,
+) -> Result<InProduction, TrackingError> {
+    let unservable = |reason: String| TrackingError::Unservable {
+        model: version.model.clone(),
+        version: version.version,
+        place: tracking.place(),
+        reason,
+    };
+    let file = tracking.model(&version).await?;
+    let model = Model::from_bytes(label, &file);
+    let mut model = model.map_err(|error| unservable(error.to_string()))?;
+    // A file is written before it is registered.
+    let info = model.info_mut();
+    if info.name != label.as_str() {
+        return Err(unservable(format!("its file is one of {}", info.name)));
+    }
+    info.version = version.version;
+    info.run.clone_from(&version.run);
+    Ok(InProduction { version, model })
+}
+
+/// The models to serve, and what stands in the way of others. A model that is missing here says nothing about one that
+/// serves already.
+pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<TrackingError>) {
+    let mut pair = ModelPair::default();
+    let mut problems = Vec::new();
+    for label in Label::ALL {
+        match in_production(tracking, label).await {
+            Ok(Some(found)) => match found.model {
+                Model::Forest(forest) => pair.anomaly = Some(forest),
+                Model::Logistic(logistic) => pair.trend = Some(logistic),
+            },
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (pair, problems)
+}
+
+/// How far the last day of a lake is from what a model in production was made with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelDrift {
+    /// The registered model.
+    pub model: String,
+    /// Its version.
+    pub version: u32,
+    /// The population stability index of each input.
+    pub inputs: Vec<(String, f64)>,
+    /// That of what the model says; none where its run kept no scores.
+    pub scores: Option<f64>,
+}
+
+/// Why the drift is unknown.
+#[derive(Debug, thiserror::Error)]
+pub enum DriftProblem {
+    /// The registry.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
+    /// The lake.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The run's reference.
+    #[error(transparent)]
+    Reference(#[from] drift::DriftError),
+}
+
+/// The drift of every model in production over the last day of a lake, and what stands in the way of knowing it.
+pub async fn production_drift(
+    tracking: &dyn Tracking,
+    lake: &str,
+) -> (Vec<ModelDrift>, Vec<DriftProblem>) {
+    let (mut drifts, mut problems) = (Vec::new(), Vec::new());
+    // Read once, and only if there is something to compare with.
+    let mut rows = None;
+    for label in Label::ALL {
+        let found = match in_production(tracking, label).await {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            Err(problem) => {
+                problems.push(problem.into());
+                continue;
+            }
+        };
+        let last_day = match &rows {
+            Some(last_day) => last_day,
+            None => match last_day(lake).await {
+                Ok(last_day) => rows.insert(last_day),
+                Err(problem) => {
+                    problems.push(problem.into());
+                    break;
+                }
+            },
+        };
+        match drift_of(tracking, &found, last_day).await {
+            Ok(drift) => drifts.push(drift),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (drifts, problems)
+}
+
+async fn drift_of(
+    tracking: &dyn Tracking,
+    found: &InProduction,
+    rows: &[Inputs],
+) -> Result<ModelDrift, DriftProblem> {
+    let InProduction { version, model } = found;
+    let file = tracking.file(&version.run, drift::REFERENCE_PATH).await?;
+    let reference = Reference::from_json(&file)?;
+    let scores = model.probabilities_of(rows);
+    let moved = reference.inputs_psi(rows).into_iter();
+    Ok(ModelDrift {
+        model: version.model.clone(),
+        version: version.version,
+        inputs: moved.map(|(input, psi)| (input.to_owned(), psi)).collect(),
+        scores: reference.scores_psi(&version.model, &scores),
+    })
+}
+
+/// What the models see of a lake's last 24 hours, by its own newest event time.
+async fn last_day(lake: &str) -> Result<Vec<Inputs>, DataError> {
+    let lake = open_lake(lake)?;
+    let files = lake.files(LAYER).await?;
+    // A folder's rows may be earlier than its date, never later: the last 24 hours lie in the newest one's and the one
+    // before.
+    let newest = files.iter().filter_map(|file| file.date()).max();
+    let newest = newest.and_then(|date| date.parse::<jiff::civil::Date>().ok());
+    let since = newest.and_then(|date| date.yesterday().ok()).map(|date| date.to_string());
+    let range = TimeRange::parse(since.as_deref(), None).unwrap_or_default();
+    let rows = read_rows(&lake, range, &indicatif::ProgressBar::hidden()).await?;
+    let begin = rows.range().map_or(i64::MIN, |(_, last)| last - DAY_MS);
+    let rows = rows.as_slice().iter();
+    Ok(rows.filter(|row| row.event_time > begin).map(|row| row.inputs).collect())
+}

@@ -1,0 +1,237 @@
+//! Whether a new version may take the place of the one in production, by what both say of the newest day.
+//!
+//! Always true: both are asked about the same rows, none of which either was fitted on, by the code that serves them.
+
+use std::fmt;
+
+use market::model::INPUTS;
+
+use crate::data::{AHEAD_MS, Part};
+use crate::evaluation::Ranking;
+use crate::model::Model;
+
+/// By how much a new version's AUC-ROC must be greater, unless told otherwise.
+pub const MARGIN: f64 = 0.005;
+
+/// Fewer rows say nothing.
+const ROWS_MIN: usize = 200;
+
+/// What is in production.
+#[derive(Debug)]
+pub enum Current {
+    /// Nothing.
+    Nothing,
+    /// A version that can be asked.
+    Model {
+        /// Its number.
+        version: u32,
+        /// What it is.
+        model: Box<Model>,
+    },
+    /// Something that cannot be asked.
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// What came of comparing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Whether the new version goes to production.
+    pub promote: bool,
+    /// Why, or why not.
+    pub reason: String,
+}
+
+/// Compares a new version with what is in production. `day` holds the newest rows, of which the new version has seen
+/// none.
+pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict {
+    let day = match current {
+        // What serves may have been fitted on newer rows than this version; labels look ahead.
+        Current::Model { model, .. } => {
+            let seen_to_ms = model.info().trained_to_ms.saturating_add(AHEAD_MS);
+            day.of_times(|time| time > seen_to_ms)
+        }
+        _ => day.clone(),
+    };
+    let Some(day) = Day::of(day) else {
+        return Verdict {
+            promote: false,
+            reason: format!(
+                "of the newest day fewer than {ROWS_MIN} rows are new to both versions, or all of them came out the same: \
+                 nothing can be told"
+            ),
+        };
+    };
+    let auc_roc = day.auc_roc(&new.probabilities(&day.part.inputs));
+    let (promote, reason) = match current {
+        Current::Nothing => {
+            // Always saying the base rate ranks nothing: 0.5.
+            let baseline = day.auc_roc(&day.rule()).max(0.5);
+            (
+                auc_roc > baseline,
+                format!("nothing was in production, the better baseline has {baseline:.4}"),
+            )
+        }
+        Current::Model { version, model } => {
+            let current = day.auc_roc(&model.probabilities(&day.part.inputs));
+            (
+                auc_roc >= current + margin,
+                format!("version {version} has {current:.4}, {margin} more is asked for"),
+            )
+        }
+        Current::Unknown { reason } => {
+            (false, format!("there is nothing to compare with: {reason}"))
+        }
+    };
+    Verdict {
+        promote,
+        reason: format!("AUC-ROC {auc_roc:.4} on {day}; {reason}"),
+    }
+}
+
+/// Rows that something can be told from.
+struct Day {
+    part: Part,
+    from_ms: i64,
+    to_ms: i64,
+}
+
+impl Day {
+    fn of(part: Part) -> Option<Self> {
+        let (from_ms, to_ms) = part.range()?;
+        let yes = part.labels.iter().filter(|label| **label).count();
+        let both = yes > 0 && yes < part.len();
+        (both && part.len() >= ROWS_MIN).then_some(Self {
+            part,
+            from_ms,
+            to_ms,
+        })
+    }
+
+    fn auc_roc(&self, scores: &[f64]) -> f64 {
+        Ranking::of(scores, &self.part.labels.to_vec()).auc_roc()
+    }
+
+    /// What the rule without a model says.
+    fn rule(&self) -> Vec<f64> {
+        let zscore = INPUTS.iter().position(|input| *input == "zscore_15m");
+        let zscore = zscore.expect("it is among the inputs");
+        let column = self.part.inputs.column(zscore);
+        let sizes = column.iter().map(|zscore| zscore.abs());
+        sizes.map(|size| if size.is_nan() { 0.0 } else { size }).collect()
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |ms| {
+            let time = jiff::Timestamp::from_millisecond(ms);
+            time.map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%d %H:%M").to_string())
+        };
+        write!(
+            f,
+            "the newest {} rows ({} to {} UTC)",
+            self.part.len(),
+            time(self.from_ms),
+            time(self.to_ms)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use market::model::{Logistic, ModelInfo, TREND_UP};
+    use ndarray::Array2;
+
+    use super::*;
+
+    const MINUTE_MS: i64 = 60_000;
+
+    /// Rows whose label is what `return_1m` says, but for every `wrong`th; a day's worth.
+    fn day(wrong: usize) -> Part {
+        let rows = 1_440;
+        let mut inputs = Array2::zeros((rows, INPUTS.len()));
+        for row in 0..rows {
+            inputs[(row, 0)] = (row % 7) as f64 - 3.0;
+            inputs[(row, 7)] = (row % 5) as f64;
+        }
+        let labels = (0..rows).map(|row| (row % 7 > 3) != (row % wrong == 0));
+        Part {
+            times: (0..).map(|row| row * MINUTE_MS).take(rows).collect(),
+            labels: labels.collect(),
+            inputs,
+        }
+    }
+
+    /// One that follows the input at this place, or goes against it.
+    fn model(place: usize, weight: f64, trained_to_ms: i64) -> Model {
+        let info = ModelInfo {
+            name: TREND_UP.to_owned(),
+            version: 0,
+            run: String::new(),
+            fill: [0.0; INPUTS.len()],
+            trained_from_ms: -1,
+            trained_to_ms,
+            rows: 1,
+            threshold: 0.5,
+        };
+        let mut weights = [0.0; INPUTS.len()];
+        weights[place] = weight;
+        Model::Logistic(Logistic::new(info, [0.0; 12], [1.0; 12], weights, 0.0).unwrap())
+    }
+
+    fn in_production(model: Model) -> Current {
+        Current::Model {
+            version: 3,
+            model: Box::new(model),
+        }
+    }
+
+    #[test]
+    fn the_first_version_must_beat_the_baselines() {
+        let good = judge(&day(100), &model(0, 1.0, -1), &Current::Nothing, MARGIN);
+        assert!(good.promote, "{}", good.reason);
+        assert!(good.reason.contains("the newest 1440 rows (1970-01-01 00:00 to"), "{}", good.reason);
+        let bad = judge(&day(100), &model(0, -1.0, -1), &Current::Nothing, MARGIN);
+        assert!(!bad.promote && bad.reason.contains("baseline has 0.5"), "{}", bad.reason);
+    }
+
+    #[test]
+    fn a_later_version_must_beat_the_one_in_production_by_the_margin() {
+        let (day, good, bad) = (day(10), model(0, 1.0, -1), model(0, -1.0, -1));
+        let better = judge(&day, &good, &in_production(bad), MARGIN);
+        assert!(better.promote, "{}", better.reason);
+        let same = judge(&day, &good, &in_production(good.clone()), MARGIN);
+        assert!(!same.promote && same.reason.contains("version 3 has"), "{}", same.reason);
+        assert!(judge(&day, &good, &in_production(good.clone()), 0.0).promote);
+    }
+
+    #[test]
+    fn rows_that_the_one_in_production_has_seen_do_not_count() {
+        let noon = 720 * MINUTE_MS;
+        let verdict = judge(&day(10), &model(0, 1.0, -1), &in_production(model(0, -1.0, noon)), MARGIN);
+        assert!(verdict.promote && verdict.reason.contains("the newest 704 rows (1970-01-01 12:16"), "{}", verdict.reason);
+        let evening = 1_300 * MINUTE_MS;
+        let verdict = judge(&day(10), &model(0, 1.0, -1), &in_production(model(0, -1.0, evening)), MARGIN);
+        assert!(!verdict.promote && verdict.reason.contains("nothing can be told"), "{}", verdict.reason);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_with_stays_where_it_is() {
+        let current = Current::Unknown {
+            reason: "the alias leads nowhere".to_owned(),
+        };
+        let verdict = judge(&day(10), &model(0, 1.0, -1), &current, MARGIN);
+        assert!(!verdict.promote && verdict.reason.contains("leads nowhere"), "{}", verdict.reason);
+    }
+
+    #[test]
+    fn one_outcome_tells_nothing() {
+        let mut day = day(10);
+        day.labels.fill(true);
+        let verdict = judge(&day, &model(0, 1.0, -1), &Current::Nothing, MARGIN);
+        assert!(!verdict.promote && verdict.reason.contains("nothing can be told"), "{}", verdict.reason);
+    }
+}

@@ -1,0 +1,204 @@
+//! Files that are there whole or not at all, also after a power cut.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::files::Formatted;
+use crate::tracking::TrackingError;
+
+/// Held while something is written.
+const LOCK_FILE: &str = "LOCK";
+/// What is not whole yet. Nobody reads it; the next writer removes it.
+const PARTIAL: &str = ".partial";
+
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    root: PathBuf,
+}
+
+/// Nobody else writes while this is held.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Folder {
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes the folder where there is none, waits for other writers, and removes what a killed one left.
+    pub fn lock(&self) -> Result<Lock, TrackingError> {
+        let partial = self.root.join(PARTIAL);
+        let path = self.root.join(LOCK_FILE);
+        fs::create_dir_all(&self.root).map_err(|error| TrackingError::disk(&self.root, &error))?;
+        let file = File::create(&path).map_err(|error| TrackingError::disk(&path, &error))?;
+        file.lock()
+            .map_err(|error| TrackingError::disk(&path, &error))?;
+        match fs::remove_dir_all(&partial) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(TrackingError::disk(&partial, &error))
+            }
+            _ => Ok(Lock { _file: file }),
+        }
+    }
+
+    /// A file's contents, if it is there.
+    pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, TrackingError> {
+        let path = self.root.join(path);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(TrackingError::disk(&path, &error)),
+        }
+    }
+
+    /// What a JSON file says, if it is there.
+    pub fn read_json<T: DeserializeOwned + Formatted>(
+        &self,
+        path: &Path,
+    ) -> Result<Option<T>, TrackingError> {
+        let Some(bytes) = self.read(path)? else {
+            return Ok(None);
+        };
+        let damaged = |reason: String| TrackingError::Damaged {
+            path: self.root.join(path).display().to_string(),
+            reason,
+        };
+        let value: T =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        match value.problem() {
+            Some(problem) => Err(damaged(problem)),
+            None => Ok(Some(value)),
+        }
+    }
+
+    /// Replaces a JSON file in one step; the caller holds the lock.
+    pub fn replace_json(&self, path: &Path, value: &impl Serialize) -> Result<(), TrackingError> {
+        let partial = self.root.join(PARTIAL).join("file.json");
+        let target = self.root.join(path);
+        let parent = target.parent().unwrap_or(&self.root);
+        write(&partial, &pretty(path, value)?)?;
+        fs::rename(&partial, &target).map_err(|error| TrackingError::disk(&target, &error))?;
+        sync_dir(parent)
+    }
+
+    /// Makes a folder with a JSON file and other files in one step; the caller holds the lock. One of that name is
+    /// replaced.
+    pub fn create<'a>(
+        &self,
+        name: &str,
+        json_name: &str,
+        json: &impl Serialize,
+        files: impl Iterator<Item = (PathBuf, &'a [u8])>,
+    ) -> Result<(), TrackingError> {
+        let partial = self.root.join(PARTIAL).join(name);
+        let written = (|| {
+            for (path, bytes) in files {
+                write(&partial.join(path), bytes)?;
+            }
+            write(
+                &partial.join(json_name),
+                &pretty(Path::new(json_name), json)?,
+            )
+        })();
+        if let Err(error) = written {
+            // Gives the space back; what could not be removed is removed by the next writer.
+            let _ = fs::remove_dir_all(&partial);
+            return Err(error);
+        }
+        let target = self.root.join(name);
+        match fs::remove_dir_all(&target) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(TrackingError::disk(&target, &error));
+            }
+            _ => {}
+        }
+        fs::rename(&partial, &target).map_err(|error| TrackingError::disk(&target, &error))?;
+        sync_dir(&self.root)
+    }
+
+    /// Names of the folders in it.
+    pub fn folders(&self) -> Result<Vec<String>, TrackingError> {
+        let failed = |error: std::io::Error| TrackingError::disk(&self.root, &error);
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            if entry.path().is_dir()
+                && let Ok(name) = entry.file_name().into_string()
+                && name != PARTIAL
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Paths of all files below a folder, relative to it, with `/`, sorted.
+    pub fn files_below(&self, folder: &Path) -> Result<Vec<String>, TrackingError> {
+        let root = self.root.join(folder);
+        let mut files = Vec::new();
+        let mut folders = vec![(root, String::new())];
+        while let Some((folder, prefix)) = folders.pop() {
+            let failed = |error: std::io::Error| TrackingError::disk(&folder, &error);
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed)?;
+                let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+                if entry.path().is_dir() {
+                    folders.push((entry.path(), format!("{name}/")));
+                } else {
+                    files.push(name);
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn pretty(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, TrackingError> {
+    serde_json::to_vec_pretty(value).map_err(|error| TrackingError::Damaged {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
+}
+
+/// Writes a file and its folders through to the disk.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), TrackingError> {
+    let failed = |error: std::io::Error| TrackingError::disk(path, &error);
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(failed)?;
+    let mut file = File::create(path).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    sync_dir(parent)
+}
+
+fn sync_dir(folder: &Path) -> Result<(), TrackingError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| TrackingError::disk(folder, &error))
+}

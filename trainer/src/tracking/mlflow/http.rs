@@ -1,0 +1,405 @@
+//! Calls to an MLflow server.
+//!
+//! Always true: credentials go to the configured server and nowhere else, redirects are not followed, and no error holds
+//! them. What may succeed at a later try is tried again for some seconds; nothing is tried again that the server has
+//! understood and refused.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::Bytes;
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Method, Response, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::wire::ErrorReply;
+use crate::tracking::settings::SignIn;
+use crate::tracking::{MlflowServer, TrackingError};
+
+/// Tries of one call, pauses doubling from the shortest: a restart of the server fits into them.
+const RETRIES_MAX: usize = 5;
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long the server's own wish for a pause is heeded.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of what a server says is passed on.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+const API: &str = "api/2.0/mlflow";
+const ARTIFACTS: &str = "api/2.0/mlflow-artifacts/artifacts";
+
+#[derive(Debug)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    server: MlflowServer,
+}
+
+/// A call that did not give what it was to give.
+#[derive(Debug)]
+pub(super) struct Failure {
+    server: String,
+    what: String,
+    kind: FailureKind,
+}
+
+#[derive(Debug)]
+enum FailureKind {
+    Unreachable(String),
+    Status {
+        status: u16,
+        /// MLflow's name for the error, where it gave one.
+        code: String,
+        message: String,
+        retry_after: Option<Duration>,
+    },
+    Foreign(String),
+}
+
+impl Http {
+    pub fn new(server: &MlflowServer) -> Result<Self, TrackingError> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("coinlake/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT);
+        if server.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| TrackingError::Foreign {
+            server: server.to_string(),
+            what: "open a connection".to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            client,
+            server: server.clone(),
+        })
+    }
+
+    pub fn server(&self) -> String {
+        self.server.to_string()
+    }
+
+    /// Asks the API, again and again where that can help.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        self.retrying(|_again| self.get_once(what, path, query))
+            .await
+    }
+
+    /// Asks the API once.
+    pub async fn get_once<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        let mut url = self.url(&format!("{API}/{path}"));
+        url.query_pairs_mut().extend_pairs(query);
+        let reply = self.call(what, Method::GET, url, None).await?;
+        self.parse(what, &reply)
+    }
+
+    /// Tells the API something that does no harm when it is told twice.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.retrying(|_again| self.post_once(what, path, body))
+            .await
+    }
+
+    /// Tells the API something, once.
+    pub async fn post_once<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let reply = self.send(what, Method::POST, path, body).await?;
+        self.parse(what, &reply)
+    }
+
+    /// Changes something in the API.
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let reply = self
+            .retrying(|_again| self.send(what, Method::PATCH, path, body))
+            .await?;
+        self.parse(what, &reply)
+    }
+
+    /// Hands a file to the server. The name says where, below the server's artifact root.
+    pub async fn put_file(&self, what: &str, name: &str, contents: Bytes) -> Result<(), Failure> {
+        let url = self.artifact_url(name);
+        let body = &Body {
+            kind: "application/octet-stream",
+            contents,
+        };
+        self.retrying(|_again| self.call(what, Method::PUT, url.clone(), Some(body)))
+            .await?;
+        Ok(())
+    }
+
+    /// Fetches a file.
+    pub async fn get_file(&self, what: &str, name: &str) -> Result<Bytes, Failure> {
+        let url = self.artifact_url(name);
+        self.retrying(|_again| self.call(what, Method::GET, url.clone(), None))
+            .await
+    }
+
+    /// Tries until it works, or fails for good, or has failed too often. From the second time on the attempt is told
+    /// so: the server may have done what was asked without being able to say it.
+    pub async fn retrying<T, Fut>(&self, mut attempt: impl FnMut(bool) -> Fut) -> Result<T, Failure>
+    where
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(PAUSE_MIN)
+            .with_max_delay(PAUSE_MAX)
+            .with_max_times(RETRIES_MAX)
+            .with_jitter();
+        let mut again = false;
+        let attempt = || {
+            let attempt = attempt(again);
+            again = true;
+            attempt
+        };
+        attempt
+            .retry(pauses)
+            .when(Failure::is_transient)
+            .adjust(|failure, pause| {
+                let asked = failure.retry_after().map(|wait| wait.min(RETRY_AFTER_MAX));
+                pause.map(|pause| asked.unwrap_or(pause))
+            })
+            .notify(|failure, pause| {
+                tracing::warn!(
+                    "{}; trying again in {} ms",
+                    failure.reason(),
+                    pause.as_millis()
+                );
+            })
+            .await
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.server.url.clone();
+        url.path_segments_mut()
+            .expect("an http address has a path")
+            .pop_if_empty()
+            .extend(path.split('/'));
+        url
+    }
+
+    fn artifact_url(&self, name: &str) -> Url {
+        self.url(&format!("{ARTIFACTS}/{name}"))
+    }
+
+    async fn send(
+        &self,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Bytes, Failure> {
+        let contents = serde_json::to_vec(body)
+            .map_err(|error| self.failure(what, FailureKind::Foreign(error.to_string())))?;
+        let body = Body {
+            kind: "application/json",
+            contents: contents.into(),
+        };
+        let url = self.url(&format!("{API}/{path}"));
+        self.call(what, method, url, Some(&body)).await
+    }
+
+    async fn call(
+        &self,
+        what: &str,
+        method: Method,
+        url: Url,
+        body: Option<&Body>,
+    ) -> Result<Bytes, Failure> {
+        let mut request = self.client.request(method, url);
+        request = match &self.server.sign_in {
+            Some(SignIn::Password { username, password }) => {
+                request.basic_auth(username, Some(password.expose()))
+            }
+            Some(SignIn::Token(token)) => request.bearer_auth(token.expose()),
+            None => request,
+        };
+        if let Some(body) = body {
+            request = request
+                .header(header::CONTENT_TYPE, body.kind)
+                .body(body.contents.clone());
+        }
+        let broken = |error| self.failure(what, FailureKind::Unreachable(innermost(&error)));
+        let reply = request.send().await.map_err(broken)?;
+        let status = reply.status();
+        if status.is_redirection() {
+            return Err(self.failure(what, FailureKind::Foreign(redirected(&reply))));
+        }
+        let retry_after = retry_after(reply.headers());
+        let body = reply.bytes().await;
+        if status.is_success() {
+            return body.map_err(broken);
+        }
+        // The message is a courtesy: a body that breaks takes nothing away from the status.
+        let body = body.unwrap_or_default();
+        let said: ErrorReply = serde_json::from_slice(&body).unwrap_or_default();
+        Err(self.failure(
+            what,
+            FailureKind::Status {
+                status: status.as_u16(),
+                code: said.error_code,
+                message: said.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+                retry_after,
+            },
+        ))
+    }
+
+    fn parse<T: DeserializeOwned>(&self, what: &str, reply: &Bytes) -> Result<T, Failure> {
+        serde_json::from_slice(reply).map_err(|error| {
+            let reason = format!("its reply is not the JSON that was expected: {error}");
+            self.failure(what, FailureKind::Foreign(reason))
+        })
+    }
+
+    fn failure(&self, what: &str, kind: FailureKind) -> Failure {
+        Failure {
+            server: self.server(),
+            what: what.to_owned(),
+            kind,
+        }
+    }
+}
+
+struct Body {
+    kind: &'static str,
+    contents: Bytes,
+}
+
+impl Failure {
+    /// Whether MLflow names the error so.
+    pub fn is(&self, error_code: &str) -> bool {
+        matches!(&self.kind, FailureKind::Status { code, .. } if code == error_code)
+    }
+
+    /// Whether there is no such thing.
+    pub fn is_not_found(&self) -> bool {
+        self.is("RESOURCE_DOES_NOT_EXIST")
+    }
+
+    fn is_transient(&self) -> bool {
+        match &self.kind {
+            FailureKind::Unreachable(_) => true,
+            FailureKind::Status { status, .. } => is_transient(*status),
+            FailureKind::Foreign(_) => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match &self.kind {
+            FailureKind::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match &self.kind {
+            FailureKind::Unreachable(reason) | FailureKind::Foreign(reason) => {
+                format!("{}: {reason}", self.server)
+            }
+            FailureKind::Status { status, .. } => {
+                format!("{} could not {} ({status})", self.server, self.what)
+            }
+        }
+    }
+}
+
+/// Whether a status is one that may be gone the next time.
+pub(in crate::tracking) fn is_transient(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+impl From<Failure> for TrackingError {
+    fn from(failure: Failure) -> Self {
+        let Failure { server, what, kind } = failure;
+        match kind {
+            FailureKind::Unreachable(reason) => Self::Unreachable { server, reason },
+            FailureKind::Foreign(reason) => Self::Foreign {
+                server,
+                what,
+                reason,
+            },
+            FailureKind::Status {
+                status: status @ (401 | 403),
+                message,
+                ..
+            } => Self::Denied {
+                server,
+                status,
+                message,
+            },
+            // An MLflow server gives its errors a name; somebody else's "not found" has none.
+            FailureKind::Status {
+                status: 404, code, ..
+            } if code.is_empty() => Self::Foreign {
+                server,
+                what,
+                reason: "it knows no such address (404)".to_owned(),
+            },
+            FailureKind::Status {
+                status, message, ..
+            } => Self::Refused {
+                server,
+                what,
+                status,
+                message,
+            },
+        }
+    }
+}
+
+fn redirected(reply: &Response) -> String {
+    let target = reply.headers().get(header::LOCATION);
+    let target = target.and_then(|target| target.to_str().ok());
+    let target = target.and_then(|target| reply.url().join(target).ok());
+    match target.as_ref().and_then(Url::host_str) {
+        Some(host) => {
+            let scheme = target.as_ref().map_or("", Url::scheme);
+            format!("it sends callers on to {scheme}://{host}")
+        }
+        None => format!("it sends callers elsewhere ({})", reply.status().as_u16()),
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    Some(Duration::from_secs(seconds.parse().ok()?))
+}
+
+/// The innermost cause says most; the address around it says nothing new.
+fn innermost(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no complete reply within {} s", CALL_TIMEOUT.as_secs());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

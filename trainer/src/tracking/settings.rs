@@ -1,0 +1,214 @@
+//! Where the MLflow server is and how to sign in, from the environment variables that MLflow's own client reads.
+
+use std::fmt;
+
+use connector_runtime::secrets::Secret;
+use reqwest::header::HeaderValue;
+use url::Url;
+
+use super::TrackingError;
+
+const URI: &str = "MLFLOW_TRACKING_URI";
+const USERNAME: &str = "MLFLOW_TRACKING_USERNAME";
+const PASSWORD: &str = "MLFLOW_TRACKING_PASSWORD";
+const TOKEN: &str = "MLFLOW_TRACKING_TOKEN";
+
+/// An MLflow server. Its Debug and Display forms hold no secret.
+#[derive(Debug, Clone)]
+pub struct MlflowServer {
+    /// The address, without credentials and without a slash at its end.
+    pub(super) url: Url,
+    pub(super) sign_in: Option<SignIn>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum SignIn {
+    Password { username: String, password: Secret },
+    Token(Secret),
+}
+
+impl MlflowServer {
+    /// The server the environment names, if it names one.
+    ///
+    /// # Errors
+    /// When it names something that is no server.
+    pub fn from_env() -> Result<Option<Self>, TrackingError> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// The same, from variables at hand.
+    ///
+    /// # Errors
+    /// When they name something that is no server.
+    pub fn from_variables(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, TrackingError> {
+        let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let Some(uri) = set(URI) else {
+            return Ok(None);
+        };
+        let mut url = server_url(uri.trim())?;
+        let sign_in = match (set(USERNAME), set(PASSWORD), set(TOKEN)) {
+            (Some(username), Some(password), _) => Some(SignIn::Password {
+                username,
+                password: password.into(),
+            }),
+            (_, _, Some(token)) => Some(SignIn::Token(token.into())),
+            (Some(_), None, None) => {
+                return Err(bad(
+                    PASSWORD,
+                    "is not set, though MLFLOW_TRACKING_USERNAME is",
+                ));
+            }
+            (None, Some(_), None) => {
+                return Err(bad(
+                    USERNAME,
+                    "is not set, though MLFLOW_TRACKING_PASSWORD is",
+                ));
+            }
+            (None, None, None) => in_url(&url),
+        };
+        if let Some(SignIn::Token(token)) = &sign_in
+            && HeaderValue::from_str(token.expose()).is_err()
+        {
+            return Err(bad(TOKEN, "has a character that no HTTP header may hold"));
+        }
+        // Credentials of the address itself are taken above; from here on it may be shown.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Ok(Some(Self { url, sign_in }))
+    }
+
+    /// Whether it runs on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for MlflowServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.url.as_str().trim_end_matches('/'))
+    }
+}
+
+fn server_url(uri: &str) -> Result<Url, TrackingError> {
+    // Not the value: it may hold a password.
+    let wanted = "name a server, http://HOST:PORT or https://HOST; `mlflow server` starts one, and without the variable \
+                  runs are kept in the data directory";
+    let url =
+        Url::parse(uri).map_err(|error| bad(URI, &format!("is no URL ({error}): {wanted}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad(
+            URI,
+            &format!("is a `{}` address: {wanted}", url.scheme()),
+        ));
+    }
+    let mut url = url;
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// `http://user:password@host`, as MLflow's client takes it.
+fn in_url(url: &Url) -> Option<SignIn> {
+    let decode = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let password = url.password()?;
+    Some(SignIn::Password {
+        username: decode(url.username()),
+        password: decode(password).into(),
+    })
+}
+
+fn bad(variable: &'static str, problem: &str) -> TrackingError {
+    TrackingError::Settings {
+        variable,
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(variables: &[(&str, &str)]) -> Result<Option<MlflowServer>, TrackingError> {
+        MlflowServer::from_variables(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn without_an_address_there_is_no_server() {
+        assert!(server(&[]).unwrap().is_none());
+        assert!(server(&[(URI, " ")]).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused_with_a_remedy() {
+        for uri in [
+            "sqlite:///mlflow.db",
+            "mlruns",
+            "databricks",
+            "file:///mlruns",
+        ] {
+            let error = server(&[(URI, uri)]).unwrap_err().to_string();
+            assert!(
+                error.starts_with("MLFLOW_TRACKING_URI is") && error.contains("`mlflow server`"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_before_the_api_is_kept() {
+        let server = server(&[(URI, "https://example.com/mlflow/")])
+            .unwrap()
+            .unwrap();
+        assert_eq!(server.to_string(), "https://example.com/mlflow");
+    }
+
+    #[test]
+    fn a_password_goes_before_a_token() {
+        let server = server(&[
+            (URI, "http://127.0.0.1:5000"),
+            (USERNAME, "me"),
+            (PASSWORD, "hunter2"),
+            (TOKEN, "t0ken"),
+        ]);
+        let server = server.unwrap().unwrap();
+        assert!(matches!(server.sign_in, Some(SignIn::Password { .. })));
+        assert!(server.is_loopback());
+    }
+
+    #[test]
+    fn half_of_a_sign_in_is_named() {
+        let error = server(&[(URI, "http://h"), (USERNAME, "me")]).unwrap_err();
+        assert!(error.to_string().starts_with(PASSWORD), "{error}");
+    }
+
+    #[test]
+    fn nothing_prints_a_secret() {
+        let by_url = server(&[(URI, "http://me:hunter2@host:5000")])
+            .unwrap()
+            .unwrap();
+        let by_token = server(&[(URI, "http://host"), (TOKEN, "hunter2")])
+            .unwrap()
+            .unwrap();
+        for server in [by_url, by_token] {
+            assert!(server.sign_in.is_some());
+            let printed = format!("{server} {server:?}");
+            assert!(!printed.contains("hunter2"), "{printed}");
+        }
+    }
+}
