@@ -26,7 +26,10 @@ pub async fn in_production(
     tracking: &dyn Tracking,
     label: Label,
 ) -> Result<Option<InProduction>, TrackingError> {
-    match tracking.version_at(label.as_str(), Alias::Production).await? {
+    match tracking
+        .version_at(label.as_str(), Alias::Production)
+        .await?
+    {
         Some(version) => model_of(tracking, label, version).await.map(Some),
         None => Ok(None),
     }
@@ -166,10 +169,15 @@ async fn last_day(lake: &str) -> Result<Vec<Inputs>, DataError> {
     // before.
     let newest = files.iter().filter_map(|file| file.date()).max();
     let newest = newest.and_then(|date| date.parse::<jiff::civil::Date>().ok());
-    let since = newest.and_then(|date| date.yesterday().ok()).map(|date| date.to_string());
+    let since = newest
+        .and_then(|date| date.yesterday().ok())
+        .map(|date| date.to_string());
     let range = TimeRange::parse(since.as_deref(), None).unwrap_or_default();
     let rows = read_rows(&lake, range, &indicatif::ProgressBar::hidden()).await?;
     let begin = rows.range().map_or(i64::MIN, |(_, last)| last - DAY_MS);
     let rows = rows.as_slice().iter();
-    Ok(rows.filter(|row| row.event_time > begin).map(|row| row.inputs).collect())
+    Ok(rows
+        .filter(|row| row.event_time > begin)
+        .map(|row| row.inputs)
+        .collect())
 }

@@ -120,7 +120,9 @@ impl Day {
         let zscore = zscore.expect("it is among the inputs");
         let column = self.part.inputs.column(zscore);
         let sizes = column.iter().map(|zscore| zscore.abs());
-        sizes.map(|size| if size.is_nan() { 0.0 } else { size }).collect()
+        sizes
+            .map(|size| if size.is_nan() { 0.0 } else { size })
+            .collect()
     }
 }
 
@@ -128,7 +130,10 @@ impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = |ms| {
             let time = jiff::Timestamp::from_millisecond(ms);
-            time.map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%d %H:%M").to_string())
+            time.map_or_else(
+                |_| ms.to_string(),
+                |t| t.strftime("%Y-%m-%d %H:%M").to_string(),
+            )
         };
         write!(
             f,
@@ -193,9 +198,18 @@ mod tests {
     fn the_first_version_must_beat_the_baselines() {
         let good = judge(&day(100), &model(0, 1.0, -1), &Current::Nothing, MARGIN);
         assert!(good.promote, "{}", good.reason);
-        assert!(good.reason.contains("the newest 1440 rows (1970-01-01 00:00 to"), "{}", good.reason);
+        assert!(
+            good.reason
+                .contains("the newest 1440 rows (1970-01-01 00:00 to"),
+            "{}",
+            good.reason
+        );
         let bad = judge(&day(100), &model(0, -1.0, -1), &Current::Nothing, MARGIN);
-        assert!(!bad.promote && bad.reason.contains("baseline has 0.5"), "{}", bad.reason);
+        assert!(
+            !bad.promote && bad.reason.contains("baseline has 0.5"),
+            "{}",
+            bad.reason
+        );
     }
 
     #[test]
@@ -204,18 +218,43 @@ mod tests {
         let better = judge(&day, &good, &in_production(bad), MARGIN);
         assert!(better.promote, "{}", better.reason);
         let same = judge(&day, &good, &in_production(good.clone()), MARGIN);
-        assert!(!same.promote && same.reason.contains("version 3 has"), "{}", same.reason);
+        assert!(
+            !same.promote && same.reason.contains("version 3 has"),
+            "{}",
+            same.reason
+        );
         assert!(judge(&day, &good, &in_production(good.clone()), 0.0).promote);
     }
 
     #[test]
     fn rows_that_the_one_in_production_has_seen_do_not_count() {
         let noon = 720 * MINUTE_MS;
-        let verdict = judge(&day(10), &model(0, 1.0, -1), &in_production(model(0, -1.0, noon)), MARGIN);
-        assert!(verdict.promote && verdict.reason.contains("the newest 704 rows (1970-01-01 12:16"), "{}", verdict.reason);
+        let verdict = judge(
+            &day(10),
+            &model(0, 1.0, -1),
+            &in_production(model(0, -1.0, noon)),
+            MARGIN,
+        );
+        assert!(
+            verdict.promote
+                && verdict
+                    .reason
+                    .contains("the newest 704 rows (1970-01-01 12:16"),
+            "{}",
+            verdict.reason
+        );
         let evening = 1_300 * MINUTE_MS;
-        let verdict = judge(&day(10), &model(0, 1.0, -1), &in_production(model(0, -1.0, evening)), MARGIN);
-        assert!(!verdict.promote && verdict.reason.contains("nothing can be told"), "{}", verdict.reason);
+        let verdict = judge(
+            &day(10),
+            &model(0, 1.0, -1),
+            &in_production(model(0, -1.0, evening)),
+            MARGIN,
+        );
+        assert!(
+            !verdict.promote && verdict.reason.contains("nothing can be told"),
+            "{}",
+            verdict.reason
+        );
     }
 
     #[test]
@@ -224,7 +263,11 @@ mod tests {
             reason: "the alias leads nowhere".to_owned(),
         };
         let verdict = judge(&day(10), &model(0, 1.0, -1), &current, MARGIN);
-        assert!(!verdict.promote && verdict.reason.contains("leads nowhere"), "{}", verdict.reason);
+        assert!(
+            !verdict.promote && verdict.reason.contains("leads nowhere"),
+            "{}",
+            verdict.reason
+        );
     }
 
     #[test]
@@ -232,6 +275,10 @@ mod tests {
         let mut day = day(10);
         day.labels.fill(true);
         let verdict = judge(&day, &model(0, 1.0, -1), &Current::Nothing, MARGIN);
-        assert!(!verdict.promote && verdict.reason.contains("nothing can be told"), "{}", verdict.reason);
+        assert!(
+            !verdict.promote && verdict.reason.contains("nothing can be told"),
+            "{}",
+            verdict.reason
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The data directory of the one-machine platform: the broker's log, the lake and a note that says whose it is.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 const LAYOUT: u32 = 1;
 const NOTE: &str = "coinlake.json";
 const PARTIAL_NOTE: &str = "coinlake.json.partial";
+/// Where models are kept.
+pub const MODELS: &str = "models";
 
 /// What the note holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -124,10 +127,12 @@ impl DataDir {
         Ok(self.note()?.and_then(|note| note.broker))
     }
 
-    /// Whether there is anything but a note that a kill left half-written.
+    /// Whether there is anything but a note that a kill left half-written, and models of another lake, which may be
+    /// there before the first market.
     fn holds_something(&self) -> Result<bool> {
         let mut entries = fs::read_dir(&self.root).with_context(|| unusable(&self.root))?;
-        Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != PARTIAL_NOTE)))
+        let ours = |name: &OsStr| name == PARTIAL_NOTE || name == MODELS;
+        Ok(entries.any(|entry| entry.is_ok_and(|entry| !ours(&entry.file_name()))))
     }
 
     fn note(&self) -> Result<Option<Note>> {
@@ -198,6 +203,13 @@ mod tests {
         assert!(error.contains("not a data directory"), "{error}");
         DataDir::clear(dir.path()).unwrap();
         assert!(dir.path().join("letter.txt").exists());
+    }
+
+    #[test]
+    fn models_may_be_there_first() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(MODELS)).unwrap();
+        DataDir::open(dir.path(), "live data").unwrap();
     }
 
     #[test]

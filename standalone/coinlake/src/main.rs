@@ -1,4 +1,4 @@
-//! The `coinlake` command: the one-machine platform, deployment and health.
+//! The `coinlake` command: the one-machine platform, deployment, health and training.
 
 mod assets;
 mod data_dir;
@@ -8,6 +8,7 @@ mod health;
 mod platform;
 mod progress;
 mod summary;
+mod train;
 mod up;
 
 use std::io::IsTerminal;
@@ -38,6 +39,9 @@ enum Command {
     Deploy(deploy::Options),
     /// Check broker, topics, SmartModules, stages and lake; exit code 1 when something is wrong
     Health(health::Options),
+    /// Models learned from the lake: train, look at and promote them
+    #[command(subcommand)]
+    Train(train::Command),
 }
 
 /// The fluvio client reports every connection that ends as an error, also when we end it ourselves.
@@ -73,6 +77,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Up(options) => up::run(options).await?,
         Command::Deploy(options) => deploy::run(options).await?,
         Command::Health(options) => return health::run(options).await,
+        Command::Train(command) => train::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

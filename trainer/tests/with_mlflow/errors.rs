@@ -7,8 +7,9 @@ use std::process::Command;
 use trainer::tracking::{Alias, LocalTracking, Tracking, TrackingError};
 use trainer::{Artifact, Run};
 
+use crate::client::tracking;
 use crate::runs::{beginning, given};
-use crate::server::{ADMIN, server, server_with_sign_in, tracking};
+use crate::server::{ADMIN, server, server_with_sign_in};
 
 #[tokio::test]
 async fn a_server_that_is_down_is_named() {

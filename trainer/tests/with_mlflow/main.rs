@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
 
+mod client;
 mod errors;
 mod registry;
 mod runs;

@@ -1,4 +1,4 @@
-//! A real MLflow server on SQLite, and MLflow's own client.
+//! A real MLflow server on SQLite.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use trainer::tracking::{MlflowServer, MlflowTracking};
 
 /// MLflow imports a lot, on a machine that may be busy.
 const START_DEADLINE: Duration = Duration::from_secs(180);
@@ -25,7 +24,7 @@ pub struct Server {
 }
 
 /// The `mlflow` command, where there is one.
-fn command() -> Option<PathBuf> {
+pub fn command() -> Option<PathBuf> {
     let named = std::env::var_os("COINLAKE_MLFLOW").map(PathBuf::from);
     if named.is_none() {
         println!("skipped: COINLAKE_MLFLOW names no mlflow command");
@@ -138,46 +137,8 @@ impl Server {
         format!("http://{}", self.addr)
     }
 
-    /// Our client.
-    pub fn tracking(&self) -> MlflowTracking {
-        self.tracking_as(&[])
-    }
-
-    /// Our client with more variables in its environment.
-    pub fn tracking_as(&self, variables: &[(&str, &str)]) -> MlflowTracking {
-        let uri = self.uri();
-        tracking(&[&[("MLFLOW_TRACKING_URI", uri.as_str())], variables].concat())
-    }
-
     /// The server's database.
     pub fn database(&self) -> PathBuf {
         self.folder.path().join("mlflow.db")
     }
-
-    /// What a script that uses MLflow's own client prints.
-    pub fn python(&self, script: &str, arguments: &[&str]) -> String {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/with_mlflow/python")
-            .join(script);
-        let python = command().unwrap().with_file_name("python");
-        let output = Command::new(python)
-            .arg(&script)
-            .args(arguments)
-            .env("MLFLOW_TRACKING_URI", self.uri())
-            .env("MLFLOW_DISABLE_TELEMETRY", "true")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {said}", script.display());
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-/// Our client with this environment.
-pub fn tracking(variables: &[(&str, &str)]) -> MlflowTracking {
-    let server = MlflowServer::from_variables(|name| {
-        let found = variables.iter().find(|(key, _)| *key == name);
-        found.map(|(_, value)| (*value).to_owned())
-    });
-    MlflowTracking::new(&server.unwrap().unwrap()).unwrap()
 }

@@ -61,7 +61,13 @@ impl Comparison {
     fn print(&self, all: bool) {
         let [first, second] = &self.runs;
         for run in [first, second] {
-            println!("{}  {}  {} UTC  {}", run.id, run.name, time(run.started_ms), run.status);
+            println!(
+                "{}  {}  {} UTC  {}",
+                run.id,
+                run.name,
+                time(run.started_ms),
+                run.status
+            );
         }
         let mut metrics = table(&["metric", &first.name, &second.name, "difference"]);
         for name in names(&first.metrics, &second.metrics) {
@@ -83,7 +89,8 @@ impl Comparison {
         ] {
             let mut rows = table(&[what, &first.name, &second.name]);
             for name in names(one, two) {
-                let shown = |map: &BTreeMap<String, String>| map.get(name).cloned().unwrap_or_default();
+                let shown =
+                    |map: &BTreeMap<String, String>| map.get(name).cloned().unwrap_or_default();
                 // MLflow's own tags speak of how a run is shown.
                 if (all || one.get(name) != two.get(name)) && !name.starts_with("mlflow.") {
                     rows.add_row([name.clone(), shown(one), shown(two)]);

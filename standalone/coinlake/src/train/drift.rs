@@ -43,6 +43,9 @@ pub fn metrics(drifts: &[ModelDrift]) -> impl Iterator<Item = Metric> {
 
 /// Every input and the scores.
 fn parts(drift: &ModelDrift) -> impl Iterator<Item = (&str, f64)> {
-    let inputs = drift.inputs.iter().map(|(input, psi)| (input.as_str(), *psi));
+    let inputs = drift
+        .inputs
+        .iter()
+        .map(|(input, psi)| (input.as_str(), *psi));
     inputs.chain(drift.scores.map(|psi| (SCORES, psi)))
 }

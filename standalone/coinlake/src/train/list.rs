@@ -79,7 +79,10 @@ impl Listing {
 }
 
 fn runs(runs: &[RunRecord]) -> comfy_table::Table {
-    let columns: Vec<String> = Label::ALL.iter().map(|label| format!("{label} AUC-ROC")).collect();
+    let columns: Vec<String> = Label::ALL
+        .iter()
+        .map(|label| format!("{label} AUC-ROC"))
+        .collect();
     let mut header = vec!["run", "name", "began (UTC)", "seconds", "status"];
     header.extend(columns.iter().map(String::as_str));
     let mut table = table(&header);
@@ -89,7 +92,9 @@ fn runs(runs: &[RunRecord]) -> comfy_table::Table {
             run.id.as_str().into(),
             run.name.as_str().into(),
             time(run.started_ms).into(),
-            seconds.map_or_else(|| "-".to_owned(), |seconds| seconds.to_string()).into(),
+            seconds
+                .map_or_else(|| "-".to_owned(), |seconds| seconds.to_string())
+                .into(),
             run.status.into(),
         ];
         cells.extend(Label::ALL.map(|label| number(run.metrics.get(&auc_roc(label)).copied())));

@@ -16,8 +16,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use trainer::tracking::{self, Tracking};
 
-/// Where runs and versions lie in a data directory.
-const MODELS: &str = "models";
+use crate::data_dir::MODELS;
 
 #[derive(Subcommand)]
 pub enum Command {

@@ -1,17 +1,17 @@
-//! `coinlake train promote`: an alias pointed at a version, and what is in production put into the broker.
+//! `coinlake train promote`: an alias pointed at a version.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use connector_runtime::cluster::Cluster;
 use trainer::data::Label;
-use trainer::production::{model_of, production_pair};
-use trainer::tracking::{Alias, Tracking};
+use trainer::production::model_of;
+use trainer::tracking::Alias;
 
 use super::open_tracking;
-use crate::data_dir::DataDir;
-use crate::deploy::{Outcome, deploy_models};
+
+/// What brings a version in production into a broker.
+pub const BROUGHT_BY: &str = "`coinlake deploy`, `up` and `demo` bring it into the broker";
 
 /// The models there are.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -47,23 +47,9 @@ pub struct Options {
     /// Where it is to be
     #[arg(value_name = "staging|production")]
     to: Where,
-    /// Data directory of `coinlake up` or `demo`, which tells where the broker is; versions are kept in it where
-    /// MLFLOW_TRACKING_URI names no server
+    /// Data directory of `coinlake up` or `demo`; versions are kept in it where MLFLOW_TRACKING_URI names no server
     #[arg(long, value_name = "DIR", default_value = "coinlake-data")]
     data: PathBuf,
-    #[command(flatten)]
-    broker: BrokerOptions,
-}
-
-/// Where models are put in production.
-#[derive(Args)]
-pub struct BrokerOptions {
-    /// A fluvio profile, to serve on a cluster instead of the data directory's broker
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-    /// Folder of the SmartModules [default: ../smartmodules beside this command]
-    #[arg(long, value_name = "DIR")]
-    smartmodules: Option<PathBuf>,
 }
 
 pub async fn run(options: Options) -> Result<()> {
@@ -83,58 +69,12 @@ pub async fn run(options: Options) -> Result<()> {
         Where::Staging => Alias::Staging,
         Where::Production => Alias::Production,
     };
-    tracking.set_alias(label.as_str(), alias, options.version).await?;
+    tracking
+        .set_alias(label.as_str(), alias, options.version)
+        .await?;
     println!("{alias} of {label} is version {} now", options.version);
     if alias == Alias::Production {
-        println!("{}", serve(tracking.as_ref(), &options.data, &options.broker).await?);
+        println!("{BROUGHT_BY}");
     }
     Ok(())
-}
-
-/// Puts what is in production into the broker, if there is one to put it into; says what came of it.
-pub async fn serve(
-    tracking: &dyn Tracking,
-    data: &Path,
-    options: &BrokerOptions,
-) -> Result<String> {
-    let Some(cluster) = cluster(data, options)? else {
-        return Ok(format!(
-            "no broker has run on {} yet: `coinlake up --data {0}` or `coinlake deploy` brings it into one",
-            data.display()
-        ));
-    };
-    let client = match cluster.connect().await {
-        Ok(client) => client,
-        // A cluster that was asked for must be there.
-        Err(error) if options.profile.is_some() => return Err(error.into()),
-        Err(_) => {
-            return Ok(format!(
-                "the broker of {} does not run now: its next start brings it, so does `coinlake deploy` elsewhere",
-                data.display()
-            ));
-        }
-    };
-    let (pair, problems) = production_pair(tracking).await;
-    for problem in problems {
-        tracing::warn!("{problem}; what serves goes on serving");
-    }
-    let outcome = deploy_models(&client, options.smartmodules.as_deref(), &pair).await;
-    let Outcome { note, .. } = outcome.with_context(|| {
-        format!(
-            "{} goes on with the models it has; the version is in production all the same",
-            cluster.name()
-        )
-    })?;
-    Ok(format!("{}: {}", cluster.name(), note.unwrap_or_default()))
-}
-
-fn cluster(data: &Path, options: &BrokerOptions) -> Result<Option<Cluster>> {
-    if let Some(profile) = &options.profile {
-        return Ok(Some(Cluster::from_profile(Some(profile))?));
-    }
-    // With a server for models and a lake elsewhere there may be no data directory at all.
-    match DataDir::existing(data) {
-        Ok(data) => Ok(data.broker_addr()?.map(Cluster::at)),
-        Err(_) => Ok(None),
-    }
 }

@@ -31,9 +31,15 @@ pub async fn run(options: Options) -> Result<()> {
         tracking::publish(&local, &options.run, options.experiment.as_deref(), &server).await?;
     let place = server.place();
     if published.known {
-        println!("run {} is in {place} already, as run {}", options.run, published.run);
+        println!(
+            "run {} is in {place} already, as run {}",
+            options.run, published.run
+        );
     } else {
-        println!("run {} is in {place} now, as run {}", options.run, published.run);
+        println!(
+            "run {} is in {place} now, as run {}",
+            options.run, published.run
+        );
     }
     for version in published.versions {
         let aliases = match version.aliases.as_slice() {

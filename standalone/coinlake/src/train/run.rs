@@ -11,17 +11,17 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use trainer::data::{Label, TimeRange};
+use trainer::data::{Label, TimeRange, open_lake};
 use trainer::model::Model;
 use trainer::production::{self, InProduction};
 use trainer::promotion::{self, Current, judge};
 use trainer::tracking::{
     Alias, Beginning, LocalTracking, OpenRun, RunStatus, Tracking, TrackingError,
 };
-use trainer::{Metric, TrainSettings, Trained};
+use trainer::{TrainSettings, Trained};
 
 use super::drift;
-use super::promote::{self, BrokerOptions};
+use super::promote::BROUGHT_BY;
 use super::table::{number, table};
 use super::{RunsOptions, models_folder, open_tracking};
 
@@ -53,8 +53,6 @@ pub struct Options {
     /// Print one JSON object a run on stdout
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    broker: BrokerOptions,
 }
 
 /// What came of one training.
@@ -66,9 +64,6 @@ struct Report {
     models: Vec<ModelReport>,
     /// For each label that could not be trained a sentence why.
     left_out: Vec<String>,
-    /// What the broker serves now, when a version went to production.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    serving: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +107,8 @@ async fn once(
 ) -> Result<()> {
     let tracking = open_tracking(&options.runs.data)?;
     let tracking = tracking.as_ref();
+    // A lake that is not there makes no run that failed.
+    open_lake(&settings.lake)?;
     let begun = Instant::now();
     let started = Timestamp::now();
     let beginning = Beginning {
@@ -140,8 +137,9 @@ async fn once(
             progress.finish_and_clear();
             let ended = Timestamp::now().as_millisecond();
             // The reason to fail is the one to be told.
-            if let Err(unmarked) =
-                tracking.abandon(&run, ended, RunStatus::Failed, &error.to_string()).await
+            if let Err(unmarked) = tracking
+                .abandon(&run, ended, RunStatus::Failed, &error.to_string())
+                .await
             {
                 tracing::warn!("run {} cannot be marked as failed: {unmarked}", run.id);
             }
@@ -159,14 +157,11 @@ async fn once(
         seconds: begun.elapsed().as_secs_f64(),
         models: Vec::new(),
         left_out: trained.left_out.clone(),
-        serving: None,
     };
     for model in &trained.run.models {
-        report.models.push(register(tracking, &run, &trained, &model.name, options.margin).await?);
-    }
-    if report.models.iter().any(|model| model.alias == Alias::Production) {
-        let serving = promote::serve(tracking, &options.runs.data, &options.broker).await?;
-        report.serving = Some(serving);
+        report
+            .models
+            .push(register(tracking, &run, &trained, &model.name, options.margin).await?);
     }
     if options.json {
         println!("{}", serde_json::to_string(&report)?);
@@ -200,10 +195,18 @@ async fn register(
         },
     };
     let version = tracking.register(run, name).await?;
-    tracking.set_alias(name, Alias::Staging, version.version).await?;
-    let verdict = judge(trained.newest_day.part(label), &new, &current, margin);
+    tracking
+        .set_alias(name, Alias::Staging, version.version)
+        .await?;
+    let day = trained
+        .newest_day
+        .part(label)
+        .context("the run kept no newest day")?;
+    let verdict = judge(day, &new, &current, margin);
     let alias = if verdict.promote {
-        tracking.set_alias(name, Alias::Production, version.version).await?;
+        tracking
+            .set_alias(name, Alias::Production, version.version)
+            .await?;
         Alias::Production
     } else {
         Alias::Staging
@@ -212,7 +215,9 @@ async fn register(
         Alias::Production => "went to production",
         Alias::Staging => "stays in staging",
     };
-    tracking.note(&version, &format!("{stands}: {}", verdict.reason)).await?;
+    tracking
+        .note(&version, &format!("{stands}: {}", verdict.reason))
+        .await?;
     Ok(ModelReport {
         model: name.to_owned(),
         version: version.version,
@@ -230,7 +235,10 @@ async fn kept_here(
     trained: &Trained,
     error: TrackingError,
 ) -> anyhow::Error {
-    if matches!(error, TrackingError::NoSpace { .. } | TrackingError::Disk { .. }) {
+    if matches!(
+        error,
+        TrackingError::NoSpace { .. } | TrackingError::Disk { .. }
+    ) {
         return error.into();
     }
     let local = LocalTracking::new(&models_folder(&options.runs.data));
@@ -252,10 +260,16 @@ async fn kept_here(
 /// Who ran it, and with what, by the names that MLflow shows them under.
 fn tags() -> BTreeMap<String, String> {
     let mut tags = BTreeMap::from([
-        ("mlflow.source.name".to_owned(), "coinlake train run".to_owned()),
+        (
+            "mlflow.source.name".to_owned(),
+            "coinlake train run".to_owned(),
+        ),
         ("mlflow.source.type".to_owned(), "LOCAL".to_owned()),
     ]);
-    if let Some(user) = std::env::var("USER").ok().or_else(|| std::env::var("LOGNAME").ok()) {
+    if let Some(user) = std::env::var("USER")
+        .ok()
+        .or_else(|| std::env::var("LOGNAME").ok())
+    {
         tags.insert("mlflow.user".to_owned(), user);
     }
     tags
@@ -278,7 +292,13 @@ impl Options {
 impl Report {
     fn print(&self) {
         println!("run {} in {}, {:.1} s", self.run, self.place, self.seconds);
-        let columns = ["auc_roc", "rule_auc_roc", "auc_pr", "brier", "base_rate_brier"];
+        let columns = [
+            "auc_roc",
+            "rule_auc_roc",
+            "auc_pr",
+            "brier",
+            "base_rate_brier",
+        ];
         let mut header = vec!["version", "in"];
         header.extend(columns);
         let mut rows = table(&header);
@@ -292,13 +312,20 @@ impl Report {
         }
         println!("{rows}");
         for model in &self.models {
-            println!("{}/{} in {}: {}", model.model, model.version, model.alias, model.reason);
+            println!(
+                "{}/{} in {}: {}",
+                model.model, model.version, model.alias, model.reason
+            );
         }
         for problem in &self.left_out {
             println!("left out: {problem}");
         }
-        if let Some(serving) = &self.serving {
-            println!("{serving}");
+        if self
+            .models
+            .iter()
+            .any(|model| model.alias == Alias::Production)
+        {
+            println!("{BROUGHT_BY}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Tables for the terminal.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table, presets};
 use jiff::Timestamp;
 
 /// A table with these columns.
 pub fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(columns.iter().map(|column| Cell::new(column).add_attribute(Attribute::Bold)));
+    table.set_header(columns.to_vec());
     table
 }
 
@@ -20,5 +20,8 @@ pub fn number(value: Option<f64>) -> Cell {
 /// A moment, in UTC.
 pub fn time(at_ms: i64) -> String {
     let time = Timestamp::from_millisecond(at_ms);
-    time.map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    time.map_or_else(
+        |_| "-".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
 }
