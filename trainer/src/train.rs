@@ -11,7 +11,7 @@ use crate::commit;
 use crate::data::{DataError, Label, Part, Rows, Split, TimeRange, open_lake, read_rows, show_ms};
 use crate::drift::{REFERENCE_PATH, Reference};
 use crate::evaluation::{Evaluation, Importance, Ranking, evaluate, importances};
-use crate::forest::{FitError, ForestParams};
+use crate::forest::{FitError, ForestParams, on_threads};
 use crate::logistic::LogisticParams;
 use crate::matrix::rows_of;
 use crate::model::{Model, ModelParams};
@@ -72,6 +72,9 @@ pub enum TrainError {
     /// Not one model could be trained.
     #[error("nothing could be trained. {}", .0.join(". "))]
     Nothing(Vec<String>),
+    /// No threads to be had.
+    #[error("cannot start threads to train with: {0}; give fewer")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// The training ended by itself, which is a fault of ours.
     #[error("the training stopped by itself: {0}")]
     Stopped(#[from] tokio::task::JoinError),
@@ -118,6 +121,16 @@ pub async fn train(
 /// # Errors
 /// When not one model can be trained.
 pub fn train_rows(
+    rows: &Rows,
+    settings: &TrainSettings,
+    progress: &ProgressBar,
+) -> Result<Trained, TrainError> {
+    on_threads(settings.forest.threads, || {
+        train_here(rows, settings, progress)
+    })?
+}
+
+fn train_here(
     rows: &Rows,
     settings: &TrainSettings,
     progress: &ProgressBar,

@@ -29,7 +29,7 @@ pub enum DataError {
         lake: String,
     },
     /// The layer holds nothing of that time.
-    #[error("{lake}/features has no rows {range}: its rows may be of another time")]
+    #[error("{lake}/features has no rows {range}: choose another range")]
     NoRowsInRange {
         /// The lake.
         lake: String,

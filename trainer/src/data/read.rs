@@ -26,14 +26,21 @@ const FILES_AHEAD: usize = 4;
 /// Opens a lake for reading; unlike the sink it makes none.
 ///
 /// # Errors
-/// When the address makes no sense, or no lake is there.
+/// When the address makes no sense, or no lake is there, or it has no such layer.
 pub fn open_lake(address: &str) -> Result<Lake, DataError> {
     let url = LakeUrl::parse(address).map_err(|reason| LakeError::Unusable {
         lake: address.to_owned(),
         reason,
     })?;
-    if url.folder().is_some_and(|folder| !folder.is_dir()) {
-        return Err(DataError::NoLake(address.to_owned()));
+    if let Some(folder) = url.folder() {
+        let lake = || address.to_owned();
+        if !folder.is_dir() {
+            return Err(DataError::NoLake(lake()));
+        }
+        // Opening puts a folder for temporary files into a lake; into others it would be litter.
+        if !folder.join(LAYER).is_dir() {
+            return Err(DataError::NoRows { lake: lake() });
+        }
     }
     Ok(Lake::open(&url)?)
 }

@@ -41,7 +41,7 @@ pub struct ForestParams {
     pub shrinkage: f64,
     /// Decides every draw.
     pub seed: u64,
-    /// How many threads grow trees; all cores unless told otherwise.
+    /// How many threads a training runs on; all cores unless told otherwise.
     pub threads: Option<NonZero<usize>>,
 }
 
@@ -118,6 +118,20 @@ impl ForestParams {
     }
 }
 
+/// Runs work that goes parallel on so many threads; without a number on those it is on already, all cores by default.
+pub(crate) fn on_threads<T: Send>(
+    threads: Option<NonZero<usize>>,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, rayon::ThreadPoolBuildError> {
+    match threads {
+        None => Ok(work()),
+        Some(threads) => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get());
+            Ok(pool.build()?.install(work))
+        }
+    }
+}
+
 /// A forest that can be asked through linfa; inside it is the one that serves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedForest(pub Forest);
@@ -139,10 +153,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
         self.check(rows.len())?;
 
         let fill = fill_of(rows);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads.map_or(0, NonZero::get))
-            .build()?;
-        let (edges, trees) = pool.install(|| {
+        let (edges, trees) = on_threads(self.threads, || {
             let rows = filled(rows, &fill);
             let edges = bins::edges(&rows);
             let bins = bins::bins(&rows, &edges);
@@ -163,7 +174,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
                 )
                 .collect();
             (edges, trees)
-        });
+        })?;
         let info = ModelInfo {
             name: market::model::ANOMALY_AHEAD.to_owned(),
             version: 0,

@@ -4,9 +4,11 @@
 //! lets both sides take the fastest of some runs, because a busy machine only ever slows one down.
 
 mod models;
+mod modules;
 mod python;
 mod table;
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -14,6 +16,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{cargo, run, smartmodules, target_dir};
+use modules::Throughput;
 use table::Line;
 
 #[derive(Args)]
@@ -30,6 +33,8 @@ pub struct BenchArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Topic {
+    /// The SmartModules in Fluvio's engine, beside a module that does nothing
+    Modules,
     /// Fitting and asking the models, beside scikit-learn
     Models,
 }
@@ -43,10 +48,12 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     let bench = Bench {
         recording: args.recording.clone(),
         lake: args.lake.clone(),
+        throughput: OnceCell::new(),
     };
     let mut lines: Vec<Line> = Vec::new();
     for topic in topics {
         lines.extend(match topic {
+            Topic::Modules => modules::measure(&bench)?,
             Topic::Models => models::measure(&bench)?,
         });
     }
@@ -61,9 +68,18 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
 struct Bench {
     recording: Option<PathBuf>,
     lake: Option<PathBuf>,
+    /// Measured when it is first asked for.
+    throughput: OnceCell<Throughput>,
 }
 
 impl Bench {
+    fn throughput(&self) -> Result<&Throughput> {
+        if self.throughput.get().is_none() {
+            let _ = self.throughput.set(Throughput::measure()?);
+        }
+        Ok(self.throughput.get().expect("it was just set"))
+    }
+
     /// Where what is measured on is kept.
     fn folder(&self) -> PathBuf {
         target_dir().join("bench")

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::Bench;
+use super::modules::Throughput;
 use super::python::Python;
 use super::table::{Line, Target};
 use crate::{run, workspace};
@@ -42,18 +43,47 @@ pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
         .args(["--threads", THREADS])
         .stdout(std::process::Stdio::null()))?;
     run(python.script(&script).arg(&folder).arg(THREADS))?;
-    lines(
-        &read(&folder.join("ours.json"))?,
-        &read(&folder.join("peer.json"))?,
-    )
+    let ours = read(&folder.join("ours.json"))?;
+    let peer = read(&folder.join("peer.json"))?;
+    let mut lines = lines(&ours, &peer)?;
+    let peer_rows_per_second = number(&peer, "anomaly_ahead", "rows_per_second")?;
+    lines.extend(served(bench.throughput()?, peer_rows_per_second)?);
+    Ok(lines)
+}
+
+/// The models in WASM, as crypto-predict serves them. The peer's answers are those of its own batch prediction.
+fn served(throughput: &Throughput, peer_rows_per_second: f64) -> Result<Vec<Line>> {
+    let module = "crypto-predict";
+    let alone = throughput.number_before(module, " rows/s in wasm")?;
+    let (whole, nothing) = throughput.records_per_second(module)?;
+    let slowest_us = throughput.number_after(module, "p99")?;
+    Ok(vec![
+        Line {
+            what: "forest: answers, in WASM, one core".to_owned(),
+            ours: format!("{alone:.0} rows/s"),
+            peer: format!("scikit-learn: {peer_rows_per_second:.0} rows/s"),
+            ratio: alone / peer_rows_per_second,
+            target: Target::AtLeast(1.0),
+        },
+        Line {
+            what: "crypto-predict in the engine, one core".to_owned(),
+            ours: format!("{whole:.0} records/s"),
+            peer: format!("doing nothing: {nothing:.0} records/s"),
+            ratio: whole / nothing,
+            target: Target::AtLeast(0.5),
+        },
+        Line {
+            what: "crypto-predict: one record at a time, p99".to_owned(),
+            ours: format!("{slowest_us:.0} µs"),
+            peer: "5 ms allowed".to_owned(),
+            ratio: slowest_us / 5000.0,
+            target: Target::AtMost(1.0),
+        },
+    ])
 }
 
 fn lines(ours: &Value, peer: &Value) -> Result<Vec<Line>> {
     let version = &peer["scikit_learn"].as_str().unwrap_or_default();
-    let number = |of: &Value, label: &str, name: &str| {
-        let value = of[label][name].as_f64();
-        value.with_context(|| format!("{label}/{name} was not measured"))
-    };
     let both = |label: &str, name: &str| -> Result<(f64, f64)> {
         Ok((number(ours, label, name)?, number(peer, label, name)?))
     };
@@ -110,6 +140,11 @@ fn lines(ours: &Value, peer: &Value) -> Result<Vec<Line>> {
             target: Target::AtMost(1e-9),
         },
     ])
+}
+
+fn number(of: &Value, label: &str, name: &str) -> Result<f64> {
+    let value = of[label][name].as_f64();
+    value.with_context(|| format!("{label}/{name} was not measured"))
 }
 
 fn read(path: &Path) -> Result<Value> {
