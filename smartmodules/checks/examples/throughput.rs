@@ -2,11 +2,15 @@
 //! Fluvio's macro that does nothing, on the same input in the same run, taking turns; of
 //! each the fastest round counts, because a busy machine only ever slows one down.
 //!
+//! crypto-predict has a pair of models of the usual size. What their inference alone takes is what the module takes
+//! longer with them than with models of a single node, which read and write the same.
+//!
 //! `cargo run --release -p smartmodule-checks --example throughput [ROUNDS] [TICKS_A_SECOND]`
 
 use std::time::{Duration, Instant};
 
-use smartmodule_checks::{Chain, Module, batch};
+use market::model::{Forest, ModelPair, Node, slot};
+use smartmodule_checks::{Chain, Module, batch, models, wasm_path};
 
 const BATCH: usize = 1_000;
 const BATCHES: usize = 40;
@@ -28,23 +32,115 @@ fn main() {
         ("crypto-features", &clean),
         ("crypto-anomaly", &features),
     ] {
-        let bytes: usize = input.iter().map(|(_, value)| value.len()).sum();
-        println!("{name}: {} bytes a record in", bytes / input.len());
-        let (mut module, mut nothing) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            module.push(seconds(Module::new(name).with("emit", "all"), input));
-            nothing.push(seconds(Module::new("do-nothing"), input));
+        compare(rounds, name, input, &[(name, Module::new(name))]);
+    }
+    let pair = models::grown(1);
+    let [whole, small] = compare(
+        rounds,
+        "crypto-predict",
+        &features,
+        &[
+            ("100 trees", predict(&pair)),
+            ("1 node", predict(&one_node(&pair))),
+        ],
+    );
+    let alone = whole - small;
+    println!(
+        "  inference alone {:>9.0} rows/s in wasm, {:>9.0} natively",
+        features.len() as f64 / alone,
+        native(rounds, &pair, &features),
+    );
+    single_records(&pair, &features);
+}
+
+/// Measures these modules, which take the same input, and prints how they compare with doing nothing. What comes back
+/// is the seconds that each took.
+fn compare<const N: usize>(
+    rounds: usize,
+    name: &str,
+    input: &Records,
+    modules: &[(&str, Module); N],
+) -> [f64; N] {
+    let bytes: usize = input.iter().map(|(_, value)| value.len()).sum();
+    println!("{name}: {} bytes a record in", bytes / input.len());
+    let mut fastest = [Duration::MAX; N];
+    let mut nothing = Duration::MAX;
+    for _ in 0..rounds {
+        for ((_, module), fastest) in modules.iter().zip(&mut fastest) {
+            *fastest = seconds(module.clone().with("emit", "all"), input).min(*fastest);
         }
-        let rate = |seconds: &mut Vec<Duration>| {
-            seconds.sort_unstable();
-            input.len() as f64 / seconds[0].as_secs_f64()
-        };
-        let (module, nothing) = (rate(&mut module), rate(&mut nothing));
+        nothing = seconds(Module::new("do-nothing"), input).min(nothing);
+    }
+    let rate = |seconds: Duration| input.len() as f64 / seconds.as_secs_f64();
+    for ((what, _), fastest) in modules.iter().zip(fastest) {
         println!(
-            "  {module:>9.0} records/s, doing nothing {nothing:>9.0}: {:.2}x",
-            module / nothing
+            "  {what:<15} {:>9.0} records/s, doing nothing {:>9.0}: {:.2}x",
+            rate(fastest),
+            rate(nothing),
+            nothing.as_secs_f64() / fastest.as_secs_f64()
         );
     }
+    fastest.map(|seconds| seconds.as_secs_f64())
+}
+
+fn predict(pair: &ModelPair) -> Module {
+    let wasm = std::fs::read(wasm_path("crypto-predict")).expect("it was built");
+    let wasm = slot::fill(&wasm, pair).expect("a usual pair fits");
+    Module::new("crypto-predict").made_of(wasm)
+}
+
+/// The same, with nothing to be thought about.
+fn one_node(pair: &ModelPair) -> ModelPair {
+    let forest = pair.anomaly.as_ref().expect("there is a forest");
+    let trees = vec![vec![Node::Leaf { q: 12_345 }]];
+    let forest = Forest::new(forest.info.clone(), forest.edges().clone(), trees);
+    ModelPair {
+        anomaly: Some(forest.expect("it is sound")),
+        ..pair.clone()
+    }
+}
+
+/// Rows a second of the forest's inference, natively.
+fn native(rounds: usize, pair: &ModelPair, features: &Records) -> f64 {
+    let rows: Vec<_> = features
+        .iter()
+        .filter_map(|(_, value)| market::Features::read(value.as_bytes()))
+        .map(|row| market::model::inputs(row.clean.price, row.clean.event_time, &row.windows))
+        .collect();
+    let forest = pair.anomaly.as_ref().expect("there is a forest");
+    let walk = market::model::ForestWalk::new(forest);
+    let fastest = (0..rounds)
+        .map(|_| {
+            let start = Instant::now();
+            for rows in rows.chunks(BATCH) {
+                std::hint::black_box(walk.probabilities(rows));
+            }
+            start.elapsed()
+        })
+        .min()
+        .unwrap_or(Duration::MAX);
+    rows.len() as f64 / fastest.as_secs_f64()
+}
+
+/// How long a record takes that comes alone.
+fn single_records(pair: &ModelPair, features: &Records) {
+    let mut chain = Chain::start(&[predict(pair).with("emit", "all")]).expect("it starts");
+    let mut taken: Vec<_> = (0..)
+        .zip(features.iter().take(10_000))
+        .map(|(offset, record)| {
+            let batch = batch(offset, FETCHED, std::slice::from_ref(record));
+            let start = Instant::now();
+            assert_eq!(chain.run(batch), 1);
+            start.elapsed()
+        })
+        .collect();
+    taken.sort_unstable();
+    let at = |share: f64| taken[(share * (taken.len() - 1) as f64) as usize].as_secs_f64() * 1e6;
+    println!(
+        "  one record at a time: p50 {:.0} µs, p99 {:.0} µs",
+        at(0.5),
+        at(0.99)
+    );
 }
 
 fn argument(place: usize) -> Option<f64> {

@@ -1,6 +1,8 @@
 //! Drives the built SmartModules through Fluvio's own engine, for tests and measurements: the same wasm, called the
 //! same way, as in a broker.
 
+pub mod models;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -35,6 +37,7 @@ pub fn wasm_path(name: &str) -> PathBuf {
 pub struct Module {
     name: &'static str,
     params: BTreeMap<String, String>,
+    wasm: Option<Vec<u8>>,
 }
 
 impl Module {
@@ -43,7 +46,14 @@ impl Module {
         Self {
             name,
             params: BTreeMap::new(),
+            wasm: None,
         }
+    }
+
+    /// With this wasm in place of the built one.
+    pub fn made_of(mut self, wasm: Vec<u8>) -> Self {
+        self.wasm = Some(wasm);
+        self
     }
 
     /// With this parameter.
@@ -89,7 +99,10 @@ impl Chain {
     pub fn start(modules: &[Module]) -> Result<Self, String> {
         let mut chain = SmartModuleChainBuilder::default();
         for module in modules {
-            let wasm = std::fs::read(wasm_path(module.name)).map_err(|error| error.to_string())?;
+            let wasm = match &module.wasm {
+                Some(wasm) => wasm.clone(),
+                None => std::fs::read(wasm_path(module.name)).map_err(|error| error.to_string())?,
+            };
             let mut config = SmartModuleConfig::builder()
                 .smartmodule_names([module.name.to_owned()])
                 .params(module.params.clone().into())

@@ -1,5 +1,9 @@
 //! The built modules in Fluvio's own engine.
 
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
+mod predict;
+
 use smartmodule_checks::{Chain, Module, wasm_path};
 
 const NOW: i64 = 1_700_000_000_000;
@@ -93,6 +97,18 @@ fn refuse_bad_parameters_and_name_them() {
             "`min_severity` is \"fatal\": give `info`, `warning` or `critical`",
         ),
         ("crypto-anomaly", "emit", "features", "`emit`"),
+        (
+            "crypto-predict",
+            "emit",
+            "alerts",
+            "`emit` is \"alerts\": give `predictions` or `all`",
+        ),
+        (
+            "crypto-predict",
+            "model",
+            "3",
+            "unknown parameter `model`: remove it, or use one of `emit`",
+        ),
     ] {
         let Err(error) = Chain::start(&[Module::new(name).with(param, value)]) else {
             panic!("{name} starts with {param}={value}");
@@ -154,7 +170,7 @@ fn emit_chooses_what_comes_out() {
         only("rejected")
     );
 
-    for name in ["crypto-features", "crypto-anomaly"] {
+    for name in ["crypto-features", "crypto-anomaly", "crypto-predict"] {
         assert_eq!(start(Module::new(name)).process(0, NOW, &records), []);
         let answers = start(all(name)).process(70, NOW, &records);
         let texts: Vec<_> = answers.iter().map(|answer| &*answer.text).collect();
@@ -409,7 +425,12 @@ fn nothing_ends_the_stream() {
         (b"k", long.as_bytes()),
         (b"k", future.as_bytes()),
     ];
-    for name in ["crypto-clean", "crypto-features", "crypto-anomaly"] {
+    for name in [
+        "crypto-clean",
+        "crypto-features",
+        "crypto-anomaly",
+        "crypto-predict",
+    ] {
         let mut chain = start(all(name));
         chain.look_back(&bad);
         let answers = chain.process(0, NOW, &bad);
