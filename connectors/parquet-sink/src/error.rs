@@ -119,4 +119,9 @@ impl StageError {
             _ => false,
         }
     }
+
+    /// Whether a SmartModule did not start, or failed on a record.
+    pub fn is_a_modules_fault(&self) -> bool {
+        matches!(self, Self::Read(ReadError::ModuleFailed { .. }))
+    }
 }

@@ -1,7 +1,8 @@
 //! A stage: for each input partition one stream, one set of open files, one position.
 //!
 //! Always true: partitions know nothing of each other. After any trouble that may pass, a partition begins again from its
-//! last commit, which is the same way it begins after a crash; there is no second recovery.
+//! last commit, which is the same way it begins after a crash; there is no second recovery. A SmartModule that took the
+//! place of one that worked does not end the stage when it fails: whoever put it there puts another.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -177,20 +178,23 @@ async fn wait(name: &str, error: &StageError, delay: Duration, stop: &Cancellati
 async fn partition_loop(stage: Arc<Stage>, partition: u32) -> Result<(), StageError> {
     let mut pause = Reconnect::new();
     let mut outputs_are_new = false;
+    let mut module_was_replaced = false;
     loop {
         let started = Instant::now();
         let error = match one_run(&stage, partition, &mut outputs_are_new).await {
             Ok(Finished::Stopped) => return Ok(()),
             Ok(Finished::Reopen) => {
                 pause.reset();
+                module_was_replaced = true;
                 continue;
             }
             Err(e) => e,
         };
+        let may_pass = error.is_transient()
+            || matches!(error, StageError::StoppedUncommitted { .. })
+            || module_was_replaced && error.is_a_modules_fault();
         match error {
-            e if !e.is_transient() && !matches!(e, StageError::StoppedUncommitted { .. }) => {
-                return Err(e);
-            }
+            e if !may_pass => return Err(e),
             e if stage.stop.is_cancelled() => {
                 tracing::warn!(stage = stage.plan.name, partition, "{e}");
                 return Ok(());

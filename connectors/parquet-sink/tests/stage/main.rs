@@ -5,6 +5,7 @@
 mod crash;
 mod input;
 mod lands;
+mod predictions;
 mod rivals;
 mod s3;
 mod support;

@@ -88,17 +88,19 @@ impl Platform {
 
     /// Registers a built SmartModule under `name`; other `padding`, other content, same behaviour.
     pub async fn module(&self, name: &str, file: &str, padding: &[u8]) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../target/smartmodules")
-            .join(format!("{file}.wasm"));
-        let mut wasm = std::fs::read(&path).expect("run `cargo xtask smartmodules` first");
+        let mut wasm = built_module(file);
         if !padding.is_empty() {
             // A custom section: id 0, its size, a name, anything.
             wasm.extend([0, u8::try_from(padding.len() + 2).unwrap(), 1, b'x']);
             wasm.extend(padding);
         }
+        self.put_module(name, &wasm).await;
+    }
+
+    /// Registers a SmartModule under `name`, in the place of any before.
+    pub async fn put_module(&self, name: &str, wasm: &[u8]) {
         let spec = SmartModuleSpec {
-            wasm: SmartModuleWasm::from_raw_wasm_bytes(&wasm).unwrap(),
+            wasm: SmartModuleWasm::from_raw_wasm_bytes(wasm).unwrap(),
             ..SmartModuleSpec::default()
         };
         let client = self.client().await;
@@ -236,6 +238,14 @@ impl Platform {
     }
 }
 
+/// The wasm of a built SmartModule.
+pub fn built_module(file: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../target/smartmodules")
+        .join(format!("{file}.wasm"));
+    std::fs::read(&path).expect("run `cargo xtask smartmodules` first")
+}
+
 /// A file's rows as text.
 pub fn rows_of(contents: Bytes) -> Vec<String> {
     let mut rows = Vec::new();
@@ -311,8 +321,13 @@ pub const COINS: [&str; 3] = ["bitcoin", "ethereum", "tether"];
 
 /// Minutes of a market in CoinGecko's shape, with bad payloads, doubles and a price spike every now and then.
 pub fn market(minutes: i64) -> Vec<Outgoing> {
+    market_between(0..minutes)
+}
+
+/// A part of that market.
+pub fn market_between(minutes: std::ops::Range<i64>) -> Vec<Outgoing> {
     let mut records = Vec::new();
-    for minute in 0..minutes {
+    for minute in minutes {
         for (i, coin) in COINS.iter().enumerate() {
             let spike = if minute % 45 == 44 { 1.2 } else { 1.0 };
             let price = (100.0 + ((minute * 7 + i as i64 * 13) % 17) as f64 / 10.0) * spike;
@@ -419,6 +434,8 @@ pub const RAW: &str = include_str!("../../../../fluvio-config/connectors/stage-r
 pub const CLEAN: &str = include_str!("../../../../fluvio-config/connectors/stage-clean.yaml");
 pub const FEATURES: &str = include_str!("../../../../fluvio-config/connectors/stage-features.yaml");
 pub const ALERTS: &str = include_str!("../../../../fluvio-config/connectors/stage-alerts.yaml");
+pub const PREDICTIONS: &str =
+    include_str!("../../../../fluvio-config/connectors/stage-predictions.yaml");
 
 pub const CLEAN_MADE: Made = Made {
     layers: &["clean", "rejected"],
