@@ -13,21 +13,31 @@ const PROFILE: &str = "release-lto";
 
 /// Builds all SmartModules and copies those that changed.
 pub fn build() -> Result<()> {
-    let names = names()?;
+    build_these(&names()?)
+}
+
+/// Builds them, and the one that does nothing, which they are measured against.
+pub fn build_with_do_nothing() -> Result<()> {
+    let mut names = names()?;
+    names.push("do-nothing".to_owned());
+    build_these(&names)
+}
+
+fn build_these(names: &[String]) -> Result<()> {
     let build_dir = target_dir().join("wasm");
     let mut cargo = WasmToolchain::find()?.cargo_build();
     cargo
         .current_dir(workspace())
         .args(["--profile", PROFILE, "--target-dir"])
         .arg(&build_dir);
-    for name in &names {
+    for name in names {
         cargo.args(["--package", name]);
     }
     run(&mut cargo)?;
 
     let out_dir = target_dir().join("smartmodules");
     fs::create_dir_all(&out_dir).with_context(|| format!("cannot create {}", out_dir.display()))?;
-    for name in &names {
+    for name in names {
         let built = build_dir
             .join(TARGET)
             .join(PROFILE)

@@ -10,37 +10,47 @@ use anyhow::{Context, Result, bail};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::config::TopicConfig;
 
+use crate::serving;
+
 macro_rules! fluvio_config {
     ($path:literal) => {
         include_str!(concat!("../../../fluvio-config/", $path))
     };
 }
 
-const TOPICS: [&str; 5] = [
+const TOPICS: [&str; 6] = [
     fluvio_config!("topics/crypto-raw.yaml"),
     fluvio_config!("topics/crypto-clean.yaml"),
     fluvio_config!("topics/crypto-rejected.yaml"),
     fluvio_config!("topics/crypto-features.yaml"),
     fluvio_config!("topics/crypto-alerts.yaml"),
+    fluvio_config!("topics/crypto-predictions.yaml"),
 ];
 
-const TABLE_FORMATS: [&str; 2] = [
+const TABLE_FORMATS: [&str; 3] = [
     fluvio_config!("tableformats/crypto-alerts.yaml"),
     fluvio_config!("tableformats/crypto-features.yaml"),
+    fluvio_config!("tableformats/crypto-predictions.yaml"),
 ];
 
 /// Names of the SmartModules, which are also their file names.
-pub const SMARTMODULES: [&str; 3] = ["crypto-clean", "crypto-features", "crypto-anomaly"];
+pub const SMARTMODULES: [&str; 4] = [
+    "crypto-clean",
+    "crypto-features",
+    "crypto-anomaly",
+    serving::MODULE,
+];
 
 /// The source's connector config.
 pub const SOURCE: &str = fluvio_config!("connectors/coingecko-source.yaml");
 
 /// The stages' connector configs, in the order the data takes.
-pub const STAGES: [&str; 4] = [
+pub const STAGES: [&str; 5] = [
     fluvio_config!("connectors/stage-raw.yaml"),
     fluvio_config!("connectors/stage-clean.yaml"),
     fluvio_config!("connectors/stage-features.yaml"),
     fluvio_config!("connectors/stage-alerts.yaml"),
+    fluvio_config!("connectors/stage-predictions.yaml"),
 ];
 
 /// The topics as `fluvio topic create --config` takes them.
@@ -143,7 +153,10 @@ mod tests {
             .into_iter()
             .map(|f| f.name)
             .collect();
-        assert_eq!(names, ["crypto-alerts", "crypto-features"]);
+        assert_eq!(
+            names,
+            ["crypto-alerts", "crypto-features", "crypto-predictions"]
+        );
     }
 
     #[test]

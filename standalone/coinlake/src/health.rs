@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::assets;
 use crate::data_dir::DataDir;
+use crate::serving;
 
 /// A record that is not committed for so long means that its stage is stuck: ten times the shipped interval.
 const COMMIT_AGE_MAX: Duration = Duration::from_secs(600);
@@ -53,6 +54,8 @@ struct Health {
     problems: Vec<String>,
     topics: Vec<Topic>,
     smartmodules: Vec<Module>,
+    /// What crypto-predict serves, such as `anomaly_ahead/3`.
+    models: Vec<String>,
     stages: Vec<Stage>,
     lake: Vec<LakeLayer>,
 }
@@ -157,16 +160,22 @@ impl Health {
             .await
             .context("SmartModules cannot be listed")?;
         for name in assets::SMARTMODULES {
-            let found = present.iter().any(|module| module.name == name);
-            if !found {
+            let found = present.iter().find(|module| module.name == name);
+            if found.is_none() {
                 self.problems.push(format!(
                     "SmartModule {name} is missing: `coinlake deploy` creates it"
                 ));
             }
             self.smartmodules.push(Module {
                 name: name.to_owned(),
-                present: found,
+                present: found.is_some(),
             });
+            if let Some(module) = found.filter(|_| name == serving::MODULE) {
+                match serving::served_by(&module.spec) {
+                    Ok(pair) => self.models = pair.labels(),
+                    Err(error) => self.problems.push(format!("SmartModule {name}: {error}")),
+                }
+            }
         }
         Ok(())
     }
@@ -254,6 +263,9 @@ impl Health {
                 module.name,
                 if module.present { "present" } else { "missing" }
             );
+        }
+        for model in &self.models {
+            println!("model       {model:<18} serves");
         }
         for stage in &self.stages {
             let commit = stage

@@ -7,6 +7,7 @@ mod deploy;
 mod health;
 mod platform;
 mod progress;
+mod serving;
 mod summary;
 mod train;
 mod up;

@@ -47,12 +47,17 @@ impl Summary {
         // First: what follows reads whole topics.
         let peak_rss_mb = peak_rss_mb()?;
         let mut records = BTreeMap::new();
-        for layer in ["raw", "clean", "rejected", "features", "alerts"] {
+        for layer in [
+            "raw",
+            "clean",
+            "rejected",
+            "features",
+            "alerts",
+            "predictions",
+        ] {
             let topic = format!("crypto-{layer}");
             records.insert(layer, ends(client, &topic).await?.iter().sum());
         }
-        // No stage makes predictions before a model is promoted.
-        records.insert("predictions", 0);
         let seconds = elapsed.as_secs_f64();
         Ok(Self {
             rejected_by_reason: count_by(client, "crypto-rejected", "reason").await?,
@@ -77,27 +82,28 @@ impl fmt::Display for Summary {
             parts.join(", ")
         };
         let r = &self.records;
-        writeln!(f, "raw        {:>9}", r["raw"])?;
-        writeln!(f, "clean      {:>9}", r["clean"])?;
+        writeln!(f, "raw         {:>9}", r["raw"])?;
+        writeln!(f, "clean       {:>9}", r["clean"])?;
         writeln!(
             f,
-            "rejected   {:>9}  {}",
+            "rejected    {:>9}  {}",
             r["rejected"],
             list(&self.rejected_by_reason)
         )?;
-        writeln!(f, "features   {:>9}", r["features"])?;
+        writeln!(f, "features    {:>9}", r["features"])?;
         writeln!(
             f,
-            "alerts     {:>9}  {}",
+            "alerts      {:>9}  {}",
             r["alerts"],
             list(&self.alerts_by_severity)
         )?;
-        writeln!(f, "lake       {}", self.lake)?;
+        writeln!(f, "predictions {:>9}", r["predictions"])?;
+        writeln!(f, "lake        {}", self.lake)?;
         let latency = &self.latency_ms;
         let ms = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
         writeln!(
             f,
-            "latency    p50 {}, p99 {}, max {}",
+            "latency     p50 {}, p99 {}, max {}",
             ms(latency.p50),
             ms(latency.p99),
             ms(latency.max)

@@ -8,6 +8,10 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use broker::{Broker, BrokerConfig};
+use connector_runtime::cluster::Cluster;
+use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use market::model::{INPUTS, Logistic, ModelInfo, ModelPair, TREND_UP, slot};
 use replay::{InjectedKind, MadeUpMarket, Quality};
 use serde_json::Value;
 
@@ -139,6 +143,67 @@ fn alerts_find_what_was_injected() {
 
     // Features on hostile input: late ticks, duplicates and ties are among it.
     python("features.py", &[&data.path().join("lake")]);
+}
+
+/// A model that follows the last minute.
+fn a_model(version: u32) -> ModelPair {
+    let info = ModelInfo {
+        name: TREND_UP.to_owned(),
+        version,
+        run: "a-run".to_owned(),
+        fill: [0.0; INPUTS.len()],
+        trained_from_ms: 0,
+        trained_to_ms: 1,
+        rows: 1,
+        threshold: 0.5,
+    };
+    let (zeros, ones) = ([0.0; INPUTS.len()], [1.0; INPUTS.len()]);
+    let mut weights = zeros;
+    weights[0] = 100.0;
+    ModelPair {
+        anomaly: None,
+        trend: Some(Logistic::new(info, zeros, ones, weights, 0.0).unwrap()),
+    }
+}
+
+/// Puts a model into the broker of `data`, which no other broker may have open.
+async fn promote(data: &Path, pair: &ModelPair) {
+    let beside = Path::new(env!("CARGO_BIN_EXE_coinlake")).ancestors().nth(2);
+    let wasm = std::fs::read(beside.unwrap().join("smartmodules/crypto-predict.wasm"));
+    let wasm = slot::fill(&wasm.expect("run `cargo xtask smartmodules` first"), pair).unwrap();
+    let spec = SmartModuleSpec {
+        wasm: SmartModuleWasm::from_raw_wasm_bytes(&wasm).unwrap(),
+        ..SmartModuleSpec::default()
+    };
+    let broker = Broker::start(BrokerConfig::new(data.join("broker")));
+    let broker = broker.await.unwrap();
+    let client = Cluster::at(broker.addr()).connect().await.unwrap();
+    let admin = client.admin().await;
+    admin
+        .create("crypto-predict".to_owned(), false, spec)
+        .await
+        .unwrap();
+    drop((admin, client));
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_promoted_model_predicts_and_is_kept() {
+    let data = tempfile::tempdir().unwrap();
+    let summary = demo(data.path(), &[]);
+    assert_eq!(count(&summary, "predictions"), 0, "no model is promoted");
+
+    promote(data.path(), &a_model(7)).await;
+    for _ in 0..2 {
+        // Each start deploys the shipped module again, with the model that serves.
+        let summary = demo(data.path(), &[]);
+        println!("{summary}");
+        assert_eq!(count(&summary, "predictions"), count(&summary, "features"));
+        let rows = rows::layer_rows(data.path(), "predictions");
+        assert_eq!(rows.len() as u64, count(&summary, "predictions"));
+        assert!(rows.iter().all(|row| row["trend_model"] == "trend_up/7"));
+        assert!(rows.iter().all(|row| row["anomaly_model"] == "null"));
+    }
 }
 
 /// Runs a command that must fail; returns what it says.

@@ -33,6 +33,11 @@ impl<const N: usize> Slot<N> {
         }
     }
 
+    /// As it lies in a wasm.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [&self.magic[..], &self.room, &self.len, &self.bytes].concat()
+    }
+
     /// The models that were put here.
     ///
     /// # Errors
@@ -127,14 +132,8 @@ mod tests {
 
     /// What surrounds the slot in a wasm is of no interest here.
     fn wasm() -> Vec<u8> {
-        let slot = Slot::<ROOM>::empty();
-        let mut wasm = b"\0asm before ".to_vec();
-        wasm.extend(slot.magic);
-        wasm.extend(slot.room);
-        wasm.extend(slot.len);
-        wasm.extend(slot.bytes);
-        wasm.extend(b" after");
-        wasm
+        let slot = Slot::<ROOM>::empty().to_bytes();
+        [b"\0asm before ".as_slice(), &slot, b" after"].concat()
     }
 
     #[test]

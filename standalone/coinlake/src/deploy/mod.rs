@@ -18,6 +18,7 @@ use connector_runtime::cluster::Client;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::config::TopicConfig;
+use market::model::ModelPair;
 
 use crate::assets::{self, SmartModule};
 use apply::apply;
@@ -84,6 +85,9 @@ pub async fn run(options: Options) -> Result<()> {
 pub async fn deploy(client: &Client, assets: Assets) -> Result<()> {
     let wanted = Wanted::Deployed(assets);
     let plan = wanted.plan(client).await?;
+    for warning in plan.warnings() {
+        tracing::warn!("{warning}");
+    }
     wanted.bring_about(client, plan).await
 }
 
@@ -136,6 +140,8 @@ pub struct Assets {
     pub topics: Vec<TopicConfig>,
     pub smartmodules: Vec<SmartModule>,
     pub table_formats: Vec<TableFormatSpec>,
+    /// Models to be served in the place of those that are.
+    pub production: ModelPair,
 }
 
 impl Assets {
@@ -151,6 +157,7 @@ impl Assets {
             topics,
             smartmodules: assets::smartmodules(smartmodules)?,
             table_formats: assets::table_formats()?,
+            production: ModelPair::default(),
         })
     }
 }

@@ -10,10 +10,12 @@ use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::TopicSpec;
 use fluvio::metadata::topic::config::TopicConfig;
+use market::model::ModelPair;
 
 use super::Assets;
 use super::present::Present;
 use crate::assets::{self, SmartModule};
+use crate::serving;
 
 /// What a SmartModule may weigh: in Kubernetes it is a custom resource, which cannot be much larger.
 const SMARTMODULE_BYTES_MAX: usize = 1_000_000;
@@ -33,8 +35,10 @@ pub struct Step {
     pub name: String,
     pub kind: Kind,
     pub change: Change,
-    /// For people: partitions, sizes.
+    /// For people: partitions, sizes, models.
     note: String,
+    /// What people should know even if they do not read plans.
+    warning: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +76,10 @@ impl Plan {
         let table_formats = assets.table_formats.iter();
         let steps = topics
             .map(|topic| deploy_topic(topic, present))
-            .chain(smartmodules.map(|module| deploy_smartmodule(module, present)))
+            .chain(smartmodules.map(|module| match module.name {
+                serving::MODULE => deploy_models(module, &assets.production, present),
+                _ => deploy_smartmodule(module, present),
+            }))
             .chain(
                 present
                     .packages
@@ -95,6 +102,7 @@ impl Plan {
                 false => Change::None,
             },
             note: String::new(),
+            warning: None,
         };
         let mut steps = Vec::new();
         for name in assets::SMARTMODULES {
@@ -124,6 +132,14 @@ impl Plan {
         Ok(Self { steps })
     }
 
+    /// What people should know even if they do not read the plan.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.steps.iter().filter_map(|step| {
+            let warning = step.warning.as_ref()?;
+            Some(format!("{} {}: {warning}", step.kind, step.name))
+        })
+    }
+
     /// How many steps change something.
     pub fn changes(&self) -> usize {
         let changing = |step: &&Step| !matches!(step.change, Change::None);
@@ -150,6 +166,7 @@ fn deploy_topic(topic: &TopicConfig, present: &Present) -> Result<Step> {
             1 => "1 partition".to_owned(),
             _ => format!("{want} partitions"),
         },
+        warning: None,
     })
 }
 
@@ -184,6 +201,23 @@ fn deploy_smartmodule(module: &SmartModule, present: &Present) -> Result<Step> {
         kind: Kind::SmartModule,
         change,
         note,
+        warning: None,
+    })
+}
+
+/// The module with the slot, with the models it is to serve.
+fn deploy_models(module: &SmartModule, production: &ModelPair, present: &Present) -> Result<Step> {
+    let there = present.smartmodules.get(module.name).map(Vec::as_slice);
+    let serving = serving::module_to_serve(&module.wasm, there, production)?;
+    let filled = SmartModule {
+        name: module.name,
+        wasm: serving.wasm,
+    };
+    let step = deploy_smartmodule(&filled, present)?;
+    Ok(Step {
+        note: format!("{}, {}", step.note, serving.models),
+        warning: serving.warning,
+        ..step
     })
 }
 
@@ -200,6 +234,7 @@ fn delete_package(package: &str) -> Result<Step> {
         kind: Kind::SmartModule,
         change: Change::Delete,
         note: "goes by the same name".to_owned(),
+        warning: None,
     })
 }
 
@@ -208,6 +243,7 @@ fn deploy_table_format(format: &TableFormatSpec, present: &Present) -> Step {
         name: format.name.clone(),
         kind: Kind::TableFormat,
         note: String::new(),
+        warning: None,
         change: match present.table_formats.get(&format.name) {
             None => Change::Create(Spec::TableFormat(format.clone())),
             Some(there) if there == format => Change::None,
@@ -243,7 +279,11 @@ impl fmt::Display for Step {
             self.name,
             self.note
         );
-        f.write_str(line.trim_end())
+        f.write_str(line.trim_end())?;
+        match &self.warning {
+            Some(warning) => write!(f, "; {warning}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -269,6 +309,7 @@ mod tests {
                 wasm: b"\0asm, new".to_vec(),
             }],
             table_formats: assets::table_formats().unwrap(),
+            production: ModelPair::default(),
         }
     }
 
@@ -369,7 +410,7 @@ mod tests {
         let steps = lines(&Plan::deploy(&assets(), &present).unwrap());
         let step = "delete SmartModule coinlake/crypto-clean@0.1.0 goes by the same name";
         assert!(steps.contains(&step.to_owned()), "{steps:?}");
-        assert_eq!(Plan::delete(&present, false).unwrap().changes(), 4);
+        assert_eq!(Plan::delete(&present, false).unwrap().changes(), 5);
         present.packages = vec!["somebody/crypto-clean@2.0.0".to_owned()];
         let error = Plan::deploy(&assets(), &present).unwrap_err().to_string();
         assert!(

@@ -18,7 +18,14 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 
 /// The layers, which are also the topics' names behind `crypto-`.
-pub const LAYERS: [&str; 5] = ["raw", "clean", "rejected", "features", "alerts"];
+pub const LAYERS: [&str; 6] = [
+    "raw",
+    "clean",
+    "rejected",
+    "features",
+    "alerts",
+    "predictions",
+];
 
 /// What depends on the clock of the run.
 const VOLATILE: [&str; 2] = ["fetched_at", "_timestamp"];
