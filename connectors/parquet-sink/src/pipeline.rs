@@ -144,6 +144,10 @@ impl Pipeline {
         status
             .committed_offset
             .store(plan.committed, Ordering::Release);
+        // Known before the first input: there may be none to come.
+        status
+            .input_offset
+            .fetch_max(plan.committed, Ordering::Release);
         Ok(Self {
             assembly: Assembly::new(
                 &stage.plan,

@@ -53,6 +53,15 @@ async fn every_raw_record_is_clean_or_rejected_and_lake_and_topic_agree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stage_with_nothing_left_to_do_says_where_it_stands() {
+    let platform = platform(30).await;
+    for text in [RAW, CLEAN] {
+        platform.run_to_end(platform.config("a", text)).await;
+        platform.run_to_end(platform.config("a", text)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_stages_ends_in_alerts() {
     let platform = platform(150).await;
     platform
