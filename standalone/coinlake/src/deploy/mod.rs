@@ -6,6 +6,7 @@
 mod apply;
 mod plan;
 mod present;
+mod wait;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::assets::{self, SmartModule};
 use apply::apply;
 use plan::Plan;
 use present::Present;
+use wait::wait;
 
 /// How long a cluster may take to show what it has acknowledged.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,10 +50,16 @@ pub struct Options {
     /// With --delete: the topics too, with every record in them
     #[arg(long, requires = "delete")]
     with_data: bool,
+    /// Change nothing: wait until somebody else has deployed, as what starts beside a deployment should
+    #[arg(long, conflicts_with_all = ["yes", "delete", "partitions"])]
+    wait: bool,
 }
 
 /// Shows what would change, asks, and changes it.
 pub async fn run(options: Options) -> Result<()> {
+    if options.wait {
+        return wait(&options.cluster.named()?).await;
+    }
     // What ships with the command is read first: a missing file needs no cluster to be found out.
     let wanted = match options.delete {
         true => Wanted::Gone {
