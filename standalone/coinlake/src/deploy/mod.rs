@@ -6,6 +6,7 @@
 mod apply;
 mod plan;
 mod present;
+mod wait;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use connector_runtime::cli::ClusterArgs;
-use connector_runtime::cluster::{Client, Cluster};
+use connector_runtime::cluster::Client;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::config::TopicConfig;
@@ -24,12 +25,11 @@ use crate::assets::{self, SmartModule};
 use apply::apply;
 use plan::Plan;
 use present::Present;
+use wait::wait;
 
 /// How long a cluster may take to show what it has acknowledged.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 const SETTLE_POLL: Duration = Duration::from_millis(50);
-/// How often `--wait` looks.
-const WAIT_POLL: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub struct Options {
@@ -44,19 +44,22 @@ pub struct Options {
     /// Apply the plan without asking
     #[arg(long)]
     yes: bool,
-    /// Change nothing; wait until the cluster has everything, brought by another deploy
-    #[arg(long, conflicts_with_all = ["yes", "delete"])]
-    wait: bool,
     /// Take SmartModules and table formats away again
     #[arg(long, conflicts_with_all = ["partitions", "smartmodules"])]
     delete: bool,
     /// With --delete: the topics too, with every record in them
     #[arg(long, requires = "delete")]
     with_data: bool,
+    /// Change nothing: wait until somebody else has deployed, as what starts beside a deployment should
+    #[arg(long, conflicts_with_all = ["yes", "delete", "partitions"])]
+    wait: bool,
 }
 
 /// Shows what would change, asks, and changes it.
 pub async fn run(options: Options) -> Result<()> {
+    if options.wait {
+        return wait(&options.cluster.named()?).await;
+    }
     // What ships with the command is read first: a missing file needs no cluster to be found out.
     let wanted = match options.delete {
         true => Wanted::Gone {
@@ -68,10 +71,6 @@ pub async fn run(options: Options) -> Result<()> {
         )?),
     };
     let cluster = options.cluster.named()?;
-    if options.wait {
-        wait(&cluster, wanted, options.partitions).await;
-        return Ok(());
-    }
     let client = cluster.connect().await?;
     let plan = wanted.plan(&client).await?;
     println!("{}:\n{plan}", cluster.name());
@@ -98,38 +97,6 @@ pub async fn deploy(client: &Client, assets: Assets) -> Result<()> {
         tracing::warn!("{warning}");
     }
     wanted.bring_about(client, plan).await
-}
-
-/// Returns when the cluster has everything; says once what is missing.
-async fn wait(cluster: &Cluster, mut wanted: Wanted, partitions: Option<u32>) {
-    if let Wanted::Deployed(assets) = &mut wanted {
-        // How many is for the other deploy to say.
-        for topic in &mut assets.topics {
-            topic.partition.count = partitions;
-        }
-    }
-    let mut said = String::new();
-    loop {
-        let missing = match missing(cluster, &wanted).await {
-            Ok(None) => return,
-            Ok(Some(step)) => format!("still to come: {step}"),
-            Err(error) => format!("{error:#}"),
-        };
-        if missing != said {
-            eprintln!("waiting for {}: {missing}", cluster.name());
-            said = missing;
-        }
-        tokio::time::sleep(WAIT_POLL).await;
-    }
-}
-
-/// The first step that would have to be taken.
-async fn missing(cluster: &Cluster, wanted: &Wanted) -> Result<Option<String>> {
-    let client = cluster.connect().await?;
-    let plan = wanted.plan(&client).await?;
-    Ok(plan
-        .first_change()
-        .map(|step| step.to_string().trim().to_owned()))
 }
 
 /// How the cluster should look afterwards.

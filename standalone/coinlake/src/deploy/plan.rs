@@ -142,42 +142,29 @@ impl Plan {
 
     /// How many steps change something.
     pub fn changes(&self) -> usize {
-        self.changing().count()
-    }
-
-    /// The first step that changes something.
-    pub fn first_change(&self) -> Option<&Step> {
-        self.changing().next()
-    }
-
-    fn changing(&self) -> impl Iterator<Item = &Step> {
-        let steps = self.steps.iter();
-        steps.filter(|step| !matches!(step.change, Change::None))
+        let changing = |step: &&Step| !matches!(step.change, Change::None);
+        self.steps.iter().filter(changing).count()
     }
 }
 
-/// A topic without a partition count is content with any.
 fn deploy_topic(topic: &TopicConfig, present: &Present) -> Result<Step> {
     let name = topic.meta.name.clone();
-    let want = topic.partition.count;
+    let want = topic.partition.count.unwrap_or(1);
     let change = match present.topics.get(&name) {
         None => Change::Create(Spec::Topic(Box::new(topic.clone().into()))),
-        Some(have) => match want {
-            Some(want) if *have != want => bail!(
-                "the partition count of topic {name} is {have}, not {want}: delete the topic if its data can go, or \
-                 deploy with --partitions {have}"
-            ),
-            _ => Change::None,
-        },
+        Some(&have) if have == want => Change::None,
+        Some(have) => bail!(
+            "topic {name} has {have} partitions, {want} are wanted: delete the topic if its data can go, \
+             or deploy with --partitions {have}"
+        ),
     };
     Ok(Step {
         name,
         kind: Kind::Topic,
         change,
         note: match want {
-            None => String::new(),
-            Some(1) => "1 partition".to_owned(),
-            Some(want) => format!("{want} partitions"),
+            1 => "1 partition".to_owned(),
+            _ => format!("{want} partitions"),
         },
         warning: None,
     })
@@ -397,7 +384,7 @@ mod tests {
         let error = Plan::deploy(&assets(), &present).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the partition count of topic crypto-clean is 5, not 3: delete the topic if its data can go, or deploy with \
+            "topic crypto-clean has 5 partitions, 3 are wanted: delete the topic if its data can go, or deploy with \
              --partitions 5"
         );
     }
