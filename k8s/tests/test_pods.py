@@ -35,33 +35,31 @@ class Pods(unittest.TestCase):
         # No MLflow is here: where runs are kept is asked for when the first model is.
         return Process(self.image(), self.network, service["command"], {}, self.addCleanup, metrics_port=9464)
 
-    def test_probes_tell_the_truth_and_sigterm_ends_in_order(self):
-        stage = self.pod("StatefulSet", "stage-raw", 9501)
-        source = self.pod("Deployment", "source", 9502)
+    def test_without_a_cluster_pods_live_and_are_not_ready(self):
         waiting = self.pod("StatefulSet", "stage-raw", None, initial=True)
-        for pod in (stage, source):
+        pods = [self.pod("StatefulSet", "stage-raw", 9501), self.pod("Deployment", "source", 9502)]
+        for pod in pods:
             pod.becomes("/healthz", 200)
             self.assertIn("[-]", pod.becomes("/readyz", 503))
+            self.assertEqual(pod.end(signal.SIGTERM), 0, pod.said())
         self.assertIsNone(waiting.process.poll(), f"did not wait for a cluster: {waiting.said()}")
+        self.assertEqual(waiting.end(signal.SIGTERM), 1, waiting.said())
 
+    def test_with_a_cluster_they_become_ready_and_notice_when_it_goes(self):
+        waiting = self.pod("StatefulSet", "stage-raw", None, initial=True)
         platform = self.platform()
         platform.becomes("/healthz", 200)
         self.assertIn("Coinlake", self.network.status(9080, "/")[1])
         self.assertEqual(waiting.process.wait(120), 0, waiting.said())
+        stage = self.pod("StatefulSet", "stage-raw", 9501)
+        source = self.pod("Deployment", "source", 9502)
         self.assertIn("[+]", stage.becomes("/readyz", 200))
         # CoinGecko cannot be reached from here: alive, but not ready.
         source.becomes("/healthz", 200)
         source.becomes("/readyz", 503)
 
-        self.assertEqual(stage.end(signal.SIGTERM), 0, stage.said())
-        self.assertEqual(source.end(signal.SIGTERM), 0, source.said())
-        self.assertEqual(platform.end(signal.SIGTERM), 0, platform.said())
-
-    def test_a_stage_notices_that_the_cluster_went_away(self):
-        platform = self.platform()
-        stage = self.pod("StatefulSet", "stage-raw", 9501)
-        stage.becomes("/readyz", 200)
         platform.end(signal.SIGKILL)
         stage.becomes("/readyz", 503)
-        stage.becomes("/healthz", 200)
-        self.assertEqual(stage.end(signal.SIGTERM), 0, stage.said())
+        for pod in (stage, source):
+            pod.becomes("/healthz", 200)
+            self.assertEqual(pod.end(signal.SIGTERM), 0, pod.said())
