@@ -105,6 +105,11 @@ impl DataDir {
         fs::remove_dir_all(root).with_context(|| unusable(root))
     }
 
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where the broker keeps its log.
     pub fn broker(&self) -> PathBuf {
         self.root.join("broker")

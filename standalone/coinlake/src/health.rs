@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::assets;
 use crate::data_dir::DataDir;
 use crate::serving;
+use crate::train::{DriftHealth, MlflowHealth, ModelsHealth};
 
 /// A record that is not committed for so long means that its stage is stuck: ten times the shipped interval.
 const COMMIT_AGE_MAX: Duration = Duration::from_secs(600);
@@ -52,12 +53,17 @@ pub struct Options {
 struct Health {
     ok: bool,
     problems: Vec<String>,
+    /// What deserves a look, and is not wrong.
+    warnings: Vec<String>,
     topics: Vec<Topic>,
     smartmodules: Vec<Module>,
     /// What crypto-predict serves, such as `anomaly_ahead/3`.
     models: Vec<String>,
     stages: Vec<Stage>,
     lake: Vec<LakeLayer>,
+    /// Where runs and versions are kept, if it is a server.
+    mlflow: Option<MlflowHealth>,
+    drift: Vec<DriftHealth>,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,6 +136,11 @@ async fn look(options: &Options) -> Result<Health> {
     health.look_at_topics(&client).await?;
     health.look_at_smartmodules(&client).await?;
     health.look_at_stages(&client, &lake).await?;
+    let models = ModelsHealth::look(&options.data, &lake).await;
+    health.problems.extend(models.problems);
+    health.warnings.extend(models.warnings);
+    health.mlflow = models.mlflow;
+    health.drift = models.drift;
     health.ok = health.problems.is_empty();
     Ok(health)
 }
@@ -282,6 +293,15 @@ impl Health {
                 "lake        {:<18} {:>10} rows, {} files, {} bytes",
                 layer.name, layer.rows, layer.files, layer.bytes
             );
+        }
+        if let Some(mlflow) = &self.mlflow {
+            println!("{mlflow}");
+        }
+        for drift in &self.drift {
+            println!("{drift}");
+        }
+        for warning in &self.warnings {
+            println!("warning     {warning}");
         }
         for problem in &self.problems {
             println!("problem     {problem}");

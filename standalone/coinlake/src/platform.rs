@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assets;
 use crate::data_dir::DataDir;
 use crate::deploy::{Assets, deploy};
+use crate::serving;
 
 /// One partition is the one-machine default; the files in fluvio-config/ are for clusters.
 const PARTITIONS: u32 = 1;
@@ -51,7 +52,10 @@ impl Backbone {
         smartmodules: Option<&Path>,
     ) -> Result<Self> {
         // Read first: nothing is left half-started when a module is missing.
-        let assets = Assets::shipped(smartmodules, Some(PARTITIONS))?;
+        let assets = Assets {
+            production: serving::in_production(data.root()).await,
+            ..Assets::shipped(smartmodules, Some(PARTITIONS))?
+        };
         let broker = Broker::start(BrokerConfig {
             listen,
             ..BrokerConfig::new(data.broker())

@@ -2,12 +2,38 @@
 //!
 //! Always true: whatever goes wrong here, a model that serves goes on serving.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use market::model::{ModelError, ModelPair, slot};
+use trainer::production::production_pair;
+
+use crate::train;
 
 /// The SmartModule with the slot for models.
 pub const MODULE: &str = "crypto-predict";
+
+/// The models in production, by the MLflow server of the environment, else by a data directory. What cannot be found out
+/// is told, and left out: then what serves goes on serving.
+pub async fn in_production(data: &Path) -> ModelPair {
+    let tracking = match train::open_tracking(data) {
+        Ok(tracking) => tracking,
+        Err(error) => {
+            tracing::warn!("no models are looked for: {error:#}");
+            return ModelPair::default();
+        }
+    };
+    if let Err(problem) = tracking.check().await {
+        tracing::warn!("no models are looked for: {problem}");
+        return ModelPair::default();
+    }
+    let (pair, problems) = production_pair(tracking.as_ref()).await;
+    for problem in problems {
+        tracing::warn!("{problem}; a model that serves goes on serving");
+    }
+    pair
+}
 
 /// The module a cluster is to have.
 #[derive(Debug)]

@@ -44,6 +44,9 @@ pub trait Tracking: Send + Sync {
     /// Where it is, for messages.
     fn place(&self) -> String;
 
+    /// Whether it can be used; asks once and does not wait for long.
+    async fn check(&self) -> Result<(), TrackingError>;
+
     /// Begins a run, so that one that never ends can be seen; makes the experiment where there is none.
     async fn start(&self, beginning: &Beginning) -> Result<OpenRun, TrackingError>;
 

@@ -22,6 +22,7 @@ use fluvio::metadata::topic::config::TopicConfig;
 use market::model::ModelPair;
 
 use crate::assets::{self, SmartModule};
+use crate::serving;
 use apply::apply;
 use plan::Plan;
 use present::Present;
@@ -41,6 +42,9 @@ pub struct Options {
     /// Folder of the SmartModules [default: ../smartmodules beside this command]
     #[arg(long, value_name = "DIR")]
     smartmodules: Option<PathBuf>,
+    /// Data directory whose models in production are deployed, where MLFLOW_TRACKING_URI names no server
+    #[arg(long, value_name = "DIR", default_value = "coinlake-data")]
+    data: PathBuf,
     /// Apply the plan without asking
     #[arg(long)]
     yes: bool,
@@ -65,10 +69,10 @@ pub async fn run(options: Options) -> Result<()> {
         true => Wanted::Gone {
             with_data: options.with_data,
         },
-        false => Wanted::Deployed(Assets::shipped(
-            options.smartmodules.as_deref(),
-            options.partitions,
-        )?),
+        false => Wanted::Deployed(Assets {
+            production: serving::in_production(&options.data).await,
+            ..Assets::shipped(options.smartmodules.as_deref(), options.partitions)?
+        }),
     };
     let cluster = options.cluster.named()?;
     let client = cluster.connect().await?;
@@ -153,6 +157,18 @@ pub struct Assets {
 }
 
 impl Assets {
+    /// The SmartModule that serves models, and nothing else.
+    pub fn serving(smartmodules: Option<&Path>, production: ModelPair) -> Result<Self> {
+        let mut smartmodules = assets::smartmodules(smartmodules)?;
+        smartmodules.retain(|module| module.name == serving::MODULE);
+        Ok(Self {
+            topics: Vec::new(),
+            smartmodules,
+            table_formats: Vec::new(),
+            production,
+        })
+    }
+
     /// What ships with this command; `partitions` overrides the count in the topic files.
     pub fn shipped(smartmodules: Option<&Path>, partitions: Option<u32>) -> Result<Self> {
         let mut topics = assets::topics()?;

@@ -74,6 +74,13 @@ impl Listing {
         if !self.versions.is_empty() {
             println!("\nmodel versions");
             println!("{}", versions(&self.versions));
+            for version in self
+                .versions
+                .iter()
+                .filter(|version| !version.note.is_empty())
+            {
+                println!("{}/{} {}", version.model, version.version, version.note);
+            }
         }
     }
 }
@@ -104,15 +111,13 @@ fn runs(runs: &[RunRecord]) -> comfy_table::Table {
 }
 
 fn versions(versions: &[ModelVersion]) -> comfy_table::Table {
-    let mut table = table(&["version", "in", "registered (UTC)", "run", "why"]);
-    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    let mut table = table(&["version", "in", "registered (UTC)", "run"]);
     for version in versions {
         table.add_row([
             format!("{}/{}", version.model, version.version),
             version.aliases.join(", "),
             time(version.created_ms),
             version.run.clone(),
-            version.note.clone(),
         ]);
     }
     table

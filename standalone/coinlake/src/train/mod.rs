@@ -4,6 +4,7 @@
 
 mod compare;
 mod drift;
+mod health;
 mod list;
 mod promote;
 mod publish;
@@ -17,6 +18,7 @@ use clap::{Args, Subcommand};
 use trainer::tracking::{self, Tracking};
 
 use crate::data_dir::MODELS;
+pub use health::{DriftHealth, MlflowHealth, ModelsHealth};
 
 #[derive(Subcommand)]
 pub enum Command {

@@ -21,7 +21,7 @@ use trainer::tracking::{
 use trainer::{TrainSettings, Trained};
 
 use super::drift;
-use super::promote::BROUGHT_BY;
+use super::promote::{self, BrokerOptions};
 use super::table::{number, table};
 use super::{RunsOptions, models_folder, open_tracking};
 
@@ -53,6 +53,8 @@ pub struct Options {
     /// Print one JSON object a run on stdout
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    broker: BrokerOptions,
 }
 
 /// What came of one training.
@@ -64,6 +66,9 @@ struct Report {
     models: Vec<ModelReport>,
     /// For each label that could not be trained a sentence why.
     left_out: Vec<String>,
+    /// What a broker serves now, when a version went to production.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serving: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -157,11 +162,19 @@ async fn once(
         seconds: begun.elapsed().as_secs_f64(),
         models: Vec::new(),
         left_out: trained.left_out.clone(),
+        serving: None,
     };
     for model in &trained.run.models {
         report
             .models
             .push(register(tracking, &run, &trained, &model.name, options.margin).await?);
+    }
+    if report
+        .models
+        .iter()
+        .any(|model| model.alias == Alias::Production)
+    {
+        report.serving = Some(promote::serve(&options.runs.data, &options.broker).await?);
     }
     if options.json {
         println!("{}", serde_json::to_string(&report)?);
@@ -320,12 +333,8 @@ impl Report {
         for problem in &self.left_out {
             println!("left out: {problem}");
         }
-        if self
-            .models
-            .iter()
-            .any(|model| model.alias == Alias::Production)
-        {
-            println!("{BROUGHT_BY}");
+        if let Some(serving) = &self.serving {
+            println!("{serving}");
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 /// A table with these columns.
 pub fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_preset(presets::UTF8_BORDERS_ONLY);
     table.set_header(columns.to_vec());
     table
 }

@@ -170,6 +170,10 @@ impl Tracking for LocalTracking {
         self.folder.path().display().to_string()
     }
 
+    async fn check(&self) -> Result<(), TrackingError> {
+        self.registry().map(|_| ())
+    }
+
     async fn start(&self, beginning: &Beginning) -> Result<OpenRun, TrackingError> {
         // Found out now, not after the training.
         drop(self.folder.lock()?);

@@ -24,11 +24,14 @@ use wire::{
 
 pub(super) use http::is_transient;
 
-/// How long [`MlflowTracking::check`] waits.
+/// How long a check waits.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the server takes in one page.
 const RUNS_PER_PAGE: usize = 100;
 const VERSIONS_PER_PAGE: usize = 100;
+/// The UI shows experiments of this kind as model training, not as evaluations of agents.
+const KIND_TAG: &str = "mlflow.experimentKind";
+const KIND: &str = "custom_model_development";
 /// Knows a run again after a reply was lost.
 const BEGINNING_TAG: &str = "coinlake.beginning";
 
@@ -47,26 +50,6 @@ impl MlflowTracking {
         Ok(Self {
             http: Http::new(server)?,
         })
-    }
-
-    /// Whether the server answers and lets us in; asks once.
-    ///
-    /// # Errors
-    /// When not.
-    pub async fn check(&self) -> Result<(), TrackingError> {
-        let query = [("max_results", "1")];
-        let ask = self.http.get_once::<serde::de::IgnoredAny>(
-            "show experiments",
-            "experiments/search",
-            &query,
-        );
-        match tokio::time::timeout(CHECK_TIMEOUT, ask).await {
-            Ok(answer) => Ok(answer.map(|_| ())?),
-            Err(_) => Err(TrackingError::Unreachable {
-                server: self.http.server(),
-                reason: format!("no reply within {} s", CHECK_TIMEOUT.as_secs()),
-            }),
-        }
     }
 
     /// A run that a local one was uploaded to, if there is one.
@@ -115,7 +98,7 @@ impl MlflowTracking {
             Some(found) => found,
             None => {
                 let what = format!("make experiment {name}");
-                let body = json!({ "name": name });
+                let body = json!({ "name": name, "tags": [{ "key": KIND_TAG, "value": KIND }] });
                 let made: Result<ExperimentId, _> =
                     self.http.post(&what, "experiments/create", &body).await;
                 match made {
@@ -293,6 +276,22 @@ impl MlflowTracking {
 impl Tracking for MlflowTracking {
     fn place(&self) -> String {
         format!("the MLflow server at {}", self.http.server())
+    }
+
+    async fn check(&self) -> Result<(), TrackingError> {
+        let query = [("max_results", "1")];
+        let ask = self.http.get_once::<serde::de::IgnoredAny>(
+            "show experiments",
+            "experiments/search",
+            &query,
+        );
+        match tokio::time::timeout(CHECK_TIMEOUT, ask).await {
+            Ok(answer) => Ok(answer.map(|_| ())?),
+            Err(_) => Err(TrackingError::Unreachable {
+                server: self.http.server(),
+                reason: format!("no reply within {} s", CHECK_TIMEOUT.as_secs()),
+            }),
+        }
     }
 
     async fn start(&self, beginning: &Beginning) -> Result<OpenRun, TrackingError> {
