@@ -4,6 +4,7 @@
 //! checks. Nothing here is needed at run time.
 
 mod bench;
+mod kubernetes;
 mod smartmodules;
 mod wasm_toolchain;
 
@@ -38,6 +39,8 @@ enum Task {
     },
     /// Build the SmartModules into target/smartmodules/
     Smartmodules,
+    /// Check what k8s/ holds: manifests, compose file, image
+    K8s,
     /// Check the format and run clippy with warnings as errors
     Lint,
     /// Measure Coinlake beside its peers and print a table; fails when a target is missed
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
         Task::Demo { args } => demo(&args),
         Task::Test { args } => test(&args),
         Task::Smartmodules => smartmodules::build(),
+        Task::K8s => k8s(),
         Task::Lint => lint(),
         Task::Bench(args) => bench::bench(&args),
         Task::Crash { rounds, seed } => crash(rounds, seed),
@@ -79,7 +83,24 @@ fn test(args: &[String]) -> Result<()> {
     smartmodules::build()?;
     let mut all = vec!["test", "--release", "--workspace"];
     all.extend(args.iter().map(String::as_str));
-    cargo(&all)
+    cargo(&all)?;
+    // Who names tests means those.
+    if args.is_empty() {
+        k8s()?;
+    }
+    Ok(())
+}
+
+fn k8s() -> Result<()> {
+    smartmodules::build()?;
+    cargo(&[
+        "build",
+        "--release",
+        "--package=coinlake",
+        "--package=coingecko-source",
+        "--package=parquet-sink",
+    ])?;
+    kubernetes::check()
 }
 
 fn lint() -> Result<()> {
