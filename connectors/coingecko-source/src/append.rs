@@ -120,9 +120,11 @@ impl Lane {
                 );
             }
             away = true;
+            status.appending(self.partition, Some(format!("{:#}", failure.error)));
             tokio::time::sleep(reconnect.next_delay()).await;
         }
         if away {
+            status.appending(self.partition, None);
             tracing::info!("{}/{} takes records again", target.topic, self.partition);
         }
         Ok(())

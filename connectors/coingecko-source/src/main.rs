@@ -1,16 +1,34 @@
 //! Fluvio connector: CoinGecko market data into a topic.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
 use coingecko_source::{Config, SECTION, SourceStatus};
-use connector_runtime::{cli, shutdown};
+use connector_runtime::monitor::Monitor;
+use connector_runtime::{cli, log, shutdown};
+
+/// Polls CoinGecko and puts every coin's market data into a Fluvio topic.
+#[derive(Debug, clap::Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    connector: cli::Args,
+}
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = cli::Args::parse();
-    cli::init_logging(args.log_format);
+async fn main() -> ExitCode {
+    let args = Args::parse().connector;
+    log::init(args.log_format, log::CONNECTOR_FILTER);
+    log::exit_code("coingecko-source", run(args).await)
+}
+
+async fn run(args: cli::Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config, SECTION, args.secrets.as_deref())?;
+    let cluster = args.cluster()?;
+    let monitor = Monitor::start(&args.monitor, "coingecko-source").await?;
     let status = Arc::new(SourceStatus::default());
-    coingecko_source::run(config, args.cluster()?, shutdown::on_signal(), status).await
+    monitor.observe(&config.meta.name, status.clone());
+    coingecko_source::run(config, cluster, shutdown::on_signal(), status).await?;
+    Ok(ExitCode::SUCCESS)
 }

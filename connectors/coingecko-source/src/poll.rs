@@ -159,8 +159,11 @@ impl Poller {
             .with_jitter()
             .build();
         loop {
-            wait(self.bucket.take(Instant::now()), stop).await?;
+            let pause = self.bucket.take(Instant::now());
+            self.status.count_rate_limit_wait(pause);
+            wait(pause, stop).await?;
             let page = &self.pages[number];
+            let called = Instant::now();
             let reply = tokio::select! {
                 biased;
                 reply = self.client.call(&page.url, page.known.as_ref()) => reply,
@@ -169,12 +172,14 @@ impl Poller {
             let trouble = match reply {
                 Ok(Reply::Unchanged) => {
                     self.proven = true;
+                    self.status.count_reply("unchanged", called.elapsed());
                     return Ok(Some(None));
                 }
                 Ok(Reply::Page(body, validators)) => {
                     self.proven = true;
                     match coins(&body) {
                         Ok(coins) => {
+                            self.status.count_reply("page", called.elapsed());
                             self.tell_odd(number, &coins);
                             let page = &mut self.pages[number];
                             page.known = Some(validators);
@@ -187,6 +192,8 @@ impl Poller {
                 Err(trouble) => trouble,
             };
             self.status.count_error(trouble.kind);
+            self.status
+                .count_reply(trouble.kind.as_str(), called.elapsed());
             let Some(pause) = self.pause(&trouble, &mut pauses)? else {
                 tracing::warn!(page = number + 1, kind = %trouble.kind, "{}; waiting for the next poll", trouble.what);
                 return Ok(None);
@@ -199,6 +206,7 @@ impl Poller {
                 pause.as_secs_f64()
             );
             wait(pause, stop).await?;
+            self.status.count_retry();
         }
     }
 

@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::append::{Batch, Target, append_all};
 use crate::config::{Config, Polling};
 use crate::poll::{Ended, Polled, Poller};
-use crate::status::SourceStatus;
+use crate::status::{PollResult, SourceStatus};
 
 /// What may wait for the topic: polls, and KiB of their replies.
 const QUEUE_POLLS_MAX: usize = 64;
@@ -40,12 +40,31 @@ pub async fn run(
     stop: CancellationToken,
     status: Arc<SourceStatus>,
 ) -> anyhow::Result<()> {
+    let result = poll_and_append(config, cluster, stop, Arc::clone(&status)).await;
+    status.ended(&result);
+    result
+}
+
+async fn poll_and_append(
+    config: Config,
+    cluster: Cluster,
+    stop: CancellationToken,
+    status: Arc<SourceStatus>,
+) -> anyhow::Result<()> {
     let polling = config.settings.check()?;
+    status.started(polling.poll_interval);
     let poller = Poller::new(&polling, Arc::clone(&status)).context("cannot set up HTTP")?;
     let topic = &config.meta.topic;
     let Some(partitions) = ensure(&cluster, topic, &stop).await? else {
         return Ok(());
     };
+    let _pulse = AbortOnDropHandle::new(tokio::spawn({
+        let (status, cluster, topic) = (Arc::clone(&status), cluster.clone(), topic.name.clone());
+        async move {
+            let all: Vec<u32> = (0..partitions).collect();
+            status.pulse.keep(&cluster, &topic, &all, |_, _| {}).await;
+        }
+    }));
     let target = Target {
         cluster,
         topic: topic.name.clone(),
@@ -120,8 +139,13 @@ async fn poll_all(
     loop {
         let mut polled = Polled::default();
         let ended = poller.poll(&mut polled, stop).await.err();
-        if polled.pages_answered > 0 {
-            status.count_poll(polled.pages_answered == polled.pages_unchanged);
+        match (polled.pages_answered, polled.pages_unchanged) {
+            (0, _) if polled.pages_failed == 0 => {} // stopped before the first reply
+            (0, _) => status.count_poll(PollResult::Failed),
+            (answered, unchanged) if answered == unchanged => {
+                status.count_poll(PollResult::Unchanged);
+            }
+            _ => status.count_poll(PollResult::New),
         }
         let nothing_new = polled.records.is_empty();
         if !nothing_new {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use broker::{Broker, BrokerConfig};
 use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus, partition_of};
 use connector_runtime::cluster::Cluster;
+use connector_runtime::monitor::Observed;
 use connector_runtime::reader;
 use connector_runtime::record::Record;
 use connector_runtime::secrets::Secrets;
@@ -367,6 +368,35 @@ async fn coins_keep_their_partition_and_their_order_through_restarts_of_the_brok
             records.len()
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_while_broker_and_server_answer_and_alive_until_the_end() {
+    let server = Server::start(vec![Answer::json(r#"[{"id":"bitcoin"}]"#)]).await;
+    let mut setting = Setting::start(&server, 1, "").await;
+    assert!(
+        setting.status.ready().is_err(),
+        "not before the first reply"
+    );
+    let becomes = async |status: &SourceStatus, ready: bool| {
+        let looking = async {
+            while status.ready().is_ok() != ready {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, looking).await;
+        found.unwrap_or_else(|_| panic!("not ready: {:?}", status.ready()));
+    };
+    becomes(&setting.status, true).await;
+    setting.broker.take().unwrap().stop().await;
+    becomes(&setting.status, false).await;
+    setting.status.alive().unwrap();
+    setting.broker = Some(Broker::start(setting.broker_config.clone()).await.unwrap());
+    becomes(&setting.status, true).await;
+
+    let status = setting.status.clone();
+    setting.stop().await;
+    assert_eq!(status.alive(), Err("it was stopped".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

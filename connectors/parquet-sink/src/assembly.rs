@@ -20,6 +20,7 @@ use crate::file::OpenFile;
 use crate::input::Item;
 use crate::lake::FileName;
 use crate::layer::LayerState;
+use crate::meters::Meters;
 use crate::outputs::Pending;
 use crate::plan::StagePlan;
 use crate::read_back::ReadBack;
@@ -62,8 +63,16 @@ pub struct Assembly {
     last_record: Option<Record>,
     keeps_last_record: bool,
     stage_status: Arc<StageStatus>,
+    routed: Routed,
     /// Of a derived topic: the greatest input its records were made from.
     greatest_source: Option<i64>,
+}
+
+/// Outputs since they were last counted.
+struct Routed {
+    /// By destination.
+    to: Vec<u64>,
+    ignored: u64,
 }
 
 struct Destination {
@@ -141,6 +150,10 @@ impl Assembly {
             });
             destinations.push(Destination { layer, topic });
         }
+        let routed = Routed {
+            to: vec![0; destinations.len()],
+            ignored: 0,
+        };
         Self {
             topic: topic.to_owned(),
             partition,
@@ -157,6 +170,7 @@ impl Assembly {
             last_record: None,
             keeps_last_record: plan.transforms.is_empty(),
             stage_status: status.clone(),
+            routed,
             greatest_source: plan.ignores_doubles().then_some(resume.greatest_source),
         }
     }
@@ -288,8 +302,12 @@ impl Assembly {
                 watermark.observe(time_ms, offset);
             }
         }
-        if routed.is_none() {
-            self.stage_status.ignored.fetch_add(1, Ordering::Relaxed);
+        match routed {
+            Some(destination) => self.routed.to[destination] += 1,
+            None => {
+                self.routed.ignored += 1;
+                self.stage_status.ignored.fetch_add(1, Ordering::Relaxed);
+            }
         }
         if let (Some(greatest), Some(source)) = (&mut self.greatest_source, envelope.source_offset)
         {
@@ -362,6 +380,16 @@ impl Assembly {
             offset,
             reason,
         }
+    }
+
+    /// Counts the outputs taken since the last call, by where they went.
+    pub fn count_outputs(&mut self, meters: &Meters) {
+        for (outputs, meter) in self.routed.to.iter_mut().zip(&meters.outputs) {
+            meter.increment(std::mem::take(outputs));
+        }
+        meters
+            .ignored
+            .increment(std::mem::take(&mut self.routed.ignored));
     }
 
     /// What has come since the last cut, `elsewhere_bytes` held by others included.

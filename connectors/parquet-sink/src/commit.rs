@@ -23,17 +23,23 @@ use crate::error::StageError;
 use crate::file::{CommitError, CommittedFile, OpenFile, SealedFile};
 use crate::hooks::{Hooks, Point};
 use crate::lake::{FileName, FileStamp, Lake, ModuleStamp, STAMP_VERSION};
+use crate::meters::Meters;
 use crate::modules::hex;
 use crate::outputs::Acknowledged;
 use crate::schema::LayerSchema;
+use crate::status::TroubleSpot;
 
 /// How long a stopping stage waits for acknowledgements.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Everything a commit needs.
-pub struct Commit {
+pub(crate) struct Commit {
     /// Where files go.
     pub lake: Lake,
+    /// Where it is said that they cannot.
+    pub trouble: TroubleSpot,
+    /// Where they are counted.
+    pub meters: Arc<Meters>,
     /// Reads the record at Q.
     pub client: Arc<Client>,
     /// The input topic.
@@ -209,13 +215,19 @@ impl Commit {
         let mut pause = Reconnect::new();
         loop {
             let error = match file.commit(&self.lake, stamp).await {
-                Ok(committed) => return Ok(committed),
+                Ok(committed) => {
+                    self.trouble.clear();
+                    self.meters.count_file(&committed);
+                    return Ok(committed);
+                }
                 Err(CommitError::Lake(e)) if e.is_transient() => e,
                 Err(CommitError::Overtaken { path }) => return Err(StageError::Overtaken { path }),
                 Err(e) => return Err(e.into()),
             };
             let delay = pause.next_delay();
             tracing::warn!(file = file.path(), "{error}; trying again in {delay:?}");
+            self.trouble.set(&error);
+            self.meters.commit_retries.increment(1);
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 () = self.give_up.cancelled() => {

@@ -25,6 +25,7 @@ pub struct OpenFile {
     day: i32,
     /// Compressed so far, and what waits in the encoder.
     bytes: Arc<AtomicU64>,
+    rows: u64,
     encoding: JoinHandle<Result<Encoder, String>>,
 }
 
@@ -41,6 +42,7 @@ impl OpenFile {
             name,
             day,
             bytes: Arc::default(),
+            rows: 0,
             encoding,
         }
     }
@@ -62,6 +64,7 @@ impl OpenFile {
     pub async fn write(&mut self, batch: RecordBatch) -> Result<(), FileError> {
         let mut encoder = finished(&mut self.encoding).await?;
         let bytes = self.bytes.clone();
+        self.rows += batch.num_rows() as u64;
         self.encoding = tokio::task::spawn_blocking(move || {
             encoder.write(&batch).map_err(|e| e.to_string())?;
             let size = encoder.bytes_written() + encoder.in_progress_size();
@@ -93,6 +96,8 @@ impl OpenFile {
         );
         let sealed = SealedFile {
             path,
+            layer: self.schema.name().to_owned(),
+            rows: self.rows,
             contents: Bytes::from(contents),
         };
         Ok((sealed, stamp))
@@ -132,6 +137,8 @@ pub struct FileError(String);
 #[derive(Debug, Clone)]
 pub struct SealedFile {
     path: String,
+    layer: String,
+    rows: u64,
     contents: Bytes,
 }
 
@@ -141,6 +148,12 @@ pub struct SealedFile {
 pub struct CommittedFile {
     /// Relative to the lake.
     pub path: String,
+    /// Whose file it is.
+    pub layer: String,
+    /// How many rows it holds.
+    pub rows: u64,
+    /// How large it is.
+    pub bytes: u64,
 }
 
 /// Why a file did not get its place.
@@ -202,6 +215,9 @@ impl SealedFile {
         }
         Ok(CommittedFile {
             path: self.path.clone(),
+            layer: self.layer.clone(),
+            rows: self.rows,
+            bytes: self.contents.len() as u64,
         })
     }
 }

@@ -27,6 +27,7 @@ pub mod hooks;
 mod input;
 pub mod lake;
 mod layer;
+mod meters;
 mod modules;
 mod outputs;
 mod pipeline;

@@ -1,9 +1,11 @@
 //! Fluvio connector: a topic, through SmartModules, into Parquet layers and derived topics.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use connector_runtime::{cli, shutdown};
+use connector_runtime::monitor::Monitor;
+use connector_runtime::{cli, log, shutdown};
 use parquet_sink::config::Accept;
 use parquet_sink::share::Share;
 use parquet_sink::{SECTION, StageConfig, StageStatus};
@@ -26,17 +28,24 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let args = Args::parse();
-    cli::init_logging(args.connector.log_format);
-    let secrets = args.connector.secrets.as_deref();
-    let mut config = StageConfig::load(&args.connector.config, SECTION, secrets)?;
+    log::init(args.connector.log_format, log::CONNECTOR_FILTER);
+    log::exit_code("parquet-sink", run(args).await)
+}
+
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let connector = args.connector;
+    let mut config = StageConfig::load(&connector.config, SECTION, connector.secrets.as_deref())?;
     if let Some(lake) = args.lake {
         config.settings.lake = lake;
     }
     config.settings.share = args.share;
     config.settings.accept = args.accept;
-    let cluster = args.connector.cluster()?;
-    let stop = shutdown::on_signal();
-    parquet_sink::run(config, cluster, stop, Arc::new(StageStatus::default())).await
+    let cluster = connector.cluster()?;
+    let monitor = Monitor::start(&connector.monitor, "parquet-sink").await?;
+    let status = Arc::new(StageStatus::default());
+    monitor.observe(&config.meta.name, status.clone());
+    parquet_sink::run(config, cluster, shutdown::on_signal(), status).await?;
+    Ok(ExitCode::SUCCESS)
 }

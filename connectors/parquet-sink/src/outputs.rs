@@ -11,11 +11,12 @@ use connector_runtime::cluster::{Cluster, ClusterError};
 use connector_runtime::reader::{self, ReadError};
 use connector_runtime::retry::Reconnect;
 use connector_runtime::writer::{Outgoing, TopicWriter, WriteError};
+use metrics::Counter;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::envelope::source_offset;
-use crate::status::DestinationStatus;
+use crate::status::{DestinationStatus, TroubleSpot};
 
 /// How long the broker may take to acknowledge an append.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +90,17 @@ impl OutputError {
     }
 }
 
+/// Where it is told how an output topic is doing.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// Records it acknowledged.
+    pub status: Arc<DestinationStatus>,
+    /// The same, for Prometheus.
+    pub records: Counter,
+    /// Why it takes none.
+    pub trouble: TroubleSpot,
+}
+
 /// The way to one output partition.
 #[derive(Debug)]
 pub struct TopicOutput {
@@ -101,12 +113,12 @@ pub struct TopicOutput {
 
 impl TopicOutput {
     /// Starts writing; `from` is where the topic stands.
-    pub fn start(
+    pub(crate) fn start(
         cluster: Cluster,
         topic: &str,
         partition: u32,
         from: Acknowledged,
-        status: Arc<DestinationStatus>,
+        told: Told,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let (progress, acknowledged) = watch::channel(from);
@@ -117,7 +129,7 @@ impl TopicOutput {
             partition,
             progress,
             waiting_bytes: waiting_bytes.clone(),
-            status,
+            told,
             writer: None,
             offsets: Vec::new(),
             records: Vec::new(),
@@ -170,13 +182,21 @@ impl Drop for TopicOutput {
     }
 }
 
+impl Told {
+    fn count(&self, records: usize) {
+        let records = records as u64;
+        self.status.records.fetch_add(records, Ordering::Relaxed);
+        self.records.increment(records);
+    }
+}
+
 struct Appender {
     cluster: Cluster,
     topic: String,
     partition: u32,
     progress: watch::Sender<Acknowledged>,
     waiting_bytes: Arc<AtomicU64>,
-    status: Arc<DestinationStatus>,
+    told: Told,
     writer: Option<TopicWriter>,
     /// Not acknowledged yet, `offsets[i]` is the input of `records[i]`.
     offsets: Vec<i64>,
@@ -195,9 +215,13 @@ impl Appender {
             }
             while !self.records.is_empty() {
                 match self.append().await {
-                    Ok(()) => pause.reset(),
+                    Ok(()) => {
+                        self.told.trouble.clear();
+                        pause.reset();
+                    }
                     Err(e) if e.is_transient() => {
                         self.writer = None;
+                        self.told.trouble.set(&e);
                         let delay = pause.next_delay();
                         tracing::warn!(
                             topic = self.topic,
@@ -243,9 +267,7 @@ impl Appender {
                     let there = self.offsets.partition_point(|offset| *offset <= tail);
                     self.offsets.drain(..there);
                     self.records.drain(..there);
-                    self.status
-                        .records
-                        .fetch_add(there as u64, Ordering::Relaxed);
+                    self.told.count(there);
                     let end = writer.end_offset();
                     self.progress.send_if_modified(|acknowledged| {
                         let newer = tail > acknowledged.source_offset;
@@ -265,9 +287,7 @@ impl Appender {
             return Ok(());
         };
         let range = writer.append(&self.records).await?;
-        self.status
-            .records
-            .fetch_add(self.records.len() as u64, Ordering::Relaxed);
+        self.told.count(self.records.len());
         self.records.clear();
         self.offsets.clear();
         self.progress.send_replace(Acknowledged {

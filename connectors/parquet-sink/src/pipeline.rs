@@ -23,11 +23,11 @@ use crate::error::StageError;
 use crate::input::{Batch, Input};
 use crate::lake::ModuleStamp;
 use crate::modules::{LOOK_INTERVAL, ModuleWatch, stamps};
-use crate::outputs::{Acknowledged, OutputError, TopicOutput};
+use crate::outputs::{Acknowledged, OutputError, Told, TopicOutput};
 use crate::read_back::ReadBack;
 use crate::recover::ResumePlan;
 use crate::stage::Stage;
-use crate::status::PartitionStatus;
+use crate::status::{PartitionStatus, TroubleSpot};
 
 /// Outputs taken between two looks at everything else.
 const CHUNK: usize = 1024;
@@ -56,6 +56,8 @@ pub(crate) struct Pipeline {
     main_day: Option<i32>,
     status: Arc<PartitionStatus>,
     counted: Counted,
+    /// When this input is handled, the module's state is what it was at the last commit.
+    rebuilt_at: i64,
 }
 
 /// An output topic, and where its rows that the lake lacks begin.
@@ -112,9 +114,13 @@ impl Pipeline {
                 source_offset: at.stands_at,
                 end: at.end,
             };
-            let status = stage.status.destination(destination.label());
+            let told = Told {
+                status: stage.status.destination(destination.label()),
+                records: stage.meters.records(name),
+                trouble: TroubleSpot::new(&stage.status, format!("topic {name}/{partition}")),
+            };
             outputs.push(Output {
-                topic: TopicOutput::start(stage.cluster.clone(), name, partition, from, status),
+                topic: TopicOutput::start(stage.cluster.clone(), name, partition, from, told),
                 ahead: at.read_back.map(|read_back| Ahead {
                     stands_at: at.stands_at,
                     from: read_back.from,
@@ -148,6 +154,9 @@ impl Pipeline {
         status
             .input_offset
             .fetch_max(plan.committed, Ordering::Release);
+        status
+            .open
+            .store(plan.open_at > plan.committed, Ordering::Release);
         Ok(Self {
             assembly: Assembly::new(
                 &stage.plan,
@@ -168,6 +177,7 @@ impl Pipeline {
             main_day,
             status,
             counted: Counted::default(),
+            rebuilt_at: plan.committed,
         })
     }
 
@@ -187,6 +197,7 @@ impl Pipeline {
             tracing::debug!(?ended, "the commit under way ended with the pipeline");
         }
         self.count(0, 0);
+        self.status.open.store(false, Ordering::Release);
         finished
     }
 
@@ -280,6 +291,8 @@ impl Pipeline {
                 .status
                 .records_read
                 .fetch_add(taken, Ordering::Relaxed);
+            self.stage.meters.inputs.increment(taken);
+            self.assembly.count_outputs(&self.stage.meters);
             self.send_pending().await?;
             self.assembly.encode_full().await?;
             match cut {
@@ -362,6 +375,8 @@ impl Pipeline {
         let give_up = self.stage.stop.child_token();
         let commit = Commit {
             lake: self.stage.lake.clone(),
+            trouble: TroubleSpot::new(&self.stage.status, format!("lake/{}", self.partition)),
+            meters: self.stage.meters.clone(),
             client: self.client.clone(),
             topic: self.stage.topic.clone(),
             partition: self.partition,
@@ -415,16 +430,14 @@ impl Pipeline {
         status.commits.fetch_add(1, Ordering::Relaxed);
         let now_ms = jiff::Timestamp::now().as_millisecond();
         status.last_commit_ms.store(now_ms, Ordering::Release);
-        let name = &self.stage.plan.name;
-        metrics::counter!("parquet_sink_commits_total", "stage" => name.clone()).increment(1);
-        metrics::counter!("parquet_sink_rows_total", "stage" => name.clone())
-            .increment(committed.rows);
+        let meters = &self.stage.meters;
+        meters.commits.increment(1);
+        meters.last_commit(self.partition, now_ms);
         if let Some(under_way) = under_way {
-            metrics::histogram!("parquet_sink_commit_seconds", "stage" => name.clone())
-                .record(under_way.started.elapsed().as_secs_f64());
+            meters.commit_seconds.record(under_way.started.elapsed());
         }
         tracing::info!(
-            stage = name,
+            stage = self.stage.plan.name,
             partition = self.partition,
             offset = committed.last_offset,
             rows = committed.rows,
@@ -475,6 +488,9 @@ impl Pipeline {
         self.status
             .input_offset
             .fetch_max(self.handled(), Ordering::Release);
+        if self.assembly.next() > self.rebuilt_at {
+            self.status.open.store(true, Ordering::Release);
+        }
         let under_way = self.commit.as_ref().map_or(0, |under_way| under_way.rows);
         let memory = self.assembly.since_cut(self.elsewhere_bytes()).memory_bytes;
         self.count(self.assembly.rows_waiting() + under_way, memory);

@@ -9,11 +9,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::{Client, Cluster};
-use connector_runtime::reader;
+use connector_runtime::reader::{self, LogRange};
 use connector_runtime::retry::Reconnect;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::commit::{hash, record_at};
 use crate::config::StageConfig;
@@ -21,11 +22,12 @@ use crate::doubles::greatest_source_at;
 use crate::error::StageError;
 use crate::hooks::Hooks;
 use crate::lake::Lake;
+use crate::meters::Meters;
 use crate::outputs;
 use crate::pipeline::{Finished, Pipeline};
 use crate::plan::StagePlan;
 use crate::recover::{Facts, TopicFacts, resume};
-use crate::status::StageStatus;
+use crate::status::{StageStatus, TroubleSpot};
 
 /// A partition that ran so long before it failed begins again at once.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
@@ -42,6 +44,7 @@ pub(crate) struct Stage {
     pub cluster: Cluster,
     pub lake: Lake,
     pub status: Arc<StageStatus>,
+    pub meters: Arc<Meters>,
     pub stop: CancellationToken,
     pub hooks: Hooks,
     /// Which run this is.
@@ -75,6 +78,19 @@ pub async fn run_with(
     status: Arc<StageStatus>,
     hooks: Hooks,
 ) -> anyhow::Result<()> {
+    status.started();
+    let result = land(config, cluster, stop, status.clone(), hooks).await;
+    status.ended(&result);
+    result
+}
+
+async fn land(
+    config: StageConfig,
+    cluster: Cluster,
+    stop: CancellationToken,
+    status: Arc<StageStatus>,
+    hooks: Hooks,
+) -> anyhow::Result<()> {
     let plan = StagePlan::new(&config)?;
     let lake = Lake::open(&plan.lake)?;
     let Some(partitions) = prepare(&config, &plan, &cluster, &stop).await? else {
@@ -97,6 +113,7 @@ pub async fn run_with(
         memory_max: plan.limits.memory_max.as_u64() / share.len() as u64,
         topic: config.meta.topic.name.clone(),
         consumer_id: config.consumer_id().to_owned(),
+        meters: Arc::new(Meters::new(&plan, &config.meta.topic.name)),
         writer: format!("{:016x}", rand::random::<u64>()),
         stop: stop.clone(),
         plan,
@@ -106,6 +123,10 @@ pub async fn run_with(
         status,
         hooks,
     });
+    for partition in &share {
+        stage.status.partition(*partition);
+    }
+    let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse(stage.clone(), share.clone())));
     let mut tasks = JoinSet::new();
     for partition in share {
         tasks.spawn(partition_loop(stage.clone(), partition));
@@ -175,13 +196,32 @@ async fn wait(name: &str, error: &StageError, delay: Duration, stop: &Cancellati
     }
 }
 
+/// Asks where the input ends, and tells how far behind the stage is.
+async fn pulse(stage: Arc<Stage>, share: Vec<u32>) {
+    let (status, meters) = (&stage.status, &stage.meters);
+    let seen = |number, log: LogRange| {
+        let partition = status.partition(number);
+        if partition.open.load(Ordering::Acquire) {
+            let next = partition.next_input().max(log.start);
+            meters.lag(number, (log.end - next).max(0));
+        }
+        let rows = status.rows_uncommitted.load(Ordering::Relaxed);
+        meters.uncommitted_rows.set(rows as f64);
+        let bytes = status.memory_bytes.load(Ordering::Relaxed);
+        meters.memory_bytes.set(bytes as f64);
+    };
+    let pulse = &status.pulse;
+    pulse.keep(&stage.cluster, &stage.topic, &share, seen).await;
+}
+
 async fn partition_loop(stage: Arc<Stage>, partition: u32) -> Result<(), StageError> {
     let mut pause = Reconnect::new();
+    let trouble = TroubleSpot::new(&stage.status, format!("partition {partition}"));
     let mut outputs_are_new = false;
     let mut module_was_replaced = false;
     loop {
         let started = Instant::now();
-        let error = match one_run(&stage, partition, &mut outputs_are_new).await {
+        let error = match one_run(&stage, partition, &trouble, &mut outputs_are_new).await {
             Ok(Finished::Stopped) => return Ok(()),
             Ok(Finished::Reopen) => {
                 pause.reset();
@@ -201,6 +241,8 @@ async fn partition_loop(stage: Arc<Stage>, partition: u32) -> Result<(), StageEr
             }
             e => {
                 stage.status.restarts.fetch_add(1, Ordering::Relaxed);
+                stage.meters.restarts.increment(1);
+                trouble.set(&e);
                 if started.elapsed() >= HEALTHY_AFTER {
                     pause.reset();
                 }
@@ -216,6 +258,7 @@ async fn partition_loop(stage: Arc<Stage>, partition: u32) -> Result<(), StageEr
 async fn one_run(
     stage: &Arc<Stage>,
     partition: u32,
+    trouble: &TroubleSpot,
     outputs_are_new: &mut bool,
 ) -> Result<Finished, StageError> {
     if stage.stop.is_cancelled() {
@@ -246,8 +289,12 @@ async fn one_run(
         open_at = plan.open_at,
         "going on"
     );
+    if let Some(stamp) = &facts.main {
+        stage.meters.last_commit(partition, stamp.committed_at_ms);
+    }
     let before = facts.main.as_ref().map(|stamp| stamp.modules.as_slice());
     let pipeline = Pipeline::open(stage.clone(), client, partition, &plan, main_day).await?;
+    trouble.clear();
     if let Some(before) = before
         && before != pipeline.modules()
     {

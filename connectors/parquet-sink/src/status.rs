@@ -1,8 +1,11 @@
 //! How a running stage is doing: plain numbers that anyone may read at any time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use connector_runtime::monitor::Observed;
+use connector_runtime::pulse::Pulse;
 
 /// The state of a stage. Numbers count from the start of the process.
 #[derive(Debug, Default)]
@@ -23,6 +26,11 @@ pub struct StageStatus {
     pub restarts: AtomicU64,
     by_destination: Mutex<BTreeMap<String, Arc<DestinationStatus>>>,
     by_partition: Mutex<BTreeMap<u32, Arc<PartitionStatus>>>,
+    pub(crate) pulse: Pulse,
+    /// What is wrong at the moment, by the part of the stage that says so.
+    trouble: Mutex<BTreeMap<String, String>>,
+    /// How it ended.
+    ended: Mutex<Option<String>>,
 }
 
 /// What went to one destination.
@@ -41,6 +49,15 @@ pub struct PartitionStatus {
     pub input_offset: AtomicI64,
     /// The last input that is committed; -1: none.
     pub committed_offset: AtomicI64,
+    /// Its stream is open, and its module's state is what it was at the last commit.
+    pub open: AtomicBool,
+}
+
+impl PartitionStatus {
+    /// The next input to handle: what lies before it is through.
+    pub fn next_input(&self) -> i64 {
+        self.input_offset.load(Ordering::Acquire) + 1
+    }
 }
 
 impl Default for PartitionStatus {
@@ -48,6 +65,7 @@ impl Default for PartitionStatus {
         Self {
             input_offset: AtomicI64::new(-1),
             committed_offset: AtomicI64::new(-1),
+            open: AtomicBool::new(false),
         }
     }
 }
@@ -77,9 +95,77 @@ impl StageStatus {
     pub fn next_input(&self) -> i64 {
         let partitions = held(&self.by_partition);
         let handled = partitions.values();
-        handled
-            .map(|p| p.input_offset.load(Ordering::Acquire) + 1)
-            .sum()
+        handled.map(|p| p.next_input()).sum()
+    }
+
+    pub(crate) fn started(&self) {
+        *held(&self.ended) = None;
+    }
+
+    pub(crate) fn ended(&self, result: &anyhow::Result<()>) {
+        *held(&self.ended) = Some(match result {
+            Ok(()) => "it was stopped".to_owned(),
+            Err(error) => format!("{error:#}"),
+        });
+    }
+}
+
+/// Ready: the cluster answers, every partition's stream is open and its module's state rebuilt, output topics and lake
+/// took what they were last given. A lag is no reason against it: whoever catches up is at work.
+impl Observed for StageStatus {
+    fn alive(&self) -> Result<(), String> {
+        match &*held(&self.ended) {
+            Some(how) => Err(how.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.alive()?;
+        if let Some((part, what)) = held(&self.trouble).first_key_value() {
+            return Err(format!("{part}: {what}"));
+        }
+        self.pulse.felt()?;
+        let closed = self.partitions().into_iter().find(|(_, partition)| {
+            let open = partition.open.load(Ordering::Acquire);
+            !open
+        });
+        match closed {
+            Some((partition, _)) => Err(format!(
+                "partition {partition} is being opened, or rebuilds its state"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where one part of a stage says what is wrong with it; what it said goes when it does.
+#[derive(Debug)]
+pub(crate) struct TroubleSpot {
+    status: Arc<StageStatus>,
+    part: String,
+}
+
+impl TroubleSpot {
+    pub fn new(status: &Arc<StageStatus>, part: String) -> Self {
+        Self {
+            status: status.clone(),
+            part,
+        }
+    }
+
+    pub fn set(&self, what: impl ToString) {
+        held(&self.status.trouble).insert(self.part.clone(), what.to_string());
+    }
+
+    pub fn clear(&self) {
+        held(&self.status.trouble).remove(&self.part);
+    }
+}
+
+impl Drop for TroubleSpot {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -1,14 +1,10 @@
-//! A connector's command line and its log.
+//! A connector's command line.
 
 use std::path::PathBuf;
 
-use tracing::Level;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-
 use crate::cluster::{Cluster, ClusterError};
+use crate::log::LogFormat;
+use crate::monitor::MonitorArgs;
 
 /// The arguments every connector takes.
 #[derive(Debug, Clone, clap::Parser)]
@@ -25,6 +21,9 @@ pub struct Args {
     /// How log lines look.
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
+    /// Metrics and probes.
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
 }
 
 /// The arguments that say where a cluster is.
@@ -52,39 +51,5 @@ impl ClusterArgs {
             Some(addr) => Ok(Cluster::at(addr)),
             None => Cluster::from_profile(self.profile.as_deref()),
         }
-    }
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// What is logged when `RUST_LOG` does not say: the fluvio crates only when something is wrong.
-const DEFAULT_FILTER: &str = "info,fluvio=warn";
-
-/// Starts logging to stderr. `RUST_LOG` chooses what; by default `info`, and of the fluvio crates `warn`. At level `trace`
-/// those crates print whole requests, SmartModule parameters included, so that level of theirs is never shown. A second
-/// call changes nothing.
-pub fn init_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
-    let no_requests = filter_fn(|metadata| {
-        *metadata.level() != Level::TRACE || !metadata.target().starts_with("fluvio")
-    });
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry()
-        .with(filter)
-        .with(no_requests);
-    let started = match format {
-        LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry.with(lines.json()).try_init(),
-    };
-    if let Err(err) = started {
-        tracing::debug!(%err, "logging was already started");
     }
 }

@@ -6,13 +6,17 @@
 //! * [`reader`]: records of one partition without a gap and without a double, plain or through SmartModules.
 //! * [`writer`]: the only writer of one partition; what it returns is acknowledged.
 //! * [`progress`]: what `fluvio consumer list` shows about a connector.
-//! * [`retry`], [`shutdown`], [`cli`]: staying up, stopping, starting.
+//! * [`monitor`]: `/metrics`, `/healthz` and `/readyz`; [`pulse`]: whether the cluster answers.
+//! * [`retry`], [`shutdown`], [`cli`], [`log`]: staying up, stopping, starting, telling.
 
 mod batch;
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod log;
+pub mod monitor;
 pub mod progress;
+pub mod pulse;
 pub mod reader;
 pub mod record;
 pub mod retry;

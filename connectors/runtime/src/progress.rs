@@ -1,4 +1,6 @@
-//! What `fluvio consumer list` shows about a connector.
+//! How far a consumer is, as the cluster keeps it and `fluvio consumer list` shows it.
+
+use std::collections::BTreeMap;
 
 use fluvio::dataplane::link::ErrorCode;
 use fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetRequest;
@@ -17,7 +19,7 @@ pub async fn report_progress(
     partition: u32,
     last_offset: i64,
 ) {
-    if let Err(reason) = store(client, consumer_id, topic, partition, last_offset).await {
+    if let Err(reason) = store_position(client, consumer_id, topic, partition, last_offset).await {
         tracing::debug!(
             consumer_id, topic, partition, last_offset, %reason,
             "progress not stored for `fluvio consumer list`"
@@ -25,9 +27,31 @@ pub async fn report_progress(
     }
 }
 
-/// An offset is stored through a stream that was opened under the consumer's id, and the stream's id comes with its first
-/// answer: so a short stream is opened at a record that exists.
-async fn store(
+/// The last offset that `consumer_id` was done with, for each partition of `topic` it stored one for.
+///
+/// # Errors
+/// When the cluster does not say.
+pub async fn stored_positions(
+    client: &Client,
+    consumer_id: &str,
+    topic: &str,
+) -> anyhow::Result<BTreeMap<u32, i64>> {
+    let stored = tokio::time::timeout(REQUEST_TIMEOUT, client.consumer_offsets()).await??;
+    Ok(stored
+        .into_iter()
+        .filter(|stored| stored.consumer_id == consumer_id && stored.topic == topic)
+        .map(|stored| (stored.partition, stored.offset))
+        .collect())
+}
+
+/// Stores that `consumer_id` is done with everything up to and including `last_offset`, which the log must hold.
+///
+/// # Errors
+/// When the cluster did not confirm it.
+//
+// An offset is stored through a stream that was opened under the consumer's id, and the stream's id comes with its first
+// answer: so a short stream is opened at a record that exists.
+pub async fn store_position(
     client: &Client,
     consumer_id: &str,
     topic: &str,

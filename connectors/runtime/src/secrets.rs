@@ -99,7 +99,8 @@ impl Secrets {
         Self::from_values([])
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<Secret> {
+    /// The secret of that name, if there is one.
+    pub fn get(&self, name: &str) -> Option<Secret> {
         match &self.0 {
             Source::Environment => std::env::var(name).ok().map(Secret),
             Source::Values { values, .. } => values.get(name).cloned(),
@@ -107,7 +108,7 @@ impl Secrets {
     }
 
     /// How to give a secret that is not there a value.
-    pub(crate) fn remedy(&self, name: &str) -> String {
+    pub fn remedy(&self, name: &str) -> String {
         match &self.0 {
             Source::Environment => {
                 format!(

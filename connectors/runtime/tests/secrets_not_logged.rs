@@ -7,9 +7,10 @@ use std::process::Command;
 use broker::{Broker, BrokerConfig};
 use bytes::Bytes;
 use clap::Parser;
-use connector_runtime::cli::{Args, init_logging};
+use connector_runtime::cli::Args;
 use connector_runtime::cluster::Cluster;
 use connector_runtime::config::ConnectorConfig;
+use connector_runtime::log;
 use connector_runtime::reader::ModuleReader;
 use connector_runtime::record::Outgoing;
 use connector_runtime::secrets::Secret;
@@ -46,7 +47,7 @@ struct Settings {
 async fn connector() {
     let arguments = std::env::var("CONNECTOR_ARGUMENTS").unwrap();
     let args = Args::parse_from(arguments.split(' '));
-    init_logging(args.log_format);
+    log::init(args.log_format, log::CONNECTOR_FILTER);
     let config =
         ConnectorConfig::<Settings>::load(&args.config, "test", args.secrets.as_deref()).unwrap();
     tracing::info!(?config, secret = %config.settings.api_key, "loaded");

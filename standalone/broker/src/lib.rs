@@ -33,6 +33,7 @@ mod data_dir;
 mod faults;
 mod log;
 mod metadata;
+mod meters;
 mod processor;
 mod produce;
 mod server;
@@ -232,6 +233,7 @@ impl Broker {
                     status: TableFormatStatus::default(),
                 }),
         );
+        meters::describe();
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             topics: Topics::open(data_dir.path().join("logs"), store.clone()).await?,

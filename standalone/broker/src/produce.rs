@@ -20,6 +20,7 @@ use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 
 use crate::api::{RawRequest, RequestError};
 use crate::log::{AppendError, Partition};
+use crate::meters;
 use crate::server::Connection;
 use crate::smart::{self, Chain};
 use crate::wire::RawSet;
@@ -143,11 +144,13 @@ async fn write_partition(
         partition.append(&sets)
     } else {
         // Tracked, so that a broker that stops waits for it even when the connection is gone.
+        let sets = sets.clone();
         let append = broker.tasks.spawn_blocking(move || partition.append(&sets));
         joined(append.await)?
     };
-    metrics::counter!("broker_produced_bytes_total").increment(bytes as u64);
-    written.map_err(|error| error_code(error, topic, index))
+    let base_offsets = written.map_err(|error| error_code(error, topic, index))?;
+    meters::count_received(topic, sets.iter().map(|set| set.as_ref()));
+    Ok(base_offsets)
 }
 
 fn transform(

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, RequestError};
 use crate::stream_fetch::StreamHandle;
-use crate::{Shared, metadata, wire};
+use crate::{Shared, metadata, meters, wire};
 
 /// Accepts connections until the broker stops.
 pub async fn accept(listener: TcpListener, broker: Arc<Shared>) {
@@ -84,14 +84,14 @@ struct Open;
 
 impl Open {
     fn new() -> Self {
-        metrics::gauge!("broker_connections").increment(1);
+        meters::connections().increment(1);
         Self
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        metrics::gauge!("broker_connections").decrement(1);
+        meters::connections().decrement(1);
     }
 }
 

@@ -25,6 +25,7 @@ use fluvio_spu_schema::server::smartmodule::{
 use crate::Shared;
 use crate::log::batch::{self, BatchBuilder, BatchError};
 use crate::log::{Cursor, Partition};
+use crate::meters::ChainMeters;
 
 /// A module that unpacks to more is refused.
 const WASM_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -35,7 +36,10 @@ const MODULE_MEMORY_BYTES_MAX: usize = 1_000_000_000;
 
 /// The modules of one stream, ready to run.
 #[derive(Debug)]
-pub struct Chain(SmartModuleChainInstance);
+pub struct Chain {
+    instance: SmartModuleChainInstance,
+    meters: ChainMeters,
+}
 
 /// What a chain made of some batches.
 #[derive(Debug)]
@@ -98,26 +102,28 @@ impl Chain {
         partition: &Partition,
     ) -> Result<Self, ErrorCode> {
         let started = Instant::now();
+        let meters = ChainMeters::new(&invocations);
         let mut builder = SmartModuleChainBuilder::default();
         builder.set_store_memory_limit(MODULE_MEMORY_BYTES_MAX);
         for invocation in invocations {
             let (config, wasm) = module_config(invocation, version)?;
             builder.add_smart_module(config, wasm);
         }
-        let mut chain = builder
-            .initialize(engine)
-            .map_err(|error| match error.downcast_ref() {
-                Some(EngineError::StoreMemoryExceeded { requested, max, .. }) => {
-                    ErrorCode::SmartModuleMemoryLimitExceeded {
-                        requested: *requested as u64,
-                        max: *max as u64,
+        let mut instance =
+            builder
+                .initialize(engine)
+                .map_err(|error| match error.downcast_ref() {
+                    Some(EngineError::StoreMemoryExceeded { requested, max, .. }) => {
+                        ErrorCode::SmartModuleMemoryLimitExceeded {
+                            requested: *requested as u64,
+                            max: *max as u64,
+                        }
                     }
-                }
-                _ => ErrorCode::SmartModuleChainInitError(format!("{error:#}")),
-            })?;
-        metrics::histogram!("broker_smartmodule_open_seconds").record(started.elapsed());
+                    _ => ErrorCode::SmartModuleChainInitError(format!("{error:#}")),
+                })?;
+        meters.opened(started.elapsed());
         // look_back is async for the reader's sake only; ours is ready at once.
-        let look_back = chain
+        let look_back = instance
             .look_back(|look_back| std::future::ready(records_back(partition, look_back, version)));
         futures_util::FutureExt::now_or_never(look_back)
             .unwrap_or_else(|| {
@@ -126,7 +132,7 @@ impl Chain {
                 ))
             })
             .map_err(|error| ErrorCode::SmartModuleLookBackError(error.root_cause().to_string()))?;
-        Ok(Self(chain))
+        Ok(Self { instance, meters })
     }
 
     /// Runs wire batches through the modules from offset `from` on, until they are all done or `bytes_max` have come out.
@@ -148,16 +154,14 @@ impl Chain {
             let records = header
                 .records_bytes(&batches[range])
                 .map_err(storage_error)?;
+            let count = header.next_offset() - header.base_offset.max(from);
             let records = if header.base_offset < from {
                 batch::records_from(&records, header.base_offset, from).map_err(storage_error)?
             } else {
                 records.into_owned()
             };
-            let output = self.run(SmartModuleInput::new(
-                records,
-                header.base_offset,
-                header.first_timestamp,
-            ))?;
+            let input = SmartModuleInput::new(records, header.base_offset, header.first_timestamp);
+            let output = self.run(input, count)?;
             output.successes.iter().for_each(|record| out.push(record));
             next_offset = header.next_offset();
             error = output.error;
@@ -191,11 +195,8 @@ impl Chain {
                 .records_bytes(&batches[range])
                 .map_err(storage_error)?
                 .into_owned();
-            let output = self.run(SmartModuleInput::new(
-                records,
-                header.base_offset,
-                header.first_timestamp,
-            ))?;
+            let input = SmartModuleInput::new(records, header.base_offset, header.first_timestamp);
+            let output = self.run(input, header.records())?;
             if !output.successes.is_empty() {
                 let mut alone = BatchBuilder::new();
                 output
@@ -246,7 +247,7 @@ impl Chain {
                 header.first_timestamp,
             );
             first_timestamp.get_or_insert(header.first_timestamp);
-            let output = self.run(input)?;
+            let output = self.run(input, header.records())?;
             if let Some(error) = output.error {
                 return Err(ErrorCode::SmartModuleRuntimeError(Box::new(error)));
             }
@@ -259,14 +260,13 @@ impl Chain {
     fn run(
         &mut self,
         input: SmartModuleInput,
+        records: i64,
     ) -> Result<fluvio_smartmodule::dataplane::smartmodule::SmartModuleOutput, ErrorCode> {
         let started = Instant::now();
-        let output = self
-            .0
-            .process(input)
-            .map_err(|error| ErrorCode::Other(format!("SmartModule err {error:#}")))?;
-        metrics::histogram!("broker_smartmodule_batch_seconds").record(started.elapsed());
-        Ok(output)
+        let output = self.instance.process(input);
+        let failed = !matches!(&output, Ok(output) if output.error.is_none());
+        self.meters.processed(records, started.elapsed(), failed);
+        output.map_err(|error| ErrorCode::Other(format!("SmartModule err {error:#}")))
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::api::{RawRequest, RequestError};
 use crate::consumers::Consumer;
 use crate::log::{Cursor, Partition, Read, ReadError};
+use crate::meters::Sent;
 use crate::processor::{Prepared, Processor};
 use crate::produce::blocking;
 use crate::server::Connection;
@@ -64,6 +65,7 @@ pub fn handle(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(
         connection: connection.clone(),
         request,
         id,
+        sent: Sent::new(&fetch.topic),
         replica: ReplicaKey::new(fetch.topic, fetch.partition),
         max_bytes: usize::try_from(fetch.max_bytes)
             .unwrap_or(0)
@@ -86,6 +88,7 @@ struct Stream {
     id: u32,
     replica: ReplicaKey,
     max_bytes: usize,
+    sent: Sent,
 }
 
 enum StreamError {
@@ -256,7 +259,7 @@ impl Stream {
             header.api_version(),
             records.len(),
         )?;
-        metrics::counter!("broker_streamed_bytes_total").increment(records.len() as u64);
+        self.sent.count(&records);
         Ok(self.connection.send_parts(head, records).await?)
     }
 }

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use coingecko_source::SourceSettings;
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::reader;
+use connector_runtime::monitor::{Monitor, MonitorArgs};
 use connector_runtime::secrets::Secrets;
-use connector_runtime::shutdown;
+use connector_runtime::{log, reader, shutdown};
 use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed, Tail};
 
 use crate::assets;
@@ -46,6 +46,8 @@ pub struct Options {
     /// Print the summary as one JSON object on stdout
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    monitor: MonitorArgs,
 }
 
 impl Options {
@@ -102,14 +104,16 @@ pub async fn run(options: Options) -> Result<()> {
     let records_total = market.records_total();
     let data = options.data_dir(&market_name)?;
     let lake = data.lake();
+    let monitor = Monitor::start(&options.monitor, "demo").await?;
     let backbone = Backbone::start(data, options.listen(), options.smartmodules.as_deref()).await?;
     let addr = backbone.addr();
     let replay = start_replay(&backbone, market, options.speed).await?;
     let mut platform = backbone.launch(source_config(replay.base_url())?)?;
-    eprintln!(
+    platform.observe(&monitor);
+    log::say(&format!(
         "broker at {addr}, lake at {}, market: {market_name}",
         lake.display()
-    );
+    ));
 
     let progress = ProgressLine::start(&platform, Some(records_total));
     let drained = tokio::select! {
@@ -120,7 +124,7 @@ pub async fn run(options: Options) -> Result<()> {
     progress.finish();
     if !drained {
         platform.stop().await?.stop().await;
-        eprintln!("interrupted; what was read is committed");
+        log::say("interrupted; what was read is committed");
         return Ok(());
     }
     let client = platform.connect().await?;
@@ -128,10 +132,12 @@ pub async fn run(options: Options) -> Result<()> {
     if options.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {
-        eprintln!("{summary}");
+        log::say(&summary.to_string());
     }
     if !options.exit {
-        eprintln!("the market is drained; the broker stays at {addr} until Ctrl-C");
+        log::say(&format!(
+            "the market is drained; the broker stays at {addr} until Ctrl-C"
+        ));
         tokio::select! {
             () = interrupted.cancelled() => {}
             error = platform.failed() => return Err(error),

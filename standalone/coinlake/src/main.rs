@@ -5,6 +5,7 @@ mod data_dir;
 mod demo;
 mod deploy;
 mod health;
+mod notify;
 mod platform;
 mod progress;
 mod serving;
@@ -12,12 +13,11 @@ mod summary;
 mod train;
 mod up;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use connector_runtime::log::{self, LogFormat};
 
 #[derive(Parser)]
 #[command(
@@ -26,6 +26,9 @@ use tracing_subscriber::EnvFilter;
     about = "Crypto market data through a Fluvio broker into a Parquet lake"
 )]
 struct Cli {
+    /// How log lines look; RUST_LOG chooses what is logged
+    #[arg(long, value_enum, default_value_t, global = true)]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -38,6 +41,8 @@ enum Command {
     Up(up::Options),
     /// Bring topics, SmartModules and table formats onto a Fluvio cluster
     Deploy(deploy::Options),
+    /// Tell of alerts through a webhook
+    Notify(notify::Options),
     /// Check broker, topics, SmartModules, stages and lake; exit code 1 when something is wrong
     Health(health::Options),
     /// Models learned from the lake: train, look at and promote them
@@ -45,30 +50,30 @@ enum Command {
     Train(train::Command),
 }
 
-/// The fluvio client reports every connection that ends as an error, also when we end it ourselves.
-const LOG_DEFAULT: &str = "warn,fluvio::sync=off";
+/// A terminal is for what commands say. (The fluvio client reports every connection that ends as an error, also when we
+/// end it ourselves.)
+const TERMINAL_FILTER: &str = "warn,fluvio::sync=off";
+
+impl Cli {
+    /// What is logged unless `RUST_LOG` says otherwise.
+    fn filter(&self) -> String {
+        let mut filter = match (&self.command, self.log_format) {
+            (Command::Notify(_), _) | (_, LogFormat::Json) => log::CONNECTOR_FILTER,
+            _ => TERMINAL_FILTER,
+        }
+        .to_owned();
+        if matches!(&self.command, Command::Demo(options) if options.is_made_up()) {
+            // The made-up market holds broken payloads on purpose; the summary counts them.
+            filter += ",coingecko_source::poll=error";
+        }
+        filter
+    }
+}
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    let mut filter = LOG_DEFAULT.to_owned();
-    if matches!(&command, Command::Demo(options) if options.is_made_up()) {
-        // The made-up market holds broken payloads on purpose; the summary counts them.
-        filter += ",coingecko_source::poll=error";
-    }
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter)),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    match run(command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("coinlake: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let cli = Cli::parse();
+    log::init(cli.log_format, &cli.filter());
+    log::exit_code("coinlake", run(cli.command))
 }
 
 #[tokio::main]
@@ -77,6 +82,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Demo(options) => demo::run(options).await?,
         Command::Up(options) => up::run(options).await?,
         Command::Deploy(options) => deploy::run(options).await?,
+        Command::Notify(options) => notify::run(options).await?,
         Command::Health(options) => return health::run(options).await,
         Command::Train(command) => train::run(command).await?,
     }

@@ -14,6 +14,7 @@ use broker::{Broker, BrokerConfig};
 use coingecko_source::{SourceSettings, SourceStatus};
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::ConnectorConfig;
+use connector_runtime::monitor::Monitor;
 use connector_runtime::reader;
 use connector_runtime::secrets::Secrets;
 use parquet_sink::StageStatus;
@@ -97,6 +98,7 @@ impl Backbone {
             config.settings.lake = self.data.lake().display().to_string();
             let status = Arc::new(StageStatus::default());
             stages.push(Stage {
+                name: config.meta.name.clone(),
                 topic: config.meta.topic.name.clone(),
                 status: Arc::clone(&status),
             });
@@ -133,6 +135,8 @@ impl Backbone {
 
 /// One running `parquet-sink`.
 pub struct Stage {
+    /// Its name.
+    pub name: String,
     /// The topic it reads.
     pub topic: String,
     /// What it has done so far.
@@ -159,6 +163,14 @@ impl Platform {
     /// What the source has done so far.
     pub fn source_status(&self) -> Arc<SourceStatus> {
         Arc::clone(&self.source_status)
+    }
+
+    /// Has the monitor ask source and stages how they are.
+    pub fn observe(&self, monitor: &Monitor) {
+        monitor.observe("coingecko-source", self.source_status());
+        for stage in &self.stages {
+            monitor.observe(&stage.name, stage.status.clone());
+        }
     }
 
     /// The embedded broker, as the connectors see it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use connector_runtime::cluster::Client;
+use connector_runtime::log;
 use indicatif::{ProgressBar, ProgressStyle};
 use parquet_sink::StageStatus;
 use tokio::task::JoinHandle;
@@ -23,7 +24,10 @@ pub struct ProgressLine {
 impl ProgressLine {
     /// Starts to draw; a market without an end has no total.
     pub fn start(platform: &Platform, records_total: Option<u64>) -> Self {
-        let bar = ProgressBar::new_spinner();
+        let bar = match log::is_json() {
+            true => ProgressBar::hidden(),
+            false => ProgressBar::new_spinner(),
+        };
         let style = "{spinner} {elapsed_precise} {msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is well-formed"));
         let stages: Vec<(String, Arc<StageStatus>)> = platform

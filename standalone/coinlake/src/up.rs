@@ -2,18 +2,26 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use coingecko_source::{KeyPlan, SourceSettings};
 use connector_runtime::config::ConnectorConfig;
+use connector_runtime::monitor::{Monitor, MonitorArgs};
 use connector_runtime::secrets::Secrets;
-use connector_runtime::shutdown;
+use connector_runtime::{log, shutdown};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::assets;
 use crate::data_dir::DataDir;
+use crate::notify::{self, NotifyStatus, WebhookArgs};
 use crate::platform::{Backbone, DEFAULT_LISTEN};
 use crate::progress::ProgressLine;
+
+/// How long the end waits for a message that is being delivered.
+const NOTIFIER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The kinds of CoinGecko keys.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -54,6 +62,10 @@ pub struct Options {
     /// What kind of key it is
     #[arg(long, env = "COINGECKO_PLAN", default_value = "demo")]
     plan: Plan,
+    #[command(flatten)]
+    webhook: WebhookArgs,
+    #[command(flatten)]
+    monitor: MonitorArgs,
 }
 
 /// Runs until interrupted; what was read is committed then.
@@ -69,22 +81,39 @@ pub async fn run(options: Options) -> Result<()> {
         source.settings.api_key = Some(key.into());
         source.settings.plan = options.plan.into();
     }
+    let webhook = options.webhook.webhook()?;
+    let monitor = Monitor::start(&options.monitor, "up").await?;
     let data = DataDir::open(&options.data, "live data")?;
     let lake = data.lake();
     let backbone = Backbone::start(data, options.listen, options.smartmodules.as_deref()).await?;
     let addr = backbone.addr();
     let mut platform = backbone.launch(source)?;
-    eprintln!(
+    platform.observe(&monitor);
+    log::say(&format!(
         "broker at {addr}, lake at {}, market: CoinGecko, live",
         lake.display()
-    );
+    ));
+    let notifier = webhook.map(|webhook| {
+        log::say(&format!("alerts go to {}", webhook.host()));
+        let status = Arc::new(NotifyStatus::default());
+        monitor.observe("notify", status.clone());
+        let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            notify::tell(&cluster, &webhook, &stop, &status).await;
+        }))
+    });
     let progress = ProgressLine::start(&platform, None);
     tokio::select! {
         () = interrupted.cancelled() => {}
         error = platform.failed() => return Err(error),
     }
     progress.finish();
-    platform.stop().await?.stop().await;
-    eprintln!("stopped; what was read is committed");
+    let backbone = platform.stop().await?;
+    // It stores its position while the broker is there; an attempt under way may take seconds and is not waited for long.
+    if let Some(notifier) = notifier {
+        let _ = tokio::time::timeout(NOTIFIER_PATIENCE, notifier).await;
+    }
+    backbone.stop().await;
+    log::say("stopped; what was read is committed");
     Ok(())
 }

@@ -6,6 +6,7 @@ mod crash;
 mod input;
 mod lands;
 mod predictions;
+mod probes;
 mod rivals;
 mod s3;
 mod support;

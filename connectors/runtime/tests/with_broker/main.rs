@@ -6,6 +6,7 @@ mod cluster;
 mod fixture;
 mod genuine;
 mod modules;
+mod monitor;
 mod progress;
 mod reading;
 mod topics;

@@ -9,6 +9,7 @@ mod list;
 mod promote;
 mod publish;
 mod run;
+mod status;
 mod table;
 
 use std::path::{Path, PathBuf};

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use connector_runtime::shutdown;
+use connector_runtime::monitor::{Monitor, MonitorArgs};
+use connector_runtime::{log, shutdown};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,6 +24,7 @@ use trainer::{TrainSettings, Trained};
 
 use super::drift;
 use super::promote::{self, BrokerOptions};
+use super::status::TrainStatus;
 use super::table::{number, table};
 use super::{RunsOptions, models_folder, open_tracking};
 
@@ -55,6 +58,8 @@ pub struct Options {
     json: bool,
     #[command(flatten)]
     broker: BrokerOptions,
+    #[command(flatten)]
+    monitor: MonitorArgs,
 }
 
 /// What came of one training.
@@ -87,6 +92,10 @@ pub async fn run(options: Options) -> Result<()> {
     let Some(every) = options.every else {
         return once(&options, &settings, &interrupted).await;
     };
+    let monitor = Monitor::start(&options.monitor, "trainer").await?;
+    let status = Arc::new(TrainStatus::default());
+    status.started();
+    monitor.observe("trainer", status.clone());
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -95,11 +104,14 @@ pub async fn run(options: Options) -> Result<()> {
             _ = ticks.tick() => {}
         }
         // A lake that is still too small, or a server that is away: the next time may do.
-        if let Err(error) = once(&options, &settings, &interrupted).await {
-            eprintln!("coinlake: {error:#}");
-        }
+        let begun = Instant::now();
+        let trained = once(&options, &settings, &interrupted).await;
         if interrupted.is_cancelled() {
-            return Ok(());
+            return trained;
+        }
+        status.trained(&trained, begun.elapsed());
+        if let Err(error) = trained {
+            log::complain("coinlake", &error);
         }
     }
 }
@@ -132,7 +144,7 @@ async fn once(
             progress.finish_and_clear();
             let ended = Timestamp::now().as_millisecond();
             tracking.abandon(&run, ended, RunStatus::Killed, "interrupted").await?;
-            eprintln!("interrupted; run {} is marked as killed", run.id);
+            log::say(&format!("interrupted; run {} is marked as killed", run.id));
             return Ok(());
         }
     };

@@ -1,0 +1,175 @@
+//! What a stage counts for Prometheus: every name and label is here. [`crate::status`] holds what people and tests read in
+//! the process itself.
+
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+
+use crate::file::CommittedFile;
+use crate::plan::{STATUS_NONE, StagePlan};
+
+/// The meters of one stage. Each is there from the start, so that its first step shows as one.
+pub(crate) struct Meters {
+    stage: String,
+    topic: String,
+    /// Inputs handled, those again after a restart included.
+    pub inputs: Counter,
+    /// Outputs by destination, in the order of the plan.
+    pub outputs: Vec<Counter>,
+    /// Outputs that no destination takes.
+    pub ignored: Counter,
+    pub commits: Counter,
+    pub commit_retries: Counter,
+    pub commit_seconds: Histogram,
+    pub restarts: Counter,
+    pub uncommitted_rows: Gauge,
+    pub memory_bytes: Gauge,
+}
+
+impl Meters {
+    pub fn new(plan: &StagePlan, topic: &str) -> Self {
+        describe();
+        let stage = plan.name.clone();
+        let outputs = |destination: &str| {
+            counter!(
+                "parquet_sink_outputs_total",
+                "stage" => stage.clone(), "destination" => destination.to_owned()
+            )
+        };
+        let labels = [("stage", stage.clone())];
+        let meters = Self {
+            topic: topic.to_owned(),
+            inputs: counter!("parquet_sink_inputs_total", &labels),
+            outputs: plan
+                .destinations
+                .iter()
+                .map(|destination| outputs(destination.label()))
+                .collect(),
+            ignored: outputs(STATUS_NONE),
+            commits: counter!("parquet_sink_commits_total", &labels),
+            commit_retries: counter!("parquet_sink_commit_retries_total", &labels),
+            commit_seconds: histogram!("parquet_sink_commit_seconds", &labels),
+            restarts: counter!("parquet_sink_restarts_total", &labels),
+            uncommitted_rows: gauge!("parquet_sink_uncommitted_rows", &labels),
+            memory_bytes: gauge!("parquet_sink_memory_bytes", &labels),
+            stage,
+        };
+        let counters = [
+            &meters.inputs,
+            &meters.ignored,
+            &meters.commits,
+            &meters.commit_retries,
+            &meters.restarts,
+        ];
+        for counter in counters.into_iter().chain(&meters.outputs) {
+            counter.increment(0);
+        }
+        for (_, layer) in plan.layers() {
+            for counter in meters.layer(&layer.name) {
+                counter.increment(0);
+            }
+        }
+        for (_, topic) in plan.topics() {
+            meters.records(topic).increment(0);
+        }
+        meters
+    }
+
+    /// Records acknowledged by an output topic.
+    pub fn records(&self, topic: &str) -> Counter {
+        counter!(
+            "parquet_sink_records_total",
+            "stage" => self.stage.clone(), "topic" => topic.to_owned()
+        )
+    }
+
+    /// A file is in the lake.
+    pub fn count_file(&self, file: &CommittedFile) {
+        let [rows, files, bytes] = self.layer(&file.layer);
+        rows.increment(file.rows);
+        files.increment(1);
+        bytes.increment(file.bytes);
+    }
+
+    /// Rows, files and bytes of a layer.
+    fn layer(&self, layer: &str) -> [Counter; 3] {
+        let labels = [("stage", self.stage.clone()), ("layer", layer.to_owned())];
+        [
+            counter!("parquet_sink_rows_total", &labels),
+            counter!("parquet_sink_files_total", &labels),
+            counter!("parquet_sink_file_bytes_total", &labels),
+        ]
+    }
+
+    /// How many records of the input partition are not through yet.
+    pub fn lag(&self, partition: u32, records: i64) {
+        gauge!(
+            "parquet_sink_lag_records",
+            "stage" => self.stage.clone(),
+            "topic" => self.topic.clone(),
+            "partition" => partition.to_string()
+        )
+        .set(records as f64);
+    }
+
+    /// When the input partition was last committed.
+    pub fn last_commit(&self, partition: u32, at_ms: i64) {
+        gauge!(
+            "parquet_sink_last_commit_timestamp_seconds",
+            "stage" => self.stage.clone(), "partition" => partition.to_string()
+        )
+        .set(at_ms as f64 / 1e3);
+    }
+}
+
+fn describe() {
+    describe_counter!("parquet_sink_inputs_total", "Inputs handled");
+    describe_counter!(
+        "parquet_sink_outputs_total",
+        "Outputs by where they go; none: nowhere"
+    );
+    describe_counter!(
+        "parquet_sink_records_total",
+        "Records acknowledged by output topics"
+    );
+    describe_counter!("parquet_sink_rows_total", "Rows in committed files");
+    describe_counter!("parquet_sink_files_total", "Committed files");
+    describe_counter!(
+        "parquet_sink_file_bytes_total",
+        Unit::Bytes,
+        "Bytes of committed files"
+    );
+    describe_counter!("parquet_sink_commits_total", "Commits");
+    describe_counter!(
+        "parquet_sink_commit_retries_total",
+        "Files that the lake did not take at once"
+    );
+    describe_histogram!(
+        "parquet_sink_commit_seconds",
+        Unit::Seconds,
+        "From a cut to its commit"
+    );
+    describe_counter!(
+        "parquet_sink_restarts_total",
+        "Times a partition began again from its last commit"
+    );
+    describe_gauge!(
+        "parquet_sink_last_commit_timestamp_seconds",
+        Unit::Seconds,
+        "When a partition was last committed"
+    );
+    describe_gauge!(
+        "parquet_sink_lag_records",
+        "Records of the input topic that are not through the stage"
+    );
+    describe_gauge!(
+        "parquet_sink_uncommitted_rows",
+        "Rows that are in no committed file"
+    );
+    describe_gauge!(
+        "parquet_sink_memory_bytes",
+        Unit::Bytes,
+        "Held in files being built and in outputs on their way"
+    );
+}

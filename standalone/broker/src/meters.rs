@@ -1,0 +1,135 @@
+//! What the broker counts for Prometheus: every name and label is here.
+
+use std::time::Duration;
+
+use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+
+use crate::log::batch;
+
+/// Connections that are open.
+pub fn connections() -> Gauge {
+    gauge!("coinlake_broker_connections")
+}
+
+/// Batches were written to a topic.
+pub fn count_received<'a>(topic: &str, sets: impl Iterator<Item = &'a [u8]>) {
+    let (mut records, mut bytes) = (0, 0);
+    for set in sets {
+        records += count_records(set);
+        bytes += set.len() as u64;
+    }
+    counter!("coinlake_broker_received_records_total", "topic" => topic.to_owned())
+        .increment(records);
+    counter!("coinlake_broker_received_bytes_total", "topic" => topic.to_owned()).increment(bytes);
+}
+
+/// What a stream is sent.
+pub struct Sent {
+    records: Counter,
+    bytes: Counter,
+}
+
+impl Sent {
+    /// Of this topic.
+    pub fn new(topic: &str) -> Self {
+        Self {
+            records: counter!("coinlake_broker_sent_records_total", "topic" => topic.to_owned()),
+            bytes: counter!("coinlake_broker_sent_bytes_total", "topic" => topic.to_owned()),
+        }
+    }
+
+    /// Batches went out.
+    pub fn count(&self, batches: &[u8]) {
+        self.records.increment(count_records(batches));
+        self.bytes.increment(batches.len() as u64);
+    }
+}
+
+fn count_records(batches: &[u8]) -> u64 {
+    let headers = batch::headers(batches).filter_map(Result::ok);
+    headers.map(|(header, _)| header.records() as u64).sum()
+}
+
+/// A chain of SmartModules at work. Its name is those of its modules, with `+` between them.
+#[derive(Debug)]
+pub struct ChainMeters {
+    open_seconds: Histogram,
+    seconds: Histogram,
+    records: Counter,
+    errors: Counter,
+}
+
+impl ChainMeters {
+    pub fn new(modules: &[SmartModuleInvocation]) -> Self {
+        let names: Vec<&str> = modules
+            .iter()
+            .map(|module| module.name.as_deref().unwrap_or("unnamed"))
+            .collect();
+        let labels = [("smartmodule", names.join("+"))];
+        Self {
+            open_seconds: histogram!("coinlake_broker_smartmodule_open_seconds", &labels),
+            seconds: histogram!("coinlake_broker_smartmodule_seconds", &labels),
+            records: counter!("coinlake_broker_smartmodule_records_total", &labels),
+            errors: counter!("coinlake_broker_smartmodule_errors_total", &labels),
+        }
+    }
+
+    /// The chain is ready to work.
+    pub fn opened(&self, took: Duration) {
+        self.open_seconds.record(took);
+        self.errors.increment(0);
+    }
+
+    /// A batch of so many records went through; or the first of them, up to one that a module failed on.
+    pub fn processed(&self, records: i64, took: Duration, failed: bool) {
+        self.seconds.record(took);
+        self.records.increment(records.unsigned_abs());
+        self.errors.increment(u64::from(failed));
+    }
+}
+
+/// Says what each of them means, and makes those exist that have no label.
+pub fn describe() {
+    describe_gauge!("coinlake_broker_connections", "Open connections");
+    describe_counter!(
+        "coinlake_broker_received_records_total",
+        "Records written, by topic"
+    );
+    describe_counter!(
+        "coinlake_broker_received_bytes_total",
+        Unit::Bytes,
+        "Bytes written, as they came, by topic"
+    );
+    describe_counter!(
+        "coinlake_broker_sent_records_total",
+        "Records sent to streams, by topic; through SmartModules: the inputs they cover"
+    );
+    describe_counter!(
+        "coinlake_broker_sent_bytes_total",
+        Unit::Bytes,
+        "Bytes sent to streams, by topic"
+    );
+    describe_histogram!(
+        "coinlake_broker_smartmodule_open_seconds",
+        Unit::Seconds,
+        "Compiling and starting a chain of SmartModules"
+    );
+    describe_histogram!(
+        "coinlake_broker_smartmodule_seconds",
+        Unit::Seconds,
+        "A batch through a chain of SmartModules"
+    );
+    describe_counter!(
+        "coinlake_broker_smartmodule_records_total",
+        "Records that went into a chain of SmartModules"
+    );
+    describe_counter!(
+        "coinlake_broker_smartmodule_errors_total",
+        "Batches that a SmartModule failed on"
+    );
+    connections().increment(0.0);
+}

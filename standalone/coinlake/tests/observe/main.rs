@@ -1,0 +1,12 @@
+//! What runs can be watched: metrics, probes, rules, dashboard, logs, and messages about alerts. Each test starts the
+//! finished command.
+
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
+mod dashboard;
+mod logs;
+mod metrics;
+mod notify;
+mod process;
+mod promtool;
+mod receiver;
