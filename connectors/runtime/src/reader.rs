@@ -51,6 +51,21 @@ pub async fn offsets(client: &Client, topic: &str, partition: u32) -> Result<Log
     Ok(spu.offsets().await?)
 }
 
+/// Asks one partition what it holds, as often as wanted, over one connection.
+pub struct Probe(Spu);
+
+impl Probe {
+    /// Connects to the partition's leader.
+    pub async fn open(client: &Client, topic: &str, partition: u32) -> Result<Self, ReadError> {
+        Ok(Self(Spu::connect(client, topic, partition).await?))
+    }
+
+    /// What the partition holds now, as far as it is committed.
+    pub async fn offsets(&self) -> Result<LogRange, ReadError> {
+        Ok(self.0.offsets().await?)
+    }
+}
+
 /// The records of a range of offsets, all in memory; fails when the log does not hold all of the range. Offsets that a
 /// topic with deduplication skipped are left out.
 pub async fn read_range(

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
+use connector_runtime::config::ConnectorConfig;
+use connector_runtime::secrets::Secrets;
+use console::survey::Blueprint;
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::config::TopicConfig;
+use parquet_sink::StageConfig;
 
 use crate::serving;
 
@@ -45,7 +49,7 @@ pub const SMARTMODULES: [&str; 4] = [
 pub const SOURCE: &str = fluvio_config!("connectors/coingecko-source.yaml");
 
 /// The stages' connector configs, in the order the data takes.
-pub const STAGES: [&str; 5] = [
+const STAGES: [&str; 5] = [
     fluvio_config!("connectors/stage-raw.yaml"),
     fluvio_config!("connectors/stage-clean.yaml"),
     fluvio_config!("connectors/stage-features.yaml"),
@@ -72,6 +76,26 @@ pub fn table_formats() -> Result<Vec<TableFormatSpec>> {
         .iter()
         .map(|text| serde_saphyr::from_str(text).context("a shipped table format is broken"))
         .collect()
+}
+
+/// The stages' configs, understood.
+pub fn stages() -> Result<Vec<StageConfig>> {
+    STAGES
+        .iter()
+        .map(|text| {
+            ConnectorConfig::from_yaml(text, parquet_sink::SECTION, &Secrets::none())
+                .context("a shipped stage config is broken")
+        })
+        .collect()
+}
+
+/// What a platform consists of.
+pub fn blueprint() -> Result<Blueprint> {
+    Ok(Blueprint {
+        topics: topic_names()?,
+        smartmodules: SMARTMODULES.iter().map(ToString::to_string).collect(),
+        stages: stages()?,
+    })
 }
 
 /// One SmartModule, read and checked.

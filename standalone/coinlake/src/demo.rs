@@ -14,6 +14,7 @@ use connector_runtime::{log, reader, shutdown};
 use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed, Tail};
 
 use crate::assets;
+use crate::console;
 use crate::data_dir::DataDir;
 use crate::platform::{Backbone, DEFAULT_LISTEN, RAW, ends};
 use crate::progress::ProgressLine;
@@ -37,6 +38,9 @@ pub struct Options {
     /// Where the broker listens; port 0 takes any free one [default: 127.0.0.1:9003, with --exit any free port]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
+    /// Where the web page is served; port 0 takes any free one [default: 127.0.0.1:9080, with --exit none]
+    #[arg(long, value_name = "ADDR:PORT")]
+    console: Option<SocketAddr>,
     /// Folder of the SmartModules [default: ../smartmodules beside this command]
     #[arg(long, value_name = "DIR")]
     smartmodules: Option<PathBuf>,
@@ -93,6 +97,14 @@ impl Options {
         self.listen
             .unwrap_or_else(|| default.parse().expect("a literal address"))
     }
+
+    fn console(&self) -> Option<SocketAddr> {
+        let default = || console::DEFAULT_LISTEN.parse().expect("a literal address");
+        match self.exit {
+            true => self.console,
+            false => Some(self.console.unwrap_or_else(default)),
+        }
+    }
 }
 
 /// Runs the demo until it is drained (`--exit`) or interrupted.
@@ -105,8 +117,13 @@ pub async fn run(options: Options) -> Result<()> {
     let data = options.data_dir(&market_name)?;
     let lake = data.lake();
     let monitor = Monitor::start(&options.monitor, "demo").await?;
-    let backbone = Backbone::start(data, options.listen(), options.smartmodules.as_deref()).await?;
+    let mut backbone =
+        Backbone::start(data, options.listen(), options.smartmodules.as_deref()).await?;
     let addr = backbone.addr();
+    let console = match options.console() {
+        Some(listen) => Some(backbone.serve_console(listen).await?),
+        None => None,
+    };
     let replay = start_replay(&backbone, market, options.speed).await?;
     let mut platform = backbone.launch(source_config(replay.base_url())?)?;
     platform.observe(&monitor);
@@ -114,6 +131,9 @@ pub async fn run(options: Options) -> Result<()> {
         "broker at {addr}, lake at {}, market: {market_name}",
         lake.display()
     ));
+    if let Some(console) = console {
+        log::say(&format!("console at http://{console}"));
+    }
 
     let progress = ProgressLine::start(&platform, Some(records_total));
     let drained = tokio::select! {

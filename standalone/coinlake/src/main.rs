@@ -1,6 +1,7 @@
-//! The `coinlake` command: the one-machine platform, deployment, health and training.
+//! The `coinlake` command: the one-machine platform, deployment, health, training and console.
 
 mod assets;
+mod console;
 mod data_dir;
 mod demo;
 mod deploy;
@@ -10,6 +11,7 @@ mod platform;
 mod progress;
 mod serving;
 mod summary;
+mod target;
 mod train;
 mod up;
 
@@ -48,6 +50,8 @@ enum Command {
     /// Models learned from the lake: train, look at and promote them
     #[command(subcommand)]
     Train(train::Command),
+    /// Serve the web page of a platform that runs elsewhere
+    Console(console::Options),
 }
 
 /// A terminal is for what commands say. (The fluvio client reports every connection that ends as an error, also when we
@@ -81,6 +85,7 @@ async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(options) => demo::run(options).await?,
         Command::Up(options) => up::run(options).await?,
+        Command::Console(options) => console::run(options).await?,
         Command::Deploy(options) => deploy::run(options).await?,
         Command::Notify(options) => notify::run(options).await?,
         Command::Health(options) => return health::run(options).await,

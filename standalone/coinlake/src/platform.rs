@@ -16,9 +16,9 @@ use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::ConnectorConfig;
 use connector_runtime::monitor::Monitor;
 use connector_runtime::reader;
-use connector_runtime::secrets::Secrets;
+use console::{Console, ConsoleConfig};
 use parquet_sink::StageStatus;
-use parquet_sink::config::ParquetSettings;
+use parquet_sink::lake::Lake;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,7 @@ use crate::assets;
 use crate::data_dir::DataDir;
 use crate::deploy::{Assets, deploy};
 use crate::serving;
+use crate::train;
 
 /// One partition is the one-machine default; the files in fluvio-config/ are for clusters.
 const PARTITIONS: u32 = 1;
@@ -43,6 +44,7 @@ pub struct Backbone {
     broker: Broker,
     cluster: Cluster,
     data: DataDir,
+    console: Option<Console>,
 }
 
 impl Backbone {
@@ -70,6 +72,7 @@ impl Backbone {
             broker,
             cluster,
             data,
+            console: None,
         })
     }
 
@@ -83,18 +86,28 @@ impl Backbone {
         self.broker.addr()
     }
 
+    /// Serves the web page until the backbone stops; returns where.
+    pub async fn serve_console(&mut self, listen: SocketAddr) -> Result<SocketAddr> {
+        let lake = self.data.lake().display().to_string();
+        let console = Console::start(ConsoleConfig {
+            cluster: self.cluster.clone(),
+            lake: Lake::open_str(&lake, [])?,
+            blueprint: assets::blueprint()?,
+            models: train::models_config(Some(self.data.root()), lake)?,
+            listen,
+        })
+        .await?;
+        let addr = console.addr();
+        self.console = Some(console);
+        Ok(addr)
+    }
+
     /// Starts the stages, then the source.
     pub fn launch(self, source: ConnectorConfig<SourceSettings>) -> Result<Platform> {
         let mut tasks = JoinSet::new();
         let stop_stages = CancellationToken::new();
         let mut stages = Vec::new();
-        for text in assets::STAGES {
-            let mut config = ConnectorConfig::<ParquetSettings>::from_yaml(
-                text,
-                parquet_sink::SECTION,
-                &Secrets::none(),
-            )
-            .context("a shipped stage config is broken")?;
+        for mut config in assets::stages()? {
             config.settings.lake = self.data.lake().display().to_string();
             let status = Arc::new(StageStatus::default());
             stages.push(Stage {
@@ -253,8 +266,11 @@ impl Platform {
 }
 
 impl Backbone {
-    /// Stops the broker. What it acknowledged is on disk.
+    /// Stops the page, then the broker. What it acknowledged is on disk.
     pub async fn stop(self) {
+        if let Some(console) = self.console {
+            console.stop().await;
+        }
         self.broker.stop().await;
     }
 }

@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fluvio::metadata::smartmodule::SmartModuleSpec;
 use market::model::{ModelError, ModelPair, slot};
 use trainer::production::production_pair;
 
@@ -91,16 +90,6 @@ fn only_it_can_read(error: &ModelError) -> bool {
         error,
         ModelError::Newer { .. } | ModelError::OtherInputs { .. }
     )
-}
-
-/// The models that a cluster's module serves.
-///
-/// # Errors
-/// When there is no slot, or what is in it cannot be used.
-pub fn served_by(module: &SmartModuleSpec) -> Result<ModelPair, ModelError> {
-    // What cannot be unpacked is no module of ours.
-    let wasm = module.wasm.as_raw_wasm();
-    slot::read(&wasm.map_err(|_| ModelError::NoSlot)?)
 }
 
 fn named(pair: &ModelPair) -> String {

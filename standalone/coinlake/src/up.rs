@@ -15,6 +15,7 @@ use connector_runtime::{log, shutdown};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::assets;
+use crate::console;
 use crate::data_dir::DataDir;
 use crate::notify::{self, NotifyStatus, WebhookArgs};
 use crate::platform::{Backbone, DEFAULT_LISTEN};
@@ -47,6 +48,9 @@ pub struct Options {
     /// Where the broker listens; port 0 takes any free one
     #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
+    /// Where the web page is served; port 0 takes any free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = console::DEFAULT_LISTEN)]
+    console: SocketAddr,
     /// Folder of the SmartModules [default: ../smartmodules beside this command]
     #[arg(long, value_name = "DIR")]
     smartmodules: Option<PathBuf>,
@@ -85,14 +89,17 @@ pub async fn run(options: Options) -> Result<()> {
     let monitor = Monitor::start(&options.monitor, "up").await?;
     let data = DataDir::open(&options.data, "live data")?;
     let lake = data.lake();
-    let backbone = Backbone::start(data, options.listen, options.smartmodules.as_deref()).await?;
+    let mut backbone =
+        Backbone::start(data, options.listen, options.smartmodules.as_deref()).await?;
     let addr = backbone.addr();
+    let console = backbone.serve_console(options.console).await?;
     let mut platform = backbone.launch(source)?;
     platform.observe(&monitor);
     log::say(&format!(
         "broker at {addr}, lake at {}, market: CoinGecko, live",
         lake.display()
     ));
+    log::say(&format!("console at http://{console}"));
     let notifier = webhook.map(|webhook| {
         log::say(&format!("alerts go to {}", webhook.host()));
         let status = Arc::new(NotifyStatus::default());

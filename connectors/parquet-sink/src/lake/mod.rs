@@ -7,6 +7,7 @@ mod footer;
 mod inspect;
 mod local;
 mod name;
+mod read;
 mod url;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 pub use footer::{FOOTER_KEY, FileStamp, ModuleStamp, STAMP_VERSION};
 pub use inspect::{LayerSummary, PartitionSummary};
 pub use name::{DataFile, FileName};
+pub use read::LakeFile;
 pub use url::LakeUrl;
 
 use local::LocalRoot;

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use trainer::tracking::{self, Tracking};
+use console::ModelsConfig;
+use trainer::tracking::{self, LocalTracking, MlflowServer, MlflowTracking, Tracking};
 
 use crate::data_dir::MODELS;
 pub use health::{DriftHealth, MlflowHealth, ModelsHealth};
@@ -54,6 +55,24 @@ pub fn models_folder(data: &Path) -> PathBuf {
 /// The tracking to use with a data directory.
 pub fn open_tracking(data: &Path) -> Result<Box<dyn Tracking>> {
     Ok(tracking::open(&models_folder(data))?)
+}
+
+/// What the console shows of the models that are kept with a data directory, or in the server that the environment
+/// names; `None` where there is neither.
+pub fn models_config(data: Option<&Path>, lake: String) -> Result<Option<ModelsConfig>> {
+    let server = MlflowServer::from_env()?;
+    let link = server.as_ref().map(ToString::to_string);
+    let tracking: Box<dyn Tracking> = match (server, data) {
+        (Some(server), _) => Box::new(MlflowTracking::new(&server)?),
+        (None, Some(data)) => Box::new(LocalTracking::new(&models_folder(data))),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(ModelsConfig {
+        tracking,
+        link,
+        experiment: EXPERIMENT.to_owned(),
+        lake,
+    }))
 }
 
 /// Which runs are meant.

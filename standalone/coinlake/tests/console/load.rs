@@ -1,0 +1,180 @@
+//! 500 coins and 1,000 records a second: what an update costs the page, and the console its machine.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use parquet::arrow::ArrowWriter;
+use serde_json::{Value, json};
+
+use crate::ONE_AT_A_TIME;
+use crate::browser::Browser;
+use crate::platform::{Coinlake, connect, holds};
+
+const COINS: usize = 500;
+const MINUTES: usize = 90;
+/// A market minute is a record of every coin: twice a second.
+const SPEED: &str = "120";
+const WATCHED: Duration = Duration::from_secs(15);
+
+const SCRIPTING_MS_MAX: f64 = 16.0;
+const RSS_MB_MAX: f64 = 100.0;
+
+#[tokio::test]
+async fn five_hundred_coins_are_cheap_to_watch() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let recording = data.path().join("many.parquet");
+    write_recording(&recording);
+    let platform = data.path().join("data");
+    let demo = Coinlake::start(&[
+        "demo",
+        "--recording",
+        recording.to_str().unwrap(),
+        "--speed",
+        SPEED,
+        "--data",
+        platform.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--console",
+        "127.0.0.1:0",
+    ]);
+    let broker = demo.says("broker at ");
+    // A console of its own, so that its memory is nobody else's.
+    let console = Coinlake::start(&[
+        "console",
+        "--cluster",
+        &broker,
+        "--lake",
+        platform.join("lake").to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let browser = browser.at(format!("http://{}", console.says("console at http://")));
+    let client = connect(&broker).await;
+    holds(&client, "crypto-features", 5 * COINS as i64).await;
+
+    browser.go("#/market").await;
+    browser
+        .until(&format!(
+            "document.querySelectorAll('.market tbody tr').length === {COINS}"
+        ))
+        .await;
+    // The order that has to be found anew at every update.
+    browser.run("[...document.querySelectorAll('.market th button')].find((b) => b.textContent === 'z-score').click()").await;
+    browser
+        .run(
+            "window.updates = 0; new MutationObserver(() => window.updates += 1).observe(\
+             document.querySelector('.summary'), { childList: true, characterData: true, subtree: true })",
+        )
+        .await;
+    browser
+        .devtools("Performance.enable", json!({ "timeDomain": "threadTicks" }))
+        .await;
+    let before = (scripting_seconds(&browser).await, updates(&browser).await);
+    let records_before = connector_runtime::reader::offsets(&client, "crypto-features", 0)
+        .await
+        .unwrap()
+        .end;
+    tokio::time::sleep(WATCHED).await;
+    let after = (scripting_seconds(&browser).await, updates(&browser).await);
+    let records_after = connector_runtime::reader::offsets(&client, "crypto-features", 0)
+        .await
+        .unwrap()
+        .end;
+
+    let updates = after.1 - before.1;
+    assert!(updates >= 10.0, "the page stands still: {updates} updates");
+    let scripting_ms = (after.0 - before.0) * 1e3 / updates;
+    let rss_mb = console.rss_mb();
+    let rate = (records_after - records_before) as f64 / WATCHED.as_secs_f64();
+    println!(
+        "{COINS} coins, {rate:.0} records/s: {updates} updates, {scripting_ms:.2} ms of scripting each; console process {rss_mb:.0} MB"
+    );
+    browser.screenshot("market-500-coins").await;
+    browser.close().await;
+    assert!(scripting_ms < SCRIPTING_MS_MAX, "{scripting_ms} ms");
+    assert!(rss_mb < RSS_MB_MAX, "{rss_mb} MB");
+}
+
+/// What the page has spent on JavaScript so far.
+async fn scripting_seconds(browser: &Browser) -> f64 {
+    let answer = browser.devtools("Performance.getMetrics", json!({})).await;
+    let metrics = answer["metrics"].as_array().unwrap();
+    let scripting = metrics
+        .iter()
+        .find(|metric| metric["name"] == "ScriptDuration")
+        .unwrap();
+    scripting["value"].as_f64().unwrap()
+}
+
+async fn updates(browser: &Browser) -> f64 {
+    match browser.run("return window.updates").await {
+        Value::Number(number) => number.as_f64().unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+/// Every coin, every minute, each on a walk of its own.
+fn write_recording(path: &Path) {
+    const START_MS: i64 = 1_704_067_200_000;
+    let rows = || (0..MINUTES).flat_map(|minute| (0..COINS).map(move |coin| (minute, coin)));
+    let columns: [(&str, ArrayRef); 6] = [
+        (
+            "event_time",
+            Arc::new(
+                TimestampMillisecondArray::from_iter_values(
+                    rows().map(|(minute, _)| START_MS + minute as i64 * 60_000),
+                )
+                .with_timezone("UTC"),
+            ),
+        ),
+        (
+            "coin",
+            Arc::new(StringArray::from_iter_values(
+                rows().map(|(_, coin)| format!("coin-{coin}")),
+            )),
+        ),
+        (
+            "symbol",
+            Arc::new(StringArray::from_iter_values(
+                rows().map(|(_, coin)| format!("c{coin}")),
+            )),
+        ),
+        (
+            "price_usd",
+            Arc::new(Float64Array::from_iter_values(rows().map(
+                |(minute, coin)| {
+                    let (minute, coin) = (minute as f64, coin as f64);
+                    (1.0 + coin)
+                        * (1.0
+                            + 0.01 * (minute / 7.0 + coin).sin()
+                            + 0.002 * (minute * (3.0 + coin)).sin())
+                },
+            ))),
+        ),
+        (
+            "market_cap_usd",
+            Arc::new(Float64Array::from_iter_values(
+                rows().map(|(_, coin)| 1e12 / (1.0 + coin as f64)),
+            )),
+        ),
+        (
+            "volume_24h_usd",
+            Arc::new(Float64Array::from_iter_values(
+                rows().map(|(minute, coin)| 1e9 / (1.0 + coin as f64) + minute as f64),
+            )),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}

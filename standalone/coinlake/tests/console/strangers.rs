@@ -1,0 +1,76 @@
+//! Whom the console answers, and how.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::ONE_AT_A_TIME;
+use crate::platform::Coinlake;
+
+/// The head and body of an answer, byte for byte.
+fn answer(addr: &str, request_line: &str, host: &str) -> String {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    write!(
+        stream,
+        "{request_line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn only_this_machine_is_answered_and_only_gets() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let data = tempfile::tempdir().unwrap();
+    // No broker there: the page is served all the same, and says so.
+    let console = Coinlake::start(&[
+        "console",
+        "--cluster",
+        "127.0.0.1:1",
+        "--lake",
+        data.path().to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let addr = console.says("console at http://");
+
+    let page = answer(&addr, "GET /", &addr);
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let head = page.split_once("\r\n\r\n").unwrap().0.to_ascii_lowercase();
+    for header in [
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'",
+        "frame-ancestors 'none'",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(head.contains(header), "{head}");
+    }
+    assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains("onclick"));
+
+    // A name of somebody else's that resolves to this machine.
+    assert!(answer(&addr, "GET /", "rebound.example").starts_with("HTTP/1.1 421"));
+    assert!(answer(&addr, "GET /api/layers", "rebound.example:80").starts_with("HTTP/1.1 421"));
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        for path in ["/", "/api/layers", "/api/records?topic=crypto-raw"] {
+            let said = answer(&addr, &format!("{method} {path}"), &addr);
+            assert!(said.starts_with("HTTP/1.1 405"), "{method} {path}: {said}");
+        }
+    }
+    // Nothing beyond the layers of the lake.
+    std::fs::write(data.path().join("secret"), "secret").unwrap();
+    for path in [
+        "/assets/../Cargo.toml",
+        "/assets/%2e%2e/Cargo.toml",
+        "/api/layer?layer=..",
+        "/api/rows?layer=raw&path=secret",
+        "/api/rows?layer=raw&path=../secret",
+    ] {
+        let said = answer(&addr, &format!("GET {path}"), &addr);
+        assert!(said.starts_with("HTTP/1.1 404"), "{path}: {said}");
+    }
+    let said = answer(&addr, "GET /api/topics", "localhost");
+    assert!(
+        said.starts_with("HTTP/1.1 502") && said.contains("no Fluvio cluster at 127.0.0.1:1"),
+        "{said}"
+    );
+}

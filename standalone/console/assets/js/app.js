@@ -1,0 +1,95 @@
+// The page's frame: which page is shown, and in which colours.
+
+import { h, nothing } from "./dom.js";
+import { alertsPage } from "./alerts.js";
+import { coinPage } from "./coin.js";
+import { dataPage } from "./data.js";
+import { marketPage } from "./market.js";
+import { modelsPage } from "./models.js";
+import { pipelinePage } from "./pipeline.js";
+
+/** A page fills `main` and returns what ends it. `of` is the tab it belongs to. */
+const PAGES = {
+  market: { title: "Market", show: marketPage },
+  coin: { title: "Chart", of: "market", show: coinPage },
+  alerts: { title: "Alerts", show: alertsPage },
+  pipeline: { title: "Pipeline", show: pipelinePage },
+  data: { title: "Data", show: dataPage },
+  models: { title: "Models", show: modelsPage },
+};
+
+const main = document.getElementById("main");
+let leave = () => {};
+let shown = "";
+
+/** `#/coin/bitcoin?minutes=60` is the page `coin` with the path `["bitcoin"]`. */
+function address() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const parts = path.split("/").filter(Boolean);
+  const [name = "market", ...rest] = parts;
+  return { name, path: rest.map(decode), query: new URLSearchParams(query) };
+}
+
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function show() {
+  if (location.hash === "#main") return;
+  const { name, path, query } = address();
+  const page = PAGES[name];
+  leave();
+  leave = () => {};
+  main.replaceChildren();
+  for (const link of document.querySelectorAll(".tabs a")) {
+    const current = link.hash === `#/${page?.of ?? name}`;
+    if (current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (!page) {
+    main.append(nothing("There is no such page."));
+    return;
+  }
+  document.title = `${path[0] ?? page.title} · Coinlake`;
+  main.dataset.page = name;
+  leave = page.show(main, path, query) ?? (() => {});
+  // Whoever came by keyboard or screen reader is where the new page begins; the first page is where they are anyway.
+  if (shown && shown !== location.hash) main.focus({ preventScroll: true });
+  if (shown.split("?")[0] !== location.hash.split("?")[0]) scrollTo(0, 0);
+  shown = location.hash || "#/";
+}
+
+const THEMES = ["auto", "light", "dark"];
+const SIGNS = { auto: "◐", light: "☀", dark: "☾" };
+const themeButton = document.getElementById("theme");
+
+function theme() {
+  return document.documentElement.dataset.theme ?? "auto";
+}
+
+function labelTheme() {
+  themeButton.replaceChildren(h("span", { "aria-hidden": "true" }, SIGNS[theme()]));
+  themeButton.setAttribute("aria-label", `Colours: ${theme()}`);
+  themeButton.title = `Colours: ${theme()}`;
+}
+
+themeButton.addEventListener("click", () => {
+  const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+  if (next === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("theme", next);
+  } catch {
+    // Storage is switched off: the choice lasts as long as the page.
+  }
+  labelTheme();
+  document.dispatchEvent(new Event("themechange"));
+});
+
+labelTheme();
+addEventListener("hashchange", show);
+show();

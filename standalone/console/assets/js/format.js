@@ -1,0 +1,96 @@
+// Numbers and times as people read them.
+
+const NONE = "–";
+const byDigits = new Map();
+
+function fixed(digits) {
+  let format = byDigits.get(digits);
+  if (!format) {
+    format = new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    byDigits.set(digits, format);
+  }
+  return format;
+}
+
+const compactFormat = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+const integerFormat = new Intl.NumberFormat("en-US");
+
+/** A price in USD, with about five digits that mean something. */
+export function price(value) {
+  if (value === null || value === undefined) return NONE;
+  const size = Math.abs(value);
+  if (size >= 1000) return fixed(2).format(value);
+  if (size >= 1) return fixed(4).format(value);
+  if (size === 0) return "0";
+  const digits = Math.min(16, 4 - Math.floor(Math.log10(size)));
+  return fixed(digits).format(value);
+}
+
+/** A share of one as a signed percentage. */
+export function change(value) {
+  if (value === null || value === undefined) return NONE;
+  const text = fixed(2).format(value * 100);
+  return (value > 0 ? "+" : "") + (text === "-0.00" ? "0.00" : text) + " %";
+}
+
+/** A probability as a percentage. */
+export function probability(value) {
+  if (value === null || value === undefined) return NONE;
+  return fixed(value < 0.1 ? 1 : 0).format(value * 100) + " %";
+}
+
+/** A plain number with so many decimals. */
+export function decimal(value, digits = 1) {
+  return value === null || value === undefined ? NONE : fixed(digits).format(value);
+}
+
+/** A count, whole up to six digits, else 1.2M. */
+export function count(value) {
+  if (value === null || value === undefined) return NONE;
+  return Math.abs(value) < 1e6 ? integerFormat.format(value) : compactFormat.format(value);
+}
+
+/** A rate a second. */
+export function rate(value) {
+  if (value === null || value === undefined) return NONE;
+  if (value === 0) return "0/s";
+  return (value < 10 ? fixed(1).format(value) : count(Math.round(value))) + "/s";
+}
+
+/** A size in bytes. */
+export function bytes(value) {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let unit = 0;
+  let size = value;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  return fixed(unit === 0 || size >= 100 ? 0 : 1).format(size) + " " + units[unit];
+}
+
+/** How long ago, from seconds. */
+export function ago(seconds) {
+  if (seconds === null || seconds === undefined) return "never";
+  if (seconds < 2) return "just now";
+  return duration(seconds) + " ago";
+}
+
+function duration(seconds) {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} days`;
+}
+
+/** A moment, `2025-06-01 14:05:09`. */
+export function time(ms) {
+  const date = new Date(ms);
+  if (Number.isNaN(date.getTime())) return NONE;
+  return date.toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** What a kind of anomaly is called. */
+export function kind(name) {
+  return name.replaceAll("_", " ");
+}

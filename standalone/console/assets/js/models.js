@@ -1,0 +1,99 @@
+// The Models page: what was learned, what serves, and whether the market has moved away from it.
+
+import { h, nothing, setText } from "./dom.js";
+import * as format from "./format.js";
+import { ask, connect } from "./live.js";
+
+const NAMES = { anomaly_ahead: "Anomaly ahead", trend_up: "Trend up" };
+const WHAT = {
+  anomaly_ahead: "a critical alert within 15 minutes, by a random forest",
+  trend_up: "a higher price in 15 minutes, by logistic regression",
+};
+const METRICS = [["auc_roc", "AUC-ROC"], ["auc_pr", "AUC-PR"], ["brier", "Brier"]];
+
+export function modelsPage(main, [chosen]) {
+  let left = false;
+  const disconnect = connect({ page: "other" }, {});
+  const place = h("p", { className: "summary" }, "Asking the model registry …");
+  const content = h("div");
+  main.append(h("h1", {}, "Models"), place, content);
+  ask("/api/models").then((models) => !left && show(models), (error) => {
+    if (!left) {
+      place.remove();
+      content.append(nothing(error.message));
+    }
+  });
+
+  function show({ place: where, link, models, runs, pictures }) {
+    place.replaceChildren("Kept in ", link ? h("a", { href: link, rel: "noreferrer" }, where) : where);
+    if (runs.length === 0) {
+      content.append(nothing("No run yet: `coinlake train run` learns both models from the lake."));
+      return;
+    }
+    const run = runs.find((r) => r.id === chosen) ?? runs.find((r) => r.status === "finished") ?? runs[0];
+    content.append(
+      h("div", { className: "models" }, models.map((model) => modelCard(model, runs))),
+      h("h2", {}, `Run ${run.name || run.id}`), ...runDetails(run, models, pictures),
+      h("h2", {}, "Runs"), runTable(runs, run, models));
+  }
+
+  function modelCard({ name, versions }, runs) {
+    const serving = versions.find((version) => version.aliases.includes("production"));
+    const metrics = runs.find((run) => run.id === serving?.run)?.metrics ?? {};
+    const drift = h("p", { className: "drift faint" }, serving ? "Looking for drift …" : "");
+    if (serving) showDrift(drift, name);
+    return h("section", { className: "card model" },
+      h("h2", {}, NAMES[name] ?? name), h("p", { className: "faint" }, WHAT[name] ?? ""),
+      h("p", { className: "serving" }, serving ? `Version ${serving.version} is in production` : "No version is in production"),
+      h("dl", {}, METRICS.filter(([key]) => metrics[`${name}/${key}`] !== undefined).map(([key, label]) =>
+        h("div", {}, h("dt", {}, label), h("dd", {}, format.decimal(metrics[`${name}/${key}`], 4))))),
+      drift,
+      h("details", {}, h("summary", {}, `Versions (${versions.length})`),
+        h("ul", { className: "versions" }, versions.map((version) => h("li", {},
+          h("strong", {}, `${version.version}`), " ", version.aliases.map((alias) => h("span", { className: `alias ${alias}` }, alias)),
+          " ", h("a", { href: `#/models/${encodeURIComponent(version.run)}` }, format.time(version.created_ms)),
+          version.note ? h("p", { className: "faint" }, version.note) : null)))));
+  }
+
+  let drifts = null;
+  function showDrift(line, model) {
+    drifts ??= ask("/api/drift");
+    drifts.then(({ models, problems, notable }) => {
+      const drift = models.find((d) => d.model === model);
+      if (!drift) {
+        setText(line, `Drift is unknown${problems.length > 0 ? `: ${problems.join("; ")}` : ""}`);
+        return;
+      }
+      const [input, most] = drift.inputs[0];
+      const scores = drift.scores === null ? "" : `, of its scores ${format.decimal(drift.scores, 3)}`;
+      setText(line, `Drift of the lake's last day (PSI): ${input} ${format.decimal(most, 3)}${scores}` +
+        (most >= notable ? ". The market has moved: train anew." : ""));
+      line.classList.toggle("alarming", most >= notable);
+    }, (error) => setText(line, `Drift is unknown: ${error.message}`));
+  }
+
+  function runDetails(run, models, pictures) {
+    if (run.status !== "finished") return [nothing(`This run is ${run.status}.`)];
+    return models.map(({ name }) => h("section", {}, h("h3", {}, NAMES[name] ?? name),
+      h("div", { className: "pictures" }, pictures.map((picture) => h("img", {
+        src: "/api/picture?" + new URLSearchParams({ run: run.id, model: name, name: picture }),
+        alt: `${picture.replaceAll("_", " ")} of ${NAMES[name] ?? name}`,
+      })))));
+  }
+
+  function runTable(runs, shown, models) {
+    const columns = models.flatMap(({ name }) => METRICS.slice(0, 2).map(([key, label]) => [`${name}/${key}`, `${NAMES[name] ?? name}, ${label}`]));
+    return h("div", { className: "scroll" }, h("table", { className: "plain" },
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Run"), h("th", { scope: "col" }, "Began"), h("th", { scope: "col" }, "Status"),
+        columns.map(([, label]) => h("th", { scope: "col", className: "number" }, label)))),
+      h("tbody", {}, runs.map((run) => h("tr", {},
+        h("th", { scope: "row" }, h("a", { href: `#/models/${encodeURIComponent(run.id)}`, "aria-current": run === shown ? "true" : undefined }, run.name || run.id)),
+        h("td", { className: "nowrap" }, format.time(run.started_ms)), h("td", {}, run.status),
+        columns.map(([key]) => h("td", { className: "number" }, format.decimal(run.metrics[key], 4))))))));
+  }
+
+  return () => {
+    left = true;
+    disconnect();
+  };
+}

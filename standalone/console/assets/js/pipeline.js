@@ -1,0 +1,223 @@
+// The Pipeline page: the way of the data, alive. Cards stand where the data stands; arrows are drawn between them.
+
+import { h, inNextFrame, setText, svg } from "./dom.js";
+import * as format from "./format.js";
+import { connect } from "./live.js";
+
+/** Where an arrow leaves a card downwards. */
+const DOWN = 18;
+/** How soon one that goes across is on the height of its end. */
+const BEND = 70;
+
+export function pipelinePage(main) {
+  let plan = "";
+  let flow = null;
+  let cards = new Map();
+  let edges = [];
+
+  const problems = h("ul", { className: "problems", "aria-label": "Problems" });
+  const drawing = h("div", { className: "pipeline" });
+  const reasons = h("table", { className: "plain" });
+  const rejected = h("section", { hidden: true }, h("h2", {}, "Why records are rejected"), reasons);
+  const stages = h("table", { className: "plain" });
+  main.append(h("h1", {}, "Pipeline"), problems, drawing, h("h2", {}, "Stages"), h("div", { className: "scroll" }, stages), rejected);
+
+  const draw = inNextFrame(() => {
+    const newPlan = JSON.stringify(flow.stages);
+    if (newPlan !== plan) {
+      plan = newPlan;
+      build();
+    }
+    write();
+  });
+
+  /** One block an input topic: the topic, its stages below each other, and where each of them writes. */
+  function build() {
+    cards = new Map();
+    edges = [];
+    const arrows = svg("svg", { class: "arrows", "aria-hidden": "true" });
+    drawing.replaceChildren(arrows);
+    const source = card("source", "source", "CoinGecko", "polled by coingecko-source");
+    drawing.append(h("div", { className: "row first" }, source));
+    const inputs = [...new Set(flow.stages.map((stage) => stage.input))];
+    for (const input of inputs) {
+      const own = flow.stages.filter((stage) => stage.input === input);
+      const block = h("div", { className: "row" }, topicCard(input, true));
+      const lanes = h("div", { className: "lanes" });
+      for (const stage of own) {
+        const what = stage.smartmodules.length > 0 ? `[${stage.smartmodules.join(", ")}]` : "as it came";
+        const outputs = h("div", { className: "outputs" });
+        lanes.append(h("div", { className: "lane" }, card(`stage ${stage.name}`, "stage", stage.name, "", what), outputs));
+        edge(`topic ${input}`, `stage ${stage.name}`, () => rateOf(input));
+        for (const { topic, layer } of stage.destinations) {
+          if (topic) {
+            // A topic that others read has its own place further down.
+            outputs.append(inputs.includes(topic) ? topicCard(topic, false) : topicCard(topic, true));
+            edge(`stage ${stage.name}`, `topic ${topic}${inputs.includes(topic) ? " here" : ""}`, () => rateOf(topic));
+          }
+          if (layer) {
+            outputs.append(card(`layer ${layer}`, "layer", `lake/${layer}`, ""));
+            edge(`stage ${stage.name}`, `layer ${layer}`, () => rateOf(topic ?? input), false);
+          }
+        }
+      }
+      block.append(lanes);
+      drawing.append(block);
+    }
+    if (inputs.length > 0) edge("source", `topic ${inputs[0]}`, () => rateOf(inputs[0]));
+    for (const { paths, label } of edges) {
+      arrows.append(...paths);
+      if (label) arrows.append(label);
+    }
+    measured.observe(drawing);
+  }
+
+  function topicCard(name, place) {
+    return card(`topic ${name}${place ? "" : " here"}`, "topic", name, "");
+  }
+
+  function card(key, kind, name, note, module) {
+    const text = h("span", { className: "faint" }, note);
+    const alarm = h("span", { className: "alarm", hidden: true });
+    const link = kind === "topic" ? `#/data/topics/${encodeURIComponent(name)}`
+      : kind === "layer" ? `#/data/lake/${encodeURIComponent(name.replace("lake/", ""))}` : null;
+    const title = link ? h("a", { href: link }, name) : h("span", {}, name);
+    const element = h("div", { className: `card ${kind}` }, h("strong", {}, title),
+      module ? h("code", {}, module) : null, text, alarm);
+    cards.set(key, { element, text, alarm });
+    return element;
+  }
+
+  function edge(from, to, rate, labelled = true) {
+    const paths = [svg("path", { class: "arrow" }), svg("path", { class: "moving" })];
+    const label = labelled ? svg("text", { class: "rate", "text-anchor": "end" }) : null;
+    edges.push({ from, to, rate, paths, label });
+  }
+
+  function topicOf(name) {
+    return flow.topics.find((topic) => topic.name === name);
+  }
+
+  function rateOf(name) {
+    return topicOf(name)?.records_per_second ?? null;
+  }
+
+  function write() {
+    const survey = flow.survey;
+    for (const { name, end, records_per_second } of flow.topics) {
+      const speed = narrow.matches ? ` · ${format.rate(records_per_second)}` : "";
+      for (const key of [`topic ${name}`, `topic ${name} here`]) {
+        const found = cards.get(key);
+        if (found) setText(found.text, `${format.count(end)} records${speed}`);
+      }
+    }
+    for (const { name, files, bytes } of survey?.lake ?? []) {
+      const found = cards.get(`layer ${name}`);
+      if (found) setText(found.text, `${format.count(files)} ${files === 1 ? "file" : "files"}, ${format.bytes(bytes)}`);
+    }
+    for (const stage of flow.stages) {
+      const parts = (survey?.stages ?? []).filter((part) => part.name === stage.name);
+      if (parts.length === 0) continue;
+      const lag = parts.reduce((sum, part) => sum + part.lag, 0);
+      setText(cards.get(`stage ${stage.name}`).text, `${format.count(lag)} to commit, last ${format.ago(newestCommit(parts))}`);
+    }
+    writeProblems(survey?.problems ?? []);
+    writeStages(survey?.stages ?? []);
+    writeReasons();
+    route();
+  }
+
+  function newestCommit(parts) {
+    const seconds = parts.map((part) => part.seconds_since_commit).filter((s) => s !== null);
+    return seconds.length > 0 ? Math.min(...seconds) : null;
+  }
+
+  function writeProblems(found) {
+    const texts = found.map((problem) => problem.message);
+    if (problems.dataset.texts !== JSON.stringify(texts)) {
+      problems.dataset.texts = JSON.stringify(texts);
+      problems.replaceChildren(...texts.map((text) => h("li", {}, text)));
+    }
+    for (const [key, { element, alarm }] of cards) {
+      const name = key.replace(/^(topic|stage) /, "").replace(/ here$/, "");
+      const modules = flow.stages.find((stage) => key === `stage ${stage.name}`)?.smartmodules ?? [];
+      const own = found.filter((problem) => problem.about === name || modules.includes(problem.about));
+      element.classList.toggle("wrong", own.length > 0);
+      alarm.hidden = own.length === 0;
+      setText(alarm, own.map((problem) => problem.message).join(" "));
+    }
+  }
+
+  function writeStages(found) {
+    const rows = found.map((part) => h("tr", {},
+      h("th", { scope: "row" }, part.name), h("td", {}, `${part.topic}/${part.partition}`),
+      h("td", { className: "number" }, format.count(part.lag)),
+      h("td", { className: "number" }, part.committed_offset === null ? "–" : String(part.committed_offset)),
+      h("td", { className: "number" }, format.ago(part.seconds_since_commit))));
+    stages.replaceChildren(
+      h("thead", {}, h("tr", {}, ["Stage", "Reads", "To commit", "Committed up to offset", "Last commit"].map((name, index) =>
+        h("th", { scope: "col", className: index > 1 ? "number" : "" }, name)))),
+      h("tbody", {}, rows));
+  }
+
+  function writeReasons() {
+    const { of, by_reason } = flow.rejects;
+    rejected.hidden = of === 0;
+    const rows = Object.entries(by_reason).filter(([, n]) => n > 0).sort(([, a], [, b]) => b - a);
+    reasons.replaceChildren(
+      h("caption", {}, `Among the newest ${format.count(of)}`),
+      h("tbody", {}, rows.map(([reason, n]) => {
+        const bar = h("span", { className: "bar" });
+        bar.style.setProperty("--share", n / of);
+        return h("tr", {}, h("th", { scope: "row" }, reason), h("td", { className: "number" }, format.count(n)), h("td", { className: "wide-cell" }, bar));
+      })));
+  }
+
+  /** Lays the arrows from card to card, across where there is room, down where there is not. */
+  function route() {
+    const origin = drawing.getBoundingClientRect();
+    const boxes = new Map();
+    for (const [key, { element }] of cards) {
+      const box = element.getBoundingClientRect();
+      boxes.set(key, { left: box.left - origin.left, top: box.top - origin.top, width: box.width, height: box.height });
+    }
+    for (const { from, to, rate, paths, label } of edges) {
+      const [a, b] = [boxes.get(from), boxes.get(to)];
+      const across = b.left > a.left + a.width;
+      // Down the left side of the cards, and into the side of one that stands further in.
+      const inner = b.left > a.left + DOWN;
+      const start = across ? [a.left + a.width, a.top + a.height / 2] : [a.left + DOWN, a.top + a.height];
+      const end = across || inner ? [b.left - 3, b.top + b.height / 2] : [b.left + DOWN, b.top - 3];
+      const bend = [start[0] + BEND, end[1]];
+      const line = across
+        ? `M${start} C${start[0] + BEND * 0.6},${start[1]} ${bend[0] - BEND * 0.6},${bend[1]} ${bend} L${end}`
+        : `M${start} L${start[0]},${end[1]} L${end}`;
+      const speed = rate();
+      for (const path of paths) path.setAttribute("d", line);
+      paths[1].classList.toggle("still", !(speed > 0));
+      paths[1].classList.toggle("quick", speed > 100);
+      if (label) {
+        // Where arrows go down there is no room beside them: the topics' cards tell.
+        setText(label, speed === null || !across ? "" : format.rate(speed));
+        label.setAttribute("x", end[0] - 8);
+        label.setAttribute("y", end[1] - 5);
+      }
+    }
+  }
+
+  const narrow = matchMedia("(max-width: 900px)");
+  const measured = new ResizeObserver(() => {
+    if (flow) route();
+  });
+  const disconnect = connect({ page: "pipeline" }, {
+    pipeline: (now) => {
+      flow = now;
+      draw();
+    },
+  });
+  return () => {
+    disconnect();
+    measured.disconnect();
+    draw.cancel();
+  };
+}

@@ -1,0 +1,221 @@
+//! How the platform is doing, looked at from time to time while somebody watches: how fast each topic grows, and what a
+//! survey finds.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use connector_runtime::cluster::{Client, Cluster};
+use connector_runtime::reader::Probe;
+use connector_runtime::topic;
+use parquet_sink::StageConfig;
+use parquet_sink::lake::Lake;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::survey::{Blueprint, Survey, Surveyor};
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+const SURVEY_INTERVAL: Duration = Duration::from_secs(5);
+/// Rates are means over so long.
+const RATE_SPAN: Duration = Duration::from_secs(5);
+
+/// What the Pipeline page shows.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Flow {
+    /// What there should be; never changes.
+    pub stages: Arc<[StagePlan]>,
+    pub topics: Vec<TopicFlow>,
+    /// `None` until the first one is done.
+    pub survey: Option<Arc<Survey>>,
+}
+
+/// A stage, as it is drawn.
+#[derive(Debug, Serialize)]
+pub(crate) struct StagePlan {
+    name: String,
+    input: String,
+    smartmodules: Vec<String>,
+    destinations: Vec<DestinationPlan>,
+}
+
+#[derive(Debug, Serialize)]
+struct DestinationPlan {
+    topic: Option<String>,
+    layer: Option<String>,
+}
+
+/// A topic, growing.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TopicFlow {
+    name: String,
+    /// Records there have ever been.
+    end: i64,
+    records_per_second: f64,
+}
+
+impl StagePlan {
+    fn of(config: &StageConfig) -> Self {
+        let destinations = config.settings.destinations.iter();
+        Self {
+            name: config.meta.name.clone(),
+            input: config.meta.topic.name.clone(),
+            smartmodules: config.transforms.iter().map(|t| t.uses.clone()).collect(),
+            destinations: destinations
+                .map(|destination| DestinationPlan {
+                    topic: destination.topic.clone(),
+                    layer: destination.layer.as_ref().map(|layer| layer.name.clone()),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The first thing to show.
+pub(crate) fn unknown(blueprint: &Blueprint) -> Flow {
+    Flow {
+        stages: blueprint.stages.iter().map(StagePlan::of).collect(),
+        topics: Vec::new(),
+        survey: None,
+    }
+}
+
+/// Looks again and again, while there is somebody to show it to, and never returns.
+pub(crate) async fn watch(
+    cluster: Cluster,
+    lake: Lake,
+    blueprint: Blueprint,
+    shown: watch::Sender<Flow>,
+) {
+    let mut speeds = Speedometer::new(blueprint.topics.clone());
+    let mut surveyor = Surveyor::new(blueprint, lake);
+    let mut client = None;
+    let mut surveyed: Option<Instant> = None;
+    let mut tick = tokio::time::interval(LOOK_INTERVAL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if shown.receiver_count() == 0 {
+            continue;
+        }
+        let looked = async {
+            let client = match &mut client {
+                Some(client) => client,
+                None => client.insert(cluster.connect().await?),
+            };
+            let topics = speeds.measure(client).await?;
+            let due = surveyed.is_none_or(|at| at.elapsed() >= SURVEY_INTERVAL);
+            let survey = match due {
+                true => Some(surveyor.look(client).await?),
+                false => None,
+            };
+            anyhow::Ok((topics, survey))
+        };
+        match looked.await {
+            Ok((topics, survey)) => {
+                if survey.is_some() {
+                    surveyed = Some(Instant::now());
+                }
+                shown.send_modify(|flow| {
+                    flow.topics = topics;
+                    flow.survey = survey.map(Arc::new).or(flow.survey.take());
+                });
+            }
+            Err(error) => {
+                // A client does not survive a restart of the broker.
+                client = None;
+                surveyed = None;
+                speeds.forget();
+                shown.send_modify(|flow| flow.survey = Some(Arc::new(Survey::failed(&error))));
+            }
+        }
+    }
+}
+
+/// Measures how fast topics grow.
+struct Speedometer {
+    topics: Vec<(String, Vec<Probe>, Speed)>,
+}
+
+/// Where a topic ended lately.
+#[derive(Debug, Default)]
+struct Speed(VecDeque<(Instant, i64)>);
+
+impl Speedometer {
+    fn new(topics: Vec<String>) -> Self {
+        let topics = topics
+            .into_iter()
+            .map(|name| (name, Vec::new(), Speed::default()))
+            .collect();
+        Self { topics }
+    }
+
+    async fn measure(&mut self, client: &Client) -> Result<Vec<TopicFlow>> {
+        let mut flows = Vec::new();
+        for (name, probes, speed) in &mut self.topics {
+            if probes.is_empty() {
+                // One that is missing is among the survey's problems.
+                let Ok(partitions) = topic::partition_count(client, name).await else {
+                    continue;
+                };
+                for partition in 0..partitions {
+                    probes.push(Probe::open(client, name, partition).await?);
+                }
+            }
+            let mut end = 0;
+            for probe in probes.iter() {
+                end += probe.offsets().await?.end;
+            }
+            flows.push(TopicFlow {
+                name: name.clone(),
+                end,
+                records_per_second: speed.at(Instant::now(), end),
+            });
+        }
+        Ok(flows)
+    }
+
+    /// Connections are gone.
+    fn forget(&mut self) {
+        for (_, probes, speed) in &mut self.topics {
+            probes.clear();
+            speed.0.clear();
+        }
+    }
+}
+
+impl Speed {
+    /// Records a second, now that the topic ends there.
+    fn at(&mut self, now: Instant, end: i64) -> f64 {
+        while self.0.len() > 1 && self.0.front().is_some_and(|(at, _)| now - *at > RATE_SPAN) {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, end));
+        match self.0.front() {
+            Some((at, first)) if now > *at => {
+                (end - first).max(0) as f64 / (now - *at).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_is_that_of_the_last_seconds() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut speed = Speed::default();
+        assert_eq!(speed.at(at(0), 1_000), 0.0);
+        assert_eq!(speed.at(at(1), 1_100), 100.0);
+        for second in 2..20 {
+            speed.at(at(second), 1_100);
+        }
+        assert_eq!(speed.at(at(20), 1_100), 0.0);
+    }
+}

@@ -1,0 +1,113 @@
+//! Points of a coin's chart, and thinning them out.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// One tick of a coin with what its chart shows of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Point {
+    pub time: i64,
+    pub price: f64,
+    pub ma_5m: Option<f64>,
+    pub ma_15m: Option<f64>,
+    pub volatility_15m: Option<f64>,
+    pub samples_15m: u32,
+}
+
+/// Points column by column, as the chart takes them.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Columns {
+    time: Vec<i64>,
+    price: Vec<f64>,
+    ma_5m: Vec<Option<f64>>,
+    ma_15m: Vec<Option<f64>>,
+    band_low: Vec<Option<f64>>,
+    band_high: Vec<Option<f64>>,
+}
+
+impl Point {
+    /// The volatility band: where 95 of 100 prices of a random walk with this volatility would lie around their own
+    /// mean, ma_15m * exp(±2 * volatility_15m * sqrt(samples_15m / 3)).
+    fn band(&self) -> Option<Range<f64>> {
+        let reach = 2.0 * self.volatility_15m? * (f64::from(self.samples_15m) / 3.0).sqrt();
+        let mean = self.ma_15m?;
+        Some(mean * (-reach).exp()..mean * reach.exp())
+    }
+}
+
+impl FromIterator<Point> for Columns {
+    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
+        let mut columns = Self::default();
+        for point in points {
+            let band = point.band();
+            columns.time.push(point.time);
+            columns.price.push(point.price);
+            columns.ma_5m.push(point.ma_5m);
+            columns.ma_15m.push(point.ma_15m);
+            columns.band_low.push(band.as_ref().map(|band| band.start));
+            columns.band_high.push(band.as_ref().map(|band| band.end));
+        }
+        columns
+    }
+}
+
+/// At most about so many of points in the order of time: of each stretch the lowest and the highest price, so that no
+/// spike is lost, and the newest of all.
+pub(crate) fn thin_out(points: Vec<Point>, points_max: usize) -> Vec<Point> {
+    if points.len() <= points_max {
+        return points;
+    }
+    let stretch = points.len().div_ceil(points_max / 2);
+    let mut kept: Vec<Point> = Vec::with_capacity(points_max + 1);
+    for stretch in points.chunks(stretch) {
+        let by_price = |a: &&Point, b: &&Point| a.price.total_cmp(&b.price);
+        let low = stretch.iter().min_by(by_price);
+        let high = stretch.iter().max_by(by_price);
+        let mut both: Vec<&Point> = low.into_iter().chain(high).collect();
+        both.sort_by_key(|point| point.time);
+        both.dedup_by_key(|point| point.time);
+        kept.extend(both.into_iter().copied());
+    }
+    if let Some(newest) = points.last().filter(|newest| kept.last() != Some(newest)) {
+        kept.push(*newest);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(time: i64, price: f64) -> Point {
+        Point {
+            time,
+            price,
+            ma_5m: None,
+            ma_15m: Some(100.0),
+            volatility_15m: Some(0.01),
+            samples_15m: 12,
+        }
+    }
+
+    #[test]
+    fn a_spike_outlives_thinning() {
+        let mut points: Vec<_> = (0..10_000).map(|i| point(i, 100.0)).collect();
+        points[5_003].price = 200.0;
+        points[7_777].price = 50.0;
+        let kept = thin_out(points, 100);
+        assert!(kept.len() <= 101, "{}", kept.len());
+        assert_eq!(kept.last().map(|point| point.time), Some(9_999));
+        assert!(kept.iter().any(|point| point.price == 200.0));
+        assert!(kept.iter().any(|point| point.price == 50.0));
+        assert!(kept.is_sorted_by_key(|point| point.time));
+    }
+
+    #[test]
+    fn the_band_lies_around_the_average() {
+        let band = point(0, 1.0).band().unwrap();
+        // 2 * 0.01 * sqrt(12 / 3) = 0.04
+        assert!((band.start - 100.0 * (-0.04_f64).exp()).abs() < 1e-9);
+        assert!((band.end - 100.0 * 0.04_f64.exp()).abs() < 1e-9);
+    }
+}
