@@ -1,13 +1,18 @@
 //! `coinlake console`: the web page, of a platform that runs elsewhere.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ::console::{Console, ConsoleConfig};
 use anyhow::Result;
 use clap::Args;
+use connector_runtime::monitor::{Monitor, MonitorArgs, Observed};
+use connector_runtime::pulse::Pulse;
 use connector_runtime::shutdown;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::assets;
+use crate::platform::RAW;
 use crate::target::Target;
 use crate::train;
 
@@ -21,12 +26,37 @@ pub struct Options {
     /// Where to serve the page; port 0 takes any free one. It has no login: whoever reaches the address can look
     #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
     listen: SocketAddr,
+    #[command(flatten)]
+    monitor: MonitorArgs,
+}
+
+/// The page is there as long as the process is; what it shows comes from the cluster.
+#[derive(Default)]
+struct ConsoleStatus {
+    pulse: Pulse,
+}
+
+impl Observed for ConsoleStatus {
+    fn alive(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.pulse.felt()
+    }
 }
 
 /// Serves the page until interrupted.
 pub async fn run(options: Options) -> Result<()> {
     let interrupted = shutdown::on_signal();
     let platform = options.target.open()?;
+    let monitor = Monitor::start(&options.monitor, "console").await?;
+    let status = Arc::new(ConsoleStatus::default());
+    monitor.observe("console", status.clone());
+    let cluster = platform.cluster.clone();
+    let _pulse = AbortOnDropHandle::new(tokio::spawn(async move {
+        status.pulse.keep(&cluster, RAW, &[0], |_, _| {}).await;
+    }));
     let console = Console::start(ConsoleConfig {
         cluster: platform.cluster,
         lake: platform.lake,
