@@ -226,7 +226,7 @@ fn the_module_has_room_for_a_usual_pair_and_stays_small() {
 fn what_cannot_be_served_is_refused_with_a_sentence() {
     let leaf = Node::Leaf { q: 7 };
     let forest = MODELS.anomaly.as_ref().unwrap();
-    let large = vec![
+    let large = [
         [Node::Split { feature: 0, bin: 0 }, leaf].repeat(10_000),
         vec![leaf],
     ]
