@@ -55,7 +55,7 @@ pub(crate) async fn live(
         let event = feed.next().await;
         Some((Ok(event), feed))
     });
-    let events = events.take_until(async move { stopped.cancelled().await });
+    let events = events.take_until(stopped.cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 

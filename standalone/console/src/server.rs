@@ -164,8 +164,8 @@ impl Console {
         let app = router(shared, hosts);
         let stopped = stop.clone();
         tasks.spawn(async move {
-            let served = axum::serve(listener, app)
-                .with_graceful_shutdown(async move { stopped.cancelled().await });
+            let served =
+                axum::serve(listener, app).with_graceful_shutdown(stopped.cancelled_owned());
             if let Err(error) = served.await {
                 tracing::error!(%error, "the console ended");
             }

@@ -77,6 +77,7 @@ async fn watch_it_live(browser: &Browser) {
     let price = "document.querySelector('.market tbody tr td:nth-child(2) data').value";
     let before = browser.until(price).await;
     browser.until(&format!("{price} !== {before}")).await;
+    browser.screenshot("market-live").await;
 
     browser.go("#/pipeline").await;
     browser

@@ -15,14 +15,14 @@ function fixed(digits) {
 const compactFormat = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 const integerFormat = new Intl.NumberFormat("en-US");
 
-/** A price in USD, with about five digits that mean something. */
+/** A price in USD, with four or five digits that mean something. */
 export function price(value) {
   if (value === null || value === undefined) return NONE;
   const size = Math.abs(value);
   if (size >= 1000) return fixed(2).format(value);
   if (size >= 1) return fixed(4).format(value);
   if (size === 0) return "0";
-  const digits = Math.min(16, 4 - Math.floor(Math.log10(size)));
+  const digits = Math.min(16, (size < 0.001 ? 3 : 4) - Math.floor(Math.log10(size)));
   return fixed(digits).format(value);
 }
 
