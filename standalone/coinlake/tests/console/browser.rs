@@ -1,6 +1,7 @@
 //! A headless Chromium, driven through ChromeDriver.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,8 +29,9 @@ struct Driver(Child);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Asked to end, it ends its Chromium too.
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        // With the Chromium it started, which would outlive it.
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.0.wait();
     }
 }
@@ -66,6 +68,7 @@ impl Browser {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn();
         let mut driver = match driver {
             Ok(driver) => Driver(driver),
