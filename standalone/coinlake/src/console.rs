@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use connector_runtime::monitor::{Monitor, MonitorArgs, Observed};
 use connector_runtime::pulse::Pulse;
-use connector_runtime::shutdown;
+use connector_runtime::{log, shutdown};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::assets;
@@ -65,7 +65,7 @@ pub async fn run(options: Options) -> Result<()> {
         listen: options.listen,
     })
     .await?;
-    eprintln!("console at http://{}", console.addr());
+    log::say(&format!("console at http://{}", console.addr()));
     interrupted.cancelled().await;
     console.stop().await;
     Ok(())

@@ -107,7 +107,7 @@ impl fmt::Display for MlflowHealth {
         } else {
             "does not answer"
         };
-        write!(f, "mlflow      {:<18} {reachable}", self.server)
+        write!(f, "mlflow {} {reachable}", self.server)
     }
 }
 
@@ -117,7 +117,7 @@ impl fmt::Display for DriftHealth {
         let scores = self
             .scores
             .map_or_else(|| "unknown".to_owned(), |psi| format!("{psi:.3}"));
-        write!(f, "drift       {model:<18} PSI of scores {scores}")?;
+        write!(f, "drift {model} PSI of scores {scores}")?;
         let farthest = self.inputs.iter().max_by(|a, b| a.1.total_cmp(b.1));
         match farthest {
             Some((input, psi)) => write!(f, ", of inputs at most {psi:.3} ({input})"),

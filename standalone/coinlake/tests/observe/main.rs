@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
 
 mod dashboard;
+mod health;
 mod logs;
 mod metrics;
 mod notify;

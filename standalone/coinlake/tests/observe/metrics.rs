@@ -29,7 +29,8 @@ fn sum(scrape: &str, begin: &str) -> f64 {
 #[test]
 fn rules_and_dashboard_ask_for_what_there_is() {
     let data = tempfile::tempdir().unwrap();
-    let mut command = coinlake(&["demo", "--listen", "127.0.0.1:0", "--metrics-listen", "0"]);
+    let mut command = coinlake(&["demo", "--metrics-listen", "0"]);
+    command.args(["--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
     command.arg("--data").arg(data.path());
     let demo = Running::start(command);
     let whole = "coingecko_source_records_total ";
