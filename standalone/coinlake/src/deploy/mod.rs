@@ -69,10 +69,10 @@ pub async fn run(options: Options) -> Result<()> {
         true => Wanted::Gone {
             with_data: options.with_data,
         },
-        false => Wanted::Deployed(Assets {
+        false => Wanted::Deployed(Box::new(Assets {
             production: serving::in_production(&options.data).await,
             ..Assets::shipped(options.smartmodules.as_deref(), options.partitions)?
-        }),
+        })),
     };
     let cluster = options.cluster.named()?;
     let client = cluster.connect().await?;
@@ -95,7 +95,7 @@ pub async fn run(options: Options) -> Result<()> {
 /// When a topic exists with another partition count (its records would change their partition), when a SmartModule is
 /// too large, or when the cluster refuses something.
 pub async fn deploy(client: &Client, assets: Assets) -> Result<()> {
-    let wanted = Wanted::Deployed(assets);
+    let wanted = Wanted::Deployed(Box::new(assets));
     let plan = wanted.plan(client).await?;
     for warning in plan.warnings() {
         tracing::warn!("{warning}");
@@ -105,7 +105,7 @@ pub async fn deploy(client: &Client, assets: Assets) -> Result<()> {
 
 /// How the cluster should look afterwards.
 enum Wanted {
-    Deployed(Assets),
+    Deployed(Box<Assets>),
     Gone { with_data: bool },
 }
 
