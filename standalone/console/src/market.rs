@@ -317,7 +317,16 @@ mod tests {
         let (version, rows) = market.rows();
         assert_eq!(rows.len(), 2);
         assert!(market.rows_since(version).1.is_empty());
-        market.take_features(0, &[record(1, "b", 2_000, 9.0), record(2, "a", 2_000, 3.0)]);
+        // A late append: later in the topic, made from an earlier input.
+        let double = Record {
+            offset: 2,
+            ..record(1, "b", 2_000, 9.0)
+        };
+        let next = Record {
+            offset: 3,
+            ..record(2, "a", 2_000, 3.0)
+        };
+        market.take_features(0, &[double, next]);
         let (_, changed) = market.rows_since(version);
         assert_eq!(changed.len(), 1, "the second b is a double");
         assert_eq!((changed[0].coin.as_str(), changed[0].price), ("a", 3.0));
