@@ -54,9 +54,6 @@ pub async fn run(options: Options) -> Result<()> {
     let status = Arc::new(ConsoleStatus::default());
     monitor.observe("console", status.clone());
     let cluster = platform.cluster.clone();
-    let _pulse = AbortOnDropHandle::new(tokio::spawn(async move {
-        status.pulse.keep(&cluster, RAW, &[0], |_, _| {}).await;
-    }));
     let console = Console::start(ConsoleConfig {
         cluster: platform.cluster,
         lake: platform.lake,
@@ -65,6 +62,10 @@ pub async fn run(options: Options) -> Result<()> {
         listen: options.listen,
     })
     .await?;
+    // Only now: ready means that the page is served.
+    let _pulse = AbortOnDropHandle::new(tokio::spawn(async move {
+        status.pulse.keep(&cluster, RAW, &[0], |_, _| {}).await;
+    }));
     log::say(&format!("console at http://{}", console.addr()));
     interrupted.cancelled().await;
     console.stop().await;
