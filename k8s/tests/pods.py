@@ -71,11 +71,11 @@ class Process:
             self.process.send_signal(signal_number)
         return self.process.wait(PATIENCE_SECS)
 
-    def becomes(self, path, wanted):
-        """Waits until a probe answers so; returns the body."""
+    def becomes(self, path, wanted, port=None):
+        """Waits until a probe, or another port, answers so; returns the body."""
         deadline = time.monotonic() + PATIENCE_SECS
         while True:
-            status, body = self.network.status(self.metrics_port, path)
+            status, body = self.network.status(port or self.metrics_port, path)
             if status == wanted:
                 return body
             if self.process.poll() is not None:

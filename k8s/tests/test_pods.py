@@ -49,7 +49,7 @@ class Pods(unittest.TestCase):
         waiting = self.pod("StatefulSet", "stage-raw", None, initial=True)
         platform = self.platform()
         platform.becomes("/healthz", 200)
-        self.assertIn("Coinlake", self.network.status(9080, "/")[1])
+        self.assertIn("Coinlake", platform.becomes("/", 200, port=9080))
         self.assertEqual(waiting.process.wait(120), 0, waiting.said())
         stage = self.pod("StatefulSet", "stage-raw", 9501)
         source = self.pod("Deployment", "source", 9502)
