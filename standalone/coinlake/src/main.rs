@@ -56,7 +56,7 @@ enum Command {
 
 /// A terminal is for what commands say. (The fluvio client reports every connection that ends as an error, also when we
 /// end it ourselves.)
-const TERMINAL_FILTER: &str = "warn,fluvio::sync=off";
+const TERMINAL_FILTER: &str = "warn,fluvio::sync=off,fluvio_socket::stream=off";
 
 impl Cli {
     /// What is logged unless `RUST_LOG` says otherwise.

@@ -13,7 +13,10 @@ use parquet_sink::hooks::{Hooks, Point};
 use crate::support::*;
 
 async fn platform() -> Platform {
-    let platform = Platform::start().await;
+    filled(Platform::start().await).await
+}
+
+async fn filled(platform: Platform) -> Platform {
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform
         .module("crypto-features", "crypto-features", b"")
@@ -150,7 +153,7 @@ async fn windows_go_on_as_if_nothing_had_happened() {
     platform.run_to_end(platform.config("in", CLEAN)).await;
     let config = |trial: &str| {
         let mut config = small_files(platform.config(trial, FEATURES));
-        config.meta.topic.name = "crypto-clean-in".to_owned();
+        config.meta.topic.name = platform.name("crypto-clean-in");
         // Short, so that there is something before it to leave out.
         config.settings.state.as_mut().unwrap().horizon = std::time::Duration::from_secs(40 * 60);
         config.transforms[0]
@@ -183,7 +186,7 @@ async fn windows_go_on_as_if_nothing_had_happened() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_broker_may_go_away_for_a_while() {
-    let mut platform = platform().await;
+    let mut platform = filled(Platform::embedded().await).await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
@@ -217,7 +220,7 @@ async fn the_broker_may_go_away_for_a_while() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_on_a_cluster_at_its_worst() {
     let faults = Faults::default();
-    let platform = Platform::start_with(faults.clone()).await;
+    let platform = Platform::embedded_with(faults.clone()).await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
     platform.produce("crypto-raw", 0, &market(160)).await;

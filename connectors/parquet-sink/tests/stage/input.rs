@@ -72,7 +72,10 @@ async fn a_topic_made_anew_needs_new_output_topics() {
     };
     let sentence = refused(&platform, accepting(&platform, CLEAN, accept)).await;
     assert!(
-        sentence.contains("fluvio topic delete crypto-clean-a"),
+        sentence.contains(&format!(
+            "fluvio topic delete {}",
+            platform.name("crypto-clean-a")
+        )),
         "{sentence}"
     );
     platform.delete_topic("crypto-clean-a").await;

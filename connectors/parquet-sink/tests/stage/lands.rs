@@ -29,8 +29,9 @@ async fn every_raw_record_is_clean_or_rejected_and_lake_and_topic_agree() {
     platform.run_to_end(platform.config("a", CLEAN)).await;
     let raw = platform.rows("a", "raw").await;
     assert_eq!(raw.len() as i64, platform.end("crypto-raw", 0).await);
+    let lineage = format!(" | {} | 0 | 0", platform.name("crypto-raw"));
     assert!(
-        raw[0].starts_with("bitcoin | ") && raw[0].ends_with(" | crypto-raw | 0 | 0"),
+        raw[0].starts_with("bitcoin | ") && raw[0].ends_with(&lineage),
         "{}",
         raw[0]
     );
@@ -72,7 +73,7 @@ async fn a_chain_of_stages_ends_in_alerts() {
         .await;
     let chained = |text: &str, from: &str| {
         let mut config = platform.config("a", text);
-        config.meta.topic.name = from.to_owned();
+        config.meta.topic.name = platform.name(from);
         config
     };
     platform.run_to_end(chained(CLEAN, "crypto-raw")).await;
@@ -179,7 +180,7 @@ async fn writes_no_file_without_rows() {
         .await;
     // Raw ticks are no features: nothing to say about any of them.
     let mut config = platform.config("a", ALERTS);
-    config.meta.topic.name = "crypto-raw".to_owned();
+    config.meta.topic.name = platform.name("crypto-raw");
     config.settings.limits.interval = Duration::from_millis(1);
     platform.run_to_end(config).await;
     assert_eq!(file_rows(&platform, "alerts").await, [] as [usize; 0]);
@@ -195,7 +196,7 @@ async fn commits_progress_without_rows_after_100_000_inputs() {
     let records: Vec<_> = (0..101_000).map(|_| outgoing("a", "{}")).collect();
     platform.produce("crypto-raw", 0, &records).await;
     let mut config = platform.config("a", ALERTS);
-    config.meta.topic.name = "crypto-raw".to_owned();
+    config.meta.topic.name = platform.name("crypto-raw");
     platform.run_to_end(config).await;
     assert_eq!(file_rows(&platform, "alerts").await, [0]);
     let stamps = platform.stamps("a", "alerts").await;
@@ -295,7 +296,7 @@ parquet:
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("prices/0: the output made from input 2 does not fit"),
+        error.contains("/0: the output made from input 2 does not fit"),
         "{error}"
     );
     assert!(
@@ -416,11 +417,15 @@ async fn a_module_is_found_as_a_package_and_refused_when_it_is_there_twice() {
     let platform = platform(40).await;
     let client = platform.client().await;
     let admin = client.admin().await;
-    let plain = admin.all::<SmartModuleSpec>().await.unwrap().remove(0);
+    let plain = platform.name("crypto-clean");
+    let modules = admin.list::<SmartModuleSpec, _>(vec![plain]).await.unwrap();
+    let plain = modules.into_iter().next().unwrap();
     let metadata = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../smartmodules/crypto-clean/SmartModule.toml");
+    let mut metadata = SmartModuleMetadata::from_toml(metadata).unwrap();
+    metadata.package.name = plain.name.clone();
     let package = SmartModuleSpec {
-        meta: Some(SmartModuleMetadata::from_toml(metadata).unwrap()),
+        meta: Some(metadata),
         ..plain.spec
     };
     let name = plain.name;
@@ -429,7 +434,8 @@ async fn a_module_is_found_as_a_package_and_refused_when_it_is_there_twice() {
     let error = platform.start_stage(config()).ends().await.unwrap_err();
     let error = error.to_string();
     assert!(
-        error.contains("`crypto-clean` may be") && error.contains("coinlake/crypto-clean@0.1.0"),
+        error.contains(&format!("`{name}` may be"))
+            && error.contains(&format!("coinlake/{name}@0.1.0")),
         "{error}"
     );
     admin.delete::<SmartModuleSpec>(name).await.unwrap();

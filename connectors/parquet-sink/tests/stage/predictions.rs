@@ -78,10 +78,11 @@ async fn replay(platform: &Platform, stages: [&RunningStage; 3], stop: Arc<Atomi
             - predictions.next_input()
     };
     let client = platform.client().await;
+    let topic = platform.name("crypto-raw");
     let mut writers = Vec::new();
     for partition in 0..PARTITIONS {
         writers.push(
-            TopicWriter::open(&client, "crypto-raw", partition, PATIENCE)
+            TopicWriter::open(&client, &topic, partition, PATIENCE)
                 .await
                 .unwrap(),
         );
@@ -103,8 +104,9 @@ async fn replay(platform: &Platform, stages: [&RunningStage; 3], stop: Arc<Atomi
 /// All records of a partition, doubles too.
 async fn log(platform: &Platform, topic: &str, partition: u32) -> Vec<Record> {
     let client = platform.client().await;
-    let range = reader::offsets(&client, topic, partition).await.unwrap();
-    reader::read_range(&client, topic, partition, range.start..range.end)
+    let topic = platform.name(topic);
+    let range = reader::offsets(&client, &topic, partition).await.unwrap();
+    reader::read_range(&client, &topic, partition, range.start..range.end)
         .await
         .unwrap()
 }
@@ -116,7 +118,7 @@ fn json(value: &Bytes) -> serde_json::Value {
 /// The newest version that a partition's predictions name.
 async fn newest_model(platform: &Platform, topic: &str, partition: u32) -> Option<String> {
     let client = platform.client().await;
-    let tail = reader::read_tail(&client, topic, partition)
+    let tail = reader::read_tail(&client, &platform.name(topic), partition)
         .await
         .unwrap()?;
     Some(
@@ -145,7 +147,7 @@ async fn a_promoted_model_takes_over_at_one_offset() {
     }
     let config = |text, input: &str| {
         let mut config = platform.config("all", text);
-        config.meta.topic.name = input.to_owned();
+        config.meta.topic.name = platform.name(input);
         config
     };
     let clean = platform.start_stage(config(CLEAN, "crypto-raw"));

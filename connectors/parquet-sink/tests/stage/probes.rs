@@ -6,7 +6,7 @@ use crate::support::{CLEAN, Platform, eventually, market};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ready_while_the_broker_is_there_and_alive_throughout() {
-    let mut platform = Platform::start().await;
+    let mut platform = Platform::embedded().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
     platform.produce("crypto-raw", 0, &market(5)).await;

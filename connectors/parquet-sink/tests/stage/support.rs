@@ -1,8 +1,12 @@
 //! A broker, a lake, a market and ways to look at what came out.
+//!
+//! Every test has an embedded broker of its own, or, where `COINLAKE_TEST_CLUSTER` names the profile of a genuine Fluvio
+//! cluster, topics and SmartModules of its own on that cluster, deleted at the end.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arrow::compute::cast;
@@ -16,6 +20,7 @@ use connector_runtime::secrets::Secrets;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{Outgoing, TopicWriter};
 use fluvio_sc_schema::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio_sc_schema::topic::TopicSpec;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet_sink::envelope::source_offset;
 use parquet_sink::hooks::Hooks;
@@ -32,20 +37,39 @@ pub struct Platform {
     pub cluster: Cluster,
     pub data: TempDir,
     broker: Option<Broker>,
+    /// Behind the name of every topic and SmartModule on a cluster that the tests share.
+    suffix: String,
 }
 
 impl Platform {
     pub async fn start() -> Self {
-        Self::start_with(Faults::default()).await
+        match std::env::var("COINLAKE_TEST_CLUSTER") {
+            Ok(profile) => Self::genuine(&profile),
+            Err(_) => Self::embedded().await,
+        }
+    }
+
+    /// On a genuine Fluvio cluster.
+    fn genuine(profile: &str) -> Self {
+        static TESTS: AtomicUsize = AtomicUsize::new(0);
+        show_logs();
+        let test = TESTS.fetch_add(1, Ordering::Relaxed);
+        Self {
+            cluster: Cluster::from_profile(Some(profile)).unwrap(),
+            data: TempDir::new().unwrap(),
+            broker: None,
+            suffix: format!("-{}-{test}t", std::process::id()),
+        }
+    }
+
+    /// On a broker that can be restarted.
+    pub async fn embedded() -> Self {
+        Self::embedded_with(Faults::default()).await
     }
 
     /// On a broker that misbehaves as told.
-    pub async fn start_with(faults: Faults) -> Self {
-        // `RUST_LOG=info cargo test … -- --nocapture` shows what a stage does.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
+    pub async fn embedded_with(faults: Faults) -> Self {
+        show_logs();
         let data = TempDir::new().unwrap();
         let config = BrokerConfig::new(data.path().join("broker"));
         let broker = Broker::start(BrokerConfig { faults, ..config })
@@ -56,7 +80,13 @@ impl Platform {
             cluster,
             data,
             broker: Some(broker),
+            suffix: String::new(),
         }
+    }
+
+    /// What a topic or SmartModule of this test is called on its cluster.
+    pub fn name(&self, name: &str) -> String {
+        format!("{name}{}", self.suffix)
     }
 
     /// Stops the broker and starts it again, on the same port.
@@ -107,30 +137,29 @@ impl Platform {
         client
             .admin()
             .await
-            .create(name.to_owned(), false, spec)
+            .create(self.name(name), false, spec)
             .await
             .unwrap();
     }
 
     pub async fn topic(&self, name: &str, partitions: u32) {
-        let topic = TopicSettings::named(name).with_partitions(partitions);
+        let topic = TopicSettings::named(self.name(name)).with_partitions(partitions);
         ensure_topic(&self.client().await, &topic).await.unwrap();
     }
 
     pub async fn delete_topic(&self, name: &str) {
-        use fluvio_sc_schema::topic::TopicSpec;
         let client = self.client().await;
         client
             .admin()
             .await
-            .delete::<TopicSpec>(name)
+            .delete::<TopicSpec>(self.name(name))
             .await
             .unwrap();
     }
 
     pub async fn produce(&self, topic: &str, partition: u32, records: &[Outgoing]) {
         let client = self.client().await;
-        let mut writer = TopicWriter::open(&client, topic, partition, PATIENCE)
+        let mut writer = TopicWriter::open(&client, &self.name(topic), partition, PATIENCE)
             .await
             .unwrap();
         // Several batches, so that streams have several answers.
@@ -141,7 +170,7 @@ impl Platform {
 
     pub async fn end(&self, topic: &str, partition: u32) -> i64 {
         let client = self.client().await;
-        reader::offsets(&client, topic, partition)
+        reader::offsets(&client, &self.name(topic), partition)
             .await
             .unwrap()
             .end
@@ -151,9 +180,13 @@ impl Platform {
     pub fn config(&self, trial: &str, text: &str) -> StageConfig {
         let mut config = StageConfig::from_yaml(text, SECTION, &Secrets::none()).unwrap();
         config.settings.lake = self.lake_path(trial).to_str().unwrap().to_owned();
+        config.meta.topic.name = self.name(&config.meta.topic.name);
+        for transform in &mut config.transforms {
+            transform.uses = self.name(&transform.uses);
+        }
         for destination in &mut config.settings.destinations {
             if let Some(topic) = &mut destination.topic {
-                *topic = format!("{topic}-{trial}");
+                *topic = self.name(&format!("{topic}-{trial}"));
             }
         }
         config
@@ -192,7 +225,10 @@ impl Platform {
             .unwrap();
         let mut inputs = 0;
         for partition in 0..count {
-            inputs += self.end(topic, partition).await;
+            inputs += reader::offsets(&client, topic, partition)
+                .await
+                .unwrap()
+                .end;
         }
         inputs
     }
@@ -221,8 +257,9 @@ impl Platform {
     /// What a reader of a derived topic goes by: doubles ignored.
     pub async fn derived(&self, topic: &str, partition: u32) -> Vec<(i64, Bytes)> {
         let client = self.client().await;
-        let log = reader::offsets(&client, topic, partition).await.unwrap();
-        let records = reader::read_range(&client, topic, partition, log.start..log.end)
+        let topic = self.name(topic);
+        let log = reader::offsets(&client, &topic, partition).await.unwrap();
+        let records = reader::read_range(&client, &topic, partition, log.start..log.end)
             .await
             .unwrap();
         let mut greatest = -1;
@@ -236,6 +273,51 @@ impl Platform {
         }
         seen
     }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        if self.suffix.is_empty() {
+            return;
+        }
+        let (cluster, suffix) = (self.cluster.clone(), self.suffix.clone());
+        // A runtime cannot be entered from within another one.
+        let cleaning = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(delete_all(&cluster, &suffix));
+        });
+        if cleaning.join().is_err() {
+            eprintln!(
+                "topics and SmartModules may be left whose names end in {suffix}",
+                suffix = self.suffix
+            );
+        }
+    }
+}
+
+/// Deletes the topics and SmartModules whose names end so.
+async fn delete_all(cluster: &Cluster, suffix: &str) {
+    let client = cluster.connect().await.unwrap();
+    let admin = client.admin().await;
+    for topic in admin.all::<TopicSpec>().await.unwrap() {
+        if topic.name.ends_with(suffix) {
+            admin.delete::<TopicSpec>(topic.name).await.unwrap();
+        }
+    }
+    for module in admin.all::<SmartModuleSpec>().await.unwrap() {
+        // A package has its version behind its name.
+        if module.name.contains(suffix) {
+            admin.delete::<SmartModuleSpec>(module.name).await.unwrap();
+        }
+    }
+}
+
+/// `RUST_LOG=info cargo test … -- --nocapture` shows what a stage does.
+fn show_logs() {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_test_writer()
+        .try_init();
 }
 
 /// The wasm of a built SmartModule.

@@ -154,8 +154,8 @@ fn deploy_topic(topic: &TopicConfig, present: &Present) -> Result<Step> {
         None => Change::Create(Spec::Topic(Box::new(topic.clone().into()))),
         Some(&have) if have == want => Change::None,
         Some(have) => bail!(
-            "topic {name} has {have} partitions, {want} are wanted: delete the topic if its data can go, \
-             or deploy with --partitions {have}"
+            "the partition count of topic {name} is {have}, not {want}: delete the topic if its data can go, or deploy \
+             with --partitions {have}"
         ),
     };
     Ok(Step {
@@ -384,8 +384,8 @@ mod tests {
         let error = Plan::deploy(&assets(), &present).unwrap_err().to_string();
         assert_eq!(
             error,
-            "topic crypto-clean has 5 partitions, 3 are wanted: delete the topic if its data can go, or deploy with \
-             --partitions 5"
+            "the partition count of topic crypto-clean is 5, not 3: delete the topic if its data can go, or deploy \
+             with --partitions 5"
         );
     }
 

@@ -12,7 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use broker::{Broker, BrokerConfig};
-use connector_runtime::cluster::Cluster;
+use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
@@ -74,33 +74,38 @@ pub async fn topics(data: &Path) -> BTreeMap<&'static str, Rows> {
     let mut topics = BTreeMap::new();
     for layer in LAYERS {
         let topic = format!("crypto-{layer}");
-        let range = reader::offsets(&client, &topic, 0).await.unwrap();
-        let records = reader::read_range(&client, &topic, 0, range.start..range.end)
-            .await
-            .unwrap();
-        let rows = records.iter().map(|record| {
-            let mut row = Map::new();
-            row.insert("offset".into(), record.offset.into());
-            let key = record
-                .key
-                .as_ref()
-                .map(|key| String::from_utf8_lossy(key).into_owned());
-            row.insert("key".into(), key.into());
-            // A raw record is whatever was sent; the others are JSON objects.
-            match serde_json::from_slice(&record.value) {
-                Ok(Value::Object(fields)) => row.extend(fields),
-                _ => drop(row.insert(
-                    "value".into(),
-                    String::from_utf8_lossy(&record.value).into(),
-                )),
-            }
-            steady(row)
-        });
-        topics.insert(layer, rows.collect());
+        topics.insert(layer, records(&client, &topic, 0).await);
     }
     drop(client);
     broker.stop().await;
     topics
+}
+
+/// Every record of a partition.
+pub async fn records(client: &Client, topic: &str, partition: u32) -> Rows {
+    let range = reader::offsets(client, topic, partition).await.unwrap();
+    let records = reader::read_range(client, topic, partition, range.start..range.end)
+        .await
+        .unwrap();
+    let rows = records.iter().map(|record| {
+        let mut row = Map::new();
+        row.insert("offset".into(), record.offset.into());
+        let key = record
+            .key
+            .as_ref()
+            .map(|key| String::from_utf8_lossy(key).into_owned());
+        row.insert("key".into(), key.into());
+        // A raw record is whatever was sent; the others are JSON objects.
+        match serde_json::from_slice(&record.value) {
+            Ok(Value::Object(fields)) => row.extend(fields),
+            _ => drop(row.insert(
+                "value".into(),
+                String::from_utf8_lossy(&record.value).into(),
+            )),
+        }
+        steady(row)
+    });
+    rows.collect()
 }
 
 /// Fails with the first rows that differ.
