@@ -1,13 +1,15 @@
 //! What is in production: the models that serve, and how far the lake has moved away from what they know.
 
+use std::time::Duration;
+
 use market::model::{Inputs, ModelPair};
 
-use crate::data::{DataError, LAYER, Label, TimeRange, open_lake, read_rows};
+use crate::data::{DataError, Label, last, open_lake, read_rows};
 use crate::drift::{self, Reference};
 use crate::model::Model;
 use crate::tracking::{Alias, ModelVersion, Tracking, TrackingError};
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const DAY: Duration = Duration::from_hours(24);
 
 /// A model in production.
 #[derive(Debug)]
@@ -161,23 +163,10 @@ async fn drift_of(
     })
 }
 
-/// What the models see of a lake's last 24 hours, by its own newest event time.
+/// What the models see of a lake's last 24 hours.
 async fn last_day(lake: &str) -> Result<Vec<Inputs>, DataError> {
     let lake = open_lake(lake)?;
-    let files = lake.files(LAYER).await?;
-    // A folder's rows may be earlier than its date, never later: the last 24 hours lie in the newest one's and the one
-    // before.
-    let newest = files.iter().filter_map(|file| file.date()).max();
-    let newest = newest.and_then(|date| date.parse::<jiff::civil::Date>().ok());
-    let since = newest
-        .and_then(|date| date.yesterday().ok())
-        .map(|date| date.to_string());
-    let range = TimeRange::parse(since.as_deref(), None).unwrap_or_default();
+    let range = last(&lake, DAY).await?;
     let rows = read_rows(&lake, range, &indicatif::ProgressBar::hidden()).await?;
-    let begin = rows.range().map_or(i64::MIN, |(_, last)| last - DAY_MS);
-    let rows = rows.as_slice().iter();
-    Ok(rows
-        .filter(|row| row.event_time > begin)
-        .map(|row| row.inputs)
-        .collect())
+    Ok(rows.as_slice().iter().map(|row| row.inputs).collect())
 }

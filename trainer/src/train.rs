@@ -1,6 +1,7 @@
 //! A training from end to end: rows, models, judgement, and the run that says it all.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -75,9 +76,12 @@ pub enum TrainError {
     /// No threads to be had.
     #[error("cannot start threads to train with: {0}; give fewer")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The training ended by itself, which is a fault of ours.
-    #[error("the training stopped by itself: {0}")]
-    Stopped(#[from] tokio::task::JoinError),
+    /// No thread to be had.
+    #[error("cannot start a thread to train on: {0}; give the process more")]
+    Thread(std::io::Error),
+    /// The training panicked, which is a fault of ours; stderr tells where.
+    #[error("the training stopped by itself")]
+    Stopped,
 }
 
 /// What came of a training.
@@ -113,7 +117,14 @@ pub async fn train(
     let lake = open_lake(&settings.lake)?;
     let rows = read_rows(&lake, settings.range, progress).await?;
     let (settings, progress) = (settings.clone(), progress.clone());
-    tokio::task::spawn_blocking(move || train_rows(&rows, &settings, &progress)).await?
+    // On a thread of its own: a process that is interrupted ends without waiting for it, unlike for the runtime's threads.
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let train = move || {
+        let _ = tell.send(train_rows(&rows, &settings, &progress));
+    };
+    let thread = thread::Builder::new().name("train".to_owned());
+    thread.spawn(train).map_err(TrainError::Thread)?;
+    told.await.map_err(|_| TrainError::Stopped)?
 }
 
 /// Fits both models to rows, and judges them.

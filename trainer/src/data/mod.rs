@@ -10,7 +10,7 @@ mod split;
 pub use labels::{AHEAD_MS, Label, labels};
 pub(crate) use range::show_ms;
 pub use range::{RangeError, TimeRange};
-pub use read::{LAYER, open_lake, read_rows};
+pub use read::{LAYER, last, open_lake, read_rows};
 pub use rows::{Row, Rows, RowsBuilder};
 pub use split::{Part, Split};
 

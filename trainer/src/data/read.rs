@@ -3,6 +3,8 @@
 //! A file's `date=` folder says that none of its rows is of a later date; earlier ones may be among them. So a file is
 //! skipped by its date or by its statistics, and a row is found by its own event_time.
 
+use std::time::Duration;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use market::WindowFeatures;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use parquet_sink::lake::{DataFile, Lake, LakeError, LakeUrl};
 
@@ -43,6 +45,31 @@ pub fn open_lake(address: &str) -> Result<Lake, DataError> {
         }
     }
     Ok(Lake::open(&url)?)
+}
+
+/// The last `span` of a lake, up to its newest row by event time.
+///
+/// # Errors
+/// When the lake cannot be read, or has no rows.
+pub async fn last(lake: &Lake, span: Duration) -> Result<TimeRange, DataError> {
+    let mut files = lake.files(LAYER).await?;
+    let newest = files.iter().filter_map(DataFile::date).max();
+    let newest = newest.map(str::to_owned);
+    files.retain(|file| file.date() == newest.as_deref());
+    let mut end = None;
+    for file in files {
+        let metadata = lake.metadata(&file.path).await?;
+        for (_, last) in metadata.row_groups().iter().filter_map(event_times) {
+            end = end.max(Some(last));
+        }
+    }
+    let end = end.ok_or_else(|| DataError::NoRows {
+        lake: lake.to_string(),
+    })?;
+    let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    Ok(TimeRange::since_ms(
+        end.saturating_sub(span).saturating_add(1),
+    ))
 }
 
 /// The rows of `lake/features` in a range.
@@ -109,19 +136,20 @@ async fn fetch(
 
 fn row_groups(metadata: &ParquetMetaData, range: TimeRange) -> Vec<usize> {
     let may_have = |index: &usize| {
-        let columns = metadata.row_group(*index).columns();
-        let times = columns
-            .iter()
-            .find(|column| column.column_path().string() == "event_time");
-        match times.and_then(|times| times.statistics()) {
-            Some(Statistics::Int64(times)) => match (times.min_opt(), times.max_opt()) {
-                (Some(first), Some(last)) => range.overlaps(*first, *last),
-                _ => true,
-            },
-            _ => true,
-        }
+        let times = event_times(metadata.row_group(*index));
+        times.is_none_or(|(first, last)| range.overlaps(first, last))
     };
     (0..metadata.num_row_groups()).filter(may_have).collect()
+}
+
+/// The first and the last event time of a row group, where its statistics tell.
+fn event_times(row_group: &RowGroupMetaData) -> Option<(i64, i64)> {
+    let mut columns = row_group.columns().iter();
+    let times = columns.find(|column| column.column_path().string() == "event_time")?;
+    match times.statistics()? {
+        Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
+        _ => None,
+    }
 }
 
 fn decode(

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
-use trainer::data::{DataError, Rows, open_lake, read_rows};
+use trainer::data::{DataError, Rows, last, open_lake, read_rows};
 use trainer::{TimeRange, TrainSettings, train};
 
 use crate::market::{BEGIN_MS, FeatureRow, HOUR_MS, announced_jumps, quiet, rows, write};
@@ -56,6 +57,28 @@ async fn rows_are_found_by_their_own_time() {
             format!("{found:?}"),
             format!("{:?}", rows(&wanted)),
             "{range}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_last_of_a_lake_ends_with_its_newest_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = announced_jumps(3, 1);
+    let newest = all.iter().map(|row| row.event_time).max().unwrap();
+    // The newest row is not in the file that was written last.
+    for (number, day) in all.chunks(2 * 1440).rev().enumerate() {
+        write(folder.path(), number * 10_000, day, &[]);
+    }
+    let lake = open_lake(folder.path().to_str().unwrap()).unwrap();
+    for hours in [1, 24, 30, 1_000] {
+        let range = last(&lake, Duration::from_hours(hours)).await.unwrap();
+        let since = newest - i64::try_from(hours).unwrap() * HOUR_MS;
+        let wanted = all.iter().filter(|row| row.event_time > since).count();
+        assert_eq!(
+            read(folder.path(), range).await.unwrap().len(),
+            wanted,
+            "{hours} h"
         );
     }
 }

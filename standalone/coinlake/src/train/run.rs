@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use trainer::data::{Label, TimeRange, open_lake};
+use trainer::data::{self, Label, TimeRange, open_lake};
 use trainer::model::Model;
 use trainer::production::{self, InProduction};
 use trainer::promotion::{self, Current, judge};
@@ -41,6 +41,9 @@ pub struct Options {
     /// Only rows before this date or time (UTC)
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+    /// Only so much time before the lake's newest row, such as 14d
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
+    since: Option<Duration>,
     /// Decides every draw: the same rows and seed give the same models
     #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
@@ -125,7 +128,12 @@ async fn once(
     let tracking = open_tracking(&options.runs.data)?;
     let tracking = tracking.as_ref();
     // A lake that is not there makes no run that failed.
-    open_lake(&settings.lake)?;
+    let lake = open_lake(&settings.lake)?;
+    let mut settings = settings.clone();
+    if let Some(span) = options.since {
+        settings.range = data::last(&lake, span).await?;
+    }
+    let settings = &settings;
     let begun = Instant::now();
     let started = Timestamp::now();
     let beginning = Beginning {

@@ -1,0 +1,126 @@
+//! What is in production serves, and goes on serving whatever happens to the models' files and their server.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::{Place, model_file};
+
+/// A demo whose market is drained and whose broker stays.
+struct Demo {
+    child: Child,
+    said: String,
+    /// Kept open, so that it can go on writing.
+    _stderr: BufReader<ChildStderr>,
+}
+
+impl Demo {
+    fn start(place: &Place) -> Self {
+        let mut child = place
+            .command(&["demo", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        while !said.contains("the market is drained; the broker stays") {
+            let read = lines.read_line(&mut said).unwrap();
+            assert!(read > 0, "the demo ended: {said}");
+        }
+        Self {
+            child,
+            said,
+            _stderr: lines,
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn what_is_promoted_serves_and_goes_on_serving() {
+    let mut place = Place::here();
+    let demo = Demo::start(&place);
+    assert_eq!(place.health()["models"], json!([]));
+    let run = place.json(&["run"])["run"].as_str().unwrap().to_owned();
+    for name in ["anomaly_ahead", "trend_up"] {
+        let said = place.text(&["promote", name, "1", "production"]);
+        assert!(said.contains(&format!("{name}/1")), "{said}");
+    }
+    let serving = json!(["anomaly_ahead/1", "trend_up/1"]);
+    let health = place.health();
+    assert_eq!(health["models"], serving, "{health}");
+    assert_eq!(health["mlflow"], Value::Null);
+    assert_eq!(health["problems"], json!([]));
+    let drift = health["drift"].as_array().unwrap();
+    assert_eq!(drift.len(), 2);
+    assert!(
+        drift[0]["inputs"]["return_1m"]
+            .as_f64()
+            .is_some_and(|psi| psi >= 0.0)
+    );
+    assert!(drift[1]["scores"].as_f64().is_some_and(|psi| psi >= 0.0));
+    assert_eq!(health["warnings"], json!([]));
+    drop(demo);
+
+    // A model file that is damaged takes nothing away.
+    let file = model_file(place.data.path(), &run);
+    fs::write(&file, b"not a model").unwrap();
+    let demo = Demo::start(&place);
+    assert!(
+        demo.said.contains("trend_up/1") && demo.said.contains("goes on serving"),
+        "{}",
+        demo.said
+    );
+    let health = place.health();
+    assert_eq!(health["models"], serving, "{health}");
+    let problems = health["problems"].to_string();
+    assert!(
+        problems.contains("trend_up/1 of") && problems.contains("cannot serve"),
+        "{problems}"
+    );
+    drop(demo);
+
+    // A run that is gone, and with it the version that the alias points at.
+    fs::remove_dir_all(place.data.path().join("models").join(&run)).unwrap();
+    let demo = Demo::start(&place);
+    assert!(demo.said.contains("which is deleted"), "{}", demo.said);
+    assert_eq!(place.health()["models"], serving);
+    drop(demo);
+
+    // Nor does a server that is down.
+    place.mlflow = Some("http://127.0.0.1:9".to_owned());
+    let demo = Demo::start(&place);
+    assert!(
+        demo.said.contains("no MLflow server answers"),
+        "{}",
+        demo.said
+    );
+    let health = place.health();
+    assert_eq!(health["models"], serving, "{health}");
+    assert_eq!(health["mlflow"]["reachable"], false);
+}
+
+#[test]
+fn a_model_of_another_market_deserves_a_look() {
+    let place = Place::here();
+    let _demo = Demo::start(&place);
+    // Of three days' market, the first eight hours: the last day has hours that this model never saw.
+    place.json(&["run", "--to", "2024-01-01T08:00:00Z"]);
+    place.text(&["promote", "trend_up", "1", "production"]);
+    let health = place.health();
+    let warnings = health["warnings"].to_string();
+    assert!(
+        warnings.contains("trend_up/1 knows another market than the last day's")
+            && warnings.contains("hour_of_day"),
+        "{health}"
+    );
+    assert_eq!(health["problems"], json!([]), "a warning is no problem");
+}
