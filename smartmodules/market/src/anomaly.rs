@@ -1,10 +1,10 @@
 //! Anomalies: a function of one row of features, with no memory but that of doubles.
 
-use crate::json::{ObjectWriter, Value, read_object};
+use crate::json::ObjectWriter;
 use crate::label;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
-use crate::rows::{Features, Origin, WindowFeatures, event_time, finite, nullable};
+use crate::rows::{Features, FeaturesRecord, WindowFeatures};
 
 /// How bad an anomaly is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,42 +130,10 @@ pub struct AnomalyRule {
     source_offset: Option<i64>,
 }
 
-/// What the rule needs of a row of crypto-features.
-#[derive(Default)]
-struct Row<'a> {
-    origin: Origin<'a>,
-    coin: Option<Value<'a>>,
-    symbol: Option<Value<'a>>,
-    event_time: Option<i64>,
-    price: Option<f64>,
-    windows: WindowFeatures,
-}
-
-impl<'a> Row<'a> {
-    fn read(payload: &'a [u8]) -> Option<Self> {
-        let mut row = Self::default();
-        let mut sound = true;
-        read_object(payload, |name, value| {
-            row.origin.read(name, value);
-            sound &= row.read_field(name, value).is_some();
-        })
-        .ok()?;
-        (sound && row.origin.is("features")).then_some(row)
-    }
-
-    fn read_field(&mut self, name: &str, value: Value<'a>) -> Option<()> {
-        match name {
-            "coin" => self.coin = Some(value),
-            "symbol" => self.symbol = Some(value),
-            "event_time" => self.event_time = Some(event_time(value)?),
-            "price" => self.price = Some(finite(value)?),
-            "zscore_15m" => self.windows.zscore_15m = nullable(value, finite)?,
-            "volume_ratio" => self.windows.volume_ratio = nullable(value, finite)?,
-            "volume_surge" => self.windows.volume_surge = nullable(value, finite)?,
-            _ => {}
-        }
-        Some(())
-    }
+/// Whether the rule asks for this field of a row.
+#[inline(always)]
+fn is_asked_for(name: &str) -> bool {
+    matches!(name, "zscore_15m" | "volume_ratio" | "volume_surge")
 }
 
 impl AnomalyRule {
@@ -223,8 +191,8 @@ impl AnomalyRule {
     }
 
     fn alert(&mut self, input: &Input<'_>, output: &mut Output) -> Option<()> {
-        let row = Row::read(input.value)?;
-        if let Some(offset) = row.origin.source_offset {
+        let row = FeaturesRecord::read(input.value, is_asked_for)?;
+        if let Some(offset) = row.source_offset {
             if self
                 .source_offset
                 .is_some_and(|greatest| offset <= greatest)
@@ -237,9 +205,8 @@ impl AnomalyRule {
         if alert.severity < self.params.min_severity {
             return None;
         }
-        let coin = row.coin?.text()?.decode()?;
-        let symbol = row.symbol?.text()?.decode()?;
-        let (event_time, price) = (row.event_time?, row.price?);
+        let (coin, symbol) = (row.coin, row.symbol?);
+        let (event_time, price) = (row.event_time, row.price);
 
         output.start(Some(coin.as_bytes()));
         let mut object = ObjectWriter::record(&mut output.value, input.offset, "alert");

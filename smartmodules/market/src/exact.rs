@@ -81,6 +81,14 @@ impl<'a> Exact<'a> {
         (start == expected).then_some(())
     }
 
+    /// Of a text whose length is known when this is compiled.
+    #[inline(always)]
+    pub(crate) fn skip_text(&mut self, expected: &'static str) -> Option<()> {
+        let (start, rest) = self.rest.split_at_checked(expected.len())?;
+        self.rest = rest;
+        (start == expected.as_bytes()).then_some(())
+    }
+
     /// A string without escapes, its opening quote skipped, up to and with its closing one. ASCII only.
     #[inline]
     pub(crate) fn text(&mut self) -> Option<&'a str> {

@@ -59,6 +59,21 @@ macro_rules! window_features {
                 Some(())
             }
 
+            /// Reads them as they are written. Those that `wanted` does not name are skipped.
+            #[inline(always)]
+            fn read_exactly(exact: &mut Exact<'_>, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+                let mut windows = Self::default();
+                $(
+                    exact.skip_text(concat!(",\"", stringify!($name), "\":"))?;
+                    if wanted(stringify!($name)) {
+                        windows.$name = window_features!(@exact $kind, exact);
+                    } else {
+                        exact.skip_number()?;
+                    }
+                )*
+                Some(windows)
+            }
+
             #[inline]
             fn write(&self, object: &mut ObjectWriter<'_>) {
                 $(window_features!(@write $kind, object, label!(stringify!($name)), self.$name);)*
@@ -69,6 +84,10 @@ macro_rules! window_features {
     (@type count) => { u32 };
     (@read number) => { finite };
     (@read count) => { |value: Value<'_>| u32::try_from(value.integer()?).ok() };
+    (@exact number, $exact:ident) => { $exact.optional_number()? };
+    (@exact count, $exact:ident) => {
+        $exact.nullable(|exact| u32::try_from(exact.integer()?).ok())?
+    };
     (@write number, $object:ident, $label:expr, $value:expr) => { $object.optional_number($label, $value) };
     (@write count, $object:ident, $label:expr, $value:expr) => {
         $object.optional_integer($label, $value.map(i64::from))
@@ -249,6 +268,88 @@ impl<'a> Clean<'a> {
         object.optional_number(label!("market_cap"), self.market_cap);
         object.optional_number(label!("volume_24h"), self.volume_24h);
         object.optional_number(label!("change_24h_pct"), self.change_24h_pct);
+    }
+}
+
+/// What those who read crypto-features need of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FeaturesRecord<'a> {
+    pub(crate) source_offset: Option<i64>,
+    pub(crate) coin: Cow<'a, str>,
+    pub(crate) symbol: Option<Cow<'a, str>>,
+    pub(crate) event_time: i64,
+    pub(crate) price: f64,
+    pub(crate) windows: WindowFeatures,
+}
+
+impl<'a> FeaturesRecord<'a> {
+    /// Reads a record; of the windows only what `wanted` names. `None` if it is no such record.
+    #[inline(always)]
+    pub(crate) fn read(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        Self::read_exactly(payload, &wanted).or_else(|| Self::read_generally(payload, wanted))
+    }
+
+    /// Reads a record as crypto-features writes it.
+    #[inline(always)]
+    pub(crate) fn read_exactly(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut exact = Exact::new(payload);
+        exact.skip(b"{\"source_offset\":")?;
+        let source_offset = exact.integer()?;
+        exact.skip(b",\"status\":\"features\",\"coin\":\"")?;
+        let coin = exact.text()?;
+        exact.skip(b",\"symbol\":\"")?;
+        let symbol = exact.text()?;
+        exact.skip(b",\"event_time\":")?;
+        let event_time = exact.integer()?;
+        exact.skip(b",\"fetched_at\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"price\":")?;
+        let price = exact.number()?;
+        exact.skip(b",\"market_cap\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"volume_24h\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"change_24h_pct\":")?;
+        exact.skip_number()?;
+        let windows = WindowFeatures::read_exactly(&mut exact, wanted)?;
+        let sound = exact.is_at_end() && event_time <= EVENT_TIME_MAX;
+        sound.then_some(Self {
+            source_offset: Some(source_offset),
+            coin: Cow::Borrowed(coin),
+            symbol: Some(Cow::Borrowed(symbol)),
+            event_time,
+            price,
+            windows,
+        })
+    }
+
+    /// Reads a record with its fields in any order and among others.
+    pub(crate) fn read_generally(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut origin = Origin::default();
+        let (mut coin, mut symbol, mut time, mut price) = (None, None, None, None);
+        let mut windows = WindowFeatures::default();
+        let mut sound = true;
+        read_object(payload, |name, value: Value<'a>| {
+            origin.read(name, value);
+            match name {
+                "coin" => coin = value.text().and_then(Text::decode),
+                "symbol" => symbol = value.text().and_then(Text::decode),
+                "event_time" => time = event_time(value),
+                "price" => price = finite(value),
+                name if wanted(name) => sound &= windows.read(name, value).is_some(),
+                _ => {}
+            }
+        })
+        .ok()?;
+        (sound && origin.is("features")).then_some(())?;
+        Some(Self {
+            source_offset: origin.source_offset,
+            coin: coin?,
+            symbol,
+            event_time: time?,
+            price: price?,
+            windows,
+        })
     }
 }
 

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 
 use super::inputs::{Inputs, inputs};
-use crate::exact::Exact;
-use crate::json::{Value, read_object};
-use crate::rows::{EVENT_TIME_MAX, Origin, WindowFeatures, event_time, finite};
+use crate::rows::{FeaturesRecord, WindowFeatures};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row<'a> {
@@ -20,7 +18,18 @@ impl<'a> Row<'a> {
     /// `None` if it is no such record.
     #[inline]
     pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
-        Self::read_exactly(payload).or_else(|| Self::read_generally(payload))
+        FeaturesRecord::read(payload, is_an_input).and_then(Self::of)
+    }
+
+    #[inline(always)]
+    fn of(record: FeaturesRecord<'a>) -> Option<Self> {
+        (record.price > 0.0).then_some(Self {
+            source_offset: record.source_offset,
+            coin: record.coin,
+            event_time: record.event_time,
+            price: record.price,
+            windows: record.windows,
+        })
     }
 
     /// What the models see of it.
@@ -28,103 +37,25 @@ impl<'a> Row<'a> {
     pub(super) fn inputs(&self) -> Inputs {
         inputs(self.price, self.event_time, &self.windows)
     }
+}
 
-    /// Reads a record as crypto-features writes it.
-    #[inline]
-    fn read_exactly(payload: &'a [u8]) -> Option<Self> {
-        let mut exact = Exact::new(payload);
-        exact.skip(b"{\"source_offset\":")?;
-        let source_offset = exact.integer()?;
-        exact.skip(b",\"status\":\"features\",\"coin\":\"")?;
-        let coin = exact.text()?;
-        exact.skip(b",\"symbol\":\"")?;
-        exact.text()?;
-        exact.skip(b",\"event_time\":")?;
-        let event_time = exact.integer()?;
-        exact.skip(b",\"fetched_at\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"price\":")?;
-        let price = exact.number()?;
-        exact.skip(b",\"market_cap\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"volume_24h\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"change_24h_pct\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"ma_1m\":")?;
-        exact.skip_number()?;
-        let mut windows = WindowFeatures::default();
-        exact.skip(b",\"ma_5m\":")?;
-        windows.ma_5m = exact.optional_number()?;
-        exact.skip(b",\"ma_15m\":")?;
-        windows.ma_15m = exact.optional_number()?;
-        exact.skip(b",\"samples_1m\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"samples_5m\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"samples_15m\":")?;
-        let samples = exact.nullable(|exact| exact.integer())?;
-        windows.samples_15m = samples.map(u32::try_from).transpose().ok()?;
-        exact.skip(b",\"log_return\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"volatility_1m\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"volatility_5m\":")?;
-        windows.volatility_5m = exact.optional_number()?;
-        exact.skip(b",\"volatility_15m\":")?;
-        windows.volatility_15m = exact.optional_number()?;
-        exact.skip(b",\"return_1m\":")?;
-        windows.return_1m = exact.optional_number()?;
-        exact.skip(b",\"return_5m\":")?;
-        windows.return_5m = exact.optional_number()?;
-        exact.skip(b",\"return_15m\":")?;
-        windows.return_15m = exact.optional_number()?;
-        exact.skip(b",\"zscore_15m\":")?;
-        windows.zscore_15m = exact.optional_number()?;
-        exact.skip(b",\"volume_ma_15m\":")?;
-        exact.skip_number()?;
-        exact.skip(b",\"volume_ratio\":")?;
-        windows.volume_ratio = exact.optional_number()?;
-        exact.skip(b",\"volume_surge\":")?;
-        windows.volume_surge = exact.optional_number()?;
-        let sound = exact.is_at_end() && event_time <= EVENT_TIME_MAX && price > 0.0;
-        sound.then_some(Self {
-            source_offset: Some(source_offset),
-            coin: Cow::Borrowed(coin),
-            event_time,
-            price,
-            windows,
-        })
-    }
-
-    /// Reads a record with its fields in any order and among others.
-    fn read_generally(payload: &'a [u8]) -> Option<Self> {
-        let mut origin = Origin::default();
-        let (mut coin, mut time, mut price) = (None, None, None);
-        let mut windows = WindowFeatures::default();
-        let mut sound = true;
-        read_object(payload, |name, value: Value<'a>| {
-            origin.read(name, value);
-            match name {
-                "coin" => coin = value.text().and_then(|coin| coin.decode()),
-                "event_time" => time = event_time(value),
-                "price" => price = finite(value).filter(|price| *price > 0.0),
-                "ma_5m" | "ma_15m" | "samples_15m" | "volatility_5m" | "volatility_15m"
-                | "return_1m" | "return_5m" | "return_15m" | "zscore_15m" | "volume_ratio"
-                | "volume_surge" => sound &= windows.read(name, value).is_some(),
-                _ => {}
-            }
-        })
-        .ok()?;
-        (sound && origin.is("features")).then_some(())?;
-        Some(Self {
-            source_offset: origin.source_offset,
-            coin: coin?,
-            event_time: time?,
-            price: price?,
-            windows,
-        })
-    }
+/// Whether [`inputs`] asks for this field.
+#[inline(always)]
+fn is_an_input(name: &str) -> bool {
+    matches!(
+        name,
+        "ma_5m"
+            | "ma_15m"
+            | "samples_15m"
+            | "volatility_5m"
+            | "volatility_15m"
+            | "return_1m"
+            | "return_5m"
+            | "return_15m"
+            | "zscore_15m"
+            | "volume_ratio"
+            | "volume_surge"
+    )
 }
 
 #[cfg(test)]
@@ -133,7 +64,7 @@ mod tests {
 
     use super::*;
     use crate::record::Output;
-    use crate::rows::{Clean, Features};
+    use crate::rows::{Clean, EVENT_TIME_MAX, Features};
 
     fn number() -> impl Strategy<Value = f64> {
         prop_oneof![
@@ -208,9 +139,13 @@ mod tests {
                     _ => { text.remove(at); }
                 }
             }
-            if let Some(exact) = Row::read_exactly(&text) {
-                let shown = String::from_utf8_lossy(&text);
-                prop_assert_eq!(Some(exact), Row::read_generally(&text), "{}", shown);
+            // Those who ask for little skip what others read.
+            let little = |name: &str| matches!(name, "samples_1m" | "zscore_15m");
+            for wanted in [is_an_input as fn(&str) -> bool, little] {
+                if let Some(exact) = FeaturesRecord::read_exactly(&text, wanted) {
+                    let general = FeaturesRecord::read_generally(&text, wanted);
+                    prop_assert_eq!(Some(exact), general, "{}", String::from_utf8_lossy(&text));
+                }
             }
         }
 
@@ -252,7 +187,7 @@ mod tests {
         };
         let mut output = Output::new();
         features.write(7, None, &mut output);
-        let row = Row::read_exactly(output.value()).unwrap();
+        let row = FeaturesRecord::read_exactly(output.value(), is_an_input).unwrap();
         assert_eq!((row.source_offset, row.price), (Some(7), 16730.75));
         assert_eq!(row.windows, features.windows);
     }
