@@ -29,12 +29,15 @@ pub struct Summary {
     seconds: f64,
     /// Raw records by seconds.
     records_per_second: f64,
+    /// From a record's arrival in crypto-raw to its arrival in crypto-features.
     latency_ms: Latency,
+    /// The same to its alert's arrival in crypto-alerts.
+    alert_latency_ms: Latency,
     peak_rss_mb: f64,
 }
 
-/// From a record's arrival in crypto-raw to its arrival in crypto-features.
-#[derive(Debug, Serialize)]
+/// How long after a raw record what became of it arrived; nothing where nothing became of any.
+#[derive(Debug, Default, Serialize)]
 struct Latency {
     p50: Option<i64>,
     p99: Option<i64>,
@@ -59,13 +62,15 @@ impl Summary {
             records.insert(layer, ends(client, &topic).await?.iter().sum());
         }
         let seconds = elapsed.as_secs_f64();
+        let (latency_ms, alert_latency_ms) = latencies(client).await?;
         Ok(Self {
             rejected_by_reason: count_by(client, "crypto-rejected", "reason").await?,
             alerts_by_severity: count_by(client, "crypto-alerts", "severity").await?,
             lake: lake.display().to_string(),
             seconds,
             records_per_second: records["raw"] as f64 / seconds,
-            latency_ms: latency(client).await?,
+            latency_ms,
+            alert_latency_ms,
             peak_rss_mb,
             records,
         })
@@ -99,15 +104,8 @@ impl fmt::Display for Summary {
         )?;
         writeln!(f, "predictions {:>9}", r["predictions"])?;
         writeln!(f, "lake        {}", self.lake)?;
-        let latency = &self.latency_ms;
-        let ms = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
-        writeln!(
-            f,
-            "latency     p50 {}, p99 {}, max {}",
-            ms(latency.p50),
-            ms(latency.p99),
-            ms(latency.max)
-        )?;
+        writeln!(f, "latency     {}", self.latency_ms)?;
+        writeln!(f, "to alerts   {}", self.alert_latency_ms)?;
         write!(
             f,
             "{:.1} s, {:.0} records/s, peak memory {:.0} MB",
@@ -135,52 +133,65 @@ async fn count_by(client: &Client, topic: &str, field: &str) -> Result<BTreeMap<
     Ok(counts)
 }
 
-/// Follows every feature row back to its raw record by `source_offset` and compares their arrival.
-async fn latency(client: &Client) -> Result<Latency> {
-    // Offsets are places in these lists only while retention has left the first record.
-    for topic in ["crypto-raw", "crypto-clean"] {
-        if reader::offsets(client, topic, 0).await?.start > 0 {
-            return Ok(Latency {
-                p50: None,
-                p99: None,
-                max: None,
-            });
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        let Self { p50, p99, max } = *self;
+        write!(f, "p50 {}, p99 {}, max {}", ms(p50), ms(p99), ms(max))
+    }
+}
+
+impl Latency {
+    fn of(mut latencies_ms: Vec<i64>) -> Self {
+        latencies_ms.sort_unstable();
+        let at = |share: f64| {
+            let last = latencies_ms.len().checked_sub(1)?;
+            Some(latencies_ms[(last as f64 * share).round() as usize])
+        };
+        Self {
+            p50: at(0.5),
+            p99: at(0.99),
+            max: at(1.0),
         }
     }
-    let mut raw_arrival_ms = Vec::new();
-    for_each(client, "crypto-raw", |record| {
-        raw_arrival_ms.push(record.timestamp_ms);
-        Ok(())
-    })
-    .await?;
-    let mut raw_of_clean = Vec::new();
-    for_each(client, "crypto-clean", |record| {
-        raw_of_clean.push(source_offset(&record)?);
-        Ok(())
-    })
-    .await?;
-    let mut latencies_ms = Vec::with_capacity(raw_of_clean.len());
-    for_each(client, "crypto-features", |record| {
-        let clean = source_offset(&record)?;
-        if let Some(arrival) = raw_of_clean
-            .get(clean)
-            .and_then(|&raw| raw_arrival_ms.get(raw))
-        {
-            latencies_ms.push(record.timestamp_ms - arrival);
+}
+
+/// Of feature rows, and of alerts: each is followed back to its raw record by `source_offset`.
+async fn latencies(client: &Client) -> Result<(Latency, Latency)> {
+    // Offsets are places in these lists only while retention has left the first record.
+    for topic in ["crypto-raw", "crypto-clean", "crypto-features"] {
+        if reader::offsets(client, topic, 0).await?.start > 0 {
+            return Ok(Default::default());
         }
+    }
+    let mut raw_ms = Vec::new();
+    for_each(client, "crypto-raw", |record| {
+        raw_ms.push(Some(record.timestamp_ms));
         Ok(())
     })
     .await?;
-    latencies_ms.sort_unstable();
-    let at = |share: f64| {
-        let last = latencies_ms.len().checked_sub(1)?;
-        Some(latencies_ms[(last as f64 * share).round() as usize])
-    };
-    Ok(Latency {
-        p50: at(0.5),
-        p99: at(0.99),
-        max: at(1.0),
+    let (clean_ms, _) = follow(client, "crypto-clean", &raw_ms).await?;
+    let (features_ms, latency) = follow(client, "crypto-features", &clean_ms).await?;
+    let (_, alert_latency) = follow(client, "crypto-alerts", &features_ms).await?;
+    Ok((latency, alert_latency))
+}
+
+/// When the raw record of each of a topic's records arrived, given that of what they were made from; and how much later
+/// they did.
+async fn follow(
+    client: &Client,
+    topic: &str,
+    origins_ms: &[Option<i64>],
+) -> Result<(Vec<Option<i64>>, Latency)> {
+    let (mut raw_ms, mut latencies_ms) = (Vec::new(), Vec::new());
+    for_each(client, topic, |record| {
+        let origin = origins_ms.get(source_offset(&record)?).copied().flatten();
+        raw_ms.push(origin);
+        latencies_ms.extend(origin.map(|origin| record.timestamp_ms - origin));
+        Ok(())
     })
+    .await?;
+    Ok((raw_ms, Latency::of(latencies_ms)))
 }
 
 fn source_offset(record: &Record) -> Result<usize> {
