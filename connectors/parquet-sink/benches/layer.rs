@@ -1,23 +1,26 @@
 //! How fast the features layer is made on one core: JSON into Arrow, Arrow into a Parquet file, both.
 //!
-//! `cargo bench -p parquet-sink`. The file is left at the path in `FEATURES_PARQUET`, if that is set, to be compared with
-//! what other writers make of the same rows.
+//! `cargo bench --workspace --bench layer -- [--out FILE.parquet]` leaves the file there, for other writers to make the same
+//! rows into one. What was measured goes to stdout as one JSON object.
 
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::record_batch::RecordBatch;
+use clap::Parser;
 use connector_runtime::secrets::Secrets;
 use parquet::arrow::ArrowWriter;
 use parquet_sink::plan::StagePlan;
 use parquet_sink::rows::{BATCH_ROWS, Rows, Source};
 use parquet_sink::schema::LayerSchema;
 use parquet_sink::{SECTION, StageConfig};
+use serde_json::json;
 
 const CONFIG: &str = include_str!("../../../fluvio-config/connectors/stage-features.yaml");
 const ROWS: usize = 400_000;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Features as the module writes them: full-length doubles, now and then a null.
 fn outputs() -> Vec<String> {
@@ -93,8 +96,8 @@ fn encode(schema: &LayerSchema, batches: &[RecordBatch]) -> Vec<u8> {
     writer.into_inner().expect("memory can be written to")
 }
 
-/// The best of a few rounds, in rows a second.
-fn measure<T>(what: &str, mut work: impl FnMut() -> T) -> T {
+/// What comes out, and rows a second in the best of a few rounds.
+fn measure<T>(what: &str, mut work: impl FnMut() -> T) -> (T, f64) {
     let mut best = f64::MAX;
     let mut result = None;
     for _ in 0..ROUNDS {
@@ -102,11 +105,23 @@ fn measure<T>(what: &str, mut work: impl FnMut() -> T) -> T {
         result = Some(black_box(work()));
         best = best.min(started.elapsed().as_secs_f64());
     }
-    println!("{what:<28} {:>9.0} rows/s", ROWS as f64 / best);
-    result.expect("there is at least one round")
+    let rate = ROWS as f64 / best;
+    eprintln!("{what:<28} {rate:>9.0} rows/s");
+    (result.expect("there is at least one round"), rate)
+}
+
+#[derive(Parser)]
+struct Args {
+    /// Where to leave the file
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// What cargo says to everything it measures
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 fn main() {
+    let args = Args::parse();
     let config = StageConfig::from_yaml(CONFIG, SECTION, &Secrets::none())
         .expect("the shipped config is valid");
     let plan = StagePlan::new(&config).expect("the shipped config is valid");
@@ -115,23 +130,27 @@ fn main() {
     let envelopes = parquet_sink::envelope::EnvelopeReader::new(&plan);
     let outputs = outputs();
     let bytes: usize = outputs.iter().map(String::len).sum();
-    println!("{ROWS} rows of {} bytes JSON, one thread", bytes / ROWS);
+    eprintln!("{ROWS} rows of {} bytes JSON, one thread", bytes / ROWS);
     measure("envelopes", || {
-        outputs
-            .iter()
-            .filter(|o| envelopes.read(o.as_bytes()).is_ok())
-            .count()
+        let read = outputs.iter().map(|o| envelopes.read(o.as_bytes()).is_ok());
+        read.filter(|read| *read).count()
     });
-    let batches = measure("JSON -> Arrow", || decode(&schema, &outputs));
-    let file = measure("Arrow -> Parquet (zstd)", || encode(&schema, &batches));
-    measure("JSON -> Parquet", || {
+    let (batches, decode_rate) = measure("JSON -> Arrow", || decode(&schema, &outputs));
+    let (file, encode_rate) = measure("Arrow -> Parquet (zstd)", || encode(&schema, &batches));
+    let (_, both_rate) = measure("JSON -> Parquet", || {
         encode(&schema, &decode(&schema, &outputs))
     });
     println!(
-        "{:.1} bytes a row in the file",
-        file.len() as f64 / ROWS as f64
+        "{}",
+        json!({
+            "rows": ROWS,
+            "file_bytes": file.len(),
+            "decode_rows_per_second": decode_rate,
+            "encode_rows_per_second": encode_rate,
+            "rows_per_second": both_rate,
+        })
     );
-    if let Some(path) = std::env::var_os("FEATURES_PARQUET") {
+    if let Some(path) = args.out {
         std::fs::write(path, file).expect("the file can be written");
     }
 }

@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::Bench;
 use super::modules::Throughput;
 use super::python::Python;
 use super::table::{Line, Target};
+use super::{Bench, target};
 use crate::{run, workspace};
 
 /// Threads of ours, jobs of the peer's.
@@ -25,23 +25,13 @@ pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
         &script.with_file_name("requirements.txt"),
     )?;
 
-    run(Command::new("cargo")
-        .current_dir(workspace())
-        .args([
-            "bench",
-            "--quiet",
-            "--package",
-            "trainer",
-            "--bench",
-            "models",
-            "--",
-        ])
+    run(target("models")?
         .arg("--lake")
         .arg(fs::canonicalize(&lake)?)
         .arg("--out")
         .arg(&folder)
         .args(["--threads", THREADS])
-        .stdout(std::process::Stdio::null()))?;
+        .stdout(Stdio::null()))?;
     run(python.script(&script).arg(&folder).arg(THREADS))?;
     let ours = read(&folder.join("ours.json"))?;
     let peer = read(&folder.join("peer.json"))?;

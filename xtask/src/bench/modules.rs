@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Bench;
 use super::table::{Line, Target};
-use crate::{smartmodules, workspace};
+use crate::{cargo, smartmodules, target_dir};
 
 /// What the throughput example of smartmodules/checks printed.
 pub struct Throughput(String);
@@ -15,19 +15,19 @@ impl Throughput {
     /// Builds the modules and runs it.
     pub fn measure() -> Result<Self> {
         smartmodules::build_with_do_nothing()?;
-        let output = Command::new("cargo")
-            .current_dir(workspace())
-            .args([
-                "run",
-                "--release",
-                "--quiet",
-                "--package",
-                "smartmodule-checks",
-            ])
-            .args(["--example", "throughput"])
+        // With all of the workspace, so that it is built with the dependencies that the tests have too.
+        cargo(&[
+            "build",
+            "--release",
+            "--quiet",
+            "--workspace",
+            "--example",
+            "throughput",
+        ])?;
+        let output = Command::new(target_dir().join("release/examples/throughput"))
             .stderr(Stdio::inherit())
             .output()
-            .context("cannot start cargo")?;
+            .context("cannot start the throughput example")?;
         ensure!(
             output.status.success(),
             "the throughput example of smartmodules/checks failed: {}",

@@ -9,6 +9,8 @@ pub enum Target {
     AtLeast(f64),
     /// At most this.
     AtMost(f64),
+    /// Nothing: for comparison.
+    None,
 }
 
 /// One measurement.
@@ -32,6 +34,7 @@ impl Line {
         match self.target {
             Target::AtLeast(least) => self.ratio < least,
             Target::AtMost(most) => self.ratio > most,
+            Target::None => false,
         }
     }
 }
@@ -46,11 +49,12 @@ pub fn table(lines: &[Line]) -> String {
     };
     let mut rows = vec![["what", "ours", "peer", "ratio", "target", ""].map(str::to_owned)];
     rows.extend(lines.iter().map(|line| {
-        let target = match line.target {
-            Target::AtLeast(least) => format!(">= {}", number(least)),
-            Target::AtMost(most) => format!("<= {}", number(most)),
+        let (target, verdict) = match line.target {
+            Target::AtLeast(least) => (format!(">= {}", number(least)), "reached"),
+            Target::AtMost(most) => (format!("<= {}", number(most)), "reached"),
+            Target::None => (String::new(), ""),
         };
-        let verdict = if line.missed() { "missed" } else { "reached" };
+        let verdict = if line.missed() { "missed" } else { verdict };
         [
             line.what.clone(),
             line.ours.clone(),

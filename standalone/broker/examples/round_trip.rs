@@ -1,6 +1,6 @@
 //! How much, how fast: produce, consume and produce-to-consume latency through the published client over loopback.
 //!
-//! `cargo run --release -p broker --example throughput [wasm file to run the records through]`
+//! `cargo run --release -p broker --example round_trip [wasm file to run the records through]`
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,134 @@
+//! The one-machine platform as people start it: how soon it says something, how fast, and in how much memory.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::table::{Line, Target};
+use super::{Bench, json_said_by};
+
+/// How much faster than life the made-up market of ten coins, a tick a minute, goes by: 1,000 events a second.
+const SPEED: &str = "6000";
+const STARTS: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
+pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
+    let coinlake = bench.coinlake()?;
+    let data = bench.folder().join("platform");
+    let mut demo = Command::new(&coinlake);
+    demo.args(["demo", "--exit", "--json", "--speed", SPEED])
+        .args(["--console", "127.0.0.1:0", "--data"])
+        .arg(fresh(&data)?);
+    let summary = json_said_by(&mut demo)?;
+    let number = |of: &Value, name: &str| {
+        let number = of[name].as_f64();
+        number.with_context(|| format!("the demo's summary has no {name}"))
+    };
+    let rate = number(&summary, "records_per_second")?;
+    ensure!(
+        rate > 900.0,
+        "the demo came to {rate:.0} events/s only: something else kept the machine busy"
+    );
+    let latency = &summary["alert_latency_ms"];
+    let (p50, p99) = (number(latency, "p50")?, number(latency, "p99")?);
+    let memory = number(&summary, "peak_rss_mb")?;
+
+    let mut first_alert = Duration::MAX;
+    for _ in 0..STARTS {
+        first_alert = first_alert_of(&coinlake, fresh(&data)?)?.min(first_alert);
+    }
+    let first_alert = first_alert.as_secs_f64();
+    Ok(vec![
+        Line {
+            what: format!("CoinGecko's reply to crypto-alerts at {rate:.0} events/s, p99"),
+            ours: format!("{p99} ms (p50 {p50} ms)"),
+            peer: "50 ms allowed; the original: under 5 s".to_owned(),
+            ratio: p99 / 50.0,
+            target: Target::AtMost(1.0),
+        },
+        Line {
+            what: format!("the whole platform's memory at {rate:.0} events/s, peak"),
+            ours: format!("{memory:.0} MB"),
+            peer: "300 MB allowed; the original: 8-10 GB".to_owned(),
+            ratio: memory / 300.0,
+            target: Target::AtMost(1.0),
+        },
+        Line {
+            what: "coinlake demo: from its start to the first alert".to_owned(),
+            ours: format!("{first_alert:.2} s"),
+            peer: "5 s allowed; docker-compose: minutes".to_owned(),
+            ratio: first_alert / 5.0,
+            target: Target::AtMost(1.0),
+        },
+    ])
+}
+
+/// The folder, with nothing of an earlier run in it.
+fn fresh(data: &Path) -> Result<&Path> {
+    if data.exists() {
+        fs::remove_dir_all(data)?;
+    }
+    Ok(data)
+}
+
+/// A process that ends when it is no longer looked at.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// From starting the command until its broker has acknowledged an alert.
+fn first_alert_of(coinlake: &PathBuf, data: &Path) -> Result<Duration> {
+    let metrics = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut demo = Command::new(coinlake);
+    demo.args([
+        "demo",
+        "--listen",
+        "127.0.0.1:0",
+        "--console",
+        "127.0.0.1:0",
+    ])
+    .args(["--metrics-listen", &metrics.to_string(), "--data"])
+    .arg(data)
+    .stdout(Stdio::null())
+    .stderr(Stdio::null());
+    let started = Instant::now();
+    let mut demo = Running(demo.spawn().context("cannot start coinlake demo")?);
+    while started.elapsed() < PATIENCE {
+        if alerts(metrics).is_some_and(|alerts| alerts > 0.0) {
+            return Ok(started.elapsed());
+        }
+        if let Some(status) = demo.0.try_wait()? {
+            bail!("coinlake demo ended before its first alert: {status}");
+        }
+        thread::sleep(LOOK_INTERVAL);
+    }
+    bail!("coinlake demo had no alert after {PATIENCE:?}")
+}
+
+/// Alerts in the topic, as the process tells Prometheus; `None` while it does not answer.
+fn alerts(metrics: SocketAddr) -> Option<f64> {
+    let mut connection = TcpStream::connect(metrics).ok()?;
+    connection
+        .write_all(b"GET /metrics HTTP/1.0\r\n\r\n")
+        .ok()?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).ok()?;
+    let is_ours = |line: &&str| {
+        line.starts_with("parquet_sink_records_total{") && line.contains(r#"topic="crypto-alerts""#)
+    };
+    let (_, number) = answer.lines().find(is_ours)?.rsplit_once(' ')?;
+    number.parse().ok()
+}
