@@ -28,6 +28,7 @@
 //! [`Faults`] turns the unkindness on for tests.
 
 mod api;
+mod chain_times;
 mod consumers;
 mod data_dir;
 mod faults;
@@ -60,6 +61,7 @@ use crate::data_dir::DataDir;
 use crate::metadata::{Registry, Topics};
 use crate::store::{Specs, Store, StoreError};
 
+pub use crate::chain_times::{ChainTime, ChainTimes};
 pub use crate::faults::Faults;
 
 /// Where a [`Broker`] listens and keeps its data.
@@ -177,6 +179,7 @@ struct Shared {
     table_formats: Registry<TableFormatSpec>,
     consumers: Consumers,
     engine: SmartEngine,
+    chain_times: ChainTimes,
     store: Arc<Store>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -241,6 +244,7 @@ impl Broker {
             smart_modules,
             table_formats,
             engine: SmartEngine::new(),
+            chain_times: ChainTimes::default(),
             store,
             stop: stop.clone(),
             tasks: TaskTracker::new(),
@@ -260,6 +264,11 @@ impl Broker {
     /// The address clients connect to.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// How long its SmartModules work on a record, now and as long as it runs.
+    pub fn chain_times(&self) -> ChainTimes {
+        self.shared.chain_times.clone()
     }
 
     /// Ends every connection, syncs the log and gives the data directory free.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
 
+use crate::chain_times::ChainTimes;
 use crate::log::batch;
 
 /// Connections that are open.
@@ -54,9 +54,11 @@ fn count_records(batches: &[u8]) -> u64 {
     headers.map(|(header, _)| header.records() as u64).sum()
 }
 
-/// A chain of SmartModules at work. Its name is those of its modules, with `+` between them.
+/// A chain of SmartModules at work.
 #[derive(Debug)]
 pub struct ChainMeters {
+    name: String,
+    times: ChainTimes,
     open_seconds: Histogram,
     seconds: Histogram,
     records: Counter,
@@ -64,13 +66,12 @@ pub struct ChainMeters {
 }
 
 impl ChainMeters {
-    pub fn new(modules: &[SmartModuleInvocation]) -> Self {
-        let names: Vec<&str> = modules
-            .iter()
-            .map(|module| module.name.as_deref().unwrap_or("unnamed"))
-            .collect();
-        let labels = [("smartmodule", names.join("+"))];
+    /// Of the chain of this name, whose work `times` is told of too.
+    pub fn new(name: String, times: ChainTimes) -> Self {
+        let labels = [("smartmodule", name.clone())];
         Self {
+            name,
+            times,
             open_seconds: histogram!("coinlake_broker_smartmodule_open_seconds", &labels),
             seconds: histogram!("coinlake_broker_smartmodule_seconds", &labels),
             records: counter!("coinlake_broker_smartmodule_records_total", &labels),
@@ -86,8 +87,10 @@ impl ChainMeters {
 
     /// A batch of so many records went through; or the first of them, up to one that a module failed on.
     pub fn processed(&self, records: i64, took: Duration, failed: bool) {
+        let records = records.unsigned_abs();
+        self.times.add(&self.name, records, took);
         self.seconds.record(took);
-        self.records.increment(records.unsigned_abs());
+        self.records.increment(records);
         self.errors.increment(u64::from(failed));
     }
 }

@@ -18,6 +18,7 @@ use fluvio_spu_schema::produce::{
 };
 use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 
+use crate::Shared;
 use crate::api::{RawRequest, RequestError};
 use crate::log::{AppendError, Partition};
 use crate::meters;
@@ -136,8 +137,8 @@ async fn write_partition(
     let partition = broker.topics.partition(topic, index)?;
     if !modules.is_empty() {
         let modules = smart::resolve(broker, modules.to_vec())?;
-        let (engine, partition) = (broker.engine.clone(), partition.clone());
-        sets = blocking(move || transform(&engine, modules, version, &partition, sets)).await??;
+        let (broker, partition) = (broker.clone(), partition.clone());
+        sets = blocking(move || transform(&broker, modules, version, &partition, sets)).await??;
     }
     let bytes: usize = sets.iter().map(Bytes::len).sum();
     let written = if bytes <= INLINE_BYTES_MAX {
@@ -154,7 +155,7 @@ async fn write_partition(
 }
 
 fn transform(
-    engine: &fluvio_smartengine::SmartEngine,
+    broker: &Shared,
     modules: Vec<SmartModuleInvocation>,
     version: i16,
     partition: &Partition,
@@ -168,7 +169,7 @@ fn transform(
         partition
             .check(&set)
             .map_err(|error| ErrorCode::Other(error.to_string()))?;
-        let mut chain = Chain::open(engine, modules.clone(), version, partition)?;
+        let mut chain = Chain::open(broker, modules.clone(), version, partition)?;
         Ok(chain
             .process_produced(&set)?
             .map_or_else(Bytes::new, Bytes::from))

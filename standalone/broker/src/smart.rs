@@ -14,18 +14,18 @@ use fluvio_protocol::link::smartmodule::SmartModuleTransformRuntimeError;
 use fluvio_protocol::record::Record;
 use fluvio_sc_schema::smartmodule::SmartModulePackageKey;
 use fluvio_smartengine::{
-    EngineError, Lookback, SmartEngine, SmartModuleChainBuilder, SmartModuleChainInstance,
-    SmartModuleConfig, SmartModuleInitialData,
+    EngineError, Lookback, SmartModuleChainBuilder, SmartModuleChainInstance, SmartModuleConfig,
+    SmartModuleInitialData,
 };
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
 use fluvio_spu_schema::server::smartmodule::{
     SmartModuleContextData, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
 };
 
-use crate::Shared;
 use crate::log::batch::{self, BatchBuilder, BatchError};
 use crate::log::{Cursor, Partition};
 use crate::meters::ChainMeters;
+use crate::{Shared, chain_times};
 
 /// A module that unpacks to more is refused.
 const WASM_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -96,13 +96,14 @@ fn resolve_one(
 impl Chain {
     /// Compiles modules, initializes them and shows them what they look back to. Blocks.
     pub fn open(
-        engine: &SmartEngine,
+        broker: &Shared,
         invocations: Vec<SmartModuleInvocation>,
         version: i16,
         partition: &Partition,
     ) -> Result<Self, ErrorCode> {
         let started = Instant::now();
-        let meters = ChainMeters::new(&invocations);
+        let name = chain_times::name(&invocations);
+        let meters = ChainMeters::new(name, broker.chain_times.clone());
         let mut builder = SmartModuleChainBuilder::default();
         builder.set_store_memory_limit(MODULE_MEMORY_BYTES_MAX);
         for invocation in invocations {
@@ -111,7 +112,7 @@ impl Chain {
         }
         let mut instance =
             builder
-                .initialize(engine)
+                .initialize(&broker.engine)
                 .map_err(|error| match error.downcast_ref() {
                     Some(EngineError::StoreMemoryExceeded { requested, max, .. }) => {
                         ErrorCode::SmartModuleMemoryLimitExceeded {

@@ -127,8 +127,8 @@ impl Stream {
         if !modules.is_empty() {
             let modules = smart::resolve(broker, modules)?;
             let version = self.request.header.api_version();
-            let (engine, log) = (broker.engine.clone(), partition.clone());
-            let chain = blocking(move || Chain::open(&engine, modules, version, &log)).await??;
+            let (opener, log) = (broker.clone(), partition.clone());
+            let chain = blocking(move || Chain::open(&opener, modules, version, &log)).await??;
             let faults = broker.config.faults.clone();
             processor = Some(Processor::new(
                 chain,

@@ -59,6 +59,7 @@ pub async fn run(options: Options) -> Result<()> {
         lake: platform.lake,
         blueprint: assets::blueprint()?,
         models: train::models_config(platform.data.as_deref(), platform.lake_url)?,
+        chain_times: None,
         listen: options.listen,
     })
     .await?;

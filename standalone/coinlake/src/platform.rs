@@ -94,6 +94,7 @@ impl Backbone {
             lake: Lake::open_str(&lake, [])?,
             blueprint: assets::blueprint()?,
             models: train::models_config(Some(self.data.root()), lake)?,
+            chain_times: Some(self.broker.chain_times()),
             listen,
         })
         .await?;

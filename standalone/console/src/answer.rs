@@ -38,6 +38,9 @@ pub(crate) fn not_found(message: impl ToString) -> ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::warn!("a page was not answered: {}", self.message);
+        }
         (self.status, Json(json!({ "error": self.message }))).into_response()
     }
 }

@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use connector_runtime::cluster::{Client, Cluster};
-use connector_runtime::reader::{self, Record};
+use connector_runtime::reader::{self, LogRange, Record};
 use connector_runtime::topic;
 use fluvio::metadata::topic::TopicSpec;
 use futures_util::TryStreamExt;
@@ -34,6 +34,7 @@ pub(crate) struct Topic {
 
 #[derive(Debug, Serialize)]
 struct Partition {
+    number: u32,
     start: i64,
     end: i64,
 }
@@ -56,6 +57,7 @@ pub(crate) async fn topics(cluster: &Cluster) -> Result<Vec<Topic>, ApiError> {
         for partition in 0..topic::partition_count(&client, &name).await? {
             let held = reader::offsets(&client, &name, partition).await?;
             partitions.push(Partition {
+                number: partition,
                 start: held.start,
                 end: held.end,
             });
@@ -69,27 +71,33 @@ pub(crate) async fn topics(cluster: &Cluster) -> Result<Vec<Topic>, ApiError> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct RecordsQuery {
     topic: String,
-    #[serde(default)]
-    partition: u32,
+    /// Without it all of them, or the first where an offset is named.
+    partition: Option<u32>,
     /// From this offset on; without it the newest.
     from: Option<i64>,
     /// The newest of this key.
     key: Option<String>,
 }
 
-/// Records of one partition, or of one key.
+/// Records of one partition or of all, perhaps of one key.
 #[derive(Debug, Serialize)]
 pub(crate) struct Records {
-    partition: u32,
-    start: i64,
-    end: i64,
+    looked_at: Vec<LookedAt>,
+    /// The newest last: by offset, those of several partitions by time.
     records: Vec<ShownRecord>,
-    /// The oldest offset that was looked at for a key.
-    searched_from: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct LookedAt {
+    #[serde(flatten)]
+    partition: Partition,
+    /// The oldest offset that was looked at.
+    from: i64,
 }
 
 #[derive(Debug, Serialize)]
 struct ShownRecord {
+    partition: u32,
     offset: i64,
     timestamp_ms: i64,
     key: Option<String>,
@@ -99,10 +107,11 @@ struct ShownRecord {
     bytes: usize,
 }
 
-impl From<Record> for ShownRecord {
-    fn from(record: Record) -> Self {
+impl ShownRecord {
+    fn of(partition: u32, record: Record) -> Self {
         let shown = &record.value[..record.value.len().min(VALUE_BYTES_MAX)];
         Self {
+            partition,
             offset: record.offset,
             timestamp_ms: record.timestamp_ms,
             key: record
@@ -117,48 +126,61 @@ impl From<Record> for ShownRecord {
 /// The records that a query asks for; the newest come last.
 pub(crate) async fn records(cluster: &Cluster, query: RecordsQuery) -> Result<Records, ApiError> {
     let client = cluster.connect().await?;
-    let RecordsQuery {
-        topic, partition, ..
-    } = &query;
-    let held = reader::offsets(&client, topic, *partition).await?;
-    let (records, searched_from) = match (&query.key, query.from) {
-        (Some(key), _) => {
-            let (records, from) = newest_of_key(&client, &query, key, held.start, held.end).await?;
-            (records, Some(from))
-        }
-        (None, from) => {
-            let from = from
-                .unwrap_or(held.end - RECORDS_MAX)
-                .clamp(held.start, held.end);
-            let until = held.end.min(from + RECORDS_MAX);
-            let read = reader::read_range(&client, topic, *partition, from..until);
-            (read.await?, None)
-        }
+    let RecordsQuery { topic, .. } = &query;
+    let partitions = match (query.partition, query.from) {
+        (Some(partition), _) => partition..partition + 1,
+        (None, Some(_)) => 0..1,
+        (None, None) => 0..topic::partition_count(&client, topic).await?,
     };
+    let several = partitions.len() > 1;
+    let (mut found, mut looked_at) = (Vec::new(), Vec::new());
+    for partition in partitions {
+        let held = reader::offsets(&client, topic, partition).await?;
+        let (records, from) = match &query.key {
+            Some(key) => newest_of_key(&client, topic, partition, key, held).await?,
+            None => {
+                let from = query.from.unwrap_or(held.end - RECORDS_MAX);
+                let from = from.clamp(held.start, held.end);
+                let until = held.end.min(from + RECORDS_MAX);
+                let read = reader::read_range(&client, topic, partition, from..until);
+                (read.await?, from)
+            }
+        };
+        let records = records.into_iter();
+        found.extend(records.map(|record| ShownRecord::of(partition, record)));
+        looked_at.push(LookedAt {
+            partition: Partition {
+                number: partition,
+                start: held.start,
+                end: held.end,
+            },
+            from,
+        });
+    }
+    if several {
+        found.sort_by_key(|record| (record.timestamp_ms, record.partition, record.offset));
+        found.drain(..found.len().saturating_sub(RECORDS_MAX as usize));
+    }
     Ok(Records {
-        partition: query.partition,
-        start: held.start,
-        end: held.end,
-        records: records.into_iter().map(Into::into).collect(),
-        searched_from,
+        looked_at,
+        records: found,
     })
 }
 
 /// Looks from the end backwards, step by step, so that a search needs little memory.
 async fn newest_of_key(
     client: &Client,
-    query: &RecordsQuery,
+    topic: &str,
+    partition: u32,
     key: &str,
-    start: i64,
-    end: i64,
+    held: LogRange,
 ) -> Result<(Vec<Record>, i64), ApiError> {
-    let oldest = start.max(end - KEY_SEARCH_MAX);
-    let mut until = end;
+    let oldest = held.start.max(held.end - KEY_SEARCH_MAX);
+    let mut until = held.end;
     let mut found = Vec::new();
     while until > oldest && (found.len() as i64) < RECORDS_MAX {
         let from = oldest.max(until - KEY_SEARCH_STEP);
-        let mut step =
-            reader::read_range(client, &query.topic, query.partition, from..until).await?;
+        let mut step = reader::read_range(client, topic, partition, from..until).await?;
         step.retain(|record| record.key.as_deref() == Some(key.as_bytes()));
         step.append(&mut found);
         found = step;

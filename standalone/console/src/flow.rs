@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use broker::{ChainTime, ChainTimes};
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader::Probe;
 use connector_runtime::topic;
@@ -28,6 +29,8 @@ pub(crate) struct Flow {
     /// What there should be; never changes.
     pub stages: Arc<[StagePlan]>,
     pub topics: Vec<TopicFlow>,
+    /// `None` where the broker does not tell.
+    pub chains: Option<Vec<ChainFlow>>,
     /// `None` until the first one is done.
     pub survey: Option<Arc<Survey>>,
 }
@@ -56,6 +59,14 @@ pub(crate) struct TopicFlow {
     records_per_second: f64,
 }
 
+/// The SmartModules of a stage, at work.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ChainFlow {
+    stage: String,
+    /// How long they work on a record; `None` before the first.
+    seconds_per_record: Option<f64>,
+}
+
 impl StagePlan {
     fn of(config: &StageConfig) -> Self {
         let destinations = config.settings.destinations.iter();
@@ -78,6 +89,7 @@ pub(crate) fn unknown(blueprint: &Blueprint) -> Flow {
     Flow {
         stages: blueprint.stages.iter().map(StagePlan::of).collect(),
         topics: Vec::new(),
+        chains: None,
         survey: None,
     }
 }
@@ -87,8 +99,10 @@ pub(crate) async fn watch(
     cluster: Cluster,
     lake: Lake,
     blueprint: Blueprint,
+    chain_times: Option<ChainTimes>,
     shown: watch::Sender<Flow>,
 ) {
+    let mut stopwatch = chain_times.map(|times| Stopwatch::new(times, &blueprint.stages));
     let mut speeds = Speedometer::new(blueprint.topics.clone());
     let mut surveyor = Surveyor::new(blueprint, lake);
     let mut client = None;
@@ -120,6 +134,7 @@ pub(crate) async fn watch(
                 }
                 shown.send_modify(|flow| {
                     flow.topics = topics;
+                    flow.chains = stopwatch.as_mut().map(Stopwatch::read);
                     flow.survey = survey.map(Arc::new).or(flow.survey.take());
                 });
             }
@@ -131,6 +146,68 @@ pub(crate) async fn watch(
                 shown.send_modify(|flow| flow.survey = Some(Arc::new(Survey::failed(&error))));
             }
         }
+    }
+}
+
+/// Measures how long SmartModules work on a record.
+struct Stopwatch {
+    times: ChainTimes,
+    stages: Vec<(String, Vec<String>, Pace)>,
+}
+
+/// What a chain had done lately, from nothing on.
+#[derive(Debug, Default)]
+struct Pace {
+    seen: VecDeque<(Instant, ChainTime)>,
+    /// The last that was measured: a chain with nothing to do has no other.
+    seconds_per_record: Option<f64>,
+}
+
+impl Stopwatch {
+    fn new(times: ChainTimes, stages: &[StageConfig]) -> Self {
+        let stages = stages.iter().map(StagePlan::of);
+        let stages = stages
+            .filter(|stage| !stage.smartmodules.is_empty())
+            .map(|stage| (stage.name, stage.smartmodules, Pace::default()))
+            .collect();
+        Self { times, stages }
+    }
+
+    fn read(&mut self) -> Vec<ChainFlow> {
+        let stages = self.stages.iter_mut();
+        stages
+            .map(|(stage, smartmodules, pace)| ChainFlow {
+                stage: stage.clone(),
+                seconds_per_record: self
+                    .times
+                    .of(smartmodules)
+                    .and_then(|time| pace.at(Instant::now(), time)),
+            })
+            .collect()
+    }
+}
+
+impl Pace {
+    /// Seconds a record, now that the chain has done so much in all.
+    fn at(&mut self, now: Instant, done: ChainTime) -> Option<f64> {
+        trim(&mut self.seen, now);
+        let before = self
+            .seen
+            .front()
+            .map_or(ChainTime::default(), |seen| seen.1);
+        self.seen.push_back((now, done));
+        if let Some(records) = done.records.checked_sub(before.records).filter(|n| *n > 0) {
+            let busy = done.busy.saturating_sub(before.busy);
+            self.seconds_per_record = Some(busy.as_secs_f64() / records as f64);
+        }
+        self.seconds_per_record
+    }
+}
+
+/// Forgets what is older than rates reach back, but for the last.
+fn trim<T>(seen: &mut VecDeque<(Instant, T)>, now: Instant) {
+    while seen.len() > 1 && seen.front().is_some_and(|(at, _)| now - *at > RATE_SPAN) {
+        seen.pop_front();
     }
 }
 
@@ -189,9 +266,7 @@ impl Speedometer {
 impl Speed {
     /// Records a second, now that the topic ends there.
     fn at(&mut self, now: Instant, end: i64) -> f64 {
-        while self.0.len() > 1 && self.0.front().is_some_and(|(at, _)| now - *at > RATE_SPAN) {
-            self.0.pop_front();
-        }
+        trim(&mut self.0, now);
         self.0.push_back((now, end));
         match self.0.front() {
             Some((at, first)) if now > *at => {
@@ -217,5 +292,30 @@ mod tests {
             speed.at(at(second), 1_100);
         }
         assert_eq!(speed.at(at(20), 1_100), 0.0);
+    }
+
+    #[test]
+    fn a_pace_is_that_of_the_last_records() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let done = |records, micros| ChainTime {
+            records,
+            busy: Duration::from_micros(micros),
+        };
+        let mut pace = Pace::default();
+        assert_eq!(pace.at(at(0), done(1_000, 2_000)), Some(2e-6));
+        for second in 1..10 {
+            pace.at(at(second), done(2_000, 3_000));
+        }
+        assert_eq!(
+            pace.at(at(10), done(3_000, 6_000)),
+            Some(3e-6),
+            "of the newest thousand"
+        );
+        for second in 11..30 {
+            pace.at(at(second), done(3_000, 6_000));
+        }
+        let idle = pace.at(at(30), done(3_000, 6_000));
+        assert_eq!(idle, Some(3e-6), "nothing to do, nothing new");
     }
 }

@@ -14,6 +14,8 @@ use connector_runtime::topic::{self, TopicError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use crate::meters;
+
 /// How often a topic that does not exist is looked for.
 const MISSING_POLL: Duration = Duration::from_secs(5);
 
@@ -71,6 +73,7 @@ impl Follow {
         take: &mut impl FnMut(u32, &[Record]),
     ) -> Result<Infallible, FollowError> {
         let client = self.cluster.connect().await?;
+        let taken = meters::records(&self.topic);
         let mut answers = FuturesUnordered::new();
         for partition in 0..topic::partition_count(&client, &self.topic).await? {
             let from = match positions.get(&partition) {
@@ -88,7 +91,9 @@ impl Follow {
             let Some((partition, reader, records)) = answers.next().await else {
                 return std::future::pending().await;
             };
-            take(partition, &records?);
+            let records = records?;
+            taken.increment(records.len() as u64);
+            take(partition, &records);
             positions.insert(partition, reader.position());
             reconnect.reset();
             answers.push(next(partition, reader));

@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::alerts::RejectCounts;
 use crate::flow::Flow;
+use crate::meters::OpenPage;
 use crate::points::Columns;
 use crate::server::Shared;
 
@@ -69,6 +70,7 @@ struct Feed {
     market_version: u64,
     alerts_next: u64,
     ready: VecDeque<Event>,
+    _open: OpenPage,
 }
 
 /// What the Pipeline page gets.
@@ -101,6 +103,7 @@ impl Feed {
             market_version: 0,
             alerts_next: 0,
             ready: VecDeque::new(),
+            _open: OpenPage::new(),
         }
     }
 

@@ -111,11 +111,16 @@ impl Models {
                 versions: tracking.versions(label.as_str()).await?,
             });
         }
+        let runs = match tracking.runs(&self.config.experiment, RUNS_MAX).await {
+            // A server knows the experiment from its first run on.
+            Err(TrackingError::UnknownExperiment { .. }) => Vec::new(),
+            runs => runs?,
+        };
         Ok(Shown {
             place: tracking.place(),
             link: self.config.link.clone(),
             models,
-            runs: tracking.runs(&self.config.experiment, RUNS_MAX).await?,
+            runs,
             pictures: PICTURES,
         })
     }

@@ -10,6 +10,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
+use broker::ChainTimes;
 use connector_runtime::cluster::Cluster;
 use parquet_sink::lake::Lake;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use crate::guard::{Hosts, guard};
 use crate::history::{self, Mark};
 use crate::live::live;
 use crate::market::{Market, point_of};
+use crate::meters;
 use crate::models::{DriftShown, Models, ModelsConfig, Shown};
 use crate::points::{Columns, thin_out};
 use crate::recent::{self, ALERTS, FEATURES};
@@ -49,6 +51,8 @@ pub struct ConsoleConfig {
     pub blueprint: Blueprint,
     /// Where runs and model versions are kept; `None`: nowhere that this console knows of.
     pub models: Option<ModelsConfig>,
+    /// How long SmartModules take, where the broker runs in this process: no other tells.
+    pub chain_times: Option<ChainTimes>,
     /// Where to serve the page; port 0 takes any free one.
     pub listen: SocketAddr,
 }
@@ -98,6 +102,7 @@ impl Console {
     /// # Errors
     /// When it cannot listen there. A broker or a lake that is not there yet is waited for.
     pub async fn start(config: ConsoleConfig) -> Result<Self> {
+        meters::describe();
         let listen = config.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("the console cannot listen on {listen}: choose another address, port 0 takes any free one")
@@ -159,6 +164,7 @@ impl Console {
             config.cluster.clone(),
             config.lake,
             config.blueprint,
+            config.chain_times,
             flow,
         )));
         let app = router(shared, hosts);
@@ -204,6 +210,7 @@ fn router(shared: Arc<Shared>, hosts: Hosts) -> Router {
         .route("/api/picture", get(picture))
         .with_state(shared)
         .layer(middleware::from_fn_with_state(hosts, guard))
+        .layer(middleware::from_fn(meters::measure))
 }
 
 #[derive(Deserialize)]

@@ -163,6 +163,8 @@ pub struct RunRecord {
     pub id: String,
     /// Its name, for people.
     pub name: String,
+    /// Where people look at it in a browser, if anywhere.
+    pub link: Option<String>,
     /// How it stands.
     pub status: RunStatus,
     /// When it began, in milliseconds since the epoch.

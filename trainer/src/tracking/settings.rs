@@ -79,6 +79,11 @@ impl MlflowServer {
         Ok(Some(Self { url, sign_in }))
     }
 
+    /// The address of a run in the server's web interface.
+    pub(super) fn page_of_run(&self, experiment_id: &str, run_id: &str) -> String {
+        format!("{self}/#/experiments/{experiment_id}/runs/{run_id}")
+    }
+
     /// Whether it runs on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         match self.url.host() {

@@ -34,6 +34,18 @@ async fn named_and_ad_hoc_modules_and_chains_process_a_stream() {
         let stream = stream(&broker.client, "topic", 0, modules, true).await;
         assert_eq!(values(stream).await, numbered(3000));
     }
+    // Each is told apart, and how long it took.
+    let times = broker.broker.chain_times();
+    for chain in [
+        &["pass"] as &[_],
+        &["unnamed"],
+        &["pass", "unnamed", "pass"],
+    ] {
+        let time = times.of(chain).unwrap();
+        assert_eq!(time.records, 3000, "{chain:?}");
+        assert!(!time.busy.is_zero(), "{chain:?}");
+    }
+    assert_eq!(times.of(&["another"]), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -14,6 +16,9 @@ use tempfile::TempDir;
 
 /// How long the page may take to get somewhere. Generous: machines that test are busy.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Readers of the README load its pictures.
+const PICTURE_BYTES_MAX: usize = 100_000;
 
 /// A browser with one window.
 pub struct Browser {
@@ -87,6 +92,7 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let arguments = [
             "--headless",
+            "--hide-scrollbars",
             "--no-sandbox",
             "--disable-gpu",
             "--disable-quic",
@@ -185,13 +191,46 @@ impl Browser {
 
     /// Saves what is to be seen under target/screenshots/.
     pub async fn screenshot(&self, name: &str) {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .unwrap()
-            .join("screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
         let png = self.client.screenshot().await.unwrap();
-        std::fs::write(folder.join(format!("{name}.png")), png).unwrap();
+        std::fs::write(screenshots().join(format!("{name}.png")), png).unwrap();
+    }
+
+    /// What a person does to a field: a value, and the event that goes with it.
+    pub async fn choose(&self, field: &str, value: &str) {
+        let script = format!(
+            "const field = document.querySelector({field:?}); field.value = {value:?}; \
+             field.dispatchEvent(new Event(field.tagName === 'SELECT' ? 'change' : 'input'))"
+        );
+        self.run(&script).await;
+    }
+
+    /// Presses a key and lets it go, as a keyboard does.
+    pub async fn press(&self, key: &str) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let code = match key {
+                "Tab" => 9,
+                "ArrowLeft" => 37,
+                other => panic!("{other} has no code here"),
+            };
+            let event =
+                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            self.devtools("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    /// Saves a picture that the README shows, small; into docs/ where COINLAKE_UPDATE_DOCS is set.
+    pub async fn picture_for_readme(&self, name: &str) {
+        let format = json!({ "format": "webp", "quality": 90 });
+        let answer = self.devtools("Page.captureScreenshot", format).await;
+        let picture = BASE64.decode(answer["data"].as_str().unwrap()).unwrap();
+        let bytes = picture.len();
+        println!("{name}.webp: {bytes} bytes");
+        assert!(bytes < PICTURE_BYTES_MAX, "{name}.webp has {bytes} bytes");
+        let folder = match std::env::var_os("COINLAKE_UPDATE_DOCS") {
+            Some(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs"),
+            None => screenshots(),
+        };
+        std::fs::write(folder.join(format!("{name}.webp")), picture).unwrap();
     }
 
     /// Ends it; fails when the page has complained, or asked anybody but its own console for anything.
@@ -226,6 +265,14 @@ impl Browser {
             other => panic!("a log is a list, not {other}"),
         }
     }
+}
+
+/// Where pictures to look at go.
+fn screenshots() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let folder = target.join("screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// ChromeDriver says which free port it took.

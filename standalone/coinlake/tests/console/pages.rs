@@ -3,19 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use connector_runtime::cluster::Client;
 use connector_runtime::reader;
 use connector_runtime::record::Outgoing;
+use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::TopicWriter;
 use replay::MadeUpMarket;
 use serde_json::{Value, json};
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
-use crate::platform::{Coinlake, connect, files, holds, records, values};
+use crate::market::{compare_market, sort_and_find};
+use crate::models::{compare_models, compare_predictions, predictions_flow};
+use crate::pictures::{take_pictures, take_pictures_for_the_readme, walk_along_the_chart};
+use crate::platform::{Coinlake, connect, files, holds, newest, records, values};
+use crate::ticking::{coin, raw_writer, rfc3339};
 
 /// The market's three days in three quarters of a minute.
 const SPEED: &str = "6000";
@@ -58,13 +62,18 @@ async fn every_page_shows_what_topics_and_lake_hold() {
     browser.go("#/other").await;
 
     compare_market(&browser, &client).await;
+    sort_and_find(&browser).await;
     compare_alerts(&browser, &client).await;
     compare_chart(&browser, &client).await;
     compare_pipeline(&browser, &client).await;
     compare_data(&browser, &client, &data.path().join("lake")).await;
     compare_models(&browser, data.path()).await;
-    show_hostile_names_as_text(&browser, &client).await;
+    let ticking = predictions_flow(&browser, &client, &broker, data.path()).await;
+    walk_along_the_chart(&browser).await;
     take_pictures(&browser).await;
+    take_pictures_for_the_readme(&browser).await;
+    compare_predictions(&browser, &client, ticking).await;
+    show_hostile_names_as_text(&browser, &client).await;
     browser.close().await;
 }
 
@@ -92,7 +101,7 @@ async fn watch_it_live(browser: &Browser) {
     browser
         .until("document.querySelector('.alert[data-severity=warning]')")
         .await;
-    choose(browser, "#alert-severity", "critical").await;
+    browser.choose("#alert-severity", "critical").await;
     browser
         .until("[...document.querySelectorAll('.alert')].every((a) => a.dataset.severity === 'critical')")
         .await;
@@ -102,87 +111,6 @@ async fn watch_it_live(browser: &Browser) {
     browser.until(&format!("{newest} !== {before}")).await;
     browser
         .until("[...document.querySelectorAll('.alert')].every((a) => a.dataset.severity === 'critical')")
-        .await;
-}
-
-/// What a person does to a field: a value, and the event that goes with it.
-async fn choose(browser: &Browser, field: &str, value: &str) {
-    let script = format!(
-        "const field = document.querySelector({field:?}); field.value = {value:?}; \
-         field.dispatchEvent(new Event(field.tagName === 'SELECT' ? 'change' : 'input'))"
-    );
-    browser.run(&script).await;
-}
-
-/// The newest row of every coin.
-async fn newest_features(client: &Client) -> BTreeMap<String, Value> {
-    let mut newest = BTreeMap::<String, Value>::new();
-    for row in values(client, "crypto-features").await {
-        let coin = row["coin"].as_str().unwrap().to_owned();
-        let older = newest
-            .get(&coin)
-            .is_some_and(|known| known["event_time"].as_i64() > row["event_time"].as_i64());
-        if !older {
-            newest.insert(coin, row);
-        }
-    }
-    newest
-}
-
-async fn compare_market(browser: &Browser, client: &Client) {
-    let newest = newest_features(client).await;
-    browser.go("#/market").await;
-    browser
-        .until(&format!(
-            "document.querySelectorAll('.market tbody tr').length === {}",
-            newest.len()
-        ))
-        .await;
-    browser.until("[...document.querySelectorAll('.market tbody td:nth-child(2) data')].every((d) => d.value)").await;
-    let rows = browser
-        .run(
-            "return [...document.querySelectorAll('.market tbody tr')].map((row) => ({ \
-             coin: row.querySelector('th .faint').textContent, \
-             numbers: [...row.querySelectorAll('data')].map((d) => d.value) }))",
-        )
-        .await;
-    for row in rows.as_array().unwrap() {
-        let features = &newest[row["coin"].as_str().unwrap()];
-        let fields = [
-            "price",
-            "return_1m",
-            "return_5m",
-            "return_15m",
-            "zscore_15m",
-            "volume_surge",
-            "",
-            "",
-            "market_cap",
-        ];
-        for (field, shown) in fields.iter().zip(row["numbers"].as_array().unwrap()) {
-            if field.is_empty() {
-                continue; // a prediction, which is of another topic
-            }
-            let shown = shown.as_str().unwrap();
-            match features[field].as_f64() {
-                Some(number) => {
-                    assert_eq!(shown.parse::<f64>().unwrap(), number, "{field} of {row}")
-                }
-                None => assert_eq!(shown, "", "{field} of {row}"),
-            }
-        }
-    }
-    // Sorted by what a click says, and found by what is typed.
-    browser.run("[...document.querySelectorAll('.market th button')].find((b) => b.textContent === '15 min').click()").await;
-    let sorted = "[...document.querySelectorAll('.market tbody tr td:nth-child(5) data')].map((d) => Number(d.value))";
-    browser
-        .until(&format!(
-            "{sorted}.every((v, i, all) => i === 0 || all[i - 1] >= v)"
-        ))
-        .await;
-    choose(browser, "main input[type=search]", "doge").await;
-    browser
-        .until("[...document.querySelectorAll('.market tbody tr:not([hidden])')].length === 1")
         .await;
 }
 
@@ -196,9 +124,9 @@ async fn compare_alerts(browser: &Browser, client: &Client) {
             alerts.len()
         ))
         .await;
-    choose(browser, "#alert-coin", "bitcoin").await;
-    choose(browser, "#alert-severity", "critical").await;
-    choose(browser, "#alert-kind", "price_spike").await;
+    browser.choose("#alert-coin", "bitcoin").await;
+    browser.choose("#alert-severity", "critical").await;
+    browser.choose("#alert-kind", "price_spike").await;
     let wanted: Vec<_> = alerts
         .iter()
         .filter(|alert| {
@@ -326,6 +254,14 @@ async fn compare_pipeline(browser: &Browser, client: &Client) {
             .await,
         0
     );
+    // How long each stage's SmartModules work on a record, in the drawing and in the table.
+    browser
+        .until("[...document.querySelectorAll('.pace')].filter((pace) => /^[0-9.]+ (ns|µs|ms) a record$/.test(pace.textContent)).length === 4")
+        .await;
+    let untold = browser
+        .run("return [...document.querySelectorAll('main table tbody tr td:nth-child(3)')].filter((cell) => cell.textContent === '–').length")
+        .await;
+    assert_eq!(untold, 1, "stage-raw has no SmartModule");
     // Why records are rejected.
     let mut reasons = BTreeMap::<String, u64>::new();
     for reject in values(client, "crypto-rejected").await {
@@ -378,6 +314,35 @@ async fn compare_data(browser: &Browser, client: &Client, lake: &Path) {
         "{keys}"
     );
 
+    // Of a topic with several partitions the newest of all come first, and a key is found wherever it is.
+    let topic = TopicSettings::named("in-three-parts").with_partitions(3);
+    ensure_topic(client, &topic).await.unwrap();
+    for partition in 0..3 {
+        let writer =
+            TopicWriter::open(client, "in-three-parts", partition, Duration::from_secs(20));
+        let record = |nth: u32| Outgoing {
+            key: Some(format!("key-{partition}").into()),
+            value: format!("{partition}/{nth}").into(),
+        };
+        writer
+            .await
+            .unwrap()
+            .append(&[record(0), record(1)])
+            .await
+            .unwrap();
+    }
+    let shown = "[...document.querySelectorAll('.browse tbody summary')].map((s) => s.textContent).join(' ')";
+    browser.go("#/data/topics/in-three-parts").await;
+    browser
+        .until(&format!("{shown} === '2/1 2/0 1/1 1/0 0/1 0/0'"))
+        .await;
+    browser.go("#/data/topics/in-three-parts?key=key-2").await;
+    browser.until(&format!("{shown} === '2/1 2/0'")).await;
+    browser
+        .go("#/data/topics/in-three-parts?partition=1&from=1")
+        .await;
+    browser.until(&format!("{shown} === '1/1'")).await;
+
     // A layer: as many files as there are, and the first rows of the oldest are the topic's first.
     browser.go("#/data/lake/features").await;
     browser
@@ -410,70 +375,20 @@ async fn compare_data(browser: &Browser, client: &Client, lake: &Path) {
     assert_eq!(Some(number(&first["ma_15m"])), row["ma_15m"].as_f64());
 }
 
-/// A training on the demo's lake: its run, versions and pictures.
-async fn compare_models(browser: &Browser, data: &Path) {
-    browser.go("#/models").await;
-    browser
-        .until("document.querySelector('.nothing')?.textContent.startsWith('No run yet')")
-        .await;
-    let trained = Command::new(env!("CARGO_BIN_EXE_coinlake"))
-        .args(["train", "run", "--json", "--data"])
-        .arg(data)
-        .env_remove("MLFLOW_TRACKING_URI")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&trained.stderr);
-    assert!(trained.status.success(), "{said}");
-    let report: Value = serde_json::from_slice(&trained.stdout).unwrap();
-    browser.go("#/data").await;
-    browser.go("#/models").await;
-    browser
-        .until("document.querySelectorAll('.card.model .versions li').length === 2")
-        .await;
-    // Five pictures of each model, each of which is one.
-    browser
-        .until(
-            "document.querySelectorAll('.pictures img').length === 10 && \
-             [...document.querySelectorAll('.pictures img')].every((i) => i.complete && i.naturalWidth > 0)",
-        )
-        .await;
-    let shown = browser
-        .run("return [...document.querySelectorAll('main table td.number')].map((cell) => cell.textContent)")
-        .await;
-    let models = report["models"].as_array().unwrap();
-    let wanted: Vec<_> = models
-        .iter()
-        .flat_map(|model| ["auc_roc", "auc_pr"].map(|name| &model["metrics"][name]))
-        .map(|metric| format!("{:.4}", metric.as_f64().unwrap()))
-        .collect();
-    assert_eq!(shown, json!(wanted), "{report}");
-}
-
 /// What a coin is called, and what a payload says, never becomes markup.
 async fn show_hostile_names_as_text(browser: &Browser, client: &Client) {
-    let now = newest_features(client).await["bitcoin"]["event_time"]
-        .as_i64()
-        .unwrap();
-    // 2024-01-03T23:59:00.000Z and the like, a minute later.
-    let time = browser
-        .run(&format!("return new Date({}).toISOString()", now + 60_000))
-        .await;
-    let coin = json!({
+    let now = newest(client, "crypto-features").await["bitcoin"]["event_time"].as_i64();
+    let time = rfc3339(now.unwrap() + 60_000);
+    let hostile = coin(&json!({
         "id": HOSTILE_ID, "symbol": HOSTILE_SYMBOL, "name": "\"><script>window.hacked=3</script>",
         "current_price": 1.5, "market_cap": 9.9e15, "total_volume": 10.0, "last_updated": time,
-    });
-    let raw = |value: Vec<u8>| Outgoing {
+    }));
+    let broken = Outgoing {
         key: Some(HOSTILE_ID.into()),
-        value: value.into(),
+        value: "<script>window.hacked=4</script>".into(),
     };
-    let mut writer = TopicWriter::open(client, "crypto-raw", 0, Duration::from_secs(20))
-        .await
-        .unwrap();
-    let broken = b"<script>window.hacked=4</script>".to_vec();
-    writer
-        .append(&[raw(coin.to_string().into_bytes()), raw(broken)])
-        .await
-        .unwrap();
+    let mut writer = raw_writer(client).await;
+    writer.append(&[hostile, broken]).await.unwrap();
 
     browser.go("#/market").await;
     let first = "[...document.querySelectorAll('.market tbody a')].find((a) => a.textContent.includes('onerror'))";
@@ -499,63 +414,4 @@ async fn show_hostile_names_as_text(browser: &Browser, client: &Client) {
     let planted =
         "return [window.hacked ?? null, document.querySelectorAll('main script, main img').length]";
     assert_eq!(browser.run(planted).await, json!([null, 0]));
-}
-
-/// Each page, light and dark, wide and narrow.
-async fn take_pictures(browser: &Browser) {
-    let pages = [
-        (
-            "market",
-            "#/market",
-            "document.querySelectorAll('.market tbody tr').length > 9",
-        ),
-        (
-            "chart",
-            "#/coin/bitcoin?minutes=1440",
-            "document.querySelector('.chart canvas')",
-        ),
-        ("alerts", "#/alerts", "document.querySelector('.alert')"),
-        (
-            "pipeline",
-            "#/pipeline",
-            "document.querySelector('.card.layer .faint')?.textContent",
-        ),
-        (
-            "data",
-            "#/data/topics/crypto-features",
-            "document.querySelector('.browse td.number')",
-        ),
-        (
-            "models",
-            "#/models",
-            "document.querySelector('.pictures img')?.naturalWidth > 0",
-        ),
-        (
-            "layer",
-            "#/data/lake/features",
-            "document.querySelector('.browse tbody a')",
-        ),
-    ];
-    for (scheme, width, height) in [
-        ("light", 1280, 860),
-        ("dark", 1280, 860),
-        ("light", 375, 740),
-        ("dark", 375, 740),
-    ] {
-        browser.size(width, height).await;
-        browser.colours(scheme).await;
-        for (name, hash, ready) in pages {
-            browser.go(hash).await;
-            browser.until(ready).await;
-            // What is asked for in one frame is drawn in the next.
-            browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))").await;
-            browser
-                .screenshot(&format!("{name}-{scheme}-{width}"))
-                .await;
-            let wider = browser
-                .run("return document.documentElement.scrollWidth > innerWidth")
-                .await;
-            assert_eq!(wider, false, "{name} is wider than a screen of {width}");
-        }
-    }
 }

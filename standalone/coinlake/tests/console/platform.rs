@@ -1,5 +1,6 @@
 //! The finished command, running.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +12,17 @@ use connector_runtime::reader::{self, Record};
 use serde_json::Value;
 
 /// How long a platform may take to get somewhere.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `coinlake` with these arguments, and no model registry but what the test names.
+pub fn coinlake(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coinlake"));
+    command.args(arguments);
+    for name in ["URI", "USERNAME", "PASSWORD", "TOKEN"] {
+        command.env_remove(format!("MLFLOW_TRACKING_{name}"));
+    }
+    command
+}
 
 /// A `coinlake` that runs until it is dropped.
 pub struct Coinlake {
@@ -22,8 +33,12 @@ pub struct Coinlake {
 impl Coinlake {
     /// Starts it with these arguments.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_coinlake"))
-            .args(arguments)
+        Self::run(coinlake(arguments))
+    }
+
+    /// Starts what [`coinlake`] has made.
+    pub fn run(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -41,7 +56,7 @@ impl Coinlake {
         Self { child, said }
     }
 
-    /// Waits for a line that begins so, and returns the word behind it.
+    /// Waits for a line that begins so, and returns the word behind it. Lines before it are gone.
     pub fn says(&self, beginning: &str) -> String {
         loop {
             let line = self
@@ -92,6 +107,24 @@ pub async fn values(client: &Client, topic: &str) -> Vec<Value> {
         .iter()
         .map(|record| serde_json::from_slice(&record.value));
     values.collect::<Result<_, _>>().unwrap()
+}
+
+/// The newest row of every coin.
+pub type Newest = BTreeMap<String, Value>;
+
+/// Those of a topic of rows.
+pub async fn newest(client: &Client, topic: &str) -> Newest {
+    let mut newest = Newest::new();
+    for row in values(client, topic).await {
+        let coin = row["coin"].as_str().unwrap().to_owned();
+        let older = newest
+            .get(&coin)
+            .is_some_and(|known| known["event_time"].as_i64() > row["event_time"].as_i64());
+        if !older {
+            newest.insert(coin, row);
+        }
+    }
+    newest
 }
 
 /// Waits until `topic` holds `count` records.

@@ -1,9 +1,12 @@
-//! Whom the console answers, and how.
+//! Whom the console answers and how, and what it says of a platform that is not well.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use broker::{Broker, BrokerConfig};
+
 use crate::ONE_AT_A_TIME;
+use crate::browser::Browser;
 use crate::platform::Coinlake;
 
 /// The head and body of an answer, byte for byte.
@@ -73,4 +76,49 @@ async fn only_this_machine_is_answered_and_only_gets() {
         said.starts_with("HTTP/1.1 502") && said.contains("no Fluvio cluster at 127.0.0.1:1"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_red_and_says_what_to_do() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    // Nothing has been deployed there.
+    let broker = Broker::start(BrokerConfig::new(data.path().join("broker")))
+        .await
+        .unwrap();
+    let console = Coinlake::start(&[
+        "console",
+        "--cluster",
+        &broker.addr().to_string(),
+        "--lake",
+        data.path().join("lake").to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let browser = browser.at(format!("http://{}", console.says("console at http://")));
+    browser.go("#/pipeline").await;
+    // Every topic, wherever it stands in the drawing, and every stage whose SmartModule is missing.
+    browser
+        .until("document.querySelectorAll('.card.topic.wrong').length === 8 && document.querySelectorAll('.card.stage.wrong').length === 4")
+        .await;
+    let remedies = browser
+        .run("return [...document.querySelectorAll('.wrong .alarm')].every((a) => a.textContent.includes('`coinlake deploy` creates it'))")
+        .await;
+    assert_eq!(remedies, true);
+    browser
+        .until("document.getElementById('health').dataset.state === 'wrong' && document.getElementById('health-text').textContent === '10 problems'")
+        .await;
+    browser.screenshot("pipeline-wrong").await;
+
+    let addr = broker.addr().to_string();
+    broker.stop().await;
+    browser
+        .until(&format!(
+            "document.querySelectorAll('.problems li').length === 1 && document.querySelector('.problems li').textContent.includes('{addr}')"
+        ))
+        .await;
+    browser.close().await;
 }

@@ -61,14 +61,18 @@ async function recordsOf(topic, query) {
     if (location.hash === hash) dispatchEvent(new HashChangeEvent("hashchange"));
     else location.hash = hash;
   };
-  const partition = h("select", {}, topic.partitions.map((_, index) => h("option", { value: String(index) }, String(index))));
-  partition.value = asked.partition ?? "0";
+  const several = topic.partitions.length > 1;
+  const partition = h("select", {}, several ? h("option", { value: "" }, "all") : null, topic.partitions.map(({ number }) =>
+    h("option", { value: several ? String(number) : "" }, String(number))));
+  partition.value = asked.partition ?? (several && asked.from ? "0" : "");
   const from = h("input", { type: "number", min: 0, value: asked.from ?? "", placeholder: "the newest" });
   const key = h("input", { type: "search", value: asked.key ?? "", placeholder: "any" });
   page.append(h("form", {
     className: "filters", onsubmit: (event) => {
       event.preventDefault();
-      go({ partition: partition.value === "0" ? "" : partition.value, from: key.value ? "" : from.value, key: key.value });
+      // An offset is one of a partition; a key may be in any.
+      const one = partition.value || (from.value && !key.value && several ? "0" : "");
+      go({ partition: one, from: key.value ? "" : from.value, key: key.value });
     },
   }, h("label", {}, "Partition", partition), h("label", {}, "From offset", from), h("label", {}, "Key", key),
   h("button", { type: "submit" }, "Show")));
@@ -79,23 +83,27 @@ async function recordsOf(topic, query) {
     page.append(nothing(error.message));
     return page;
   }
-  const { start, end, records } = answer;
-  const held = start === end ? "holds nothing" : `holds offsets ${start} to ${end - 1}`;
-  const searched = answer.searched_from === null ? "" : `; looked for the key down to offset ${answer.searched_from}`;
-  page.append(h("p", { className: "summary" }, `Partition ${answer.partition} ${held}${searched}`));
+  const { looked_at, records } = answer;
+  page.append(h("p", { className: "summary" }, looked_at.map(({ number, start, end, from: oldest }) => {
+    const held = start === end ? "holds nothing" : `holds offsets ${start} to ${end - 1}`;
+    const searched = asked.key && oldest > start ? `, looked for the key down to ${oldest}` : "";
+    return `Partition ${number} ${held}${searched}`;
+  }).join("; ")));
   if (records.length === 0) {
     page.append(nothing("Nothing to show."));
     return page;
   }
-  if (!asked.key) {
+  if (!asked.key && looked_at.length === 1) {
+    const [{ start, end }] = looked_at;
     const first = records[0].offset;
     const older = h("button", { type: "button", disabled: first <= start, onclick: () => go({ ...asked, topic: "", from: String(Math.max(start, first - PAGE_LENGTH)) }) }, "Older");
     const newer = h("button", { type: "button", disabled: first + PAGE_LENGTH >= end, onclick: () => go({ ...asked, topic: "", from: String(first + PAGE_LENGTH) }) }, "Newer");
     const newest = h("button", { type: "button", onclick: () => go({ partition: asked.partition ?? "" }) }, "Newest");
     page.append(h("p", { className: "filters" }, older, newer, newest));
   }
-  page.append(table(`Records of ${topic.name}, the newest first`, [["Offset", "number"], ["Time"], ["Key"], ["Value"]],
+  page.append(table(`Records of ${topic.name}, the newest first`, [...(several ? [["Partition", "number"]] : []), ["Offset", "number"], ["Time"], ["Key"], ["Value"]],
     [...records].reverse().map((record) => h("tr", {},
+      several ? h("td", { className: "number" }, String(record.partition)) : null,
       h("td", { className: "number" }, String(record.offset)),
       h("td", { className: "nowrap" }, record.timestamp_ms < 0 ? "–" : format.time(record.timestamp_ms)),
       h("td", { className: "nowrap" }, record.key ?? "–"),

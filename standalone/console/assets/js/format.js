@@ -57,6 +57,14 @@ export function rate(value) {
   return (value < 10 ? fixed(1).format(value) : count(Math.round(value))) + "/s";
 }
 
+/** A short time in seconds, `1.9 µs`. */
+export function brief(seconds) {
+  if (seconds === null || seconds === undefined) return NONE;
+  const [unit, size] = seconds < 1e-6 ? ["ns", 1e-9] : seconds < 1e-3 ? ["µs", 1e-6] : seconds < 1 ? ["ms", 1e-3] : ["s", 1];
+  const value = seconds / size;
+  return fixed(value < 10 && unit !== "ns" ? 1 : 0).format(value) + " " + unit;
+}
+
 /** A size in bytes. */
 export function bytes(value) {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];

@@ -90,7 +90,7 @@ export function marketPage(main) {
     const symbol = h("strong");
     const name = h("span", { className: "faint" });
     const link = h("a", { href: `#/coin/${encodeURIComponent(coin)}` }, symbol, name);
-    const canvas = h("canvas", { className: "sparkline", role: "img", "aria-label": "prices of the last hour" });
+    const canvas = h("canvas", { className: "sparkline", role: "img", "aria-label": "" });
     const cells = COLUMNS.map((column) => {
       if (column.text) return h("th", { role: "rowheader", scope: "row", className: "text" }, link);
       if (column.spark) return h("td", { role: "cell", className: "spark" }, canvas);
@@ -141,6 +141,7 @@ export function marketPage(main) {
       if (column.bar) cell.style.setProperty("--share", value ?? 0);
     });
     spark.draw(row.canvas, row.spark, ink);
+    setAttribute(row.canvas, "aria-label", spark.inWords(row.spark));
   }
 
   function writeSummary() {

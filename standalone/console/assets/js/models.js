@@ -10,6 +10,9 @@ const WHAT = {
   trend_up: "a higher price in 15 minutes, by logistic regression",
 };
 const METRICS = [["auc_roc", "AUC-ROC"], ["auc_pr", "AUC-PR"], ["brier", "Brier"]];
+/** What a run's models are worth, on days they have not seen, beside the two baselines. */
+const MEASURED = [...METRICS, ["precision", "Precision"], ["recall", "Recall"], ["base_rate", "Base rate"],
+  ["base_rate_brier", "Brier of the base rate"], ["rule_auc_roc", "AUC-ROC of the rule"]];
 
 export function modelsPage(main, [chosen]) {
   let left = false;
@@ -25,7 +28,7 @@ export function modelsPage(main, [chosen]) {
   });
 
   function show({ place: where, link, models, runs, pictures }) {
-    place.replaceChildren("Kept in ", link ? h("a", { href: link, rel: "noreferrer" }, where) : where);
+    place.replaceChildren("Kept in ", link ? outward(link, where) : where);
     if (runs.length === 0) {
       content.append(nothing("No run yet: `coinlake train run` learns both models from the lake."));
       return;
@@ -33,8 +36,15 @@ export function modelsPage(main, [chosen]) {
     const run = runs.find((r) => r.id === chosen) ?? runs.find((r) => r.status === "finished") ?? runs[0];
     content.append(
       h("div", { className: "models" }, models.map((model) => modelCard(model, runs))),
-      h("h2", {}, `Run ${run.name || run.id}`), ...runDetails(run, models, pictures),
+      h("h2", {}, `Run ${run.name || run.id}`),
+      ...(run.link ? [h("p", { className: "summary" }, outward(run.link, "Open in MLflow"))] : []),
+      ...runDetails(run, models, pictures),
       h("h2", {}, "Runs"), runTable(runs, run, models));
+  }
+
+  /** A link that leaves the console, in a tab of its own. */
+  function outward(href, text) {
+    return h("a", { href, target: "_blank", rel: "noreferrer" }, text, h("span", { "aria-hidden": "true" }, " ↗"));
   }
 
   function modelCard({ name, versions }, runs) {
@@ -45,14 +55,19 @@ export function modelsPage(main, [chosen]) {
     return h("section", { className: "card model" },
       h("h2", {}, NAMES[name] ?? name), h("p", { className: "faint" }, WHAT[name] ?? ""),
       h("p", { className: "serving" }, serving ? `Version ${serving.version} is in production` : "No version is in production"),
-      h("dl", {}, METRICS.filter(([key]) => metrics[`${name}/${key}`] !== undefined).map(([key, label]) =>
-        h("div", {}, h("dt", {}, label), h("dd", {}, format.decimal(metrics[`${name}/${key}`], 4))))),
+      measured(METRICS, metrics, name),
       drift,
       h("details", {}, h("summary", {}, `Versions (${versions.length})`),
         h("ul", { className: "versions" }, versions.map((version) => h("li", {},
           h("strong", {}, `${version.version}`), " ", version.aliases.map((alias) => h("span", { className: `alias ${alias}` }, alias)),
           " ", h("a", { href: `#/models/${encodeURIComponent(version.run)}` }, format.time(version.created_ms)),
           version.note ? h("p", { className: "faint" }, version.note) : null)))));
+  }
+
+  function measured(which, metrics, model) {
+    const known = which.filter(([key]) => metrics[`${model}/${key}`] !== undefined);
+    return h("dl", {}, known.map(([key, label]) =>
+      h("div", { "data-of": `${model}/${key}` }, h("dt", {}, label), h("dd", {}, format.decimal(metrics[`${model}/${key}`], 4)))));
   }
 
   let drifts = null;
@@ -74,7 +89,8 @@ export function modelsPage(main, [chosen]) {
 
   function runDetails(run, models, pictures) {
     if (run.status !== "finished") return [nothing(`This run is ${run.status}.`)];
-    return models.map(({ name }) => h("section", {}, h("h3", {}, NAMES[name] ?? name),
+    return models.map(({ name }) => h("section", { className: "run" }, h("h3", {}, NAMES[name] ?? name),
+      measured(MEASURED, run.metrics, name),
       h("div", { className: "pictures" }, pictures.map((picture) => h("img", {
         src: "/api/picture?" + new URLSearchParams({ run: run.id, model: name, name: picture }),
         alt: `${picture.replaceAll("_", " ")} of ${NAMES[name] ?? name}`,

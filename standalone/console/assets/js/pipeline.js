@@ -8,6 +8,8 @@ import { connect } from "./live.js";
 const DOWN = 18;
 /** How soon one that goes across is on the height of its end. */
 const BEND = 70;
+/** The SmartModule with room for models. */
+const MODEL_SERVER = "crypto-predict";
 
 export function pipelinePage(main) {
   let plan = "";
@@ -15,12 +17,15 @@ export function pipelinePage(main) {
   let cards = new Map();
   let edges = [];
 
-  const problems = h("ul", { className: "problems", "aria-label": "Problems" });
+  const problems = h("ul", { className: "problems", "aria-label": "Problems", "aria-live": "polite" });
   const drawing = h("div", { className: "pipeline" });
   const reasons = h("table", { className: "plain" });
   const rejected = h("section", { hidden: true }, h("h2", {}, "Why records are rejected"), reasons);
   const stages = h("table", { className: "plain" });
-  main.append(h("h1", {}, "Pipeline"), problems, drawing, h("h2", {}, "Stages"), h("div", { className: "scroll" }, stages), rejected);
+  const untold = h("p", { className: "faint", hidden: true },
+    "How long SmartModules take, the broker tells only the console in its own process: that of `coinlake up` and `demo`.");
+  main.append(h("h1", {}, "Pipeline"), problems, drawing,
+    h("h2", {}, "Stages"), h("div", { className: "scroll" }, stages), untold, rejected);
 
   const draw = inNextFrame(() => {
     const newPlan = JSON.stringify(flow.stages);
@@ -45,9 +50,8 @@ export function pipelinePage(main) {
       const block = h("div", { className: "row" }, topicCard(input, true));
       const lanes = h("div", { className: "lanes" });
       for (const stage of own) {
-        const what = stage.smartmodules.length > 0 ? `[${stage.smartmodules.join(", ")}]` : "as it came";
         const outputs = h("div", { className: "outputs" });
-        lanes.append(h("div", { className: "lane" }, card(`stage ${stage.name}`, "stage", stage.name, "", what), outputs));
+        lanes.append(h("div", { className: "lane" }, stageCard(stage), outputs));
         edge(`topic ${input}`, `stage ${stage.name}`, () => rateOf(input));
         for (const { topic, layer } of stage.destinations) {
           if (topic) {
@@ -57,7 +61,7 @@ export function pipelinePage(main) {
           }
           if (layer) {
             outputs.append(card(`layer ${layer}`, "layer", `lake/${layer}`, ""));
-            edge(`stage ${stage.name}`, `layer ${layer}`, () => rateOf(topic ?? input), false);
+            edge(`stage ${stage.name}`, `layer ${layer}`, () => rateOf(topic ?? input), !topic);
           }
         }
       }
@@ -76,21 +80,31 @@ export function pipelinePage(main) {
     return card(`topic ${name}${place ? "" : " here"}`, "topic", name, "");
   }
 
-  function card(key, kind, name, note, module) {
+  function stageCard(stage) {
+    const what = stage.smartmodules.length > 0 ? `[${stage.smartmodules.join(", ")}]` : "as it came";
+    const pace = h("span", { className: "faint pace" });
+    const models = stage.smartmodules.includes(MODEL_SERVER) ? h("span", { className: "faint" }) : null;
+    const element = card(`stage ${stage.name}`, "stage", stage.name, "", h("span", {}, h("code", {}, what), pace), models);
+    Object.assign(cards.get(`stage ${stage.name}`), { pace, models });
+    return element;
+  }
+
+  function card(key, kind, name, note, ...more) {
     const text = h("span", { className: "faint" }, note);
+    // On the arrow, for those who see it.
+    const speed = kind === "topic" ? h("span", { className: "faint speed" }) : null;
     const alarm = h("span", { className: "alarm", hidden: true });
     const link = kind === "topic" ? `#/data/topics/${encodeURIComponent(name)}`
       : kind === "layer" ? `#/data/lake/${encodeURIComponent(name.replace("lake/", ""))}` : null;
     const title = link ? h("a", { href: link }, name) : h("span", {}, name);
-    const element = h("div", { className: `card ${kind}` }, h("strong", {}, title),
-      module ? h("code", {}, module) : null, text, alarm);
-    cards.set(key, { element, text, alarm });
+    const element = h("div", { className: `card ${kind}` }, h("strong", {}, title), ...more, text, speed, alarm);
+    cards.set(key, { element, text, speed, alarm });
     return element;
   }
 
   function edge(from, to, rate, labelled = true) {
     const paths = [svg("path", { class: "arrow" }), svg("path", { class: "moving" })];
-    const label = labelled ? svg("text", { class: "rate", "text-anchor": "end" }) : null;
+    const label = labelled ? svg("text", { class: "rate" }) : null;
     edges.push({ from, to, rate, paths, label });
   }
 
@@ -105,10 +119,11 @@ export function pipelinePage(main) {
   function write() {
     const survey = flow.survey;
     for (const { name, end, records_per_second } of flow.topics) {
-      const speed = narrow.matches ? ` · ${format.rate(records_per_second)}` : "";
       for (const key of [`topic ${name}`, `topic ${name} here`]) {
         const found = cards.get(key);
-        if (found) setText(found.text, `${format.count(end)} records${speed}`);
+        if (!found) continue;
+        setText(found.text, `${format.count(end)} records`);
+        setText(found.speed, format.rate(records_per_second));
       }
     }
     for (const { name, files, bytes } of survey?.lake ?? []) {
@@ -119,12 +134,21 @@ export function pipelinePage(main) {
       const parts = (survey?.stages ?? []).filter((part) => part.name === stage.name);
       if (parts.length === 0) continue;
       const lag = parts.reduce((sum, part) => sum + part.lag, 0);
-      setText(cards.get(`stage ${stage.name}`).text, `${format.count(lag)} to commit, last ${format.ago(newestCommit(parts))}`);
+      const { text, pace, models } = cards.get(`stage ${stage.name}`);
+      setText(text, `${format.count(lag)} to commit, last ${format.ago(newestCommit(parts))}`);
+      const seconds = secondsPerRecord(stage.name);
+      setText(pace, seconds === null ? "" : `${format.brief(seconds)} a record`);
+      if (models) setText(models, survey.models.length > 0 ? `serves ${survey.models.join(", ")}` : "no model in production yet");
     }
     writeProblems(survey?.problems ?? []);
     writeStages(survey?.stages ?? []);
     writeReasons();
     route();
+  }
+
+  /** How long a stage's SmartModules work on a record; null where that is not known. */
+  function secondsPerRecord(stage) {
+    return flow.chains?.find((chain) => chain.stage === stage)?.seconds_per_record ?? null;
   }
 
   function newestCommit(parts) {
@@ -151,13 +175,15 @@ export function pipelinePage(main) {
   function writeStages(found) {
     const rows = found.map((part) => h("tr", {},
       h("th", { scope: "row" }, part.name), h("td", {}, `${part.topic}/${part.partition}`),
+      h("td", { className: "number" }, format.brief(secondsPerRecord(part.name))),
       h("td", { className: "number" }, format.count(part.lag)),
       h("td", { className: "number" }, part.committed_offset === null ? "–" : String(part.committed_offset)),
       h("td", { className: "number" }, format.ago(part.seconds_since_commit))));
     stages.replaceChildren(
-      h("thead", {}, h("tr", {}, ["Stage", "Reads", "To commit", "Committed up to offset", "Last commit"].map((name, index) =>
+      h("thead", {}, h("tr", {}, ["Stage", "Reads", "SmartModule, a record", "To commit", "Committed up to offset", "Last commit"].map((name, index) =>
         h("th", { scope: "col", className: index > 1 ? "number" : "" }, name)))),
       h("tbody", {}, rows));
+    untold.hidden = flow.chains !== null;
   }
 
   function writeReasons() {
@@ -197,10 +223,13 @@ export function pipelinePage(main) {
       paths[1].classList.toggle("still", !(speed > 0));
       paths[1].classList.toggle("quick", speed > 100);
       if (label) {
-        // Where arrows go down there is no room beside them: the topics' cards tell.
-        setText(label, speed === null || !across ? "" : format.rate(speed));
-        label.setAttribute("x", end[0] - 8);
-        label.setAttribute("y", end[1] - 5);
+        // Where the cards stand below each other there is no room beside the arrows: the topics' cards tell.
+        setText(label, speed === null || narrow.matches ? "" : format.rate(speed));
+        label.setAttribute("text-anchor", across ? "end" : "start");
+        label.setAttribute("x", across ? end[0] - 8 : start[0] + 10);
+        // On the side that the arrow does not come from.
+        const beside = start[1] < end[1] ? 15 : -5;
+        label.setAttribute("y", across ? end[1] + beside : (start[1] + end[1]) / 2 + 4);
       }
     }
   }

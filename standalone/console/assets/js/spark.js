@@ -14,6 +14,13 @@ export function push(spark, time, price) {
   if (stale > 0) spark.splice(0, stale);
 }
 
+/** What it shows, for those who cannot see it. */
+export function inWords(spark) {
+  if (spark.length < 2) return "no prices yet";
+  const change = spark.at(-1)[1] / spark[0][1] - 1;
+  return `${change >= 0 ? "up" : "down"} ${Math.abs(change * 100).toFixed(1)} % over the last hour`;
+}
+
 /** Draws it; `ink` holds the colours for rising and falling. */
 export function draw(canvas, spark, ink) {
   const scale = devicePixelRatio || 1;

@@ -83,6 +83,7 @@ impl RunFile {
         RunRecord {
             id: id.to_owned(),
             name: self.name,
+            link: None,
             status: self.status,
             started_ms: self.started_ms,
             ended_ms: Some(self.ended_ms),

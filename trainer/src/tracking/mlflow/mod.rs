@@ -38,6 +38,7 @@ const BEGINNING_TAG: &str = "coinlake.beginning";
 /// An MLflow server. Holds connections, not state.
 #[derive(Debug)]
 pub struct MlflowTracking {
+    server: MlflowServer,
     http: Http,
 }
 
@@ -48,6 +49,7 @@ impl MlflowTracking {
     /// When this machine cannot make HTTP connections at all.
     pub fn new(server: &MlflowServer) -> Result<Self, TrackingError> {
         Ok(Self {
+            server: server.clone(),
             http: Http::new(server)?,
         })
     }
@@ -74,7 +76,7 @@ impl MlflowTracking {
                     tags: BTreeMap::new(),
                 },
             };
-            (open, RunRecord::from(run))
+            (open, run.into_record(&self.server))
         }))
     }
 
@@ -381,7 +383,8 @@ impl Tracking for MlflowTracking {
                 "page_token": token,
             });
             let page: RunsReply = self.http.post("search runs", "runs/search", &body).await?;
-            runs.extend(page.runs.into_iter().map(RunRecord::from));
+            let found = page.runs.into_iter();
+            runs.extend(found.map(|run| run.into_record(&self.server)));
             match page.next_page_token {
                 Some(next) if !next.is_empty() => token = next,
                 _ => break,
@@ -391,7 +394,7 @@ impl Tracking for MlflowTracking {
     }
 
     async fn run(&self, id: &str) -> Result<RunRecord, TrackingError> {
-        Ok(self.wire_run(id).await?.into())
+        Ok(self.wire_run(id).await?.into_record(&self.server))
     }
 
     async fn file(&self, run: &str, path: &str) -> Result<Bytes, TrackingError> {

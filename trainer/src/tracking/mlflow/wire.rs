@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::run::{Metric, Run};
-use crate::tracking::{RunRecord, RunStatus};
+use crate::tracking::{MlflowServer, RunRecord, RunStatus};
 
 /// The server takes no more in one `log-batch`.
 const PARAMS_MAX: usize = 100;
@@ -68,6 +68,7 @@ pub(super) struct WireRun {
 #[derive(Debug, Deserialize)]
 pub(super) struct RunInfo {
     pub run_id: String,
+    pub experiment_id: String,
     #[serde(default)]
     pub run_name: String,
     pub status: WireStatus,
@@ -195,28 +196,26 @@ impl From<RunStatus> for WireStatus {
     }
 }
 
-impl From<WireRun> for RunRecord {
-    fn from(run: WireRun) -> Self {
+impl WireRun {
+    /// The run as it is kept in `server`.
+    pub fn into_record(self, server: &MlflowServer) -> RunRecord {
+        let Self { info, data } = self;
         let pairs = |pairs: Vec<Pair>| pairs.into_iter().map(|p| (p.key, p.value)).collect();
-        Self {
-            id: run.info.run_id,
-            name: run.info.run_name,
-            status: match run.info.status {
+        RunRecord {
+            link: Some(server.page_of_run(&info.experiment_id, &info.run_id)),
+            id: info.run_id,
+            name: info.run_name,
+            status: match info.status {
                 WireStatus::Running => RunStatus::Running,
                 WireStatus::Finished => RunStatus::Finished,
                 WireStatus::Failed => RunStatus::Failed,
                 WireStatus::Killed => RunStatus::Killed,
             },
-            started_ms: run.info.start_time,
-            ended_ms: run.info.end_time,
-            params: pairs(run.data.params),
-            metrics: run
-                .data
-                .metrics
-                .into_iter()
-                .map(|m| (m.key, m.value))
-                .collect(),
-            tags: pairs(run.data.tags),
+            started_ms: info.start_time,
+            ended_ms: info.end_time,
+            params: pairs(data.params),
+            metrics: data.metrics.into_iter().map(|m| (m.key, m.value)).collect(),
+            tags: pairs(data.tags),
         }
     }
 }

@@ -1,0 +1,211 @@
+//! The Models page, and what the models in production say on the others: without a server, and with a real one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use connector_runtime::cluster::Client;
+use serde_json::{Value, json};
+
+use crate::ONE_AT_A_TIME;
+use crate::browser::Browser;
+use crate::market::compare_market;
+use crate::platform::{Coinlake, PATIENCE, coinlake, newest};
+use crate::server::server;
+use crate::ticking::Ticking;
+
+const MODELS: [&str; 2] = ["anomaly_ahead", "trend_up"];
+
+/// A training on the demo's lake: its run, versions and pictures.
+pub async fn compare_models(browser: &Browser, data: &Path) {
+    browser.go("#/models").await;
+    browser
+        .until("document.querySelector('.nothing')?.textContent.startsWith('No run yet')")
+        .await;
+    let report = train(data, &["run", "--json"], None);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    browser.go("#/data").await;
+    browser.go("#/models").await;
+    run_is_shown(browser, &report).await;
+}
+
+/// The newest run, as the training has reported it.
+async fn run_is_shown(browser: &Browser, report: &Value) {
+    browser
+        .until("document.querySelectorAll('.card.model .versions li').length === 2")
+        .await;
+    // Five pictures of each model, each of which is one.
+    browser
+        .until(
+            "document.querySelectorAll('.pictures img').length === 10 && \
+             [...document.querySelectorAll('.pictures img')].every((i) => i.complete && i.naturalWidth > 0)",
+        )
+        .await;
+    let shown = browser
+        .run(
+            "return Object.fromEntries([...document.querySelectorAll('.run [data-of]')].map((metric) => \
+             [metric.dataset.of, metric.querySelector('dd').textContent]))",
+        )
+        .await;
+    for model in report["models"].as_array().unwrap() {
+        for metric in ["auc_roc", "auc_pr", "brier", "base_rate", "rule_auc_roc"] {
+            let name = format!("{}/{metric}", model["model"].as_str().unwrap());
+            let measured = model["metrics"][metric].as_f64().unwrap();
+            assert_eq!(shown[&name], format!("{measured:.4}"), "{name}");
+        }
+    }
+    let row = browser
+        .run("return [...document.querySelectorAll('main table td.number')].map((cell) => cell.textContent).slice(0, 4)")
+        .await;
+    let wanted: Vec<_> = MODELS
+        .iter()
+        .flat_map(|model| {
+            ["auc_roc", "auc_pr"].map(|metric| shown[format!("{model}/{metric}")].clone())
+        })
+        .collect();
+    assert_eq!(row, json!(wanted));
+}
+
+/// What is promoted serves: the market goes on, and the stage takes the new module up by itself.
+pub async fn predictions_flow(
+    browser: &Browser,
+    client: &Client,
+    broker: &str,
+    data: &Path,
+) -> Ticking {
+    for model in MODELS {
+        train(data, &["promote", model, "1", "production"], None);
+    }
+    browser.go("#/models").await;
+    browser
+        .until("[...document.querySelectorAll('.serving')].every((s) => s.textContent === 'Version 1 is in production')")
+        .await;
+    browser
+        .until("[...document.querySelectorAll('.drift')].every((d) => d.textContent.startsWith('Drift of the lake'))")
+        .await;
+
+    let ticking = Ticking::start(broker, newest(client, "crypto-features").await).await;
+    browser.go("#/pipeline").await;
+    browser
+        .until(
+            "[...document.querySelectorAll('.card.stage .faint')].some((text) => \
+             text.textContent === 'serves anomaly_ahead/1, trend_up/1')",
+        )
+        .await;
+    browser
+        .until(
+            "[...document.querySelectorAll('.card.topic')].find((card) => \
+             card.querySelector('strong').textContent === 'crypto-predictions' && \
+             parseFloat(card.querySelector('.speed').textContent.replaceAll(',', '')) > 50)",
+        )
+        .await;
+    browser.go("#/market").await;
+    let probability = "document.querySelector('.market tbody tr td:nth-child(10) data')?.value";
+    let before = browser.until(probability).await;
+    browser.until(&format!("{probability} !== {before}")).await;
+    ticking
+}
+
+/// Once the market stands still, the pages show the predictions of the topic.
+pub async fn compare_predictions(browser: &Browser, client: &Client, ticking: Ticking) {
+    let ended = ticking.stop().await;
+    for topic in ["crypto-features", "crypto-predictions"] {
+        arrives(client, topic, &ended).await;
+    }
+    let predictions = newest(client, "crypto-predictions").await;
+    for (coin, prediction) in &predictions {
+        for probability in ["anomaly_probability", "trend_up_probability"] {
+            let of_one = prediction[probability].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&of_one), "{coin}: {prediction}");
+        }
+        assert_eq!(prediction["anomaly_model"], "anomaly_ahead/1");
+        assert_eq!(prediction["trend_model"], "trend_up/1");
+    }
+    browser.go("#/other").await;
+    compare_market(browser, client).await;
+}
+
+/// Waits until a topic's newest row of every coin is of that time.
+async fn arrives(client: &Client, topic: &str, ended: &BTreeMap<String, i64>) {
+    let started = Instant::now();
+    loop {
+        let rows = newest(client, topic).await;
+        let time = |coin| rows.get(coin).and_then(|row| row["event_time"].as_i64());
+        if ended.iter().all(|(coin, at)| time(coin) == Some(*at)) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{topic}: {rows:#?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_models_page_leads_to_mlflow() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let Some(mlflow) = server() else { return };
+    let (Some(browser), Some(visitor)) = (Browser::start().await, Browser::start().await) else {
+        return;
+    };
+    let uri = mlflow.uri();
+    let data = tempfile::tempdir().unwrap();
+    let mut command = coinlake(&[
+        "demo",
+        "--listen",
+        "127.0.0.1:0",
+        "--console",
+        "127.0.0.1:0",
+    ]);
+    command.arg("--data").arg(data.path());
+    command.env("MLFLOW_TRACKING_URI", &uri);
+    let demo = Coinlake::run(command);
+    let browser = browser.at(format!("http://{}", demo.says("console at http://")));
+    demo.says("the market is drained");
+
+    // A server that has never heard of the experiment is no trouble.
+    browser.go("#/models").await;
+    browser
+        .until("document.querySelector('.nothing')?.textContent.startsWith('No run yet')")
+        .await;
+    let place = browser
+        .run("return document.querySelector('.summary a').href")
+        .await;
+    assert_eq!(place, format!("{uri}/"));
+    let report = train(data.path(), &["run", "--json"], Some(&uri));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    browser.go("#/data").await;
+    browser.go("#/models").await;
+    run_is_shown(&browser, &report).await;
+
+    // The link of the run is followed, and MLflow's own page names the run and what was measured.
+    let link = browser
+        .run("return document.querySelector('.summary a[href*=\"/runs/\"]').href")
+        .await;
+    let name = browser
+        .run("return document.querySelector('main table th a').textContent")
+        .await;
+    let run = report["run"].as_str().unwrap();
+    let (site, hash) = link.as_str().unwrap().split_once("/#").unwrap();
+    assert_eq!(site, uri);
+    assert!(hash.ends_with(run), "{link}");
+    let visitor = visitor.at(uri);
+    visitor.go(&format!("#{hash}")).await;
+    for shown in [name.as_str().unwrap(), run, "anomaly_ahead/auc_roc"] {
+        visitor
+            .until(&format!("document.body.innerText.includes({shown:?})"))
+            .await;
+    }
+    visitor.screenshot("mlflow-run").await;
+    browser.close().await;
+}
+
+/// `coinlake train`; what it prints.
+fn train(data: &Path, arguments: &[&str], mlflow: Option<&str>) -> String {
+    let mut command: Command = coinlake(&[&["train"], arguments].concat());
+    command.arg("--data").arg(data);
+    command.envs(mlflow.map(|uri| ("MLFLOW_TRACKING_URI", uri)));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,163 @@
+//! Each page, light and dark, wide and narrow: a picture to look at, and what those need who cannot.
+
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+
+/// Name, address, and what is there once the page is.
+const PAGES: [(&str, &str, &str); 7] = [
+    (
+        "market",
+        "#/market",
+        "document.querySelectorAll('.market tbody tr').length > 9",
+    ),
+    (
+        "chart",
+        "#/coin/bitcoin?minutes=1440",
+        "document.querySelector('.chart canvas')",
+    ),
+    ("alerts", "#/alerts", "document.querySelector('.alert')"),
+    (
+        "pipeline",
+        "#/pipeline",
+        "document.querySelector('.card.layer .faint')?.textContent",
+    ),
+    (
+        "data",
+        "#/data/topics/crypto-features",
+        "document.querySelector('.browse td.number')",
+    ),
+    (
+        "models",
+        "#/models",
+        "document.querySelector('.pictures img')?.naturalWidth > 0",
+    ),
+    (
+        "layer",
+        "#/data/lake/features",
+        "document.querySelector('.browse tbody a')",
+    ),
+];
+
+/// What people can do something with, as browsers tell screen readers.
+const CONTROLS: [&str; 9] = [
+    "button",
+    "combobox",
+    "image",
+    "img",
+    "link",
+    "searchbox",
+    "spinbutton",
+    "textbox",
+    "heading",
+];
+
+pub async fn take_pictures(browser: &Browser) {
+    let mut nameless = Vec::new();
+    for (scheme, width, height) in [
+        ("light", 1280, 860),
+        ("dark", 1280, 860),
+        ("light", 375, 740),
+        ("dark", 375, 740),
+    ] {
+        browser.size(width, height).await;
+        browser.colours(scheme).await;
+        for (name, hash, ready) in PAGES {
+            browser.go(hash).await;
+            browser.until(ready).await;
+            // What is asked for in one frame is drawn in the next.
+            browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))").await;
+            browser
+                .screenshot(&format!("{name}-{scheme}-{width}"))
+                .await;
+            let wider = browser
+                .run("return document.documentElement.scrollWidth > innerWidth")
+                .await;
+            assert_eq!(wider, false, "{name} is wider than a screen of {width}");
+            nameless.extend(nameless_controls(browser, name).await);
+        }
+    }
+    assert!(nameless.is_empty(), "{nameless:#?}");
+}
+
+/// The market, and the pipeline once every stage has committed, while records flow through all of it.
+pub async fn take_pictures_for_the_readme(browser: &Browser) {
+    browser.size(1280, 860).await;
+    browser.colours("light").await;
+    browser.go("#/pipeline").await;
+    browser
+        .until(
+            "[...document.querySelectorAll('.card.layer .faint')].every((text) => \
+             text.textContent && !text.textContent.startsWith('0 files'))",
+        )
+        .await;
+    browser.picture_for_readme("pipeline").await;
+    browser.go("#/market").await;
+    browser
+        .until("document.querySelector('.market tbody tr td:nth-child(10) data')?.value")
+        .await;
+    browser.picture_for_readme("market").await;
+}
+
+/// Buttons, fields, links and pictures that a screen reader could not call by a name; and a page has one heading that
+/// names it.
+async fn nameless_controls(browser: &Browser, page: &str) -> Vec<String> {
+    let tree = browser
+        .devtools("Accessibility.getFullAXTree", json!({}))
+        .await;
+    let role = |node: &Value| {
+        node["role"]["value"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let nodes = tree["nodes"].as_array().unwrap();
+    let controls: Vec<_> = nodes
+        .iter()
+        .filter(|node| node["ignored"] != true && CONTROLS.contains(&role(node).as_str()))
+        .collect();
+    assert!(controls.len() > 8, "{page}: {} controls", controls.len());
+    let headings = browser
+        .run("return document.querySelectorAll('h1').length")
+        .await;
+    assert_eq!(headings, 1, "{page}");
+    let nameless = controls.into_iter().filter(|node| {
+        let name = node["name"]["value"].as_str().unwrap_or_default();
+        name.trim().is_empty()
+    });
+    nameless
+        .map(|node| format!("{page}: a {} has no name: {node}", role(node)))
+        .collect()
+}
+
+/// A chart without a mouse: the arrow keys move along it, and what they reach is told.
+pub async fn walk_along_the_chart(browser: &Browser) {
+    browser.go("#/coin/bitcoin?minutes=60").await;
+    browser
+        .until("document.querySelector('.chart canvas')")
+        .await;
+    browser
+        .run("document.querySelector('.chart').focus()")
+        .await;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        browser.press("ArrowLeft").await;
+        let before = told.last().cloned().unwrap_or(Value::Null);
+        let text = "document.querySelector('.unseen[aria-live]').textContent";
+        told.push(
+            browser
+                .until(&format!("{text} !== ({before} ?? '') && {text}"))
+                .await,
+        );
+    }
+    assert_ne!(told[0], told[1], "a step further back");
+
+    // Whoever comes to a page by keyboard goes on from its beginning, not from the tabs.
+    browser
+        .run("document.querySelector('.tabs a[href=\"#/alerts\"]').click()")
+        .await;
+    browser.until("document.querySelector('.alert')").await;
+    browser.press("Tab").await;
+    let first = browser.run("return document.activeElement.id").await;
+    assert_eq!(first, "alert-coin");
+}

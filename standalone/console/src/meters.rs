@@ -1,0 +1,74 @@
+//! What the console counts for Prometheus: every name and label is here.
+
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use metrics::{
+    Counter, Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
+
+/// Counts requests by the status of their answers, and how long those took to begin.
+pub(crate) async fn measure(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let response = next.run(request).await;
+    let code = response.status().as_str().to_owned();
+    counter!("coinlake_console_requests_total", "code" => code).increment(1);
+    histogram!("coinlake_console_request_seconds").record(started.elapsed());
+    response
+}
+
+/// The records of a topic that the console has taken in.
+pub(crate) fn records(topic: &str) -> Counter {
+    counter!("coinlake_console_records_total", "topic" => topic.to_owned())
+}
+
+/// A page that is being looked at, for as long as this lives.
+pub(crate) struct OpenPage(Gauge);
+
+impl OpenPage {
+    pub fn new() -> Self {
+        let pages = pages();
+        pages.increment(1.0);
+        Self(pages)
+    }
+}
+
+impl Drop for OpenPage {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+fn pages() -> Gauge {
+    gauge!("coinlake_console_open_pages")
+}
+
+/// Says what each of them means, and makes those exist that nobody has moved yet.
+pub(crate) fn describe() {
+    describe_counter!(
+        "coinlake_console_requests_total",
+        "Requests answered, by status code"
+    );
+    describe_histogram!(
+        "coinlake_console_request_seconds",
+        Unit::Seconds,
+        "From a request to the begin of its answer"
+    );
+    describe_counter!(
+        "coinlake_console_records_total",
+        "Records taken in, by topic"
+    );
+    describe_gauge!(
+        "coinlake_console_open_pages",
+        "Pages with a stream of live updates"
+    );
+    for code in ["200", "502"] {
+        counter!("coinlake_console_requests_total", "code" => code).increment(0);
+    }
+    // A histogram is there once somebody holds it.
+    let _ = histogram!("coinlake_console_request_seconds");
+    pages().increment(0.0);
+}
