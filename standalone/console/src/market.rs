@@ -16,6 +16,9 @@ const POINTS_TOTAL: usize = 300_000;
 const POINTS_OF_A_COIN_MIN: usize = 64;
 const POINTS_OF_A_COIN_MAX: usize = 512;
 
+/// A prediction is about so long: what is older has come true or not.
+const PREDICTION_AGE_MAX_MS: i64 = 15 * 60_000;
+
 /// A sparkline has a price a minute, of the last hour.
 const SPARK_STEP_MS: i64 = 60_000;
 const SPARK_LEN: usize = 60;
@@ -33,6 +36,8 @@ pub(crate) struct Market {
 #[derive(Debug)]
 struct Coin {
     row: Row,
+    /// The event time that the row's probabilities belong to.
+    predicted_at: i64,
     changed: u64,
     points: VecDeque<Point>,
 }
@@ -147,6 +152,7 @@ impl Market {
             .entry(features.coin.clone())
             .or_insert_with(|| Coin {
                 row: Row::unseen(&features.coin),
+                predicted_at: i64::MIN,
                 changed: 0,
                 points: VecDeque::new(),
             });
@@ -163,6 +169,8 @@ impl Market {
         }
         coin.points.push_back(point);
         coin.changed = self.version;
+        let age_ms = features.event_time.saturating_sub(coin.predicted_at);
+        let predicted = age_ms < PREDICTION_AGE_MAX_MS;
         coin.row = Row {
             coin: features.coin,
             symbol: features.symbol,
@@ -176,10 +184,10 @@ impl Market {
             return_15m: features.return_15m,
             zscore_15m: features.zscore_15m,
             volume_surge: features.volume_surge,
-            anomaly_probability: coin.row.anomaly_probability,
-            trend_up_probability: coin.row.trend_up_probability,
-            anomaly_model: coin.row.anomaly_model.take(),
-            trend_model: coin.row.trend_model.take(),
+            anomaly_probability: coin.row.anomaly_probability.filter(|_| predicted),
+            trend_up_probability: coin.row.trend_up_probability.filter(|_| predicted),
+            anomaly_model: coin.row.anomaly_model.take().filter(|_| predicted),
+            trend_model: coin.row.trend_model.take().filter(|_| predicted),
         };
     }
 
@@ -213,8 +221,13 @@ impl Market {
             let Some(coin) = self.coins.get_mut(&prediction.coin) else {
                 continue;
             };
+            let age_ms = coin.row.event_time.saturating_sub(prediction.event_time);
+            if prediction.event_time < coin.predicted_at || age_ms >= PREDICTION_AGE_MAX_MS {
+                continue;
+            }
             self.version += 1;
             coin.changed = self.version;
+            coin.predicted_at = prediction.event_time;
             coin.row.anomaly_probability = prediction.anomaly_probability;
             coin.row.trend_up_probability = prediction.trend_up_probability;
             coin.row.anomaly_model = prediction.anomaly_model;
@@ -352,6 +365,36 @@ mod tests {
         let spark = spark(&market.coins["a"].points);
         assert_eq!(spark.len(), SPARK_LEN);
         assert_eq!(spark.last(), Some(&(1_999, 1_999.0)));
+    }
+
+    #[test]
+    fn a_prediction_is_shown_as_long_as_it_is_about_what_comes() {
+        let predicted = |source_offset: i64, event_time: i64, probability: f64| {
+            let value = serde_json::json!({
+                "source_offset": source_offset, "coin": "a", "event_time": event_time,
+                "anomaly_probability": probability, "trend_up_probability": null,
+                "anomaly_model": "anomaly_ahead/1", "trend_model": null,
+            });
+            Record {
+                value: value.to_string().into(),
+                ..record(source_offset, "a", event_time, 1.0)
+            }
+        };
+        let shown = |market: &Market| market.rows().1[0].row.anomaly_probability;
+        let mut market = Market::default();
+        market.take_features(0, &[record(0, "a", 60_000, 1.0)]);
+        market.take_predictions(0, &[predicted(0, 60_000, 0.25)]);
+        assert_eq!(shown(&market), Some(0.25));
+        market.take_features(
+            0,
+            &[record(1, "a", 60_000 + PREDICTION_AGE_MAX_MS - 1, 1.0)],
+        );
+        assert_eq!(shown(&market), Some(0.25));
+        // No model serves any more.
+        market.take_features(0, &[record(2, "a", 60_000 + PREDICTION_AGE_MAX_MS, 1.0)]);
+        assert_eq!(shown(&market), None);
+        market.take_predictions(0, &[predicted(1, 60_000, 0.5)]);
+        assert_eq!(shown(&market), None, "too late");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Client;
 use connector_runtime::reader::LogRange;
+use connector_runtime::topic::TopicError;
 use connector_runtime::{reader, topic};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use market::model::{ModelError, ModelPair, slot};
@@ -246,10 +247,18 @@ impl Survey {
                     partitions,
                     records,
                 }),
-                Err(error) => self.problems.push(Problem {
-                    about: name.clone(),
-                    message: format!("topic {name}: {error:#}; `coinlake deploy` creates it"),
-                }),
+                Err(error) => {
+                    let message = match error.downcast_ref() {
+                        Some(TopicError::Missing { .. }) => {
+                            format!("topic {name} is missing: `coinlake deploy` creates it")
+                        }
+                        _ => format!("topic {name}: {error:#}"),
+                    };
+                    self.problems.push(Problem {
+                        about: name.clone(),
+                        message,
+                    });
+                }
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ mod screen;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -18,6 +18,8 @@ use crate::train::{DriftHealth, MlflowHealth, ModelsHealth};
 
 /// From one look to the next.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// The drift takes a day of the lake to compute, and changes slowly.
+const MODELS_AGE_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub struct Options {
@@ -48,7 +50,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     if options.watch {
         return watch(&options).await;
     }
-    let health = found(&options).await;
+    let health = Looker::new(&options).found().await;
     print(&options, &health, false)?;
     Ok(exit_code(&health))
 }
@@ -57,10 +59,11 @@ pub async fn run(options: Options) -> Result<ExitCode> {
 async fn watch(options: &Options) -> Result<ExitCode> {
     let interrupted = shutdown::on_signal();
     let in_place = io::stdout().is_terminal() && !options.json;
+    let mut looker = Looker::new(options);
     let mut last = ExitCode::SUCCESS;
     loop {
         let health = tokio::select! {
-            health = found(options) => health,
+            health = looker.found() => health,
             () = interrupted.cancelled() => return Ok(last),
         };
         print(options, &health, in_place)?;
@@ -79,37 +82,67 @@ fn exit_code(health: &Health) -> ExitCode {
     }
 }
 
-async fn found(options: &Options) -> Health {
-    match look(options).await {
-        Ok(health) => health,
-        // What cannot even be looked at is a finding too: scripts get it in the same form.
-        Err(error) => Health {
-            survey: Survey::failed(&error),
-            ..Health::default()
-        },
-    }
+/// Looks as often as asked, and remembers what is dear to find out.
+struct Looker<'a> {
+    target: &'a Target,
+    /// It knows the files that it has seen.
+    surveyor: Option<Surveyor>,
+    models: Option<(Instant, ModelsHealth)>,
 }
 
-async fn look(options: &Options) -> Result<Health> {
-    let platform = options.target.open()?;
-    let client = platform.cluster.connect().await?;
-    let mut survey = Surveyor::new(assets::blueprint()?, platform.lake)
-        .look(&client)
-        .await?;
-    let models = ModelsHealth::look(options.target.data(), &platform.lake_url).await;
-    survey
-        .problems
-        .extend(models.problems.into_iter().map(|message| Problem {
-            about: "models".to_owned(),
-            message,
-        }));
-    survey.ok = survey.problems.is_empty();
-    Ok(Health {
-        survey,
-        warnings: models.warnings,
-        mlflow: models.mlflow,
-        drift: models.drift,
-    })
+impl<'a> Looker<'a> {
+    fn new(options: &'a Options) -> Self {
+        Self {
+            target: &options.target,
+            surveyor: None,
+            models: None,
+        }
+    }
+
+    async fn found(&mut self) -> Health {
+        match self.look().await {
+            Ok(health) => health,
+            // What cannot even be looked at is a finding too: scripts get it in the same form.
+            Err(error) => Health {
+                survey: Survey::failed(&error),
+                ..Health::default()
+            },
+        }
+    }
+
+    async fn look(&mut self) -> Result<Health> {
+        // Anew each time: a broker that was started again may be at another address.
+        let platform = self.target.open()?;
+        let client = platform.cluster.connect().await?;
+        let surveyor = match &mut self.surveyor {
+            Some(surveyor) => surveyor,
+            None => self
+                .surveyor
+                .insert(Surveyor::new(assets::blueprint()?, platform.lake)),
+        };
+        let mut survey = surveyor.look(&client).await?;
+        let models = match &self.models {
+            Some((at, models)) if at.elapsed() < MODELS_AGE_MAX => models.clone(),
+            _ => {
+                let models = ModelsHealth::look(self.target.data(), &platform.lake_url).await;
+                self.models = Some((Instant::now(), models.clone()));
+                models
+            }
+        };
+        survey
+            .problems
+            .extend(models.problems.into_iter().map(|message| Problem {
+                about: "models".to_owned(),
+                message,
+            }));
+        survey.ok = survey.problems.is_empty();
+        Ok(Health {
+            survey,
+            warnings: models.warnings,
+            mlflow: models.mlflow,
+            drift: models.drift,
+        })
+    }
 }
 
 fn print(options: &Options, health: &Health, in_place: bool) -> Result<()> {

@@ -14,7 +14,7 @@ use super::open_tracking;
 const PSI_WARN: f64 = 0.2;
 
 /// What was found.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelsHealth {
     pub problems: Vec<String>,
     pub warnings: Vec<String>,
@@ -22,14 +22,14 @@ pub struct ModelsHealth {
     pub drift: Vec<DriftHealth>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct MlflowHealth {
     server: String,
     reachable: bool,
 }
 
 /// Population stability indices of the lake's last day against what a model in production was made with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DriftHealth {
     model: String,
     version: u32,

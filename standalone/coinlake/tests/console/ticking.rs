@@ -7,6 +7,8 @@ use connector_runtime::cluster::Client;
 use connector_runtime::record::Outgoing;
 use connector_runtime::writer::TopicWriter;
 use jiff::Timestamp;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::platform::{Newest, connect};
 
 const MINUTE_MS: i64 = 60_000;
+/// The walk is always the same.
+const SEED: u64 = 5;
 /// How often a minute comes.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -29,19 +33,20 @@ impl Ticking {
     pub async fn start(broker: &str, began: Newest) -> Self {
         let mut writer = raw_writer(&connect(broker).await).await;
         let stop = CancellationToken::new();
-        let (stopped, rows) = (stop.clone(), began.clone());
+        let (stopped, mut rows) = (stop.clone(), began.clone());
         let minutes = tokio::spawn(async move {
-            let mut minute = 0;
+            let mut random = ChaCha8Rng::seed_from_u64(SEED);
+            let mut minutes = 0;
             while !stopped.is_cancelled() {
-                minute += 1;
-                let rows = rows.values().enumerate();
-                let records: Vec<_> = rows
-                    .map(|(nth, row)| tick(row, nth as f64, minute))
-                    .collect();
+                minutes += 1;
+                for row in rows.values_mut() {
+                    *row = a_minute_later(row, &mut random);
+                }
+                let records: Vec<_> = rows.values().map(tick).collect();
                 writer.append(&records).await.unwrap();
                 tokio::time::sleep(PAUSE).await;
             }
-            minute
+            minutes
         });
         Self {
             stop,
@@ -71,17 +76,23 @@ pub async fn raw_writer(client: &Client) -> TopicWriter {
     writer.await.unwrap()
 }
 
-/// A coin as CoinGecko tells of it, so many minutes after its last row.
-fn tick(row: &Value, nth: f64, minute: i64) -> Outgoing {
-    let number = |field: &str| row[field].as_f64().unwrap();
-    let at = minute as f64;
-    let price = number("price")
-        * (1.0 + 0.001 * (at / (4.0 + nth)).sin() + 4e-4 * (at * (nth + 2.3)).sin());
-    let volume = number("volume_24h") * (1.0 + 2e-4 * (at * 1.7 + nth).sin());
-    let time = time_of(row) + minute * MINUTE_MS;
+/// A coin's row a minute on: its price and its volume walk.
+fn a_minute_later(row: &Value, random: &mut ChaCha8Rng) -> Value {
+    let mut walk = |field: &str, step: f64| {
+        row[field].as_f64().unwrap() * (1.0 + step * random.random_range(-1.0..1.0))
+    };
+    json!({
+        "coin": row["coin"], "symbol": row["symbol"], "market_cap": row["market_cap"],
+        "event_time": time_of(row) + MINUTE_MS, "price": walk("price", 8e-4), "volume_24h": walk("volume_24h", 2e-4),
+    })
+}
+
+/// A coin's row as CoinGecko tells of it.
+fn tick(row: &Value) -> Outgoing {
     coin(&json!({
-        "id": row["coin"], "symbol": row["symbol"], "name": row["coin"], "current_price": price,
-        "market_cap": row["market_cap"], "total_volume": volume, "last_updated": rfc3339(time),
+        "id": row["coin"], "symbol": row["symbol"], "name": row["coin"], "current_price": row["price"],
+        "market_cap": row["market_cap"], "total_volume": row["volume_24h"],
+        "last_updated": rfc3339(time_of(row)),
     }))
 }
 

@@ -6,7 +6,9 @@ const byDigits = new Map();
 function fixed(digits) {
   let format = byDigits.get(digits);
   if (!format) {
-    format = new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    // What rounds to nothing has no sign.
+    format = new Intl.NumberFormat("en-US",
+      { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" });
     byDigits.set(digits, format);
   }
   return format;
@@ -29,8 +31,7 @@ export function price(value) {
 /** A share of one as a signed percentage. */
 export function change(value) {
   if (value === null || value === undefined) return NONE;
-  const text = fixed(2).format(value * 100);
-  return (value > 0 ? "+" : "") + (text === "-0.00" ? "0.00" : text) + " %";
+  return (value > 0 ? "+" : "") + decimal(value * 100, 2) + " %";
 }
 
 /** A probability as a percentage. */
