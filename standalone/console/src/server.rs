@@ -216,8 +216,10 @@ fn router(shared: Arc<Shared>, hosts: Hosts) -> Router {
 #[derive(Deserialize)]
 struct HistoryQuery {
     coin: String,
-    /// How far back from the market's newest time.
+    /// How far back.
     minutes: u32,
+    /// From when; without it from the market's newest time, which is also the latest.
+    until: Option<i64>,
 }
 
 /// What a chart starts with; live updates go on from there.
@@ -233,12 +235,13 @@ async fn history(
     State(shared): State<Arc<Shared>>,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<History>, ApiError> {
-    let Some(until) = shared.market().newest_time() else {
+    let Some(now) = shared.market().newest_time() else {
         return Err(not_found(
             "there is no market yet: no record has been through crypto-features",
         ));
     };
-    let from = until - i64::from(query.minutes) * 60_000;
+    let until = query.until.map_or(now, |until| until.min(now));
+    let from = until.saturating_sub(i64::from(query.minutes) * 60_000);
     let Shared { cluster, lake, .. } = &*shared;
     let coin = &query.coin;
     // What is not committed yet is in the topics.
@@ -247,7 +250,7 @@ async fn history(
     let past = history::points(lake, coin, from, until).await?;
     let mut points = past.points;
     points.extend(newest_points.iter().filter_map(point_of));
-    points.retain(|point| point.time >= from);
+    points.retain(|point| (from..=until).contains(&point.time));
     points.sort_by_key(|point| point.time);
     points.dedup_by_key(|point| point.time);
     let mut alerts = history::marks(lake, coin, from, until).await?;
@@ -256,7 +259,7 @@ async fn history(
             continue;
         };
         let known = alerts.iter().any(|known| known.alert_id == alert.alert_id);
-        if alert.event_time >= from && !known {
+        if (from..=until).contains(&alert.event_time) && !known {
             alerts.push(alert.into());
         }
     }

@@ -149,6 +149,20 @@ async fn compare_alerts(browser: &Browser, client: &Client) {
         .run("return [...document.querySelectorAll('.alert')].map((a) => a.dataset.id)")
         .await;
     assert_eq!(shown, Value::Array(wanted));
+
+    // Its link leads to a chart with the alert in it, however long ago that was.
+    let oldest = &shown[shown.as_array().unwrap().len() - 1];
+    browser
+        .run("[...document.querySelectorAll('.alert a')].at(-1).click()")
+        .await;
+    browser
+        .until("document.querySelector('.chart canvas')")
+        .await;
+    browser
+        .until(&format!(
+            "[...document.querySelectorAll('.alerts .alert')].some((a) => a.dataset.id === {oldest})"
+        ))
+        .await;
 }
 
 async fn compare_chart(browser: &Browser, client: &Client) {

@@ -23,8 +23,9 @@ export function alertItem(alert, linked = true) {
         alert.score === undefined ? "" : ` · score ${format.decimal(alert.score, 2)}`)));
 }
 
+/** The hour around it. */
 function chartOf(alert) {
-  return `#/coin/${encodeURIComponent(alert.coin)}?minutes=60`;
+  return `#/coin/${encodeURIComponent(alert.coin)}?minutes=60&at=${alert.event_time}`;
 }
 
 export function alertsPage(main, _path, query) {

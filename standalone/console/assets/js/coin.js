@@ -1,4 +1,4 @@
-// A coin's page: its chart over a range, and the alerts in it.
+// A coin's page: its chart over a range, and the alerts in it. The range ends now and goes on, or it lies around a moment.
 
 import { alertItem } from "./alerts.js";
 import { makeChart } from "./chart.js";
@@ -12,6 +12,8 @@ const ALERTS_SHOWN_MAX = 100;
 export function coinPage(main, [coin = ""], query) {
   const minutes = RANGES.some(([m]) => String(m) === query.get("minutes")) ? Number(query.get("minutes")) : 60;
   const path = `#/coin/${encodeURIComponent(coin)}`;
+  const at = Number(query.get("at")) || null;
+  const around = at === null ? "" : `&at=${at}`;
   let columns = null;
   let alerts = [];
   let chart = null;
@@ -20,7 +22,7 @@ export function coinPage(main, [coin = ""], query) {
 
   const price = h("data", { className: "price" });
   const ranges = h("nav", { className: "ranges", "aria-label": "Range of time" }, RANGES.map(([m, name]) =>
-    h("a", { href: `${path}?minutes=${m}`, "aria-current": m === minutes ? "true" : undefined }, name)));
+    h("a", { href: `${path}?minutes=${m}${around}`, "aria-current": m === minutes ? "true" : undefined }, name)));
   const holder = h("div", {
     className: "chart", tabIndex: 0, role: "img", "aria-label": `Chart of ${coin}`, onkeydown: (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
@@ -38,7 +40,8 @@ export function coinPage(main, [coin = ""], query) {
   const list = h("ol", { className: "alerts", "aria-label": `Alerts of ${coin}, the newest first` });
   const state = nothing("Reading the lake …");
   main.append(
-    h("p", { className: "crumbs" }, h("a", { href: "#/market" }, "Market"), " / ", coin),
+    h("p", { className: "crumbs" }, h("a", { href: "#/market" }, "Market"), " / ",
+      ...(at === null ? [coin] : [h("a", { href: `${path}?minutes=${minutes}` }, coin), ` / around ${format.time(at)}`])),
     h("div", { className: "title" }, h("h1", {}, coin, " ", price), ranges),
     summary, state, holder, spoken, note,
     h("h2", {}, "Alerts in this range"), list,
@@ -112,7 +115,9 @@ export function coinPage(main, [coin = ""], query) {
     drawAlerts();
   }
 
-  ask("/api/history", { coin, minutes }).then((history) => {
+  const asked = { coin, minutes };
+  if (at !== null) asked.until = at + minutes * 30_000;
+  ask("/api/history", asked).then((history) => {
     if (left) return;
     ({ alerts } = history);
     columns = history.points;
@@ -120,7 +125,9 @@ export function coinPage(main, [coin = ""], query) {
     draw();
     drawAlerts();
     const after = columns.time.at(-1) ?? 0;
-    disconnect = connect({ page: "coin", coin, after }, { points: takePoints, alerts: takeAlerts });
+    disconnect = at === null
+      ? connect({ page: "coin", coin, after }, { points: takePoints, alerts: takeAlerts })
+      : connect({ page: "other" }, {});
   }, (error) => {
     if (left) return;
     setText(state, error.message);
