@@ -25,7 +25,8 @@ export function pipelinePage(main) {
   const untold = h("p", { className: "faint", hidden: true },
     "How long SmartModules take, the broker tells only the console in its own process: that of `coinlake up` and `demo`.");
   main.append(h("h1", {}, "Pipeline"), problems, drawing,
-    h("h2", {}, "Stages"), h("div", { className: "scroll" }, stages), untold, rejected);
+    h("h2", {}, "Stages"), h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Stages" }, stages),
+    untold, rejected);
 
   const draw = inNextFrame(() => {
     const newPlan = JSON.stringify(flow.stages);
