@@ -24,6 +24,10 @@ use crate::spu::{Spu, SpuError};
 /// A stream that has been silent so long is asked whether it is still there.
 const IDLE_CHECK: Duration = Duration::from_secs(30);
 
+/// Enough for one record and its batch; where it isn't, the answer is asked for again. Without a limit the broker would send
+/// everything that follows as well.
+const ONE_RECORD_BYTES: usize = 64 * 1024;
+
 /// What a partition holds: offsets from `start`, before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogRange {
@@ -81,7 +85,11 @@ pub async fn read_range(
     }
     check_start(&spu, held, offsets.start)?;
     check_start(&spu, held, offsets.end)?;
-    read_until(PlainReader::on(spu, offsets.start), offsets.end).await
+    let mut reader = PlainReader::on(spu, offsets.start);
+    if offsets.end - offsets.start == 1 {
+        reader = reader.with_max_bytes(ONE_RECORD_BYTES);
+    }
+    read_until(reader, offsets.end).await
 }
 
 /// The newest committed record, if there is one.

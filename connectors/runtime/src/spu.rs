@@ -7,6 +7,8 @@
 //! broker does for us on it.
 
 use std::fmt::Display;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use fluvio::config::TlsPolicy;
@@ -18,7 +20,8 @@ use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::TopicSpec;
 use fluvio_future::net::DomainConnector;
 use fluvio_socket::{
-    AsyncResponse, ClientConfig, MultiplexerSocket, SharedMultiplexerSocket, VersionedSerialSocket,
+    AsyncResponse, ClientConfig, FluvioSocket, MultiplexerSocket, SharedMultiplexerSocket,
+    VersionedSerialSocket,
 };
 use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
 use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
@@ -64,6 +67,26 @@ pub(crate) struct Spu {
     /// What the cluster says about the partition: replicas, compression, deduplication.
     pub(crate) spec: PartitionSpec,
     socket: VersionedSerialSocket,
+    _hang_up: HangUp,
+}
+
+/// Ends a connection when it is dropped. The client's own socket tells its reading task to end, and that task misses it when it
+/// has just received something: the connection would stay open, and its memory, for as long as the process lives.
+struct HangUp(TcpStream);
+
+impl HangUp {
+    fn of(socket: &FluvioSocket) -> std::io::Result<Self> {
+        // SAFETY: the socket is open as long as it is borrowed here; what is kept is a handle of our own.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(socket.id()) };
+        Ok(Self(borrowed.try_clone_to_owned()?.into()))
+    }
+}
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        // The other side may have been first.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
 }
 
 impl Spu {
@@ -102,7 +125,9 @@ impl Spu {
                 .await
                 .map_err(|err| SpuError::disconnected(&what, format!("{addr}: {err}")))?;
             let (socket, config, versions) = connected.split();
+            let hang_up = HangUp::of(&socket).map_err(|err| SpuError::disconnected(&what, err))?;
             Ok(Self {
+                _hang_up: hang_up,
                 topic: topic.to_owned(),
                 partition,
                 spec,

@@ -50,8 +50,7 @@ impl PlainReader {
         }
     }
 
-    /// With another size of answers, for tests of what happens when a batch does not fit.
-    #[doc(hidden)]
+    /// With another size of answers; a batch that does not fit is asked for again.
     pub fn with_max_bytes(mut self, max_bytes: usize) -> Self {
         self.cursor.max_bytes = max_bytes;
         self.stream = None;

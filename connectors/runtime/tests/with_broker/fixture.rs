@@ -1,5 +1,6 @@
 //! A broker of one's own, and records to put into it.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -54,6 +55,11 @@ impl Fixture {
 
     pub fn cluster(&self) -> Cluster {
         Cluster::at(self.config.listen)
+    }
+
+    /// Where the broker listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.config.listen
     }
 
     pub async fn client(&self) -> Client {
