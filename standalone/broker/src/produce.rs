@@ -17,6 +17,7 @@ use fluvio_spu_schema::produce::{
     PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
+use tokio_util::task::TaskTracker;
 
 use crate::Shared;
 use crate::api::{RawRequest, RequestError};
@@ -137,8 +138,9 @@ async fn write_partition(
     let partition = broker.topics.partition(topic, index)?;
     if !modules.is_empty() {
         let modules = smart::resolve(broker, modules.to_vec())?;
-        let (broker, partition) = (broker.clone(), partition.clone());
-        sets = blocking(move || transform(&broker, modules, version, &partition, sets)).await??;
+        let (transformer, partition) = (broker.clone(), partition.clone());
+        let transformed = move || transform(&transformer, modules, version, &partition, sets);
+        sets = blocking(&broker.tasks, transformed).await??;
     }
     let bytes: usize = sets.iter().map(Bytes::len).sum();
     let written = if bytes <= INLINE_BYTES_MAX {
@@ -195,11 +197,13 @@ fn error_code(error: AppendError, topic: &str, partition: u32) -> ErrorCode {
     }
 }
 
-/// Runs what blocks; a panic in there becomes a server error.
+/// Runs what blocks, as one of the broker's `tasks`: it may hold the data directory, which a broker that stops gives free only
+/// then. A panic in there becomes a server error.
 pub async fn blocking<T: Send + 'static>(
+    tasks: &TaskTracker,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ErrorCode> {
-    joined(tokio::task::spawn_blocking(work).await)
+    joined(tasks.spawn_blocking(work).await)
 }
 
 fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T, ErrorCode> {

@@ -17,6 +17,7 @@ use fluvio_spu_schema::fetch::{
 use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use fluvio_spu_schema::server::stream_fetch::{StreamFetchRequest, StreamFetchResponse};
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use crate::api::{RawRequest, RequestError};
 use crate::consumers::Consumer;
@@ -128,7 +129,8 @@ impl Stream {
             let modules = smart::resolve(broker, modules)?;
             let version = self.request.header.api_version();
             let (opener, log) = (broker.clone(), partition.clone());
-            let chain = blocking(move || Chain::open(&opener, modules, version, &log)).await??;
+            let opened = move || Chain::open(&opener, modules, version, &log);
+            let chain = blocking(&broker.tasks, opened).await??;
             let faults = broker.config.faults.clone();
             processor = Some(Processor::new(
                 chain,
@@ -192,7 +194,8 @@ impl Stream {
                 .read_cut(offset, self.max_bytes)
                 .map_err(read_error)?
         } else {
-            read(partition, cursor, offset, self.max_bytes).await?
+            let tasks = &self.connection.broker.tasks;
+            read(tasks, partition, cursor, offset, self.max_bytes).await?
         };
         let records = std::mem::take(&mut read.bytes);
         Ok(self.send(&read, records, 0, ErrorCode::None).await?)
@@ -329,10 +332,13 @@ async fn fetch_partition(
     bytes_max: usize,
 ) -> Result<Read, ErrorCode> {
     let partition = connection.broker.topics.partition(topic, partition)?;
-    read(&partition, &mut Cursor::default(), offset, bytes_max).await
+    let tasks = &connection.broker.tasks;
+    let mut cursor = Cursor::default();
+    read(tasks, &partition, &mut cursor, offset, bytes_max).await
 }
 
 async fn read(
+    tasks: &TaskTracker,
     partition: &Arc<Partition>,
     cursor: &mut Cursor,
     offset: i64,
@@ -344,8 +350,8 @@ async fn read(
             .map_err(read_error);
     }
     let (partition, mut moved) = (partition.clone(), std::mem::take(cursor));
-    let (read, moved) =
-        blocking(move || (partition.read(&mut moved, offset, bytes_max), moved)).await?;
+    let work = move || (partition.read(&mut moved, offset, bytes_max), moved);
+    let (read, moved) = blocking(tasks, work).await?;
     *cursor = moved;
     read.map_err(read_error)
 }
