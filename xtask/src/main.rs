@@ -4,6 +4,7 @@
 //! checks. Nothing here is needed at run time.
 
 mod bench;
+mod faults;
 mod kubernetes;
 mod smartmodules;
 mod wasm_toolchain;
@@ -45,15 +46,21 @@ enum Task {
     Lint,
     /// Measure Coinlake beside its peers and print a table; fails when a target is missed
     Bench(bench::BenchArgs),
-    /// Kill the whole demo at random moments, many times, and compare what it left with an uninterrupted run
+    /// Try for long what goes wrong: networks, stores, clocks, markets, payloads
+    Faults(faults::FaultsArgs),
+    /// Kill the demo, and each process of a platform, many times, and compare what they left with an uninterrupted run
     Crash {
         /// How many times to kill and restart
         #[arg(long, default_value_t = 200)]
         rounds: u32,
-        /// Replays the same kills
+        /// Draws the same kills again
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Run the platform for a day of market: memory, open files and latency must stay what they are
+    Soak(faults::SoakArgs),
+    /// Fuzz everything that reads bytes from outside
+    Fuzz(faults::FuzzArgs),
 }
 
 fn main() -> Result<()> {
@@ -64,7 +71,10 @@ fn main() -> Result<()> {
         Task::K8s => k8s(),
         Task::Lint => lint(),
         Task::Bench(args) => bench::bench(&args),
-        Task::Crash { rounds, seed } => crash(rounds, seed),
+        Task::Faults(args) => faults::faults(&args),
+        Task::Crash { rounds, seed } => faults::crash(rounds, seed),
+        Task::Soak(args) => faults::soak(&args),
+        Task::Fuzz(args) => faults::fuzz(&args),
     }
 }
 
@@ -114,17 +124,6 @@ fn lint() -> Result<()> {
         "--deny",
         "warnings",
     ])
-}
-
-fn crash(rounds: u32, seed: u64) -> Result<()> {
-    smartmodules::build()?;
-    // The test reads these two; the short form in `cargo xtask test` has its own defaults.
-    run(Command::new("cargo")
-        .current_dir(workspace())
-        .env("COINLAKE_CRASH_ROUNDS", rounds.to_string())
-        .env("COINLAKE_CRASH_SEED", seed.to_string())
-        .args(["test", "--release", "--package", "coinlake"])
-        .args(["--test", "crash", "--", "--nocapture"]))
 }
 
 /// The folder of the workspace's Cargo.toml.

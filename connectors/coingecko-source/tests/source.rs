@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
+mod hour;
 mod server;
 
 use std::sync::Arc;

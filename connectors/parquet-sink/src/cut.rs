@@ -47,6 +47,8 @@ pub enum Cause {
     LaterDay,
     /// The module was replaced.
     ModuleReplaced,
+    /// The stream broke.
+    StreamBroke,
     /// The stage stops.
     Stop,
 }

@@ -11,6 +11,8 @@ use crate::lake::ModuleStamp;
 
 /// How often a replaced module is looked for, at most: looking fetches its wasm.
 pub const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// How long the cluster may take to tell of a module.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// A new module must have been there for a fifth of that, so that every SPU has it.
 const SETTLE_PART: u32 = 5;
 
@@ -67,13 +69,19 @@ pub async fn stamps(
     let admin = client.admin().await;
     for transform in transforms {
         let name = &transform.uses;
-        let found = admin
-            .list::<SmartModuleSpec, String>(vec![name.clone()])
-            .await;
-        let found = found.map_err(|e| ModuleError::Unanswered {
+        let unanswered = |reason| ModuleError::Unanswered {
             name: name.clone(),
-            reason: e.to_string(),
-        })?;
+            reason,
+        };
+        // The client itself waits for ever for a cluster that has fallen silent.
+        let found = admin.list::<SmartModuleSpec, String>(vec![name.clone()]);
+        let found = match tokio::time::timeout(ASK_TIMEOUT, found).await {
+            Ok(found) => found.map_err(|e| unanswered(e.to_string()))?,
+            Err(_) => {
+                let secs = ASK_TIMEOUT.as_secs();
+                return Err(unanswered(format!("no answer in {secs} s")));
+            }
+        };
         // By the rule an SPU goes by: the name is that of a module, or of a package with any group and version.
         let key = SmartModulePackageKey::from_qualified_name(name)
             .map_err(|_| ModuleError::Missing(name.clone()))?;

@@ -17,12 +17,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::assembly::{Assembly, Step};
-use crate::commit::{Commit, Committed, OutputAtCut};
+use crate::commit::{Commit, Committed, OutputAtCut, STOP_TIMEOUT};
 use crate::cut::Cause;
 use crate::error::StageError;
 use crate::input::{Batch, Input};
 use crate::lake::ModuleStamp;
-use crate::modules::{LOOK_INTERVAL, ModuleWatch, stamps};
+use crate::modules::{ASK_TIMEOUT, LOOK_INTERVAL, ModuleWatch, stamps};
 use crate::outputs::{Acknowledged, OutputError, Told, TopicOutput};
 use crate::read_back::ReadBack;
 use crate::recover::ResumePlan;
@@ -31,6 +31,8 @@ use crate::status::{PartitionStatus, TroubleSpot};
 
 /// Outputs taken between two looks at everything else.
 const CHUNK: usize = 1024;
+/// So many inputs without a row are worth a commit when their stream breaks.
+const BROKEN_INPUTS_MIN: u64 = 1_000;
 
 /// How a pipeline ends when nothing is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,13 +224,37 @@ impl Pipeline {
                 error = failure(&mut self.outputs) => return Err(error.into()),
                 () = acknowledged(&mut self.acknowledgements) => self.update_status(),
                 () = timer => {}
-                batch = self.input.next() => self.take(batch?).await?,
+                batch = self.input.next() => {
+                    let taken = match batch {
+                        Ok(batch) => self.take(batch).await,
+                        Err(error) => Err(error.into()),
+                    };
+                    if let Err(StageError::Read(_)) = taken {
+                        self.land_what_came().await?;
+                    }
+                    taken?;
+                }
             }
             if look.is_some_and(|at| now >= at) && self.module_replaced().await {
                 return self.finish(Cause::ModuleReplaced).await;
             }
             self.cut_if_due().await?;
         }
+    }
+
+    /// A stream broke: commits what it brought. Begun again from the commit before, a stage would never get further than
+    /// a connection lasts.
+    async fn land_what_came(&mut self) -> Result<(), StageError> {
+        let since = self.assembly.since_cut(0);
+        let landed = async {
+            if since.rows > 0 || since.inputs >= BROKEN_INPUTS_MIN {
+                self.cut(Cause::StreamBroke).await?;
+            }
+            self.wait_for_commit().await
+        };
+        // A broker or lake that is away has the same rows made again, which is no loss.
+        let landed = tokio::time::timeout(STOP_TIMEOUT, landed).await;
+        landed.unwrap_or(Ok(()))
     }
 
     /// Commits what there is, and waits for it.
@@ -455,7 +481,7 @@ impl Pipeline {
     }
 
     async fn wait_for_outputs(&mut self) -> Result<(), StageError> {
-        let timeout = tokio::time::Instant::now() + crate::commit::STOP_TIMEOUT;
+        let timeout = tokio::time::Instant::now() + STOP_TIMEOUT;
         for (output, state) in self.outputs.iter_mut().zip(&self.assembly.topics) {
             let mut progress = output.topic.progress();
             let wanted = state.last_output;
@@ -478,6 +504,11 @@ impl Pipeline {
             Err(e) => {
                 tracing::warn!(stage = self.stage.plan.name, "{e}");
                 self.modules.postpone(Instant::now());
+                // It is asked over another connection than the stream's, which may be well; a client does not mend its own.
+                let connected = self.stage.cluster.connect();
+                if let Ok(Ok(client)) = tokio::time::timeout(ASK_TIMEOUT, connected).await {
+                    self.client = Arc::new(client);
+                }
                 false
             }
         }
@@ -532,7 +563,7 @@ async fn ended(commit: &mut Option<UnderWay>) -> Ended {
 /// Resolves when the stage was told to stop and waited as long as it may.
 async fn patience(stop: &CancellationToken) {
     stop.cancelled().await;
-    tokio::time::sleep(crate::commit::STOP_TIMEOUT).await;
+    tokio::time::sleep(STOP_TIMEOUT).await;
 }
 
 /// Resolves when an output topic has acknowledged something.

@@ -29,7 +29,7 @@ use crate::plan::StagePlan;
 use crate::recover::{Facts, TopicFacts, resume};
 use crate::status::{StageStatus, TroubleSpot};
 
-/// A partition that ran so long before it failed begins again at once.
+/// A partition that ran so long before it failed, or committed something, begins again at once.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
 /// What all partitions of a running stage share.
@@ -217,10 +217,12 @@ async fn pulse(stage: Arc<Stage>, share: Vec<u32>) {
 async fn partition_loop(stage: Arc<Stage>, partition: u32) -> Result<(), StageError> {
     let mut pause = Reconnect::new();
     let trouble = TroubleSpot::new(&stage.status, format!("partition {partition}"));
+    let committed = &stage.status.partition(partition).committed_offset;
     let mut outputs_are_new = false;
     let mut module_was_replaced = false;
     loop {
         let started = Instant::now();
+        let committed_before = committed.load(Ordering::Acquire);
         let error = match one_run(&stage, partition, &trouble, &mut outputs_are_new).await {
             Ok(Finished::Stopped) => return Ok(()),
             Ok(Finished::Reopen) => {
@@ -243,7 +245,8 @@ async fn partition_loop(stage: Arc<Stage>, partition: u32) -> Result<(), StageEr
                 stage.status.restarts.fetch_add(1, Ordering::Relaxed);
                 stage.meters.restarts.increment(1);
                 trouble.set(&e);
-                if started.elapsed() >= HEALTHY_AFTER {
+                let got_further = committed.load(Ordering::Acquire) > committed_before;
+                if got_further || started.elapsed() >= HEALTHY_AFTER {
                     pause.reset();
                 }
                 if !wait(&stage.plan.name, &e, pause.next_delay(), &stage.stop).await {

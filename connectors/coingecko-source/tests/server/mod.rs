@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +14,8 @@ use tokio::sync::watch;
 pub enum Answer {
     /// These bytes; then the connection stays open if they are a whole reply, and is closed if not.
     Bytes(Vec<u8>),
+    /// These bytes, a few at a time.
+    Slowly(Vec<u8>),
     /// A body without end.
     Endless,
     /// The head of a reply, and then nothing.
@@ -138,6 +140,12 @@ async fn serve(
                 socket.write_all(bytes).await?;
                 if !is_whole(bytes) {
                     return Ok(());
+                }
+            }
+            Some(Answer::Slowly(bytes)) => {
+                for some in bytes.chunks(bytes.len().div_ceil(20)) {
+                    socket.write_all(some).await?;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             }
             Some(Answer::Silence) => {

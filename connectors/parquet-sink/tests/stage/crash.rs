@@ -294,16 +294,50 @@ impl SmallDisk {
     }
 
     fn grow(&self) {
-        let mut grow = Command::new("mount");
-        grow.args(["-o", "remount,size=40m"]).arg(&self.0);
-        assert!(grow.status().unwrap().success());
+        remount(&self.0, "size=40m");
     }
+}
+
+fn remount(disk: &Path, option: &str) {
+    let mut mount = Command::new("mount");
+    mount.args(["-o", &format!("remount,{option}")]).arg(disk);
+    assert!(mount.status().unwrap().success());
 }
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(&self.0).status();
     }
+}
+
+/// As the kernel makes it when the disk breaks: nothing that trying again would mend.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_becomes_read_only_ends_the_stage_with_a_sentence() {
+    let platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let folder = platform.lake_path("ro");
+    let Some(disk) = SmallDisk::mount(&folder) else {
+        eprintln!("skipped: no right to mount a small file system");
+        return;
+    };
+    disk.grow();
+    let cuts = AtomicUsize::new(0);
+    let hooks = Hooks::new(move |point| {
+        if point == Point::CutStarted && cuts.fetch_add(1, Ordering::SeqCst) == 1 {
+            remount(&folder, "ro");
+        }
+        ControlFlow::Continue(())
+    });
+    let config = || small_files(platform.config("ro", CLEAN));
+    let ended = platform.start_stage_with(config(), hooks).ends().await;
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("refuses access to"), "{error}");
+    remount(&platform.lake_path("ro"), "rw");
+    platform.run_to_end(config()).await;
+    assert_same(&platform.landed("ro", &CLEAN_MADE).await, &golden, "ro");
 }
 
 #[tokio::test(flavor = "multi_thread")]

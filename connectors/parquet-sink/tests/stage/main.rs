@@ -5,9 +5,11 @@
 mod crash;
 mod input;
 mod lands;
+mod network;
 mod predictions;
 mod probes;
 mod rivals;
 mod s3;
+mod s3_faults;
 mod support;
 mod swap;

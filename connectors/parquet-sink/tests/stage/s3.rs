@@ -9,17 +9,22 @@ use hyper_util::server::conn::auto;
 use parquet_sink::StageConfig;
 use parquet_sink::lake::{Created, Lake};
 use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
+use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
 
 use crate::support::*;
 
-/// An S3 server on files in `folder`; returns its address. It lives as long as the test's runtime.
-async fn serve(folder: &Path) -> String {
+/// A store on files in `folder`, with one bucket.
+pub fn store(folder: &Path) -> S3Service {
     std::fs::create_dir_all(folder.join("bucket")).unwrap();
     let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
     service.set_auth(SimpleAuth::from_single("key", "secret"));
-    let service = service.build();
+    service.build()
+}
+
+/// An S3 server on files in `folder`; returns its address. It lives as long as the test's runtime.
+async fn serve(folder: &Path) -> String {
+    let service = store(folder);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -32,7 +37,8 @@ async fn serve(folder: &Path) -> String {
     format!("http://{addr}")
 }
 
-fn options(endpoint: &str) -> BTreeMap<String, Secret> {
+/// What a client of the store at this address is told.
+pub fn options(endpoint: &str) -> BTreeMap<String, Secret> {
     [
         ("aws_endpoint", endpoint),
         ("aws_allow_http", "true"),

@@ -19,6 +19,7 @@ use connector_runtime::reader;
 use connector_runtime::secrets::Secrets;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{Outgoing, TopicWriter};
+use faults::{Listening, Network, Proxy};
 use fluvio_sc_schema::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio_sc_schema::topic::TopicSpec;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -39,6 +40,8 @@ pub struct Platform {
     broker: Option<Broker>,
     /// Behind the name of every topic and SmartModule on a cluster that the tests share.
     suffix: String,
+    /// Between clients and the broker, if there is one.
+    pub proxy: Option<Proxy>,
 }
 
 impl Platform {
@@ -59,6 +62,7 @@ impl Platform {
             data: TempDir::new().unwrap(),
             broker: None,
             suffix: format!("-{}-{test}t", std::process::id()),
+            proxy: None,
         }
     }
 
@@ -81,12 +85,32 @@ impl Platform {
             data,
             broker: Some(broker),
             suffix: String::new(),
+            proxy: None,
         }
     }
 
     /// What a topic or SmartModule of this test is called on its cluster.
     pub fn name(&self, name: &str) -> String {
         format!("{name}{}", self.suffix)
+    }
+
+    /// Puts a network between the broker and everybody who comes from now on. Without `whole` only between the broker as SC:
+    /// streams and appends go past it.
+    pub async fn behind(mut self, network: Network, whole: bool, seed: u64) -> Self {
+        let listening = Listening::start().await.unwrap();
+        let met_at = listening.addr().unwrap();
+        let broker = self.broker.take().unwrap();
+        let listen = broker.addr();
+        broker.stop().await;
+        let config = BrokerConfig {
+            listen,
+            advertise: whole.then(|| (met_at.ip().to_string(), met_at.port())),
+            ..BrokerConfig::new(self.data.path().join("broker"))
+        };
+        self.broker = Some(Broker::start(config).await.unwrap());
+        self.proxy = Some(listening.forward(listen, network, seed));
+        self.cluster = Cluster::at(met_at);
+        self
     }
 
     /// Stops the broker and starts it again, on the same port.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
 
+mod mutants;
 mod predict;
 
 use smartmodule_checks::{Chain, Module, wasm_path};

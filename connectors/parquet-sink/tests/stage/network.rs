@@ -1,0 +1,63 @@
+//! A network that lets no connection last.
+
+use std::time::Duration;
+
+use faults::Network;
+use parquet_sink::hooks::Hooks;
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_gets_further_though_no_connection_lasts() {
+    let network = Network {
+        cut_after_bytes: 4_000_000,
+        ..Network::GOOD
+    };
+    let platform = Platform::embedded().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    // Several times what a connection carries at most, and less than a file holds.
+    platform.produce("crypto-raw", 0, &market(30_000)).await;
+    platform.run_to_end(platform.config("golden", CLEAN)).await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+
+    let platform = platform.behind(network, true, faults::seed()).await;
+    let inputs = golden.layers["clean"].len() + golden.layers["rejected"].len();
+    let stage = platform.start_stage(platform.config("cut", CLEAN));
+    stage.handles(inputs as i64).await;
+    let proxy = platform.proxy.as_ref().unwrap();
+    assert!(proxy.cuts() >= 2, "{} cuts", proxy.cuts());
+    proxy.be_calm(true);
+    stage.stops().await.unwrap();
+    assert_same(&platform.landed("cut", &CLEAN_MADE).await, &golden, "cut");
+}
+
+/// The SC may go while streams stay: a stage asks it anew which module there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_module_is_noticed_after_the_sc_was_away() {
+    let platform = Platform::embedded().await;
+    let platform = platform.behind(Network::GOOD, false, 1).await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(40)).await;
+    let hooks = Hooks::default().looking_for_modules_every(Duration::from_millis(50));
+    let stage = platform.start_stage_with(platform.config("sc", CLEAN), hooks);
+    stage.handles(market(40).len() as i64).await;
+    platform.proxy.as_ref().unwrap().cut_all();
+    platform
+        .module("crypto-clean", "crypto-clean", b"another")
+        .await;
+    eventually("what the old one made is committed", || async {
+        !platform.stamps("sc", "clean").await.is_empty()
+    })
+    .await;
+    assert_eq!(
+        stage
+            .status
+            .restarts
+            .load(std::sync::atomic::Ordering::Relaxed),
+        0,
+        "its stream stayed"
+    );
+    stage.stops().await.unwrap();
+}

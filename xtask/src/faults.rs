@@ -1,0 +1,167 @@
+//! The long forms of the tests of faults. `cargo xtask test` runs the short ones.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::{cargo, run, smartmodules, workspace};
+
+/// Which faults, how often, and by which seed.
+#[derive(Args)]
+pub struct FaultsArgs {
+    /// What goes wrong; without any, everything in turn
+    kinds: Vec<Kind>,
+    /// Draws the same again
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How often, in the kind's own measure [default: that of its long form]
+    #[arg(long)]
+    times: Option<u64>,
+}
+
+/// What can go wrong.
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// kill -9 of the whole demo (times: kills)
+    Demo,
+    /// kill -9 of source, stages, broker, trainer and console, one at a time (times: kills)
+    Processes,
+    /// A network that is cut, falls silent, is slow and tears (times: runs)
+    Network,
+    /// An S3 server that answers 500 and 503, too late or not at all, behind such a network (times: runs)
+    Store,
+    /// A clock that jumps (times: runs)
+    Clock,
+    /// 50,000 coins, a new one every second (times: minutes of market)
+    Coins,
+    /// A CoinGecko that misbehaves (times: polls)
+    Coingecko,
+    /// Payloads with anything wrong in them, through every SmartModule (times: payloads)
+    Mutants,
+}
+
+impl Kind {
+    /// The test binary, and the test in it.
+    fn test(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Demo => ("faults", "demo::"),
+            Self::Processes => ("faults", "processes::"),
+            Self::Network => ("faults", "network::"),
+            Self::Store => ("stage", "s3_faults::"),
+            Self::Clock => ("faults", "clock::"),
+            Self::Coins => ("faults", "coins::"),
+            Self::Coingecko => ("source", "hour::"),
+            Self::Mutants => ("modules", "mutants::"),
+        }
+    }
+}
+
+/// Runs the long forms.
+pub fn faults(args: &FaultsArgs) -> Result<()> {
+    let kinds = match args.kinds.is_empty() {
+        true => Kind::value_variants(),
+        false => &args.kinds,
+    };
+    if args.times.is_some() && kinds.len() != 1 {
+        bail!("--times counts something else for each kind: name one");
+    }
+    build()?;
+    for kind in kinds {
+        let (binary, filter) = kind.test();
+        let mut test = test(binary, filter);
+        test.env("COINLAKE_FAULTS", "long")
+            .env("COINLAKE_FAULTS_SEED", args.seed.to_string());
+        if let Some(times) = args.times {
+            test.env("COINLAKE_FAULTS_TIMES", times.to_string());
+        }
+        run(&mut test)?;
+    }
+    Ok(())
+}
+
+/// `cargo xtask crash`: the kills among them.
+pub fn crash(rounds: u32, seed: u64) -> Result<()> {
+    for kind in [Kind::Demo, Kind::Processes] {
+        faults(&FaultsArgs {
+            kinds: vec![kind],
+            seed,
+            times: Some(rounds.into()),
+        })?;
+    }
+    Ok(())
+}
+
+/// How long a soak takes.
+#[derive(Args)]
+pub struct SoakArgs {
+    /// Hours of market
+    #[arg(long, default_value_t = 24.0)]
+    hours: f64,
+    /// Market time per real time
+    #[arg(long, default_value_t = 60.0)]
+    speed: f64,
+}
+
+/// Runs the platform for that long and says what it uses.
+pub fn soak(args: &SoakArgs) -> Result<()> {
+    build()?;
+    run(test("faults", "soak::")
+        .arg("--ignored")
+        .env("COINLAKE_SOAK_HOURS", args.hours.to_string())
+        .env("COINLAKE_SOAK_SPEED", args.speed.to_string()))
+}
+
+/// What is fuzzed, and for how long.
+#[derive(Args)]
+pub struct FuzzArgs {
+    /// Targets, as `cargo fuzz list` names them; without any, all
+    targets: Vec<String>,
+    /// Minutes for each
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+}
+
+/// Runs libFuzzer on each target, from what is kept and what earlier runs came upon.
+pub fn fuzz(args: &FuzzArgs) -> Result<()> {
+    let fuzz = || {
+        let mut fuzz = Command::new("cargo");
+        fuzz.current_dir(workspace()).arg("fuzz");
+        fuzz
+    };
+    let listed = fuzz().arg("list").output().context("cannot start cargo")?;
+    if !listed.status.success() {
+        bail!("cargo-fuzz is missing: install it with `cargo install cargo-fuzz`");
+    }
+    let all = String::from_utf8(listed.stdout)?;
+    let targets = match args.targets.is_empty() {
+        true => all.lines().collect(),
+        false => args.targets.iter().map(String::as_str).collect::<Vec<_>>(),
+    };
+    for target in targets {
+        let found = format!("fuzz/corpus/{target}");
+        std::fs::create_dir_all(workspace().join(&found))?;
+        // Without a sanitizer a stable compiler will do; the code under test is safe Rust.
+        run(fuzz()
+            .args(["run", "--sanitizer=none", target, &found])
+            .arg(format!("fuzz/kept/{target}"))
+            .arg("--")
+            .arg(format!("-max_total_time={:.0}", args.minutes * 60.0))
+            .args(["-timeout=20", "-print_final_stats=1", "-verbosity=0"]))?;
+    }
+    Ok(())
+}
+
+/// SmartModules and every command: a test binary has only its own package's built with it.
+fn build() -> Result<()> {
+    smartmodules::build()?;
+    cargo(&["build", "--release", "--workspace", "--bins"])
+}
+
+fn test(binary: &str, filter: &str) -> Command {
+    let mut test = Command::new("cargo");
+    test.current_dir(workspace())
+        .args(["test", "--release", "--workspace", "--test", binary])
+        .args(["--", "--nocapture", filter]);
+    test
+}
