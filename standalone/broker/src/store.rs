@@ -3,6 +3,8 @@
 //! One redb file. A change has been written and synced when the call returns. Changes that wait at the same moment are
 //! committed together by one thread, so that many consumers storing offsets share a sync.
 
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -97,10 +99,31 @@ pub struct Store {
     writer: Option<JoinHandle<()>>,
 }
 
+/// Makes an empty store. Renamed into place: redb writes last what makes a file one of its own, so a kill before that would
+/// leave one that cannot be opened.
+fn make(path: &Path) -> Result<(), StoreError> {
+    let partial = path.with_extension("partial");
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(redb::Error::Io(error).into());
+        }
+        _ => {}
+    }
+    drop(Database::create(&partial)?);
+    fs::rename(&partial, path).map_err(redb::Error::Io)?;
+    // The new name is durable before anything that is acknowledged lies behind it.
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(synced.map_err(redb::Error::Io)?)
+}
+
 impl Store {
     /// Opens the store in the file at `path`, or makes it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = std::sync::Arc::new(Database::create(path)?);
+        if !path.exists() {
+            make(path)?;
+        }
+        let database = std::sync::Arc::new(Database::open(path)?);
         let (changes, queue) = mpsc::channel();
         let writer = std::thread::Builder::new()
             .name("broker-store".into())
@@ -289,4 +312,21 @@ fn decode_row<S: Decoder>(bytes: &[u8]) -> std::io::Result<S> {
         .split_first_chunk::<2>()
         .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
     S::decode_from(&mut spec, i16::from_be_bytes(*version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_a_kill_left_half_made_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meta.redb");
+        fs::write(path.with_extension("partial"), [0; 4096]).unwrap();
+        drop(Store::open(&path).unwrap());
+        let made = fs::read_dir(folder.path()).unwrap();
+        let made: Vec<_> = made.map(|file| file.unwrap().path()).collect();
+        assert_eq!(made, [path.clone()]);
+        drop(Store::open(&path).unwrap());
+    }
 }
