@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 /// Memory and open files of a process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Vitals {
     pub resident_bytes: u64,
     /// Open files, sockets among them.
     pub open_files: usize,
+    /// Open sockets.
+    pub sockets: usize,
 }
 
 impl Vitals {
@@ -24,9 +27,14 @@ impl Vitals {
             .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
             .and_then(|kib| kib.trim().parse::<u64>().ok())
             .ok_or_else(|| io::Error::other("the process has ended"))?;
+        let open = fs::read_dir(format!("/proc/{process}/fd"))?.flatten();
+        // One that was closed meanwhile leads nowhere.
+        let open: Vec<_> = open.flat_map(|file| fs::read_link(file.path())).collect();
+        let is_socket = |file: &&PathBuf| file.to_string_lossy().starts_with("socket:");
         Ok(Self {
             resident_bytes: kib * 1024,
-            open_files: fs::read_dir(format!("/proc/{process}/fd"))?.count(),
+            open_files: open.len(),
+            sockets: open.iter().filter(is_socket).count(),
         })
     }
 
