@@ -10,6 +10,7 @@ use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader;
 use connector_runtime::record::Record;
 use faults::Vitals;
+use serde_json::Value;
 
 use crate::recording::{self, Size};
 
@@ -87,14 +88,15 @@ fn part<T>(all: &[T], fifth: usize) -> &[T] {
     &all[all.len() * fifth / 5..all.len() * (fifth + 1) / 5]
 }
 
-/// What the process used, again and again until it ended.
+/// What the process used, again and again until the market was drained.
 fn watched(mut demo: Child) -> Vec<Vitals> {
     let mut seen = Vec::new();
     let started = Instant::now();
     while demo.try_wait().unwrap().is_none() {
-        seen.extend(Vitals::of(demo.id()));
+        let at = started.elapsed().as_secs_f64();
+        seen.extend(Vitals::of(demo.id()).map(|vitals| (at, vitals)));
         if seen.len() % 60 == 0 {
-            let last = seen.last().unwrap();
+            let (_, last) = seen.last().unwrap();
             println!(
                 "after {} min: {:.0} MB, {} open files",
                 started.elapsed().as_secs() / 60,
@@ -106,8 +108,12 @@ fn watched(mut demo: Child) -> Vec<Vitals> {
     }
     let output = demo.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", output.status);
-    println!("{}", String::from_utf8_lossy(&output.stdout));
-    seen
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    println!("{summary}");
+    // What comes after is the summary's own work: it reads whole topics.
+    let drained = summary["seconds"].as_f64().unwrap();
+    seen.retain(|(at, _)| *at < drained);
+    seen.into_iter().map(|(_, vitals)| vitals).collect()
 }
 
 /// From a record's arrival in crypto-raw to that of its features, for every record in order.
