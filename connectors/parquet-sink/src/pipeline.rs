@@ -224,16 +224,13 @@ impl Pipeline {
                 error = failure(&mut self.outputs) => return Err(error.into()),
                 () = acknowledged(&mut self.acknowledgements) => self.update_status(),
                 () = timer => {}
-                batch = self.input.next() => {
-                    let taken = match batch {
-                        Ok(batch) => self.take(batch).await,
-                        Err(error) => Err(error.into()),
-                    };
-                    if let Err(StageError::Read(_)) = taken {
+                batch = self.input.next() => match batch {
+                    Ok(batch) => self.take(batch).await?,
+                    Err(error) => {
                         self.land_what_came().await?;
+                        return Err(error.into());
                     }
-                    taken?;
-                }
+                },
             }
             if look.is_some_and(|at| now >= at) && self.module_replaced().await {
                 return self.finish(Cause::ModuleReplaced).await;
@@ -242,7 +239,7 @@ impl Pipeline {
         }
     }
 
-    /// A stream broke: commits what it brought. Begun again from the commit before, a stage would never get further than
+    /// The stream broke: commits what it brought. Begun again from the commit before, a stage would never get further than
     /// a connection lasts.
     async fn land_what_came(&mut self) -> Result<(), StageError> {
         let since = self.assembly.since_cut(0);
@@ -368,6 +365,12 @@ impl Pipeline {
 
     async fn cut(&mut self, cause: Cause) -> Result<(), StageError> {
         self.wait_for_commit().await?;
+        // A cut whose commit failed leaves a hole, which no later commit may hide.
+        if self.assembly.last_cut() != self.status.committed_offset.load(Ordering::Acquire) {
+            return Err(StageError::StoppedUncommitted {
+                reason: "the commit before did not work".to_owned(),
+            });
+        }
         self.send_pending().await?;
         let since = self.assembly.since_cut(0);
         let first_offset = self.assembly.last_cut() + 1;
