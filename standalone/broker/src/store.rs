@@ -326,7 +326,7 @@ mod tests {
         drop(Store::open(&path).unwrap());
         let made = fs::read_dir(folder.path()).unwrap();
         let made: Vec<_> = made.map(|file| file.unwrap().path()).collect();
-        assert_eq!(made, [path.clone()]);
+        assert_eq!(made, std::slice::from_ref(&path));
         drop(Store::open(&path).unwrap());
     }
 }

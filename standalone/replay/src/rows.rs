@@ -65,6 +65,22 @@ impl Rows {
         })?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)
             .map_err(|error| unreadable(error.to_string()))?;
+        // The reader takes these for granted.
+        let mut columns = builder
+            .metadata()
+            .row_groups()
+            .iter()
+            .flat_map(|group| group.columns());
+        if columns.any(|column| {
+            let start = column
+                .dictionary_page_offset()
+                .unwrap_or(column.data_page_offset());
+            start < 0 || column.compressed_size() < 0
+        }) {
+            return Err(unreadable(
+                "a column begins before the file does".to_owned(),
+            ));
+        }
         let schema = builder.schema().clone();
         check_columns(path, &schema)?;
         let names = COLUMNS.map(|(name, _)| name);
