@@ -196,12 +196,14 @@ pub enum ReadError {
         /// The offset the next record will get.
         log_end: i64,
     },
-    /// The cluster has no SmartModule of that name.
+    /// The SPU has no SmartModule of that name. It may get it: an SPU hears of a new one a little after the SC.
     #[error(
-        "the cluster has no SmartModule {name}: create it with `fluvio smartmodule create {name} --wasm-file FILE`, or \
-         correct `uses` in the config"
+        "the SPU that has {partition} knows no SmartModule {name}: if `fluvio smartmodule list` does not show it, create \
+         it, or correct `uses` in the config"
     )]
     ModuleMissing {
+        /// The partition it was to read.
+        partition: String,
         /// Its name.
         name: String,
     },
@@ -236,7 +238,7 @@ pub enum ReadError {
 impl ReadError {
     /// Whether opening again on a fresh connection can help.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Disconnected { .. })
+        matches!(self, Self::Disconnected { .. } | Self::ModuleMissing { .. })
     }
 
     /// What an error code in a stream's answer means.
@@ -270,7 +272,7 @@ impl ReadError {
                 what: format!("reading {partition}"),
                 reason: code.to_string(),
             },
-            ErrorCode::SmartModuleNotFound { name } => Self::ModuleMissing { name },
+            ErrorCode::SmartModuleNotFound { name } => Self::ModuleMissing { partition, name },
             ErrorCode::SmartModuleError
             | ErrorCode::SmartModuleInvalid { .. }
             | ErrorCode::SmartModuleInvalidExports { .. }
