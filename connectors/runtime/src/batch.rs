@@ -43,6 +43,11 @@ pub(crate) fn missing_bytes(batch: &Batch<RawRecords>) -> usize {
     expected.saturating_sub(batch.records().0.len())
 }
 
+/// The offset behind the batch's last record, also when the batch was cut.
+pub(crate) fn end_offset(batch: &Batch<RawRecords>) -> i64 {
+    batch.base_offset + i64::from(batch.last_offset_delta()) + 1
+}
+
 /// The size of the whole batch on the wire.
 pub(crate) fn wire_bytes(batch: &Batch<RawRecords>) -> usize {
     BATCH_FILE_HEADER_SIZE - BATCH_HEADER_SIZE + usize::try_from(batch.batch_len()).unwrap_or(0)

@@ -11,6 +11,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use fluvio::Isolation;
 use fluvio::config::TlsPolicy;
 use fluvio::dataplane::api::Request;
 use fluvio::dataplane::link::ErrorCode;
@@ -19,14 +20,17 @@ use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::topic::TopicSpec;
 use fluvio_future::net::DomainConnector;
+use fluvio_protocol::record::{RawRecords, RecordSet};
 use fluvio_socket::{
     AsyncResponse, ClientConfig, FluvioSocket, MultiplexerSocket, SharedMultiplexerSocket,
     VersionedSerialSocket,
 };
+use fluvio_spu_schema::fetch::{FetchPartition, FetchRequest, FetchableTopic};
 use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
 use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
 
+use crate::batch;
 use crate::cluster::{CONNECT_TIMEOUT, Client};
 use crate::reader::LogRange;
 
@@ -35,6 +39,9 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Answers a stream may hold before the consumer asks. The broker sends one and waits, so this is never full.
 const STREAM_QUEUE_LEN: usize = 4;
+
+/// The bytes of an answer that is only to say where batches end.
+const END_BYTES_MAX: i32 = 16 * 1024;
 
 /// What can go wrong between us and a partition's leader, whatever we wanted from it.
 #[derive(Debug, thiserror::Error)]
@@ -168,8 +175,64 @@ impl Spu {
         }
     }
 
+    /// How far readers may see. Where the leader keeps the only replica, what is written is committed, and its high
+    /// watermark must not be asked: a leader that was killed comes back with an old one, which hides acknowledged records
+    /// until the next is written.
+    pub(crate) fn isolation(&self) -> Isolation {
+        if self.spec.replicas.len() <= 1 {
+            Isolation::ReadUncommitted
+        } else {
+            Isolation::ReadCommitted
+        }
+    }
+
     /// What the partition holds, as far as it is committed.
     pub(crate) async fn offsets(&self) -> Result<LogRange, SpuError> {
+        let mut held = self.watermarks().await?;
+        if self.isolation() == Isolation::ReadUncommitted {
+            held.end = self.written_end(held.end).await?;
+        }
+        Ok(held)
+    }
+
+    /// Where the log ends, `end` or behind it. There is no question for that: the batches say it.
+    async fn written_end(&self, mut end: i64) -> Result<i64, SpuError> {
+        let what = format!("looking for the end of {}", self.name());
+        loop {
+            let request = FetchRequest::<RecordSet<RawRecords>> {
+                max_bytes: END_BYTES_MAX,
+                isolation_level: Isolation::ReadUncommitted,
+                topics: vec![FetchableTopic {
+                    name: self.topic.clone(),
+                    fetch_partitions: vec![FetchPartition {
+                        partition_index: self.partition,
+                        fetch_offset: end,
+                        max_bytes: END_BYTES_MAX,
+                        ..Default::default()
+                    }],
+                }],
+                ..Default::default()
+            };
+            let answer = self
+                .request(request, REQUEST_TIMEOUT)
+                .await
+                .map_err(|err| SpuError::disconnected(&what, err))?
+                .find_partition(&self.topic, self.partition)
+                .ok_or_else(|| SpuError::disconnected(&what, "the answer leaves it out"))?;
+            if answer.error_code != ErrorCode::None {
+                return Err(SpuError::disconnected(&what, answer.error_code));
+            }
+            // The header of a batch that was cut is whole.
+            let last = answer.records.batches.last().map_or(end, batch::end_offset);
+            if last <= end {
+                return Ok(end);
+            }
+            end = last;
+        }
+    }
+
+    /// What the leader says of the partition.
+    async fn watermarks(&self) -> Result<LogRange, SpuError> {
         let what = format!("asking for the offsets of {}", self.name());
         let response = self
             .request(

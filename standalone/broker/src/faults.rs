@@ -17,6 +17,7 @@ struct Switches {
     lose_acks: AtomicUsize,
     refuse_writes: AtomicUsize,
     break_before_ack: AtomicUsize,
+    old_watermarks: AtomicU64,
 }
 
 impl Faults {
@@ -53,6 +54,18 @@ impl Faults {
     /// Writes the next `requests` produce requests that carry records, then breaks their connection instead of answering.
     pub fn break_before_ack(&self, requests: usize) {
         self.0.break_before_ack.store(requests, Ordering::Relaxed);
+    }
+
+    /// Tells everyone who asks for offsets that a partition ends this many records before its end, as an SPU that was
+    /// killed does until the next record is written. Who reads uncommitted sees them all.
+    pub fn old_watermarks(&self, records: u64) {
+        self.0.old_watermarks.store(records, Ordering::Relaxed);
+    }
+
+    /// What is said of a partition that ends at `end`.
+    pub(crate) fn watermark(&self, end: i64) -> i64 {
+        let hidden = self.0.old_watermarks.load(Ordering::Relaxed);
+        end.saturating_sub_unsigned(hidden)
     }
 
     pub(crate) fn cuts_reads(&self) -> bool {

@@ -332,6 +332,9 @@ async fn fetch_partition(
     bytes_max: usize,
 ) -> Result<Read, ErrorCode> {
     let partition = connection.broker.topics.partition(topic, partition)?;
+    if connection.broker.config.faults.cuts_reads() {
+        return partition.read_cut(offset, bytes_max).map_err(read_error);
+    }
     let tasks = &connection.broker.tasks;
     let mut cursor = Cursor::default();
     read(tasks, &partition, &mut cursor, offset, bytes_max).await

@@ -62,7 +62,7 @@ impl Cursor {
                 }
                 break;
             }
-            let batch_end = batch.base_offset + i64::from(batch.last_offset_delta()) + 1;
+            let batch_end = batch::end_offset(batch);
             if batch_end <= self.position {
                 continue;
             }

@@ -12,7 +12,6 @@
 //!
 //! [`TopicWriter`]: crate::writer::TopicWriter
 
-use fluvio::Isolation;
 use fluvio::dataplane::link::ErrorCode;
 use fluvio_socket::AsyncResponse;
 use fluvio_spu_schema::server::stream_fetch::{
@@ -65,7 +64,7 @@ impl ModuleReader {
         request.partition = partition;
         request.fetch_offset = from_offset;
         request.max_bytes = MAX_BYTES;
-        request.isolation = Isolation::ReadCommitted;
+        request.isolation = spu.isolation();
         request.smartmodules = modules;
         let stream = spu.stream(request).await?;
         Ok(Self {

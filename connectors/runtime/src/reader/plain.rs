@@ -1,6 +1,5 @@
 //! The gap-free reader: one stream at a time from the partition's leader, steered by a [`Cursor`].
 
-use fluvio::Isolation;
 use fluvio::dataplane::link::ErrorCode;
 use fluvio_socket::AsyncResponse;
 use fluvio_spu_schema::server::stream_fetch::{
@@ -135,7 +134,7 @@ impl PlainReader {
         request.partition = self.spu.partition;
         request.fetch_offset = self.cursor.position;
         request.max_bytes = i32::try_from(self.cursor.max_bytes).unwrap_or(i32::MAX);
-        request.isolation = Isolation::ReadCommitted;
+        request.isolation = self.spu.isolation();
         request
     }
 

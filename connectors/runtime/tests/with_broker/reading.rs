@@ -223,6 +223,32 @@ async fn ranges_and_the_tail() {
     ));
 }
 
+/// An SPU that was killed comes back with an old high watermark and keeps it until the next record is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_counts_whatever_the_watermark_says() {
+    const RECORDS: usize = 25_113;
+    let fixture = Fixture::with_topic().await;
+    let client = fixture.client().await;
+    // Small batches, and some that no question for the end reads whole.
+    fill(&fixture, 20_000).await;
+    let mut writer = fixture.writer().await;
+    writer.append(&numbered(20_000..RECORDS)).await.unwrap();
+    for cut in [false, true] {
+        fixture.faults.cut_reads(cut);
+        for hidden in [0, 1, 50, 6_000, 20_103, RECORDS] {
+            fixture.faults.old_watermarks(hidden as u64);
+            let what = format!("cut: {cut}, hidden: {hidden}");
+            let held = offsets(&client, TOPIC, 0).await.unwrap();
+            assert_eq!((held.start, held.end), (0, RECORDS as i64), "{what}");
+            assert_eq!(fixture.writer().await.end_offset(), held.end, "{what}");
+            let tail = read_tail(&client, TOPIC, 0).await.unwrap().unwrap();
+            assert_exactly(&[tail], RECORDS - 1..RECORDS);
+            let newest = read_range(&client, TOPIC, 0, 25_000..held.end);
+            assert_exactly(&newest.await.unwrap(), 25_000..RECORDS);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_named() {
     let fixture = Fixture::with_topic().await;

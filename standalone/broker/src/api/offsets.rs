@@ -29,6 +29,8 @@ pub async fn fetch(connection: &Connection, mut request: RawRequest) -> Result<(
             let partition_index = partition.partition_index;
             match broker.topics.partition(&topic.name, partition_index) {
                 Ok(partition) => {
+                    let start_offset = partition.start_offset();
+                    let watermark = broker.config.faults.watermark(partition.end_offset());
                     let stored = consumer.as_ref().and_then(|consumer| {
                         broker
                             .consumers
@@ -37,9 +39,8 @@ pub async fn fetch(connection: &Connection, mut request: RawRequest) -> Result<(
                     FetchOffsetPartitionResponse {
                         error_code: ErrorCode::None,
                         partition_index,
-                        start_offset: stored
-                            .map_or_else(|| partition.start_offset(), |offset| offset + 1),
-                        last_stable_offset: partition.end_offset(),
+                        start_offset: stored.map_or(start_offset, |offset| offset + 1),
+                        last_stable_offset: watermark.max(start_offset),
                     }
                 }
                 Err(error_code) => FetchOffsetPartitionResponse {

@@ -153,8 +153,9 @@ async fn waits_for_another_deploy() {
         let mut command = target.program("coinlake");
         command.args(["deploy", "--wait", "--profile", &target.profile]);
         let mut waiting = command.stderr(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(waiting.stderr.take().unwrap());
-        let said = said.lines().next_line().await.unwrap().unwrap();
+        // Kept open: it goes on telling.
+        let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
+        let said = lines.next_line().await.unwrap().unwrap();
         assert!(said.contains("not there yet: topic crypto-raw"), "{said}");
         // Any partition count is right for one who waits.
         target.deployed(&["--partitions", "2"]).await;

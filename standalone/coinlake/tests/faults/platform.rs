@@ -21,7 +21,7 @@ use crate::Left;
 use crate::rows::LAYERS;
 
 /// How long something may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Three days of market in about 13 seconds: long enough for things to happen in between.
 const SPEED: Speed = Speed::Times(20_000.0);
 
