@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use connector_runtime::SmartModuleInvocation;
 use connector_runtime::cluster::Client;
@@ -33,6 +33,8 @@ use crate::status::{PartitionStatus, TroubleSpot};
 const CHUNK: usize = 1024;
 /// So many inputs without a row are worth a commit when their stream breaks.
 const BROKEN_INPUTS_MIN: u64 = 1_000;
+/// How long a stage that stops may take to tell the cluster how far it came.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a pipeline ends when nothing is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(crate) struct Pipeline {
     acknowledgements: Vec<watch::Receiver<Acknowledged>>,
     modules: ModuleWatch,
     commit: Option<UnderWay>,
+    /// Tells the cluster of the last commit.
+    report: Option<JoinHandle<()>>,
     /// The day of the main layer's newest file.
     main_day: Option<i32>,
     status: Arc<PartitionStatus>,
@@ -176,6 +180,7 @@ impl Pipeline {
             acknowledgements: outputs.iter().map(|o| o.topic.progress()).collect(),
             outputs,
             commit: None,
+            report: None,
             main_day,
             status,
             counted: Counted::default(),
@@ -197,6 +202,12 @@ impl Pipeline {
             under_way.give_up.cancel();
             let ended = (&mut under_way.task).await;
             tracing::debug!(?ended, "the commit under way ended with the pipeline");
+        }
+        if matches!(finished, Ok(Finished::Stopped))
+            && let Some(report) = self.report.take()
+        {
+            // The process may end now, and the report of its last commit with it.
+            let _ = tokio::time::timeout(REPORT_TIMEOUT, report).await;
         }
         self.count(0, 0);
         self.status.open.store(false, Ordering::Release);
@@ -475,11 +486,14 @@ impl Pipeline {
         );
         self.update_status();
         let (stage, client, partition) = (self.stage.clone(), self.client.clone(), self.partition);
-        // Only for people to look at: nobody waits for it.
-        tokio::spawn(async move {
+        // Only for people to look at: no commit waits for it.
+        let report = tokio::spawn(async move {
             let last = committed.last_offset;
             report_progress(&client, &stage.consumer_id, &stage.topic, partition, last).await;
         });
+        if let Some(older) = self.report.replace(report) {
+            older.abort();
+        }
         Ok(())
     }
 

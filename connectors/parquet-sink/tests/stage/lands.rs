@@ -1,9 +1,11 @@
 //! What goes in comes out, as rows and records, and files end where they should.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use connector_runtime::progress::stored_positions;
 use fluvio_sc_schema::smartmodule::{SmartModuleMetadata, SmartModuleSpec};
 use parquet_sink::StageConfig;
 use serde_json::Value;
@@ -60,6 +62,19 @@ async fn a_stage_with_nothing_left_to_do_says_where_it_stands() {
         platform.run_to_end(platform.config("a", text)).await;
         platform.run_to_end(platform.config("a", text)).await;
     }
+}
+
+/// `fluvio consumer list` shows the last commit of a stage that has ended, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_stopped_has_said_how_far_it_came() {
+    let platform = platform(30).await;
+    let config = platform.config("a", RAW);
+    let (consumer, topic) = (config.meta.name.clone(), config.meta.topic.name.clone());
+    platform.run_to_end(config).await;
+    let client = platform.client().await;
+    let stored = stored_positions(&client, &consumer, &topic).await.unwrap();
+    let last = platform.end("crypto-raw", 0).await - 1;
+    assert_eq!(stored, BTreeMap::from([(0, last)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
