@@ -272,6 +272,11 @@ impl ReadError {
                 what: format!("reading {partition}"),
                 reason: code.to_string(),
             },
+            // An SPU closes the file of a segment that is full under the streams that read it through modules.
+            ErrorCode::Other(error) if error.contains("pread error") => Self::Disconnected {
+                what: format!("reading {partition}"),
+                reason: format!("the SPU lost a segment's file: {error}"),
+            },
             ErrorCode::SmartModuleNotFound { name } => Self::ModuleMissing { partition, name },
             ErrorCode::SmartModuleError
             | ErrorCode::SmartModuleInvalid { .. }

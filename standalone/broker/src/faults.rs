@@ -18,6 +18,7 @@ struct Switches {
     refuse_writes: AtomicUsize,
     break_before_ack: AtomicUsize,
     old_watermarks: AtomicU64,
+    lose_segment_files: AtomicUsize,
 }
 
 impl Faults {
@@ -60,6 +61,16 @@ impl Faults {
     /// killed does until the next record is written. Who reads uncommitted sees them all.
     pub fn old_watermarks(&self, records: u64) {
         self.0.old_watermarks.store(records, Ordering::Relaxed);
+    }
+
+    /// Ends the stream at the next `reads` through SmartModules: an SPU closes the file of a segment that is full under the
+    /// streams that read it.
+    pub fn lose_segment_files(&self, reads: usize) {
+        self.0.lose_segment_files.store(reads, Ordering::Relaxed);
+    }
+
+    pub(crate) fn loses_segment_file(&self) -> bool {
+        take_one(&self.0.lose_segment_files)
     }
 
     /// What is said of a partition that ends at `end`.

@@ -159,6 +159,10 @@ impl Stream {
                         .await?
                 }
                 Some(processor) => {
+                    if broker.config.faults.loses_segment_file() {
+                        let error = "SmartModule err pread error EBADF: Bad file number";
+                        return Err(ErrorCode::Other(error.to_owned()).into());
+                    }
                     let prepared = processor.next(next_offset).await?;
                     next_offset = prepared.1.next_offset;
                     if !self.send_processed(prepared).await? {

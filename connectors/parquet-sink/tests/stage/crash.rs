@@ -245,6 +245,26 @@ async fn killed_on_a_cluster_at_its_worst() {
     );
 }
 
+/// An SPU closes the file of a segment that is full, whoever reads it through a module.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_was_closed_under_a_stream_is_read_again() {
+    let faults = Faults::default();
+    let platform = Platform::embedded_with(faults.clone()).await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(160)).await;
+    let config = |trial| small_files(platform.config(trial, CLEAN));
+    platform.run_to_end(config("golden")).await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    faults.lose_segment_files(3);
+    let stage = platform.start_stage(config("closed"));
+    stage.handles(platform.end("crypto-raw", 0).await).await;
+    assert_eq!(stage.status.restarts.load(Ordering::Relaxed), 3);
+    stage.stops().await.unwrap();
+    let landed = platform.landed("closed", &CLEAN_MADE).await;
+    assert_same(&landed, &golden, "closed");
+}
+
 /// A real file system without room; needs the right to mount one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_waited_for() {
