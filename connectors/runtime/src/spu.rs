@@ -41,7 +41,7 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const STREAM_QUEUE_LEN: usize = 4;
 
 /// The bytes of an answer that is only to say where batches end.
-const END_BYTES_MAX: i32 = 16 * 1024;
+const END_BYTES_MAX: i32 = 256 * 1024;
 
 /// What can go wrong between us and a partition's leader, whatever we wanted from it.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,11 @@ impl HangUp {
     fn of(socket: &FluvioSocket) -> std::io::Result<Self> {
         // SAFETY: the socket is open as long as it is borrowed here; what is kept is a handle of our own.
         let borrowed = unsafe { BorrowedFd::borrow_raw(socket.id()) };
-        Ok(Self(borrowed.try_clone_to_owned()?.into()))
+        let ours = TcpStream::from(borrowed.try_clone_to_owned()?);
+        // The client leaves Nagle's algorithm on: the end of a batch would wait for an acknowledgement of its beginning, which
+        // the SPU's machine holds back for 40 ms.
+        ours.set_nodelay(true)?;
+        Ok(Self(ours))
     }
 }
 
@@ -195,9 +199,11 @@ impl Spu {
         Ok(held)
     }
 
-    /// Where the log ends, `end` or behind it. There is no question for that: the batches say it.
-    async fn written_end(&self, mut end: i64) -> Result<i64, SpuError> {
+    /// Where a log ends that is said to end at `watermark`, or behind it. There is no question for that: the batches say it, or
+    /// a watermark that has moved since, which a write brought up to date. So nobody runs after a log that grows.
+    async fn written_end(&self, watermark: i64) -> Result<i64, SpuError> {
         let what = format!("looking for the end of {}", self.name());
+        let mut end = watermark;
         loop {
             let request = FetchRequest::<RecordSet<RawRecords>> {
                 max_bytes: END_BYTES_MAX,
@@ -221,6 +227,9 @@ impl Spu {
                 .ok_or_else(|| SpuError::disconnected(&what, "the answer leaves it out"))?;
             if answer.error_code != ErrorCode::None {
                 return Err(SpuError::disconnected(&what, answer.error_code));
+            }
+            if answer.high_watermark > watermark {
+                return Ok(answer.high_watermark.max(end));
             }
             // The header of a batch that was cut is whole.
             let last = answer.records.batches.last().map_or(end, batch::end_offset);

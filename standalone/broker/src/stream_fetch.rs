@@ -280,6 +280,7 @@ pub async fn handle_fetch(
     let mut bytes_left = usize::try_from(fetch.max_bytes)
         .unwrap_or(0)
         .clamp(1, READ_BYTES_MAX);
+    let faults = &connection.broker.config.faults;
     let mut topics = Vec::new();
     for topic in fetch.topics {
         let mut partitions = Vec::new();
@@ -300,7 +301,7 @@ pub async fn handle_fetch(
                 Ok(read) => FetchablePartitionResponse {
                     partition_index,
                     error_code: ErrorCode::None,
-                    high_watermark: read.end_offset,
+                    high_watermark: faults.watermark(read.end_offset),
                     next_filter_offset: 0,
                     log_start_offset: read.start_offset,
                     aborted: None,
