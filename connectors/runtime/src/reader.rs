@@ -272,11 +272,14 @@ impl ReadError {
                 what: format!("reading {partition}"),
                 reason: code.to_string(),
             },
-            // An SPU closes the file of a segment that is full under the streams that read it through modules.
-            ErrorCode::Other(error) if error.contains("pread error") => Self::Disconnected {
-                what: format!("reading {partition}"),
-                reason: format!("the SPU lost a segment's file: {error}"),
-            },
+            // What an SPU says when it could not read its log for the modules: it closes the file of a segment that is full
+            // under the streams that read it, and may even read another file under the same number then.
+            ErrorCode::Other(error) if error.starts_with("SmartModule err ") => {
+                Self::Disconnected {
+                    what: format!("reading {partition}"),
+                    reason: format!("the SPU could not read its log: {error}"),
+                }
+            }
             ErrorCode::SmartModuleNotFound { name } => Self::ModuleMissing { partition, name },
             ErrorCode::SmartModuleError
             | ErrorCode::SmartModuleInvalid { .. }

@@ -9,6 +9,8 @@
 use std::fmt::Display;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::BorrowedFd;
+use std::os::linux::net::TcpStreamExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fluvio::Isolation;
@@ -74,7 +76,7 @@ pub(crate) struct Spu {
     /// What the cluster says about the partition: replicas, compression, deduplication.
     pub(crate) spec: PartitionSpec,
     socket: VersionedSerialSocket,
-    _hang_up: HangUp,
+    hang_up: Arc<HangUp>,
 }
 
 /// Ends a connection when it is dropped. The client's own socket tells its reading task to end, and that task misses it when it
@@ -90,6 +92,18 @@ impl HangUp {
         // the SPU's machine holds back for 40 ms.
         ours.set_nodelay(true)?;
         Ok(Self(ours))
+    }
+}
+
+impl HangUp {
+    /// Does what sends something, and has what comes in answer acknowledged at once.
+    async fn hurrying<T>(&self, sends: impl Future<Output = T>) -> T {
+        let hurry = async {
+            // By then it is sent; before, sending would end it.
+            tokio::task::yield_now().await;
+            let _ = self.0.set_quickack(true);
+        };
+        tokio::join!(sends, hurry).0
     }
 }
 
@@ -138,7 +152,7 @@ impl Spu {
             let (socket, config, versions) = connected.split();
             let hang_up = HangUp::of(&socket).map_err(|err| SpuError::disconnected(&what, err))?;
             Ok(Self {
-                _hang_up: hang_up,
+                hang_up: Arc::new(hang_up),
                 topic: topic.to_owned(),
                 partition,
                 spec,
@@ -172,7 +186,8 @@ impl Spu {
     where
         R: Request + Send + Sync,
     {
-        match tokio::time::timeout(timeout, self.socket.send_receive(request)).await {
+        let answer = self.hang_up.hurrying(self.socket.send_receive(request));
+        match tokio::time::timeout(timeout, answer).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(err)) => Err(RequestError::Lost(err.to_string())),
             Err(_) => Err(RequestError::TimedOut(timeout)),
@@ -277,6 +292,7 @@ impl Spu {
         let version = self.socket.lookup_version::<DefaultStreamFetchRequest>();
         let message = self.socket.new_request(request, version);
         let opened = self.socket.create_stream(message, STREAM_QUEUE_LEN);
+        let opened = self.hang_up.hurrying(opened);
         match tokio::time::timeout(REQUEST_TIMEOUT, opened).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(err)) => Err(SpuError::disconnected(
@@ -301,9 +317,10 @@ impl Spu {
             }]),
             self.socket.lookup_version::<UpdateOffsetsRequest>(),
         );
-        let name = self.name();
+        let (name, hang_up) = (self.name(), self.hang_up.clone());
         tokio::spawn(async move {
-            if let Err(err) = socket.send_and_receive(message).await {
+            let sent = hang_up.hurrying(socket.send_and_receive(message)).await;
+            if let Err(err) = sent {
                 tracing::debug!(partition = %name, offset, %err, "acknowledgement not sent");
             }
         });
