@@ -76,12 +76,12 @@ pub(crate) struct Spu {
     /// What the cluster says about the partition: replicas, compression, deduplication.
     pub(crate) spec: PartitionSpec,
     socket: VersionedSerialSocket,
-    hang_up: Arc<HangUp>,
+    hang_up: HangUp,
 }
 
 /// Ends a connection when it is dropped. The client's own socket tells its reading task to end, and that task misses it when it
 /// has just received something: the connection would stay open, and its memory, for as long as the process lives.
-struct HangUp(TcpStream);
+struct HangUp(Arc<TcpStream>);
 
 impl HangUp {
     fn of(socket: &FluvioSocket) -> std::io::Result<Self> {
@@ -91,20 +91,19 @@ impl HangUp {
         // The client leaves Nagle's algorithm on: the end of a batch would wait for an acknowledgement of its beginning, which
         // the SPU's machine holds back for 40 ms.
         ours.set_nodelay(true)?;
-        Ok(Self(ours))
+        Ok(Self(Arc::new(ours)))
     }
 }
 
-impl HangUp {
-    /// Does what sends something, and has what comes in answer acknowledged at once.
-    async fn hurrying<T>(&self, sends: impl Future<Output = T>) -> T {
-        let hurry = async {
-            // By then it is sent; before, sending would end it.
-            tokio::task::yield_now().await;
-            let _ = self.0.set_quickack(true);
-        };
-        tokio::join!(sends, hurry).0
-    }
+/// Does what sends something, and has what comes in answer acknowledged at once: an SPU sends an answer's head and records
+/// apart, the second when the first is acknowledged.
+async fn hurrying<T>(connection: &TcpStream, sends: impl Future<Output = T>) -> T {
+    let hurry = async {
+        // By then it is sent; before, sending would end it.
+        tokio::task::yield_now().await;
+        let _ = connection.set_quickack(true);
+    };
+    tokio::join!(sends, hurry).0
 }
 
 impl Drop for HangUp {
@@ -152,7 +151,7 @@ impl Spu {
             let (socket, config, versions) = connected.split();
             let hang_up = HangUp::of(&socket).map_err(|err| SpuError::disconnected(&what, err))?;
             Ok(Self {
-                hang_up: Arc::new(hang_up),
+                hang_up,
                 topic: topic.to_owned(),
                 partition,
                 spec,
@@ -186,7 +185,7 @@ impl Spu {
     where
         R: Request + Send + Sync,
     {
-        let answer = self.hang_up.hurrying(self.socket.send_receive(request));
+        let answer = hurrying(&self.hang_up.0, self.socket.send_receive(request));
         match tokio::time::timeout(timeout, answer).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(err)) => Err(RequestError::Lost(err.to_string())),
@@ -292,7 +291,7 @@ impl Spu {
         let version = self.socket.lookup_version::<DefaultStreamFetchRequest>();
         let message = self.socket.new_request(request, version);
         let opened = self.socket.create_stream(message, STREAM_QUEUE_LEN);
-        let opened = self.hang_up.hurrying(opened);
+        let opened = hurrying(&self.hang_up.0, opened);
         match tokio::time::timeout(REQUEST_TIMEOUT, opened).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(err)) => Err(SpuError::disconnected(
@@ -317,9 +316,9 @@ impl Spu {
             }]),
             self.socket.lookup_version::<UpdateOffsetsRequest>(),
         );
-        let (name, hang_up) = (self.name(), self.hang_up.clone());
+        let (name, connection) = (self.name(), self.hang_up.0.clone());
         tokio::spawn(async move {
-            let sent = hang_up.hurrying(socket.send_and_receive(message)).await;
+            let sent = hurrying(&connection, socket.send_and_receive(message)).await;
             if let Err(err) = sent {
                 tracing::debug!(partition = %name, offset, %err, "acknowledgement not sent");
             }

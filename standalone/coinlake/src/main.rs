@@ -6,6 +6,7 @@ mod data_dir;
 mod demo;
 mod deploy;
 mod health;
+mod memory;
 mod notify;
 mod platform;
 mod progress;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assets;
 use crate::data_dir::DataDir;
 use crate::deploy::{Assets, deploy};
+use crate::memory;
 use crate::serving;
 use crate::train;
 
@@ -105,6 +106,7 @@ impl Backbone {
 
     /// Starts the stages, then the source.
     pub fn launch(self, source: ConnectorConfig<SourceSettings>) -> Result<Platform> {
+        memory::give_back_regularly();
         let mut tasks = JoinSet::new();
         let stop_stages = CancellationToken::new();
         let mut stages = Vec::new();
