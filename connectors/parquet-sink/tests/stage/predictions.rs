@@ -61,8 +61,13 @@ fn serving(version: u32) -> Vec<u8> {
     slot::fill(&built_module("crypto-predict"), &models(version)).unwrap()
 }
 
-fn often() -> Hooks {
-    Hooks::default().looking_for_modules_every(Duration::from_millis(50))
+fn often(platform: &Platform) -> Hooks {
+    // The SPUs of a cluster hear of a module after the SC; a module that a stage finds must have settled by then.
+    let interval = match platform.is_genuine() {
+        true => Duration::from_secs(2),
+        false => Duration::from_millis(50),
+    };
+    Hooks::default().looking_for_modules_every(interval)
 }
 
 /// Feeds the market into crypto-raw, minute after minute, until told to stop.
@@ -153,7 +158,7 @@ async fn a_promoted_model_takes_over_at_one_offset() {
     let clean = platform.start_stage(config(CLEAN, "crypto-raw"));
     let features = platform.start_stage(config(FEATURES, "crypto-clean-all"));
     let predictions = config(PREDICTIONS, "crypto-features-all");
-    let predictions = platform.start_stage_with(predictions, often());
+    let predictions = platform.start_stage_with(predictions, often(&platform));
 
     let stop = Arc::new(AtomicBool::new(false));
     let promote = async {
@@ -290,7 +295,7 @@ async fn a_damaged_model_loses_nothing() {
         };
         offsets.map(|n| outgoing("bitcoin", &value(n))).collect()
     };
-    let stage = platform.start_stage_with(platform.config("a", PREDICTIONS), often());
+    let stage = platform.start_stage_with(platform.config("a", PREDICTIONS), often(&platform));
     platform
         .produce("crypto-features", 0, &features(0..200))
         .await;
