@@ -9,7 +9,6 @@
 use std::fmt::Display;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::BorrowedFd;
-use std::os::linux::net::TcpStreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,12 +95,15 @@ impl HangUp {
 }
 
 /// Does what sends something, and has what comes in answer acknowledged at once: an SPU sends an answer's head and records
-/// apart, the second when the first is acknowledged.
+/// apart, the second when the first is acknowledged. Where there is no asking for that, it may take 40 ms longer.
 async fn hurrying<T>(connection: &TcpStream, sends: impl Future<Output = T>) -> T {
     let hurry = async {
         // By then it is sent; before, sending would end it.
         tokio::task::yield_now().await;
-        let _ = connection.set_quickack(true);
+        #[cfg(target_os = "linux")]
+        let _ = std::os::linux::net::TcpStreamExt::set_quickack(connection, true);
+        #[cfg(not(target_os = "linux"))]
+        let _ = connection;
     };
     tokio::join!(sends, hurry).0
 }

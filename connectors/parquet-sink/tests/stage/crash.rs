@@ -220,10 +220,7 @@ async fn the_broker_may_go_away_for_a_while() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_on_a_cluster_at_its_worst() {
     let faults = Faults::default();
-    let platform = Platform::embedded_with(faults.clone()).await;
-    platform.module("crypto-clean", "crypto-clean", b"").await;
-    platform.topic("crypto-raw", 1).await;
-    platform.produce("crypto-raw", 0, &market(160)).await;
+    let platform = filled(Platform::embedded_with(faults.clone()).await).await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
@@ -249,10 +246,7 @@ async fn killed_on_a_cluster_at_its_worst() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_that_was_closed_under_a_stream_is_read_again() {
     let faults = Faults::default();
-    let platform = Platform::embedded_with(faults.clone()).await;
-    platform.module("crypto-clean", "crypto-clean", b"").await;
-    platform.topic("crypto-raw", 1).await;
-    platform.produce("crypto-raw", 0, &market(160)).await;
+    let platform = filled(Platform::embedded_with(faults.clone()).await).await;
     let config = |trial| small_files(platform.config(trial, CLEAN));
     platform.run_to_end(config("golden")).await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;

@@ -172,12 +172,7 @@ impl Platform {
 
     pub async fn topic(&self, name: &str, partitions: u32) {
         let topic = TopicSettings::named(self.name(name)).with_partitions(partitions);
-        let mut created = ensure_topic(&self.client().await, &topic).await;
-        if self.is_genuine() && created.is_err() {
-            // Right after many topics were deleted, an SC may fall silent for a minute.
-            created = ensure_topic(&self.client().await, &topic).await;
-        }
-        created.unwrap();
+        ensure_topic(&self.client().await, &topic).await.unwrap();
     }
 
     pub async fn delete_topic(&self, name: &str) {
