@@ -17,6 +17,9 @@ pub const SEGMENT_SIZE_BYTES: u32 = 16 * 1024 * 1024;
 /// How long a new topic may take until each of its partitions has a leader.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the cluster is waited for to say that a topic is created, before the topic is looked for.
+const CREATE_PATIENCE: Duration = Duration::from_secs(3);
+
 /// How often a new topic is looked at until then.
 const READY_POLL: Duration = Duration::from_millis(20);
 
@@ -124,11 +127,28 @@ pub async fn ensure_topic(client: &Client, topic: &TopicSettings) -> Result<u32,
 }
 
 /// Creates it, or finds that somebody else just did.
+///
+/// An SC answers when it has heard of every partition that it is online. It misses that when the SPU's report also names a
+/// topic deleted a moment before, and is then silent on that connection for 90 s, although the topic is good. So it is
+/// asked on a connection of its own, and after a while the topic is looked for beside it.
 async fn create(client: &Client, topic: &TopicSettings) -> Result<u32, TopicError> {
     let spec = topic.spec();
     let count = spec.partitions();
-    let admin = client.admin().await;
-    match admin.create(topic.name.clone(), false, spec).await {
+    let own = client.cluster().connect().await;
+    let own = own.map_err(|err| TopicError::Disconnected {
+        what: format!("creating topic {}", topic.name),
+        reason: err.to_string(),
+    })?;
+    let admin = own.admin().await;
+    let found_beside = async {
+        tokio::time::sleep(CREATE_PATIENCE).await;
+        assigned(client, &topic.name, count).await
+    };
+    let created = tokio::select! {
+        created = admin.create(topic.name.clone(), false, spec) => created,
+        found = found_beside => found.map(|()| Ok(()))?,
+    };
+    match created {
         Ok(()) => {
             tracing::info!(topic = %topic.name, partitions = count, "topic created");
             Ok(count)
@@ -146,21 +166,21 @@ async fn create(client: &Client, topic: &TopicSettings) -> Result<u32, TopicErro
 
 /// The cluster assigns partitions after it has answered that the topic is created.
 async fn wait_until_ready(client: &Client, topic: &str, count: u32) -> Result<(), TopicError> {
-    let ready = async {
-        loop {
-            if partition_specs(client, topic).await?.len() >= count as usize {
-                return Ok(());
-            }
-            tokio::time::sleep(READY_POLL).await;
-        }
-    };
-    match tokio::time::timeout(READY_TIMEOUT, ready).await {
+    match tokio::time::timeout(READY_TIMEOUT, assigned(client, topic, count)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(TopicError::NotReady {
             topic: topic.to_owned(),
             waited_secs: READY_TIMEOUT.as_secs(),
         }),
     }
+}
+
+/// Waits until all its partitions are assigned.
+async fn assigned(client: &Client, topic: &str, count: u32) -> Result<(), TopicError> {
+    while partition_specs(client, topic).await?.len() < count as usize {
+        tokio::time::sleep(READY_POLL).await;
+    }
+    Ok(())
 }
 
 /// How many partitions a topic has.

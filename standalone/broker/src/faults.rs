@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Switches that make a broker behave as badly as a Fluvio 0.18 SPU can, or as a network can. All are off at first, all
+/// Switches that make a broker behave as badly as a Fluvio 0.18 cluster can, or as a network can. All are off at first, all
 /// clones of one `Faults` are the same switches, and they work while the broker runs.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Switches>);
@@ -19,6 +19,7 @@ struct Switches {
     break_before_ack: AtomicUsize,
     old_watermarks: AtomicU64,
     lose_segment_files: AtomicUsize,
+    silent_creations: AtomicUsize,
 }
 
 impl Faults {
@@ -67,6 +68,16 @@ impl Faults {
     /// streams that read it.
     pub fn lose_segment_files(&self, reads: usize) {
         self.0.lose_segment_files.store(reads, Ordering::Relaxed);
+    }
+
+    /// Creates the next `topics`, but is silent on the connection that asked for 90 s: what an SC is that misses that their
+    /// partitions are online, because the SPU said so together with news of a topic that was just deleted.
+    pub fn silent_creations(&self, topics: usize) {
+        self.0.silent_creations.store(topics, Ordering::Relaxed);
+    }
+
+    pub(crate) fn creates_silently(&self) -> bool {
+        take_one(&self.0.silent_creations)
     }
 
     pub(crate) fn loses_segment_file(&self) -> bool {

@@ -271,7 +271,7 @@ impl Stream {
     }
 }
 
-/// Answers a plain fetch.
+/// Answers a plain fetch: each partition in turn with at least one batch, until the answer is full.
 pub async fn handle_fetch(
     connection: &Connection,
     mut request: RawRequest,
@@ -288,7 +288,8 @@ pub async fn handle_fetch(
             let partition_index = wanted.partition_index;
             let bytes_max = usize::try_from(wanted.max_bytes)
                 .unwrap_or(0)
-                .clamp(1, bytes_left.max(1));
+                .max(1)
+                .min(bytes_left);
             let response = match fetch_partition(
                 connection,
                 &topic.name,
@@ -337,6 +338,14 @@ async fn fetch_partition(
     bytes_max: usize,
 ) -> Result<Read, ErrorCode> {
     let partition = connection.broker.topics.partition(topic, partition)?;
+    if bytes_max == 0 {
+        return Ok(Read {
+            bytes: Bytes::new(),
+            next_offset: offset,
+            start_offset: partition.start_offset(),
+            end_offset: partition.end_offset(),
+        });
+    }
     if connection.broker.config.faults.cuts_reads() {
         return partition.read_cut(offset, bytes_max).map_err(read_error);
     }

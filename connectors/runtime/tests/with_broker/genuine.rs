@@ -41,6 +41,31 @@ async fn topic(client: &Client, purpose: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_there_soon_after_another_was_deleted() {
+    let Some(client) = client().await else { return };
+    for round in 0..5 {
+        let old = topic(&client, &format!("old-{round}")).await;
+        let mut writer = TopicWriter::open(&client, &old, 0, ACK_TIMEOUT)
+            .await
+            .unwrap();
+        writer.append(&numbered(0..10)).await.unwrap();
+        delete_topic(&client, &old).await;
+        let started = Instant::now();
+        let new = topic(&client, &format!("new-{round}")).await;
+        let created = started.elapsed();
+        let mut writer = TopicWriter::open(&client, &new, 0, ACK_TIMEOUT)
+            .await
+            .unwrap();
+        writer.append(&numbered(0..10)).await.unwrap();
+        let mut reader = PlainReader::open(&client, &new, 0, 0).await.unwrap();
+        assert_exactly(&reader.next().await.unwrap(), 0..10);
+        println!("{round}: created in {created:?}");
+        assert!(created < Duration::from_secs(20), "{created:?}");
+        delete_topic(&client, &new).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_is_written_and_all_is_read() {
     let Some(client) = client().await else { return };
     for batch_records in [30, 400, 100_000] {

@@ -52,6 +52,24 @@ async fn two_may_create_the_same_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_does_not_say_so_has_created_it_all_the_same() {
+    let fixture = Fixture::start().await;
+    let client = fixture.client().await;
+    fixture.faults.silent_creations(1);
+    let settings = TopicSettings::named(TOPIC).with_partitions(3);
+    let ensured = tokio::time::timeout(Duration::from_secs(30), ensure_topic(&client, &settings));
+    assert_eq!(ensured.await.unwrap().unwrap(), 3);
+    // The connection that created it is good for more.
+    assert_eq!(partition_count(&client, TOPIC).await.unwrap(), 3);
+    fixture
+        .writer()
+        .await
+        .append(&numbered(0..10))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_the_cluster_refuses_is_an_error() {
     let fixture = Fixture::start().await;
     let refused = ensure_topic(&fixture.client().await, &TopicSettings::named("Not A Name")).await;

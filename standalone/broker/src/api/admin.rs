@@ -1,6 +1,7 @@
 //! Objects: create, list, delete, update.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fluvio_controlplane_metadata::core::Spec;
 use fluvio_controlplane_metadata::store::KeyFilter;
@@ -23,6 +24,9 @@ use crate::server::Connection;
 use crate::store::{Specs, StoreError};
 use crate::wire::{Encoded, Typed, TypedBytes};
 
+/// How long an SC waits to hear of partitions.
+const SILENCE: Duration = Duration::from_secs(90);
+
 pub async fn create(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
     let version = request.header.api_version();
     let object = request.typed()?;
@@ -34,6 +38,9 @@ pub async fn create(connection: &Connection, mut request: RawRequest) -> Result<
                 .topics
                 .create(&common.name, spec, common.dry_run)
                 .await;
+            if broker.config.faults.creates_silently() {
+                tokio::time::sleep(SILENCE).await;
+            }
             match created {
                 Ok(()) => Status::new_ok(common.name),
                 Err(error) => Status::new(common.name, error.code, Some(error.message)),

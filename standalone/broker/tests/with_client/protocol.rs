@@ -5,9 +5,11 @@
 use std::net::SocketAddr;
 
 use crate::support::{TestBroker, numbered, within};
+use fluvio::dataplane::record::RecordSet;
 use fluvio_protocol::Encoder;
 use fluvio_protocol::api::{RequestHeader, RequestMessage};
 use fluvio_protocol::link::versions::ApiVersionsRequest;
+use fluvio_spu_schema::fetch::{FetchPartition, FetchRequest, FetchableTopic};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -110,6 +112,33 @@ async fn unfinished_frames_wait_without_memory() {
     assert!(
         resident_kb < 1_000_000,
         "{resident_kb} kB for frames of 12 GB that never came"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_is_answered_within_its_bytes_however_often_it_names_a_partition() {
+    let broker = TestBroker::start().await;
+    broker.create_topic("topic", 1).await;
+    broker.produce("topic", vec!["x".repeat(50_000)]).await;
+    let partition = || FetchPartition {
+        max_bytes: 1 << 20,
+        ..Default::default()
+    };
+    let fetch = FetchRequest::<RecordSet> {
+        max_bytes: 60_000,
+        topics: vec![FetchableTopic {
+            name: "topic".into(),
+            fetch_partitions: std::iter::repeat_with(partition).take(1000).collect(),
+        }],
+        ..Default::default()
+    };
+    let body = fetch.as_bytes(25).unwrap();
+    let answer = one_answer(broker.broker.addr(), &request(1, 25, &body)).await;
+    // The second batch was begun within the bytes; whoever comes later is told where the log ends, and asks again.
+    assert!(
+        (100_000..250_000).contains(&answer.len()),
+        "{} bytes",
+        answer.len()
     );
 }
 
