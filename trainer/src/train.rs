@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use indicatif::{ProgressBar, ProgressStyle};
 use market::model::INPUTS;
 
@@ -110,7 +111,14 @@ impl NewestDay {
 ///
 /// # Errors
 /// When the lake cannot be read, or not one model can be trained.
-pub async fn train(
+pub fn train<'a>(
+    settings: &'a TrainSettings,
+    progress: &'a ProgressBar,
+) -> BoxFuture<'a, Result<Trained, TrainError>> {
+    Box::pin(read_and_train(settings, progress))
+}
+
+async fn read_and_train(
     settings: &TrainSettings,
     progress: &ProgressBar,
 ) -> Result<Trained, TrainError> {

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use connector_runtime::cluster::Cluster;
 use connector_runtime::retry::Reconnect;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
+use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,15 +35,17 @@ const PAUSE_FAILED: Duration = Duration::from_secs(1);
 /// # Errors
 /// What only a person can mend: settings that are wrong (also when CoinGecko refuses the key of the very first
 /// request), a topic that is missing or has another partition count.
-pub async fn run(
+pub fn run(
     config: Config,
     cluster: Cluster,
     stop: CancellationToken,
     status: Arc<SourceStatus>,
-) -> anyhow::Result<()> {
-    let result = poll_and_append(config, cluster, stop, Arc::clone(&status)).await;
-    status.ended(&result);
-    result
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(async move {
+        let result = poll_and_append(config, cluster, stop, Arc::clone(&status)).await;
+        status.ended(&result);
+        result
+    })
 }
 
 async fn poll_and_append(

@@ -12,6 +12,7 @@ use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader::{self, LogRange};
 use connector_runtime::retry::Reconnect;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -57,13 +58,13 @@ pub(crate) struct Stage {
 ///
 /// # Errors
 /// One sentence, when something is wrong that does not pass by itself.
-pub async fn run(
+pub fn run(
     config: StageConfig,
     cluster: Cluster,
     stop: CancellationToken,
     status: Arc<StageStatus>,
-) -> anyhow::Result<()> {
-    run_with(config, cluster, stop, status, Hooks::default()).await
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    run_with(config, cluster, stop, status, Hooks::default())
 }
 
 /// [`run`], for tests that end it between the steps of a commit.
@@ -71,17 +72,19 @@ pub async fn run(
 /// # Errors
 /// As [`run`]; `killed by a test` when a hook said so.
 #[doc(hidden)]
-pub async fn run_with(
+pub fn run_with(
     config: StageConfig,
     cluster: Cluster,
     stop: CancellationToken,
     status: Arc<StageStatus>,
     hooks: Hooks,
-) -> anyhow::Result<()> {
-    status.started();
-    let result = land(config, cluster, stop, status.clone(), hooks).await;
-    status.ended(&result);
-    result
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(async move {
+        status.started();
+        let result = land(config, cluster, stop, status.clone(), hooks).await;
+        status.ended(&result);
+        result
+    })
 }
 
 async fn land(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use fluvio::config::{ConfigFile, TlsPolicy};
 use fluvio::{Fluvio, FluvioClusterConfig};
+use futures_util::future::BoxFuture;
 
 use crate::tls;
 
@@ -62,7 +63,11 @@ impl Cluster {
     }
 
     /// A new connection. A client does not survive a restart of the broker: connect again.
-    pub async fn connect(&self) -> Result<Client, ClusterError> {
+    pub fn connect(&self) -> BoxFuture<'_, Result<Client, ClusterError>> {
+        Box::pin(self.attempt())
+    }
+
+    async fn attempt(&self) -> Result<Client, ClusterError> {
         if self.config.tls != TlsPolicy::Disabled {
             tls::install_crypto_provider();
         }

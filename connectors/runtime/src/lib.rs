@@ -8,6 +8,9 @@
 //! * [`progress`]: what `fluvio consumer list` shows about a connector.
 //! * [`monitor`]: `/metrics`, `/healthz` and `/readyz`; [`pulse`]: whether the cluster answers.
 //! * [`retry`], [`shutdown`], [`cli`], [`log`]: staying up, stopping, starting, telling.
+//!
+//! What goes deep into the Fluvio client returns a boxed future: an `async fn` is compiled again, with all below it, in every
+//! program and every test that awaits it.
 
 mod batch;
 pub mod cli;

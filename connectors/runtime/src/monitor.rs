@@ -19,6 +19,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -63,7 +64,14 @@ impl Monitor {
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub async fn start(args: &MonitorArgs, process: &str) -> anyhow::Result<Self> {
+    pub fn start<'a>(
+        args: &'a MonitorArgs,
+        process: &'a str,
+    ) -> BoxFuture<'a, anyhow::Result<Self>> {
+        Box::pin(Self::open(args, process))
+    }
+
+    async fn open(args: &MonitorArgs, process: &str) -> anyhow::Result<Self> {
         let parts = Arc::<Parts>::default();
         let Some(listen) = args.metrics_listen else {
             return Ok(Self {

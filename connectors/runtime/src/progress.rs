@@ -6,6 +6,7 @@ use fluvio::dataplane::link::ErrorCode;
 use fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetRequest;
 use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 
 use crate::cluster::Client;
 use crate::spu::{REQUEST_TIMEOUT, Spu};
@@ -31,17 +32,19 @@ pub async fn report_progress(
 ///
 /// # Errors
 /// When the cluster does not say.
-pub async fn stored_positions(
-    client: &Client,
-    consumer_id: &str,
-    topic: &str,
-) -> anyhow::Result<BTreeMap<u32, i64>> {
-    let stored = tokio::time::timeout(REQUEST_TIMEOUT, client.consumer_offsets()).await??;
-    Ok(stored
-        .into_iter()
-        .filter(|stored| stored.consumer_id == consumer_id && stored.topic == topic)
-        .map(|stored| (stored.partition, stored.offset))
-        .collect())
+pub fn stored_positions<'a>(
+    client: &'a Client,
+    consumer_id: &'a str,
+    topic: &'a str,
+) -> BoxFuture<'a, anyhow::Result<BTreeMap<u32, i64>>> {
+    Box::pin(async move {
+        let stored = tokio::time::timeout(REQUEST_TIMEOUT, client.consumer_offsets()).await??;
+        Ok(stored
+            .into_iter()
+            .filter(|stored| stored.consumer_id == consumer_id && stored.topic == topic)
+            .map(|stored| (stored.partition, stored.offset))
+            .collect())
+    })
 }
 
 /// Stores that `consumer_id` is done with everything up to and including `last_offset`, which the log must hold.
@@ -51,7 +54,17 @@ pub async fn stored_positions(
 //
 // An offset is stored through a stream that was opened under the consumer's id, and the stream's id comes with its first
 // answer: so a short stream is opened at a record that exists.
-pub async fn store_position(
+pub fn store_position<'a>(
+    client: &'a Client,
+    consumer_id: &'a str,
+    topic: &'a str,
+    partition: u32,
+    last_offset: i64,
+) -> BoxFuture<'a, anyhow::Result<()>> {
+    Box::pin(store(client, consumer_id, topic, partition, last_offset))
+}
+
+async fn store(
     client: &Client,
     consumer_id: &str,
     topic: &str,

@@ -30,6 +30,7 @@ use fluvio_spu_schema::fetch::{FetchPartition, FetchRequest, FetchableTopic};
 use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
 use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
+use futures_util::future::BoxFuture;
 
 use crate::batch;
 use crate::cluster::{CONNECT_TIMEOUT, Client};
@@ -117,11 +118,15 @@ impl Drop for HangUp {
 
 impl Spu {
     /// Looks the leader up and connects to it.
-    pub(crate) async fn connect(
-        client: &Client,
-        topic: &str,
+    pub(crate) fn connect<'a>(
+        client: &'a Client,
+        topic: &'a str,
         partition: u32,
-    ) -> Result<Self, SpuError> {
+    ) -> BoxFuture<'a, Result<Self, SpuError>> {
+        Box::pin(Self::attempt(client, topic, partition))
+    }
+
+    async fn attempt(client: &Client, topic: &str, partition: u32) -> Result<Self, SpuError> {
         let what = format!("connecting to the leader of {topic}/{partition}");
         let attempt = async {
             let spec = partition_spec(client, topic, partition).await?;
@@ -207,7 +212,11 @@ impl Spu {
     }
 
     /// What the partition holds, as far as it is committed.
-    pub(crate) async fn offsets(&self) -> Result<LogRange, SpuError> {
+    pub(crate) fn offsets(&self) -> BoxFuture<'_, Result<LogRange, SpuError>> {
+        Box::pin(self.held())
+    }
+
+    async fn held(&self) -> Result<LogRange, SpuError> {
         let mut held = self.watermarks().await?;
         if self.isolation() == Isolation::ReadUncommitted {
             held.end = self.written_end(held.end).await?;
@@ -286,10 +295,11 @@ impl Spu {
     }
 
     /// Opens a stream on this connection.
-    pub(crate) async fn stream(
-        &self,
-        request: DefaultStreamFetchRequest,
-    ) -> Result<AsyncResponse<DefaultStreamFetchRequest>, SpuError> {
+    pub(crate) fn stream(&self, request: DefaultStreamFetchRequest) -> BoxFuture<'_, Opened> {
+        Box::pin(self.open_stream(request))
+    }
+
+    async fn open_stream(&self, request: DefaultStreamFetchRequest) -> Opened {
         let version = self.socket.lookup_version::<DefaultStreamFetchRequest>();
         let message = self.socket.new_request(request, version);
         let opened = self.socket.create_stream(message, STREAM_QUEUE_LEN);
@@ -328,6 +338,9 @@ impl Spu {
     }
 }
 
+/// A stream, or why it could not be opened.
+type Opened = Result<AsyncResponse<DefaultStreamFetchRequest>, SpuError>;
+
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
@@ -338,7 +351,14 @@ pub(crate) enum RequestError {
 }
 
 /// What the cluster says about a topic.
-pub(crate) async fn topic_spec(client: &Client, topic: &str) -> Result<TopicSpec, SpuError> {
+pub(crate) fn topic_spec<'a>(
+    client: &'a Client,
+    topic: &'a str,
+) -> BoxFuture<'a, Result<TopicSpec, SpuError>> {
+    Box::pin(list_topic(client, topic))
+}
+
+async fn list_topic(client: &Client, topic: &str) -> Result<TopicSpec, SpuError> {
     let what = format!("looking topic {topic} up");
     let listed = async {
         let admin = client.admin().await;
@@ -365,7 +385,14 @@ pub(crate) async fn topic_spec(client: &Client, topic: &str) -> Result<TopicSpec
 }
 
 /// The partitions of a topic that the cluster has already assigned, with their numbers.
-pub(crate) async fn partition_specs(
+pub(crate) fn partition_specs<'a>(
+    client: &'a Client,
+    topic: &'a str,
+) -> BoxFuture<'a, Result<Vec<(u32, PartitionSpec)>, SpuError>> {
+    Box::pin(list_partitions(client, topic))
+}
+
+async fn list_partitions(
     client: &Client,
     topic: &str,
 ) -> Result<Vec<(u32, PartitionSpec)>, SpuError> {

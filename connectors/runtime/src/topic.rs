@@ -7,6 +7,7 @@ use fluvio::metadata::topic::{
     CleanupPolicy, CompressionAlgorithm, Deduplication, SegmentBasedPolicy, TopicSpec,
     TopicStorageConfig,
 };
+use futures_util::future::BoxFuture;
 
 use crate::cluster::Client;
 use crate::spu::{SpuError, partition_specs, topic_spec};
@@ -131,7 +132,14 @@ pub async fn ensure_topic(client: &Client, topic: &TopicSettings) -> Result<u32,
 /// An SC answers when it has heard of every partition that it is online. It misses that when the SPU's report also names a
 /// topic deleted a moment before, and is then silent on that connection for 90 s, although the topic is good. So it is
 /// asked on a connection of its own, and after a while the topic is looked for beside it.
-async fn create(client: &Client, topic: &TopicSettings) -> Result<u32, TopicError> {
+fn create<'a>(
+    client: &'a Client,
+    topic: &'a TopicSettings,
+) -> BoxFuture<'a, Result<u32, TopicError>> {
+    Box::pin(ask_for(client, topic))
+}
+
+async fn ask_for(client: &Client, topic: &TopicSettings) -> Result<u32, TopicError> {
     let spec = topic.spec();
     let count = spec.partitions();
     let own = client.cluster().connect().await;

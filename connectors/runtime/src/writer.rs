@@ -15,6 +15,7 @@ use fluvio::{Compression, Isolation};
 use fluvio_spu_schema::produce::{
     DefaultPartitionRequest, DefaultProduceRequest, DefaultTopicRequest,
 };
+use futures_util::future::BoxFuture;
 
 use crate::batch::{self, BATCH_BYTES_MAX};
 use crate::cluster::Client;
@@ -137,7 +138,11 @@ impl TopicWriter {
         Ok(())
     }
 
-    async fn send(&self, batch: Batch<RawRecords>) -> Result<(), WriteError> {
+    fn send(&self, batch: Batch<RawRecords>) -> BoxFuture<'_, Result<(), WriteError>> {
+        Box::pin(self.produce(batch))
+    }
+
+    async fn produce(&self, batch: Batch<RawRecords>) -> Result<(), WriteError> {
         let partition_request = DefaultPartitionRequest {
             partition_index: self.spu.partition,
             records: RecordSet {

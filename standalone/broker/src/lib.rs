@@ -52,6 +52,7 @@ use fluvio_sc_schema::objects::Metadata;
 use fluvio_sc_schema::smartmodule::{SmartModuleSpec, SmartModuleStatus};
 use fluvio_sc_schema::tableformat::{TableFormatSpec, TableFormatStatus};
 use fluvio_smartengine::SmartEngine;
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -200,7 +201,11 @@ impl Broker {
     ///
     /// # Errors
     /// When the address cannot be listened on, or the data directory cannot be used: each error says what to do.
-    pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
+    pub fn start(config: BrokerConfig) -> BoxFuture<'static, Result<Self, BrokerError>> {
+        Box::pin(Self::open(config))
+    }
+
+    async fn open(config: BrokerConfig) -> Result<Self, BrokerError> {
         let addr = config.listen;
         let listener = TcpListener::bind(addr)
             .await
@@ -272,7 +277,11 @@ impl Broker {
     }
 
     /// Ends every connection, syncs the log and gives the data directory free.
-    pub async fn stop(self) {
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.close())
+    }
+
+    async fn close(self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;

@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router, middleware};
 use broker::ChainTimes;
 use connector_runtime::cluster::Cluster;
+use futures_util::future::BoxFuture;
 use parquet_sink::lake::Lake;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -101,7 +102,11 @@ impl Console {
     ///
     /// # Errors
     /// When it cannot listen there. A broker or a lake that is not there yet is waited for.
-    pub async fn start(config: ConsoleConfig) -> Result<Self> {
+    pub fn start(config: ConsoleConfig) -> BoxFuture<'static, Result<Self>> {
+        Box::pin(Self::open(config))
+    }
+
+    async fn open(config: ConsoleConfig) -> Result<Self> {
         meters::describe();
         let listen = config.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {

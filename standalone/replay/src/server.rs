@@ -19,6 +19,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::get;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::position::{Position, PositionError};
@@ -98,11 +99,15 @@ impl ReplayServer {
     ///
     /// # Errors
     /// When the market cannot be read, or doesn't continue what the position describes.
-    pub async fn start(
+    pub fn start(
         market: Market,
         speed: Speed,
         position: Position,
-    ) -> Result<Self, ReplayError> {
+    ) -> BoxFuture<'static, Result<Self, ReplayError>> {
+        Box::pin(Self::open(market, speed, position))
+    }
+
+    async fn open(market: Market, speed: Speed, position: Position) -> Result<Self, ReplayError> {
         let (steps_total, records_total) = (market.steps_total(), market.records_total());
         // Passing by what has arrived reads the market up to there: not for the async threads.
         let feed = tokio::task::spawn_blocking(move || Feed::new(&market, speed, position))

@@ -18,6 +18,7 @@ use fluvio_spu_schema::server::stream_fetch::{
     CHAIN_SMARTMODULE_API, DefaultStreamFetchRequest, DefaultStreamFetchResponse,
 };
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::SmartModuleInvocation;
@@ -78,7 +79,11 @@ impl ModuleReader {
 
     /// The next outputs; may be empty. Waits when there are none yet. Cancel-safe. After an error the modules' state is
     /// lost: open again.
-    pub async fn next(&mut self) -> Result<Vec<Output>, ReadError> {
+    pub fn next(&mut self) -> BoxFuture<'_, Result<Vec<Output>, ReadError>> {
+        Box::pin(self.hear())
+    }
+
+    async fn hear(&mut self) -> Result<Vec<Output>, ReadError> {
         if let Some(code) = &self.failed {
             return Err(ReadError::from_code(
                 code.clone(),

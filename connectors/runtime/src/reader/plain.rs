@@ -6,6 +6,7 @@ use fluvio_spu_schema::server::stream_fetch::{
     DefaultStreamFetchRequest, DefaultStreamFetchResponse,
 };
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::cluster::Client;
@@ -72,7 +73,11 @@ impl PlainReader {
     }
 
     /// What the broker's next answer holds, which may be nothing. Every await comes before the state changes.
-    pub(super) async fn next_answer(&mut self) -> Result<Vec<Record>, ReadError> {
+    pub(super) fn next_answer(&mut self) -> BoxFuture<'_, Result<Vec<Record>, ReadError>> {
+        Box::pin(self.hear())
+    }
+
+    async fn hear(&mut self) -> Result<Vec<Record>, ReadError> {
         let Some(stream) = &mut self.stream else {
             let stream = self.spu.stream(self.request()).await?;
             self.stream = Some(stream);
