@@ -79,7 +79,11 @@ impl ModuleReader {
 
     /// The next outputs; may be empty. Waits when there are none yet. Cancel-safe. After an error the modules' state is
     /// lost: open again.
-    pub fn next(&mut self) -> BoxFuture<'_, Result<Vec<Output>, ReadError>> {
+    pub async fn next(&mut self) -> Result<Vec<Output>, ReadError> {
+        self.next_answer().await
+    }
+
+    fn next_answer(&mut self) -> BoxFuture<'_, Result<Vec<Output>, ReadError>> {
         Box::pin(self.hear())
     }
 
