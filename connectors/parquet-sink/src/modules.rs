@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::Client;
 use connector_runtime::config::Transform;
-use fluvio_sc_schema::smartmodule::{SmartModulePackageKey, SmartModuleSpec};
+use connector_runtime::smartmodule::goes_by;
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 use sha2::{Digest, Sha256};
 
 use crate::lake::ModuleStamp;
@@ -82,13 +83,7 @@ pub async fn stamps(
                 return Err(unanswered(format!("no answer in {secs} s")));
             }
         };
-        // By the rule an SPU goes by: the name is that of a module, or of a package with any group and version.
-        let key = SmartModulePackageKey::from_qualified_name(name)
-            .map_err(|_| ModuleError::Missing(name.clone()))?;
-        let mut matching = found.into_iter().filter(|module| {
-            let package = module.spec.meta.as_ref().map(|meta| &meta.package);
-            key.is_match(&module.name, package)
-        });
+        let mut matching = found.into_iter().filter(|module| goes_by(module, name));
         let module = matching
             .next()
             .ok_or_else(|| ModuleError::Missing(name.clone()))?;

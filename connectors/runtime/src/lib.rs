@@ -5,6 +5,7 @@
 //! * [`topic`]: creating topics and asking how many partitions they have.
 //! * [`reader`]: records of one partition without a gap and without a double, plain or through SmartModules.
 //! * [`writer`]: the only writer of one partition; what it returns is acknowledged.
+//! * [`smartmodule`]: how SmartModules are named.
 //! * [`progress`]: what `fluvio consumer list` shows about a connector.
 //! * [`monitor`]: `/metrics`, `/healthz` and `/readyz`; [`pulse`]: whether the cluster answers.
 //! * [`retry`], [`shutdown`], [`cli`], [`log`]: staying up, stopping, starting, telling.
@@ -25,6 +26,7 @@ pub mod record;
 pub mod retry;
 pub mod secrets;
 pub mod shutdown;
+pub mod smartmodule;
 mod spu;
 mod tls;
 pub mod topic;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Client;
 use connector_runtime::reader::LogRange;
+use connector_runtime::smartmodule::goes_by;
 use connector_runtime::topic::TopicError;
 use connector_runtime::{reader, topic};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
@@ -272,7 +273,7 @@ impl Survey {
             .await
             .context("SmartModules cannot be listed")?;
         for name in &blueprint.smartmodules {
-            let found = present.iter().find(|module| module.name == *name);
+            let found = present.iter().find(|module| goes_by(module, name));
             if found.is_none() {
                 self.problems.push(Problem {
                     about: name.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use connector_runtime::progress::stored_positions;
-use fluvio_sc_schema::smartmodule::{SmartModuleMetadata, SmartModuleSpec};
+use fluvio::metadata::smartmodule::{SmartModuleMetadata, SmartModuleSpec};
 use parquet_sink::StageConfig;
 use serde_json::Value;
 

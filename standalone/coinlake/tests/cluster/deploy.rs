@@ -3,7 +3,9 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fluvio::metadata::smartmodule::{
+    SmartModuleMetadata, SmartModulePackage, SmartModuleSpec, SmartModuleWasm,
+};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -66,6 +68,44 @@ async fn deploys_once_and_takes_all_of_it_away_again() {
         assert!(target.topics().await.is_empty());
         let printed = target.deployed(&["--delete", "--with-data"]).await;
         assert!(printed.contains("nothing to change"), "{printed}");
+        target.clean_up().await;
+    }
+}
+
+/// `smdk load` makes packages, which SPUs and stages take by the plain name.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_smdk_loaded_is_there() {
+    for target in Target::all().await {
+        let lake = target.dir.path().join("lake");
+        let health = async || {
+            let mut command = target.program("coinlake");
+            command.args(["health", "--profile", &target.profile, "--lake"]);
+            let output = command.arg(&lake).output().await.unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let missing = "SmartModule crypto-clean is missing";
+        assert!(health().await.contains(missing));
+        let package = SmartModulePackage {
+            name: "crypto-clean".to_owned(),
+            group: "coinlake".to_owned(),
+            ..SmartModulePackage::default()
+        };
+        let name = package.store_id();
+        let loaded = SmartModuleSpec {
+            meta: Some(SmartModuleMetadata {
+                package,
+                ..SmartModuleMetadata::default()
+            }),
+            wasm: SmartModuleWasm::from_raw_wasm_bytes(&built_module("crypto-clean")).unwrap(),
+            ..SmartModuleSpec::default()
+        };
+        let admin = target.client().await.admin().await;
+        admin.create(name, false, loaded).await.unwrap();
+        let printed = health().await;
+        assert!(!printed.contains(missing), "{printed}");
+        // One or the other: a deployed module takes its place.
+        let printed = target.deployed(&[]).await;
+        assert_eq!(steps(&printed, "delete").len(), 1, "{printed}");
         target.clean_up().await;
     }
 }

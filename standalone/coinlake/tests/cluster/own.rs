@@ -19,63 +19,81 @@ const POLL: Duration = Duration::from_millis(100);
 const LOOPBACK: &str = "127.0.0.1";
 const SPU_ID: i32 = 5001;
 
+/// What a cluster shows to clients and asks of them.
+pub struct ServerTls {
+    /// Signs the clients' certificates.
+    pub ca_cert: PathBuf,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
 pub struct OwnCluster {
     program: PathBuf,
     dir: PathBuf,
-    sc_public: u16,
-    sc_private: u16,
-    spu_public: u16,
-    spu_private: u16,
-    _sc: Child,
-    spu: Child,
+    sc: Listens,
+    spu: Listens,
+    tls: Option<ServerTls>,
+    _sc_process: Child,
+    spu_process: Child,
+}
+
+/// The ports of an SC or an SPU.
+struct Listens {
+    public: u16,
+    private: u16,
+    /// The public one without TLS, where that is with it.
+    plain: u16,
 }
 
 impl OwnCluster {
     /// Starts it with its data in `dir`.
     pub async fn start(program: PathBuf, dir: &Path) -> Self {
+        Self::start_with(program, dir, None).await
+    }
+
+    /// Starts it, with TLS for clients.
+    pub async fn start_with(program: PathBuf, dir: &Path, tls: Option<ServerTls>) -> Self {
         fs::create_dir_all(dir).unwrap();
-        let [sc_public, sc_private, spu_public, spu_private] = free_ports();
+        let [sc, spu] = listens();
         let metadata = dir.join("metadata");
-        let mut sc = Command::new(&program);
-        sc.arg("sc").arg("--local").arg(&metadata);
-        sc.args(["--bind-public", &on(sc_public)]);
-        sc.args(["--bind-private", &on(sc_private)]);
-        let sc = spawn(sc, &dir.join("sc.log"));
-        register_spu(&Cluster::at(on(sc_public)), spu_public, spu_private).await;
+        let mut command = Command::new(&program);
+        command.arg("sc").arg("--local").arg(&metadata);
+        command.args(["--bind-public", &on(sc.public)]);
+        command.args(["--bind-private", &on(sc.private)]);
+        with_tls(&mut command, &sc, tls.as_ref());
+        let sc_process = spawn(command, &dir.join("sc.log"));
+        let plain = match tls {
+            Some(_) => sc.plain,
+            None => sc.public,
+        };
+        register_spu(&Cluster::at(on(plain)), &spu).await;
         let mut own = Self {
-            spu: start_spu(&program, dir, sc_private, spu_public, spu_private),
+            spu_process: start_spu(&program, dir, &sc, &spu, tls.as_ref()),
             program,
             dir: dir.to_owned(),
-            sc_public,
-            sc_private,
-            spu_public,
-            spu_private,
-            _sc: sc,
+            sc,
+            spu,
+            tls,
+            _sc_process: sc_process,
         };
-        own.is_online().await;
+        own.is_online(&Cluster::at(on(plain))).await;
         own
     }
 
     /// Where clients connect.
     pub fn addr(&self) -> String {
-        on(self.sc_public)
+        on(self.sc.public)
     }
 
     /// SIGKILL, and a new SPU on the same data.
     pub async fn kill_spu(&mut self) {
-        self.spu.kill().await.unwrap();
-        self.spu = start_spu(
-            &self.program,
-            &self.dir,
-            self.sc_private,
-            self.spu_public,
-            self.spu_private,
-        );
+        self.spu_process.kill().await.unwrap();
+        let (dir, tls) = (&self.dir, self.tls.as_ref());
+        self.spu_process = start_spu(&self.program, dir, &self.sc, &self.spu, tls);
     }
 
     /// Waits until the SC knows of the SPU.
-    async fn is_online(&mut self) {
-        let cluster = Cluster::at(self.addr());
+    async fn is_online(&mut self, cluster: &Cluster) {
         eventually(&self.dir, async || {
             let Ok(client) = cluster.connect().await else {
                 return false;
@@ -87,15 +105,15 @@ impl OwnCluster {
     }
 }
 
-async fn register_spu(cluster: &Cluster, public: u16, private: u16) {
+async fn register_spu(cluster: &Cluster, spu: &Listens) {
     let mut spec = CustomSpuSpec {
         id: SPU_ID,
         ..CustomSpuSpec::default()
     };
-    spec.public_endpoint.port = public;
+    spec.public_endpoint.port = spu.public;
     spec.public_endpoint.ingress.push(Default::default());
     spec.public_endpoint.ingress[0].hostname = Some(LOOPBACK.to_owned());
-    spec.private_endpoint.port = private;
+    spec.private_endpoint.port = spu.private;
     let registering = async {
         loop {
             // Nobody listens before the SC is up.
@@ -112,14 +130,31 @@ async fn register_spu(cluster: &Cluster, public: u16, private: u16) {
     registered.expect("the SC does not come up");
 }
 
-fn start_spu(program: &Path, dir: &Path, sc_private: u16, public: u16, private: u16) -> Child {
-    let mut spu = Command::new(program);
-    spu.args(["spu", "--id", &SPU_ID.to_string()]);
-    spu.args(["--public-server", &on(public)]);
-    spu.args(["--private-server", &on(private)]);
-    spu.args(["--sc-addr", &on(sc_private)]);
-    spu.arg("--log-base-dir").arg(dir.join("spu"));
-    spawn(spu, &dir.join("spu.log"))
+fn start_spu(
+    program: &Path,
+    dir: &Path,
+    sc: &Listens,
+    spu: &Listens,
+    tls: Option<&ServerTls>,
+) -> Child {
+    let mut command = Command::new(program);
+    command.args(["spu", "--id", &SPU_ID.to_string()]);
+    command.args(["--public-server", &on(spu.public)]);
+    command.args(["--private-server", &on(spu.private)]);
+    command.args(["--sc-addr", &on(sc.private)]);
+    command.arg("--log-base-dir").arg(dir.join("spu"));
+    with_tls(&mut command, spu, tls);
+    spawn(command, &dir.join("spu.log"))
+}
+
+/// SC and SPU take the same arguments.
+fn with_tls(command: &mut Command, listens: &Listens, tls: Option<&ServerTls>) {
+    let Some(tls) = tls else { return };
+    command.args(["--tls", "--enable-client-cert"]);
+    command.args(["--bind-non-tls-public", &on(listens.plain)]);
+    command.arg("--ca-cert").arg(&tls.ca_cert);
+    command.arg("--server-cert").arg(&tls.cert);
+    command.arg("--server-key").arg(&tls.key);
 }
 
 fn spawn(mut command: Command, log: &Path) -> Child {
@@ -145,9 +180,17 @@ async fn eventually(dir: &Path, mut so: impl AsyncFnMut() -> bool) {
 }
 
 /// Ports that were free a moment ago.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((LOOPBACK, 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+fn listens<const N: usize>() -> [Listens; N] {
+    let free = || TcpListener::bind((LOOPBACK, 0)).unwrap();
+    let listeners = [(); N].map(|()| [free(), free(), free()]);
+    listeners.map(|of_one| {
+        let [public, private, plain] = of_one.map(|free| free.local_addr().unwrap().port());
+        Listens {
+            public,
+            private,
+            plain,
+        }
+    })
 }
 
 fn on(port: u16) -> String {

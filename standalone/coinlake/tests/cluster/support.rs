@@ -61,14 +61,9 @@ impl Target {
 
     /// A genuine cluster of one's own, where there is a `fluvio-run` to start one with.
     pub async fn own() -> Option<Self> {
-        let Some(program) = std::env::var_os("COINLAKE_FLUVIO_RUN") else {
-            println!(
-                "skipped: COINLAKE_FLUVIO_RUN names no fluvio-run to start a genuine cluster with"
-            );
-            return None;
-        };
+        let program = fluvio_run()?;
         let dir = tempfile::tempdir().unwrap();
-        let own = OwnCluster::start(program.into(), &dir.path().join("cluster")).await;
+        let own = OwnCluster::start(program, &dir.path().join("cluster")).await;
         let profiles = dir.path().join("profiles");
         std::fs::write(&profiles, plain_profile(OWN, own.addr())).unwrap();
         Some(Self {
@@ -161,6 +156,17 @@ impl Target {
         let all = admin.all::<TableFormatSpec>().await.unwrap();
         ours(all.into_iter().map(|format| format.name))
     }
+}
+
+/// The program to start a genuine cluster with, if there is one.
+pub fn fluvio_run() -> Option<PathBuf> {
+    let program = std::env::var_os("COINLAKE_FLUVIO_RUN");
+    if program.is_none() {
+        println!(
+            "skipped: COINLAKE_FLUVIO_RUN names no fluvio-run to start a genuine cluster with"
+        );
+    }
+    program.map(PathBuf::from)
 }
 
 fn ours(names: impl Iterator<Item = String>) -> Vec<String> {

@@ -1,6 +1,6 @@
-//! TLS profiles, with server and client certificates, against the embedded broker behind a TLS proxy.
+//! TLS profiles, with server and client certificates, against the embedded broker behind a TLS proxy, and against a genuine
+//! cluster of a test's own.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
@@ -15,17 +15,46 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::{Authority, Certificate, DOMAIN, Validity};
-use crate::support::{program, refused, succeeded};
+use crate::own::{OwnCluster, ServerTls};
+use crate::support::{fluvio_run, program, refused, succeeded};
 
-/// A broker that is reached by TLS alone.
-struct TlsBroker {
-    addr: SocketAddr,
-    broker: Broker,
-    proxy: JoinHandle<()>,
+/// A cluster that is reached by TLS alone.
+struct TlsCluster {
+    addr: String,
+    behind: Behind,
 }
 
-impl TlsBroker {
-    async fn start(dir: &Path, clients: &Authority, server: &Certificate) -> Self {
+enum Behind {
+    Embedded {
+        broker: Broker,
+        proxy: JoinHandle<()>,
+    },
+    Genuine(OwnCluster),
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Embedded,
+    Genuine,
+}
+
+const KINDS: [Kind; 2] = [Kind::Embedded, Kind::Genuine];
+
+impl TlsCluster {
+    /// None of this kind, where there is nothing to start it with.
+    async fn start(
+        kind: Kind,
+        dir: &Path,
+        clients: &Authority,
+        server: &Certificate,
+    ) -> Option<Self> {
+        match kind {
+            Kind::Embedded => Some(Self::embedded(dir, clients, server).await),
+            Kind::Genuine => Self::genuine(dir, clients, server).await,
+        }
+    }
+
+    async fn embedded(dir: &Path, clients: &Authority, server: &Certificate) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let config = BrokerConfig::new(dir.join("broker"));
@@ -52,15 +81,33 @@ impl TlsBroker {
             }
         });
         Self {
-            addr,
-            broker,
-            proxy,
+            addr: addr.to_string(),
+            behind: Behind::Embedded { broker, proxy },
         }
     }
 
+    async fn genuine(dir: &Path, clients: &Authority, server: &Certificate) -> Option<Self> {
+        let program = fluvio_run()?;
+        let tls = ServerTls {
+            ca_cert: clients.ca_cert(),
+            cert: server.cert.clone(),
+            key: server.key.clone(),
+        };
+        let own = OwnCluster::start_with(program, &dir.join("cluster"), Some(tls)).await;
+        Some(Self {
+            addr: own.addr(),
+            behind: Behind::Genuine(own),
+        })
+    }
+
     async fn stop(self) {
-        self.proxy.abort();
-        self.broker.stop().await;
+        match self.behind {
+            Behind::Embedded { broker, proxy } => {
+                proxy.abort();
+                broker.stop().await;
+            }
+            Behind::Genuine(own) => drop(own),
+        }
     }
 }
 
@@ -86,7 +133,7 @@ fn acceptor(clients: &Authority, server: &Certificate) -> TlsAcceptor {
 /// Runs `coinlake` with a profile that has these certificates.
 async fn coinlake(
     dir: &Path,
-    addr: SocketAddr,
+    addr: &str,
     trusted: &Authority,
     client: &Certificate,
     arguments: &[&str],
@@ -110,88 +157,91 @@ const DEPLOY: [&str; 4] = ["deploy", "--yes", "--profile", "tls"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deploys_and_reads_through_tls() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let authority = Authority::new(dir, "ours");
-    let server = authority.server(Validity::Valid);
-    let client = authority.client(Validity::Valid);
-    let broker = TlsBroker::start(dir, &authority, &server).await;
-    let run =
-        async |arguments: &[&str]| coinlake(dir, broker.addr, &authority, &client, arguments).await;
-    let printed = succeeded(&run(&DEPLOY).await);
-    assert!(printed.contains("done"), "{printed}");
-    let printed = succeeded(&run(&DEPLOY).await);
-    assert!(printed.contains("nothing to change"), "{printed}");
-    // This asks the SPU, under a name of its own.
-    let lake = dir.join("lake");
-    let health = [
-        "health",
-        "--profile",
-        "tls",
-        "--lake",
-        lake.to_str().unwrap(),
-    ];
-    let printed = succeeded(&run(&health).await);
-    assert!(printed.contains("healthy"), "{printed}");
-    broker.stop().await;
+    for kind in KINDS {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let authority = Authority::new(dir, "ours");
+        let server = authority.server(Validity::Valid);
+        let client = authority.client(Validity::Valid);
+        let Some(cluster) = TlsCluster::start(kind, dir, &authority, &server).await else {
+            continue;
+        };
+        let run = async |arguments: &[&str]| {
+            coinlake(dir, &cluster.addr, &authority, &client, arguments).await
+        };
+        let printed = succeeded(&run(&DEPLOY).await);
+        assert!(printed.contains("done"), "{printed}");
+        let printed = succeeded(&run(&DEPLOY).await);
+        assert!(printed.contains("nothing to change"), "{printed}");
+        // This asks the SPU, under a name of its own.
+        let lake = dir.join("lake");
+        let health = [
+            "health",
+            "--profile",
+            "tls",
+            "--lake",
+            lake.to_str().unwrap(),
+        ];
+        let printed = succeeded(&run(&health).await);
+        assert!(printed.contains("healthy"), "{printed}");
+        cluster.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_are_not_accepted_are_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let ours = Authority::new(dir, "ours");
-    let others = Authority::new(dir, "others");
-    let valid = ours.client(Validity::Valid);
-    let expired = ours.client(Validity::Expired);
-    let foreign = others.client(Validity::Valid);
-    let server = ours.server(Validity::Valid);
-    let broker = TlsBroker::start(dir, &ours, &server).await;
-    let missing = Certificate {
-        cert: dir.join("nowhere.pem"),
-        key: valid.key.clone(),
-    };
-    let cases = [
-        (
-            &ours,
-            &expired,
-            "the client certificate of the profile has expired: renew it",
-        ),
-        (
-            &ours,
-            &foreign,
-            "the cluster does not accept the client certificate of the profile",
-        ),
-        (&others, &valid, "the cluster's certificate is not accepted"),
-        (&ours, &missing, "nowhere.pem cannot be read"),
-    ];
-    for (trusted, client, expected) in cases {
-        let said = refused(&coinlake(dir, broker.addr, trusted, client, &DEPLOY).await);
-        assert!(said.contains(expected), "{said}");
-    }
-    let printed = succeeded(
-        &coinlake(
-            dir,
-            broker.addr,
-            &ours,
-            &valid,
-            &["deploy", "--delete", "--profile", "tls"],
-        )
-        .await,
-    );
-    assert!(
-        printed.contains("nothing to change"),
-        "nothing was half-deployed: {printed}"
-    );
-    broker.stop().await;
+    for kind in KINDS {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let ours = Authority::new(dir, "ours");
+        let others = Authority::new(dir, "others");
+        let valid = ours.client(Validity::Valid);
+        let expired = ours.client(Validity::Expired);
+        let foreign = others.client(Validity::Valid);
+        let server = ours.server(Validity::Valid);
+        let Some(cluster) = TlsCluster::start(kind, dir, &ours, &server).await else {
+            continue;
+        };
+        let missing = Certificate {
+            cert: dir.join("nowhere.pem"),
+            key: valid.key.clone(),
+        };
+        let cases = [
+            (
+                &ours,
+                &expired,
+                "the client certificate of the profile has expired: renew it",
+            ),
+            (
+                &ours,
+                &foreign,
+                "the cluster does not accept the client certificate of the profile",
+            ),
+            (&others, &valid, "the cluster's certificate is not accepted"),
+            (&ours, &missing, "nowhere.pem cannot be read"),
+        ];
+        for (trusted, client, expected) in cases {
+            let said = refused(&coinlake(dir, &cluster.addr, trusted, client, &DEPLOY).await);
+            assert!(said.contains(expected), "{said}");
+        }
+        let delete = ["deploy", "--delete", "--profile", "tls"];
+        let printed = succeeded(&coinlake(dir, &cluster.addr, &ours, &valid, &delete).await);
+        assert!(
+            printed.contains("nothing to change"),
+            "nothing was half-deployed: {printed}"
+        );
+        cluster.stop().await;
 
-    let elsewhere = dir.join("elsewhere");
-    let server = ours.server(Validity::Expired);
-    let broker = TlsBroker::start(&elsewhere, &ours, &server).await;
-    let said = refused(&coinlake(dir, broker.addr, &ours, &valid, &DEPLOY).await);
-    assert!(
-        said.contains("the cluster's certificate has expired: renew it on the cluster"),
-        "{said}"
-    );
-    broker.stop().await;
+        let elsewhere = dir.join("elsewhere");
+        let server = ours.server(Validity::Expired);
+        let Some(cluster) = TlsCluster::start(kind, &elsewhere, &ours, &server).await else {
+            continue;
+        };
+        let said = refused(&coinlake(dir, &cluster.addr, &ours, &valid, &DEPLOY).await);
+        assert!(
+            said.contains("the cluster's certificate has expired: renew it on the cluster"),
+            "{said}"
+        );
+        cluster.stop().await;
+    }
 }
