@@ -64,6 +64,10 @@ async fn what_is_not_understood_closes_that_connection_only() {
         ("a request nobody knows", request(4711, 0, b"")),
         ("mirroring", request(2000, 25, b"")),
         (
+            "a version in which a billion topics have no bytes",
+            request(0, -2048, b"\0\x46\0\0\0"),
+        ),
+        (
             "a produce request that is garbage",
             request(0, 25, &[0xff; 200]),
         ),
