@@ -48,11 +48,15 @@ struct Listens {
 impl OwnCluster {
     /// Starts it with its data in `dir`.
     pub async fn start(program: PathBuf, dir: &Path) -> Self {
-        Self::start_with(program, dir, None).await
+        Self::start_with(program, dir, None).await.unwrap()
     }
 
-    /// Starts it, with TLS for clients.
-    pub async fn start_with(program: PathBuf, dir: &Path, tls: Option<ServerTls>) -> Self {
+    /// Starts it, with TLS for clients. What the SC said last, when it ended.
+    pub async fn start_with(
+        program: PathBuf,
+        dir: &Path,
+        tls: Option<ServerTls>,
+    ) -> Result<Self, String> {
         fs::create_dir_all(dir).unwrap();
         let [sc, spu] = listens();
         let metadata = dir.join("metadata");
@@ -61,12 +65,17 @@ impl OwnCluster {
         command.args(["--bind-public", &on(sc.public)]);
         command.args(["--bind-private", &on(sc.private)]);
         with_tls(&mut command, &sc, tls.as_ref());
-        let sc_process = spawn(command, &dir.join("sc.log"));
+        let log = dir.join("sc.log");
+        let mut sc_process = spawn(command, &log);
         let plain = match tls {
             Some(_) => sc.plain,
             None => sc.public,
         };
-        register_spu(&Cluster::at(on(plain)), &spu).await;
+        let cluster = Cluster::at(on(plain));
+        tokio::select! {
+            () = register_spu(&cluster, &spu) => {}
+            _ = sc_process.wait() => return Err(fs::read_to_string(log).unwrap()),
+        }
         let mut own = Self {
             spu_process: start_spu(&program, dir, &sc, &spu, tls.as_ref()),
             program,
@@ -76,8 +85,8 @@ impl OwnCluster {
             tls,
             _sc_process: sc_process,
         };
-        own.is_online(&Cluster::at(on(plain))).await;
-        own
+        own.is_online(&cluster).await;
+        Ok(own)
     }
 
     /// Where clients connect.
