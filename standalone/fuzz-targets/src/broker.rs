@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the broker may take over what it was sent; an answer that waits for something to happen is not waited for.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -37,6 +38,8 @@ pub fn broker_socket(data: &[u8]) {
             ..BrokerConfig::new(data.path())
         };
         let broker = runtime.block_on(async {
+            // A Rust program outlives a write to a socket that is gone; libFuzzer's main would end. A handler stays for good.
+            drop(signal(SignalKind::pipe()).unwrap());
             let broker = Broker::start(config).await.unwrap();
             // Something to write to and to read.
             let client = Cluster::at(broker.addr()).connect().await.unwrap();
