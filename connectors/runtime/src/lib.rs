@@ -5,12 +5,12 @@
 //! * [`topic`]: creating topics and asking how many partitions they have.
 //! * [`reader`]: records of one partition without a gap and without a double, plain or through SmartModules.
 //! * [`writer`]: the only writer of one partition; what it returns is acknowledged.
-//! * [`smartmodule`]: how SmartModules are named.
+//! * [`smartmodule`]: which SmartModule a name means.
 //! * [`progress`]: what `fluvio consumer list` shows about a connector.
 //! * [`monitor`]: `/metrics`, `/healthz` and `/readyz`; [`pulse`]: whether the cluster answers.
 //! * [`retry`], [`shutdown`], [`cli`], [`log`]: staying up, stopping, starting, telling.
 //!
-//! What goes deep into the Fluvio client returns a boxed future: an `async fn` is compiled again, with all below it, in every
+//! What goes deep into the Fluvio client lies behind a boxed future: an `async fn` is compiled again, with all below it, in every
 //! program and every test that awaits it.
 
 mod batch;

@@ -1,4 +1,4 @@
-//! How SmartModules are named.
+//! Which SmartModule a name means.
 
 use fluvio::metadata::objects::Metadata;
 use fluvio::metadata::smartmodule::{SmartModulePackageKey, SmartModuleSpec};

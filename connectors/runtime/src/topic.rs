@@ -10,7 +10,7 @@ use fluvio::metadata::topic::{
 use futures_util::future::BoxFuture;
 
 use crate::cluster::Client;
-use crate::spu::{SpuError, partition_specs, topic_spec};
+use crate::spu::{Spu, SpuError, partition_specs, topic_spec};
 
 /// A read never crosses a segment, so small segments keep answers small.
 pub const SEGMENT_SIZE_BYTES: u32 = 16 * 1024 * 1024;
@@ -21,7 +21,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the cluster is waited for to say that a topic is created, before the topic is looked for.
 const CREATE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How often a new topic is looked at until then.
+/// How often the partitions are asked for then.
+const SERVED_POLL: Duration = Duration::from_millis(250);
+
+/// How often a new topic is looked at until it has its leaders.
 const READY_POLL: Duration = Duration::from_millis(20);
 
 /// A topic as a config describes it.
@@ -111,7 +114,9 @@ impl TopicSettings {
 pub async fn ensure_topic(client: &Client, topic: &TopicSettings) -> Result<u32, TopicError> {
     let count = match topic_spec(client, &topic.name).await {
         Ok(found) => found.partitions(),
-        Err(SpuError::TopicMissing { .. }) => create(client, topic).await?,
+        Err(SpuError::TopicMissing { .. }) => {
+            create_topic(client, &topic.name, topic.spec()).await?
+        }
         Err(err) => return Err(err.into()),
     };
     if let Some(wanted) = topic.partitions
@@ -127,44 +132,47 @@ pub async fn ensure_topic(client: &Client, topic: &TopicSettings) -> Result<u32,
     Ok(count)
 }
 
-/// Creates it, or finds that somebody else just did.
+/// Creates a topic, or finds that somebody else just did. Returns its partition count.
 ///
 /// An SC answers when it has heard of every partition that it is online. It misses that when the SPU's report also names a
-/// topic deleted a moment before, and is then silent on that connection for 90 s, although the topic is good. So it is
-/// asked on a connection of its own, and after a while the topic is looked for beside it.
-fn create<'a>(
+/// topic deleted a moment before, and is then silent on that connection for 90 s, longer than the client waits, although the
+/// topic is good. So it is asked on a connection of its own, and after a while the partitions are asked for beside it.
+///
+/// # Errors
+/// When the cluster refuses it or does not answer.
+pub fn create_topic<'a>(
     client: &'a Client,
-    topic: &'a TopicSettings,
+    name: &'a str,
+    spec: TopicSpec,
 ) -> BoxFuture<'a, Result<u32, TopicError>> {
-    Box::pin(ask_for(client, topic))
+    Box::pin(create(client, name, spec))
 }
 
-async fn ask_for(client: &Client, topic: &TopicSettings) -> Result<u32, TopicError> {
-    let spec = topic.spec();
+async fn create(client: &Client, name: &str, spec: TopicSpec) -> Result<u32, TopicError> {
     let count = spec.partitions();
     let own = client.cluster().connect().await;
     let own = own.map_err(|err| TopicError::Disconnected {
-        what: format!("creating topic {}", topic.name),
+        what: format!("creating topic {name}"),
         reason: err.to_string(),
     })?;
     let admin = own.admin().await;
     let found_beside = async {
         tokio::time::sleep(CREATE_PATIENCE).await;
-        assigned(client, &topic.name, count).await
+        served(client, name, count).await
     };
     let created = tokio::select! {
-        created = admin.create(topic.name.clone(), false, spec) => created,
-        found = found_beside => found.map(|()| Ok(()))?,
+        created = admin.create(name.to_owned(), false, spec) => created,
+        found = found_beside => found.map(Ok)?,
     };
     match created {
         Ok(()) => {
-            tracing::info!(topic = %topic.name, partitions = count, "topic created");
+            tracing::info!(topic = name, partitions = count, "topic created");
             Ok(count)
         }
-        Err(err) => match topic_spec(client, &topic.name).await {
+        Err(err) => match topic_spec(client, name).await {
             Ok(found) => Ok(found.partitions()),
             Err(SpuError::TopicMissing { .. }) => Err(TopicError::NotCreated {
-                topic: topic.name.clone(),
+                topic: name.to_owned(),
                 reason: format!("{err:#}"),
             }),
             Err(err) => Err(err.into()),
@@ -174,7 +182,8 @@ async fn ask_for(client: &Client, topic: &TopicSettings) -> Result<u32, TopicErr
 
 /// The cluster assigns partitions after it has answered that the topic is created.
 async fn wait_until_ready(client: &Client, topic: &str, count: u32) -> Result<(), TopicError> {
-    match tokio::time::timeout(READY_TIMEOUT, assigned(client, topic, count)).await {
+    let ready = assigned(client, topic, count, READY_POLL);
+    match tokio::time::timeout(READY_TIMEOUT, ready).await {
         Ok(outcome) => outcome,
         Err(_) => Err(TopicError::NotReady {
             topic: topic.to_owned(),
@@ -184,9 +193,35 @@ async fn wait_until_ready(client: &Client, topic: &str, count: u32) -> Result<()
 }
 
 /// Waits until all its partitions are assigned.
-async fn assigned(client: &Client, topic: &str, count: u32) -> Result<(), TopicError> {
+async fn assigned(
+    client: &Client,
+    topic: &str,
+    count: u32,
+    poll: Duration,
+) -> Result<(), TopicError> {
     while partition_specs(client, topic).await?.len() < count as usize {
-        tokio::time::sleep(READY_POLL).await;
+        tokio::time::sleep(poll).await;
+    }
+    Ok(())
+}
+
+/// Waits until the leader of each partition answers for it.
+async fn served(client: &Client, topic: &str, count: u32) -> Result<(), TopicError> {
+    assigned(client, topic, count, SERVED_POLL).await?;
+    for partition in 0..count {
+        loop {
+            let offsets = async {
+                Spu::connect(client, topic, partition)
+                    .await?
+                    .offsets()
+                    .await
+            };
+            match offsets.await {
+                Ok(_) => break,
+                Err(SpuError::Disconnected { .. }) => tokio::time::sleep(SERVED_POLL).await,
+                Err(err) => return Err(err.into()),
+            }
+        }
     }
     Ok(())
 }

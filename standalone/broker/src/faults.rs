@@ -70,7 +70,7 @@ impl Faults {
         self.0.lose_segment_files.store(reads, Ordering::Relaxed);
     }
 
-    /// Creates the next `topics`, but is silent on the connection that asked for 90 s: what an SC is that misses that their
+    /// Creates the next `topics`, but is silent on the connection that asked for 90 s, as an SC is when it misses that the
     /// partitions are online, because the SPU said so together with news of a topic that was just deleted.
     pub fn silent_creations(&self, topics: usize) {
         self.0.silent_creations.store(topics, Ordering::Relaxed);

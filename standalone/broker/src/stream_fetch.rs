@@ -2,7 +2,7 @@
 //!
 //! Always true:
 //! - One response is on its way at a time. The next one starts where the client's acknowledgement of it says.
-//! - A response without an error carries whole batches, at least one, even above `max_bytes`.
+//! - A stream's response without an error carries whole batches, at least one, even above `max_bytes`.
 //! - With modules, a response covers every input up to `next_filter_offset`, also when nothing came out of them.
 //! - An error is the last thing a stream says.
 
@@ -338,6 +338,7 @@ async fn fetch_partition(
     bytes_max: usize,
 ) -> Result<Read, ErrorCode> {
     let partition = connection.broker.topics.partition(topic, partition)?;
+    // Whatever is wrong with the offset is said when there is room.
     if bytes_max == 0 {
         return Ok(Read {
             bytes: Bytes::new(),

@@ -273,7 +273,17 @@ impl Survey {
             .await
             .context("SmartModules cannot be listed")?;
         for name in &blueprint.smartmodules {
-            let found = present.iter().find(|module| goes_by(module, name));
+            let mut matching = present.iter().filter(|module| goes_by(module, name));
+            let found = matching.next();
+            if let (Some(one), Some(other)) = (found, matching.next()) {
+                let [one, other] = [one, other].map(|module| module.spec.fqdn(&module.name));
+                self.problems.push(Problem {
+                    about: name.clone(),
+                    message: format!(
+                        "SmartModule {name} may be {one} or {other}, and stages stop: `coinlake deploy` deletes the package"
+                    ),
+                });
+            }
             if found.is_none() {
                 self.problems.push(Problem {
                     about: name.clone(),

@@ -10,7 +10,6 @@ mod broker;
 mod model;
 
 use std::io::Write;
-use std::sync::Once;
 
 use connector_runtime::secrets::Secrets;
 use crypto_anomaly::CryptoAnomaly;
@@ -101,9 +100,9 @@ pub fn connector_config(data: &[u8]) {
 /// A recording to be replayed.
 pub fn recording(data: &[u8]) {
     // libFuzzer's hook ends the process for every panic, also for one that is caught.
-    static USUAL_HOOK: Once = Once::new();
-    USUAL_HOOK.call_once(|| drop(std::panic::take_hook()));
+    let hook = std::panic::take_hook();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(data).unwrap();
     let _ = Recording::open(file.path());
+    std::panic::set_hook(hook);
 }

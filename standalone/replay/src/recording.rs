@@ -3,7 +3,6 @@
 //! A step is what one poll would have seen: rows of one minute, each coin once, at most 250. It ends where a row
 //! belongs to another minute, or names a coin the step already has.
 
-use std::panic;
 use std::path::{Path, PathBuf};
 
 use crate::rows::{Row, Rows};
@@ -95,16 +94,6 @@ impl Recording {
     /// The first thing that stands in the way of a replay.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
         let path = path.as_ref();
-        // The Parquet crate panics for some files that are broken in the middle.
-        panic::catch_unwind(|| Self::check(path)).unwrap_or_else(|_| {
-            Err(RecordingError::Unreadable {
-                path: path.into(),
-                why: "the file is damaged".to_owned(),
-            })
-        })
-    }
-
-    fn check(path: &Path) -> Result<Self, RecordingError> {
         let mut grouped = Grouped::open(path)?;
         let (mut steps_total, mut records_total) = (0, 0);
         while let Some(first) = grouped.first()? {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,8 +64,8 @@ impl Rows {
             path: path.into(),
             source,
         })?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-            .map_err(|error| unreadable(error.to_string()))?;
+        let builder =
+            caught(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(unreadable)?;
         // The reader takes these for granted.
         let mut columns = builder
             .metadata()
@@ -85,11 +86,8 @@ impl Rows {
         check_columns(path, &schema)?;
         let names = COLUMNS.map(|(name, _)| name);
         let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-        let batches = builder
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| unreadable(error.to_string()))?;
+        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        let batches = caught(|| builder.build()).map_err(unreadable)?;
         Ok(Self {
             path: path.into(),
             batches,
@@ -107,20 +105,16 @@ impl Rows {
         while self.next == self.batch.times.len() {
             self.batch_start += self.next as u64;
             self.next = 0;
-            match self.batches.next() {
-                None => {
-                    self.batch = Batch::default();
-                    return Ok(None);
-                }
-                Some(batch) => {
-                    self.batch = batch
-                        .and_then(|batch| Batch::new(&batch))
-                        .map_err(|error| RecordingError::Unreadable {
-                            path: self.path.clone(),
-                            why: error.to_string(),
-                        })?;
-                }
-            }
+            let unreadable = |why| RecordingError::Unreadable {
+                path: self.path.clone(),
+                why,
+            };
+            let batch = caught(|| self.batches.next().transpose()).map_err(unreadable)?;
+            let Some(batch) = batch else {
+                self.batch = Batch::default();
+                return Ok(None);
+            };
+            self.batch = Batch::new(&batch).map_err(|error| unreadable(error.to_string()))?;
         }
         let row = self.row(self.next)?;
         self.next += 1;
@@ -207,6 +201,14 @@ impl Rows {
             }
         };
         Ok(Row { coin, tick })
+    }
+}
+
+/// Calls the Parquet crate, which panics for some files that are broken in the middle.
+fn caught<T, E: ToString>(call: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match panic::catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the file is damaged".to_owned()),
     }
 }
 

@@ -59,7 +59,7 @@ async fn a_cluster_that_does_not_say_so_has_created_it_all_the_same() {
     let settings = TopicSettings::named(TOPIC).with_partitions(3);
     let ensured = tokio::time::timeout(Duration::from_secs(30), ensure_topic(&client, &settings));
     assert_eq!(ensured.await.unwrap().unwrap(), 3);
-    // The connection that created it is good for more.
+    // The caller's connection is good for more.
     assert_eq!(partition_count(&client, TOPIC).await.unwrap(), 3);
     fixture
         .writer()

@@ -38,7 +38,7 @@ pub async fn create(connection: &Connection, mut request: RawRequest) -> Result<
                 .topics
                 .create(&common.name, spec, common.dry_run)
                 .await;
-            if broker.config.faults.creates_silently() {
+            if !common.dry_run && created.is_ok() && broker.config.faults.creates_silently() {
                 tokio::time::sleep(SILENCE).await;
             }
             match created {

@@ -92,8 +92,7 @@ pub async fn handle(connection: &Arc<Connection>, mut frame: Bytes) -> Result<()
         header,
         body: frame,
     };
-    // In a version that nothing has been said in, an element of a list may have no bytes at all: a list of a billion fits
-    // into a small frame.
+    // In a version below 0 an element of a list may have no bytes at all: a list of a billion fits into a small frame.
     let answered = api_key == ApiVersionsRequest::API_KEY
         || API_KEYS.iter().any(|known| {
             known.api_key as u16 == api_key
@@ -116,9 +115,7 @@ pub async fn handle(connection: &Arc<Connection>, mut frame: Bytes) -> Result<()
         StreamFetchRequest::<RawSet>::API_KEY if is_spu => {
             stream_fetch::handle(connection, request)
         }
-        UpdateOffsetsRequest::API_KEY if version == UpdateOffsetsRequest::DEFAULT_API_VERSION => {
-            offsets::acknowledge(connection, request).await
-        }
+        UpdateOffsetsRequest::API_KEY => offsets::acknowledge(connection, request).await,
         UpdateConsumerOffsetRequest::API_KEY if is_spu => {
             offsets::update_consumer(connection, request).await
         }
@@ -185,4 +182,9 @@ const _: () = {
     assert!(StreamFetchRequest::<RawSet>::MIN_API_VERSION >= SPU_VERSION_MIN);
     assert!(FetchOffsetsRequest::MIN_API_VERSION >= SPU_VERSION_MIN);
     assert!(UpdateConsumerOffsetRequest::MIN_API_VERSION >= SPU_VERSION_MIN);
+    let mut i = 0;
+    while i < API_KEYS.len() {
+        assert!(API_KEYS[i].min_version >= 0);
+        i += 1;
+    }
 };

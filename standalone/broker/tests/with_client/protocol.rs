@@ -120,7 +120,7 @@ async fn unfinished_frames_wait_without_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fetch_is_answered_within_its_bytes_however_often_it_names_a_partition() {
+async fn a_fetch_begins_no_batch_beyond_its_bytes_however_often_it_names_a_partition() {
     let broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.produce("topic", vec!["x".repeat(50_000)]).await;

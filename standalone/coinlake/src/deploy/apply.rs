@@ -1,6 +1,8 @@
 //! Carries a plan out.
 
 use anyhow::{Context, Result, bail};
+use connector_runtime::cluster::Client;
+use connector_runtime::topic::create_topic;
 use fluvio::FluvioAdmin;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::tableformat::TableFormatSpec;
@@ -13,7 +15,8 @@ use super::plan::{Change, Kind, Plan, Spec, Step};
 /// # Errors
 /// When the cluster refuses one. A topic is refused before the first step; what was done before any other refusal
 /// stays, and deploying again goes on from there.
-pub async fn apply(admin: &FluvioAdmin, plan: Plan) -> Result<()> {
+pub async fn apply(client: &Client, plan: Plan) -> Result<()> {
+    let admin = &client.admin().await;
     for step in &plan.steps {
         if let Change::Create(Spec::Topic(spec)) = &step.change {
             let rehearsed = admin.create(step.name.clone(), true, TopicSpec::clone(spec));
@@ -23,8 +26,8 @@ pub async fn apply(admin: &FluvioAdmin, plan: Plan) -> Result<()> {
     for mut step in plan.steps {
         let (what, done) = match std::mem::replace(&mut step.change, Change::None) {
             Change::None => continue,
-            Change::Create(spec) => ("created", create(admin, &step.name, spec).await),
-            Change::Update(spec) => ("replaced", replace(admin, &step.name, spec).await),
+            Change::Create(spec) => ("created", create(client, &step.name, spec).await),
+            Change::Update(spec) => ("replaced", replace(client, &step.name, spec).await),
             Change::Delete => ("deleted", delete(admin, step.kind, &step.name).await),
         };
         done.with_context(|| refused(&step, what))?;
@@ -36,24 +39,30 @@ fn refused(step: &Step, what: &str) -> String {
     format!("{} {} cannot be {what}", step.kind, step.name)
 }
 
-async fn create(admin: &FluvioAdmin, name: &str, spec: Spec) -> Result<()> {
-    let name = name.to_owned();
+async fn create(client: &Client, name: &str, spec: Spec) -> Result<()> {
+    let admin = client.admin().await;
     match spec {
-        Spec::Topic(spec) => admin.create(name, false, *spec).await,
-        Spec::SmartModule(spec) => admin.create(name, false, spec).await,
-        Spec::TableFormat(spec) => admin.create(name, false, spec).await,
+        Spec::Topic(spec) => {
+            create_topic(client, name, *spec).await?;
+            Ok(())
+        }
+        Spec::SmartModule(spec) => admin.create(name.to_owned(), false, spec).await,
+        Spec::TableFormat(spec) => admin.create(name.to_owned(), false, spec).await,
     }
 }
 
-async fn replace(admin: &FluvioAdmin, name: &str, spec: Spec) -> Result<()> {
+async fn replace(client: &Client, name: &str, spec: Spec) -> Result<()> {
     match &spec {
         Spec::Topic(_) => bail!("a topic is never replaced: its records would go"),
         // In one step: stages that open a stream meanwhile find the old one or the new one.
         Spec::SmartModule(_) => {}
         // Nothing but people's terminals depends on a table format, and a cluster refuses to create one twice.
-        Spec::TableFormat(_) => admin.delete::<TableFormatSpec>(name).await?,
+        Spec::TableFormat(_) => {
+            let admin = client.admin().await;
+            admin.delete::<TableFormatSpec>(name).await?;
+        }
     }
-    create(admin, name, spec).await
+    create(client, name, spec).await
 }
 
 async fn delete(admin: &FluvioAdmin, kind: Kind, name: &str) -> Result<()> {

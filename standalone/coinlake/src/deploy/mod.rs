@@ -120,7 +120,7 @@ impl Wanted {
 
     /// Carries the plan out and waits until the cluster shows it, topics with their leaders.
     async fn bring_about(&self, client: &Client, plan: Plan) -> Result<()> {
-        apply(&client.admin().await, plan).await?;
+        apply(client, plan).await?;
         let settled = async {
             while self.plan(client).await?.changes() > 0 {
                 tokio::time::sleep(SETTLE_POLL).await;

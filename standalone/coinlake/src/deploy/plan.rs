@@ -332,7 +332,7 @@ mod tests {
                 .into_iter()
                 .map(|format| (format.name.clone(), format))
                 .collect(),
-            packages: Vec::new(),
+            ..Present::default()
         }
     }
 

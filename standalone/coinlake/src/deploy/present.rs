@@ -1,9 +1,10 @@
 //! What a cluster has of what Coinlake brings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Client;
+use connector_runtime::smartmodule::goes_by;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::TopicSpec;
@@ -19,6 +20,8 @@ pub struct Present {
     pub smartmodules: BTreeMap<String, Vec<u8>>,
     /// Whole names of packages (`smdk load` makes them) that an SPU may take for one of ours.
     pub packages: Vec<String>,
+    /// The names of ours that a SmartModule or package goes by.
+    pub module_names: BTreeSet<&'static str>,
     pub table_formats: BTreeMap<String, TableFormatSpec>,
 }
 
@@ -43,6 +46,10 @@ impl Present {
             .list::<SmartModuleSpec, String>(assets::SMARTMODULES.map(str::to_owned).to_vec())
             .await
             .context("SmartModules cannot be listed")?;
+        let module_names = assets::SMARTMODULES
+            .into_iter()
+            .filter(|name| smartmodules.iter().any(|module| goes_by(module, name)))
+            .collect();
         let (packages, smartmodules): (Vec<_>, Vec<_>) = smartmodules
             .into_iter()
             .partition(|module| module.spec.meta.is_some());
@@ -69,6 +76,7 @@ impl Present {
             topics: topics.collect(),
             smartmodules: smartmodules.collect(),
             packages: packages.collect(),
+            module_names,
             table_formats: table_formats.collect(),
         })
     }

@@ -50,7 +50,7 @@ async fn missing(cluster: &Cluster) -> Result<Vec<String>> {
         .map(|name| format!("topic {name}"));
     let smartmodules = assets::SMARTMODULES
         .iter()
-        .filter(|name| !present.smartmodules.contains_key(**name))
+        .filter(|name| !present.module_names.contains(**name))
         .map(|name| format!("SmartModule {name}"));
     Ok(topics.chain(smartmodules).collect())
 }

@@ -41,7 +41,7 @@ pub struct OwnCluster {
 struct Listens {
     public: u16,
     private: u16,
-    /// The public one without TLS, where that is with it.
+    /// A second public port without TLS, used where `public` has TLS.
     plain: u16,
 }
 
@@ -51,7 +51,7 @@ impl OwnCluster {
         Self::start_with(program, dir, None).await.unwrap()
     }
 
-    /// Starts it, with TLS for clients. What the SC said last, when it ended.
+    /// Starts it, with TLS for clients. `Err`: the log of the SC, when it ended instead of coming up.
     pub async fn start_with(
         program: PathBuf,
         dir: &Path,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use broker::{Broker, BrokerConfig};
+use broker::{Broker, BrokerConfig, Faults};
 use connector_runtime::cluster::{Client, Cluster};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::tableformat::TableFormatSpec;
@@ -26,6 +26,8 @@ pub struct Target {
     pub dir: TempDir,
     profiles: Option<PathBuf>,
     broker: Option<Broker>,
+    /// What an embedded broker can be made to do.
+    pub faults: Option<Faults>,
     /// The processes of a cluster of one's own.
     pub own: Option<OwnCluster>,
     /// One test at a time uses a genuine cluster.
@@ -43,9 +45,9 @@ impl Target {
     /// An embedded broker of one's own.
     pub async fn embedded() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let broker = Broker::start(BrokerConfig::new(dir.path().join("broker")))
-            .await
-            .unwrap();
+        let config = BrokerConfig::new(dir.path().join("broker"));
+        let faults = config.faults.clone();
+        let broker = Broker::start(config).await.unwrap();
         let profiles = dir.path().join("profiles");
         std::fs::write(&profiles, plain_profile(EMBEDDED, broker.addr())).unwrap();
         Self {
@@ -54,6 +56,7 @@ impl Target {
             dir,
             profiles: Some(profiles),
             broker: Some(broker),
+            faults: Some(faults),
             own: None,
             _turn: None,
         }
@@ -72,6 +75,7 @@ impl Target {
             dir,
             profiles: Some(profiles),
             broker: None,
+            faults: None,
             own: Some(own),
             _turn: None,
         })
@@ -90,6 +94,7 @@ impl Target {
             dir: tempfile::tempdir().unwrap(),
             profiles: None,
             broker: None,
+            faults: None,
             own: None,
             _turn: Some(turn),
         };

@@ -18,7 +18,7 @@ use crate::certificates::{Authority, Certificate, DOMAIN, Validity};
 use crate::own::{OwnCluster, ServerTls};
 use crate::support::{fluvio_run, program, refused, succeeded};
 
-/// A cluster that is reached by TLS alone.
+/// A cluster whose `addr` speaks TLS alone.
 struct TlsCluster {
     addr: String,
     behind: Behind,
