@@ -29,7 +29,7 @@ enum Behind {
         broker: Broker,
         proxy: JoinHandle<()>,
     },
-    Genuine(OwnCluster),
+    Genuine(Box<OwnCluster>),
 }
 
 #[derive(Clone, Copy)]
@@ -96,7 +96,7 @@ impl TlsCluster {
         match OwnCluster::start_with(program, &dir.join("cluster"), Some(tls)).await {
             Ok(own) => Some(Self {
                 addr: own.addr(),
-                behind: Behind::Genuine(own),
+                behind: Behind::Genuine(Box::new(own)),
             }),
             Err(log) if log.contains("no process-level CryptoProvider available") => {
                 println!("skipped: this fluvio-run cannot do TLS, build it with `-p fluvio-run`");
