@@ -139,12 +139,12 @@ pub fn fuzz(args: &FuzzArgs) -> Result<()> {
         false => args.targets.iter().map(String::as_str).collect::<Vec<_>>(),
     };
     for target in targets {
-        let found = format!("fuzz/corpus/{target}");
+        let found = format!("testing/fuzz/corpus/{target}");
         std::fs::create_dir_all(workspace().join(&found))?;
         // Without a sanitizer a stable compiler will do; the code under test is safe Rust.
         run(fuzz()
             .args(["run", "--sanitizer=none", target, &found])
-            .arg(format!("fuzz/kept/{target}"))
+            .arg(format!("testing/fuzz/kept/{target}"))
             .arg("--")
             .arg(format!("-max_total_time={:.0}", args.minutes * 60.0))
             .args(["-timeout=20", "-print_final_stats=1", "-verbosity=0"]))?;

@@ -3,6 +3,7 @@
 //! Always true: a call ends within the timeout; no more than `body_bytes_max` of a reply is held; the key goes in a
 //! header to the configured host and nowhere else, redirects to other hosts included.
 
+use secrecy::ExposeSecret;
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
@@ -48,7 +49,7 @@ impl CoinGecko {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some((plan, key)) = &polling.key {
-            let mut key = HeaderValue::from_str(key.expose())
+            let mut key = HeaderValue::from_str(key.expose_secret())
                 .expect("the key's characters were checked with the settings");
             key.set_sensitive(true);
             headers.insert(plan.header(), key);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::secrets::Secret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -30,7 +30,7 @@ pub struct SourceSettings {
     /// Which kind of key `api_key` is: `demo` (the free one) or `pro`. It decides the host and the header.
     pub plan: KeyPlan,
     /// The API key, best as `${{ secrets.COINGECKO_API_KEY }}`. Without one the public API answers a few calls a minute.
-    pub api_key: Option<Secret>,
+    pub api_key: Option<SecretString>,
     /// Instead of the plan's own address, e.g. `http://127.0.0.1:8080/api/v3` for a replay.
     pub base_url: Option<String>,
     /// From the start of one poll to the start of the next. Default `60s`. A poll that takes longer lets the ticks it
@@ -116,7 +116,7 @@ pub(crate) struct Polling {
     pub per_page: usize,
     /// How many elements of all pages together are wanted: the top 300 are a page of 250 and 50 of the next 250.
     pub coins_max: usize,
-    pub key: Option<(KeyPlan, Secret)>,
+    pub key: Option<(KeyPlan, SecretString)>,
     pub poll_interval: Duration,
     pub calls_per_minute: Option<u32>,
     pub timeout: Duration,
@@ -169,10 +169,10 @@ impl SourceSettings {
         let key = self
             .api_key
             .clone()
-            .filter(|key| !key.expose().is_empty())
+            .filter(|key| !key.expose_secret().is_empty())
             .map(|key| (self.plan, key));
         if key.as_ref().is_some_and(|(_, key)| {
-            !key.expose()
+            !key.expose_secret()
                 .bytes()
                 .all(|b| b.is_ascii_graphic() || b == b' ')
         }) {
@@ -311,7 +311,7 @@ mod tests {
             ids: (0..251).map(|i| format!("coin-{i}")).collect(),
             vs_currency: "EUR".into(),
             plan: KeyPlan::Pro,
-            api_key: Some(Secret::from("k".to_owned())),
+            api_key: Some(SecretString::from("k".to_owned())),
             ..SourceSettings::default()
         };
         let pages = urls(&ids);
@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn a_key_never_travels_unencrypted_and_never_prints() {
         let settings = |base_url: &str| SourceSettings {
-            api_key: Some(Secret::from("CG-secret".to_owned())),
+            api_key: Some(SecretString::from("CG-secret".to_owned())),
             base_url: Some(base_url.into()),
             ..SourceSettings::default()
         };

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
+use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -28,7 +29,7 @@ fn the_shipped_configs_are_understood() {
     let secrets = Secrets::from_file(&secrets).unwrap();
     let config = Config::from_yaml(&shipped("sample-config.yaml"), SECTION, &secrets).unwrap();
     let key = config.settings.api_key.as_ref().unwrap();
-    assert_eq!(key.expose(), "CG-very-secret");
+    assert_eq!(key.expose_secret(), "CG-very-secret");
     assert!(!format!("{config:?}").contains("very-secret"));
 }
 

@@ -18,7 +18,6 @@ use crate::envelope::{Envelope, EnvelopeReader, Route};
 use crate::error::StageError;
 use crate::file::OpenFile;
 use crate::input::Item;
-use crate::lake::FileName;
 use crate::layer::LayerState;
 use crate::meters::Meters;
 use crate::outputs::Pending;
@@ -29,6 +28,7 @@ use crate::rows::Source;
 use crate::schema::LayerSchema;
 use crate::status::StageStatus;
 use crate::watermark::Watermark;
+use lake::FileName;
 
 /// What became of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

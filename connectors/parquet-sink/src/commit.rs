@@ -22,12 +22,12 @@ use crate::assembly::CutFiles;
 use crate::error::StageError;
 use crate::file::{CommitError, CommittedFile, OpenFile, SealedFile};
 use crate::hooks::{Hooks, Point};
-use crate::lake::{FileName, FileStamp, Lake, ModuleStamp, STAMP_VERSION};
 use crate::meters::Meters;
 use crate::modules::hex;
 use crate::outputs::Acknowledged;
 use crate::schema::LayerSchema;
 use crate::status::TroubleSpot;
+use lake::{FileName, FileStamp, Lake, ModuleStamp, STAMP_VERSION};
 
 /// How long a stopping stage waits for acknowledgements.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);

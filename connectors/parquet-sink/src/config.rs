@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::secrets::Secret;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::share::Share;
@@ -29,7 +29,7 @@ pub struct ParquetSettings {
     /// Options of the object store, e.g. `aws_region`, `aws_access_key_id: ${{ secrets.KEY }}`. They win over the
     /// environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`). Never printed.
     #[serde(default)]
-    pub options: BTreeMap<String, Secret>,
+    pub options: BTreeMap<String, SecretString>,
     /// The field of an output whose value chooses its destination. Without it everything goes to the one destination.
     pub route_by: Option<String>,
     /// Values of `route_by` that are dropped. `none` always is: modules answer it when they have nothing to say.

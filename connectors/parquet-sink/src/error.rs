@@ -5,11 +5,11 @@ use connector_runtime::reader::ReadError;
 use connector_runtime::topic::TopicError;
 
 use crate::file::{CommitError, FileError};
-use crate::lake::LakeError;
 use crate::modules::ModuleError;
 use crate::outputs::OutputError;
 use crate::recover::Refusal;
 use crate::share::Share;
+use lake::LakeError;
 
 /// Why a stage does not go on.
 #[derive(Debug, thiserror::Error)]

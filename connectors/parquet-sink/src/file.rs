@@ -11,8 +11,8 @@ use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use tokio::task::JoinHandle;
 
-use crate::lake::{Created, FileName, FileStamp, Lake, LakeError};
 use crate::schema::LayerSchema;
+use lake::{Created, FileName, FileStamp, Lake, LakeError};
 
 type Encoder = Box<ArrowWriter<Vec<u8>>>;
 

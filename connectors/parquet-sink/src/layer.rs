@@ -10,10 +10,10 @@ use std::time::Instant;
 use crate::assembly::Step;
 use crate::cut::SinceCut;
 use crate::file::{FileError, OpenFile};
-use crate::lake::FileName;
 use crate::rows::{BATCH_ROWS, Rows, Source};
 use crate::schema::LayerSchema;
 use crate::status::DestinationStatus;
+use lake::FileName;
 
 /// A layer of one input partition.
 pub(crate) struct LayerState {

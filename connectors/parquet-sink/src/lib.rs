@@ -6,7 +6,7 @@
 //! * `stage` runs it: finds out where to go on (`recover`), then one pipeline for each partition;
 //! * a pipeline takes outputs ([`envelope`], [`rows`], `assembly`), appends them to topics (`outputs`), cuts (`cut`) and
 //!   commits (`file`, `commit`);
-//! * [`lake`] is where files are, and can be looked at;
+
 //! * [`status`] tells how it is doing.
 //!
 //! What is guaranteed: after a kill at any instant, lake and output topics end up equal, row for row, to those of a run
@@ -25,7 +25,6 @@ pub mod error;
 mod file;
 pub mod hooks;
 mod input;
-pub mod lake;
 mod layer;
 mod meters;
 mod modules;

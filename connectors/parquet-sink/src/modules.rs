@@ -8,7 +8,7 @@ use connector_runtime::smartmodule::goes_by;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use sha2::{Digest, Sha256};
 
-use crate::lake::ModuleStamp;
+use lake::ModuleStamp;
 
 /// How often a replaced module is looked for, at most: looking fetches its wasm.
 pub const LOOK_INTERVAL: Duration = Duration::from_secs(10);

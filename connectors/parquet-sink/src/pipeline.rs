@@ -21,13 +21,13 @@ use crate::commit::{Commit, Committed, OutputAtCut, STOP_TIMEOUT};
 use crate::cut::Cause;
 use crate::error::StageError;
 use crate::input::{Batch, Input};
-use crate::lake::ModuleStamp;
 use crate::modules::{ASK_TIMEOUT, LOOK_INTERVAL, ModuleWatch, stamps};
 use crate::outputs::{Acknowledged, OutputError, Told, TopicOutput};
 use crate::read_back::ReadBack;
 use crate::recover::ResumePlan;
 use crate::stage::Stage;
 use crate::status::{PartitionStatus, TroubleSpot};
+use lake::ModuleStamp;
 
 /// Outputs taken between two looks at everything else.
 const CHUNK: usize = 1024;

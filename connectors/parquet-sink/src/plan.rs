@@ -13,7 +13,7 @@ use crate::config::{
     Accept, Column, ColumnType, Destination, Layer, Limits, ParquetSettings, RecordPart,
     StageConfig,
 };
-use crate::lake::LakeUrl;
+use lake::LakeUrl;
 
 /// Columns every layer has: where a row comes from.
 pub const LINEAGE_COLUMNS: [&str; 3] = ["_topic", "_partition", "_offset"];

@@ -7,7 +7,7 @@
 use connector_runtime::reader::LogRange;
 
 use crate::config::Accept;
-use crate::lake::FileStamp;
+use lake::FileStamp;
 
 /// What was found at the start.
 #[derive(Debug, Clone)]

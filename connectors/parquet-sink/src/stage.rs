@@ -22,13 +22,13 @@ use crate::config::StageConfig;
 use crate::doubles::greatest_source_at;
 use crate::error::StageError;
 use crate::hooks::Hooks;
-use crate::lake::Lake;
 use crate::meters::Meters;
 use crate::outputs;
 use crate::pipeline::{Finished, Pipeline};
 use crate::plan::StagePlan;
 use crate::recover::{Facts, TopicFacts, resume};
 use crate::status::{StageStatus, TroubleSpot};
+use lake::Lake;
 
 /// A partition that ran so long before it failed, or committed something, begins again at once.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);

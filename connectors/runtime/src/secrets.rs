@@ -4,40 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-/// A value that prints as `***`. In a config it is a string, usually `${{ secrets.NAME }}`.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The value itself. Keep it out of logs and errors.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(value: String) -> Self {
-        Self(value)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Secret {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
-    }
-}
+use secrecy::SecretString;
 
 /// Where the values of the secrets in a config come from.
 #[derive(Clone)]
@@ -48,7 +15,7 @@ enum Source {
     Environment,
     Values {
         origin: String,
-        values: BTreeMap<String, Secret>,
+        values: BTreeMap<String, SecretString>,
     },
 }
 
@@ -78,7 +45,7 @@ impl Secrets {
                     line: index + 1,
                 });
             };
-            values.insert(name.trim().to_owned(), Secret(value.trim().to_owned()));
+            values.insert(name.trim().to_owned(), value.trim().into());
         }
         Ok(Self(Source::Values { origin, values }))
     }
@@ -89,7 +56,7 @@ impl Secrets {
             origin: "the given values".to_owned(),
             values: values
                 .into_iter()
-                .map(|(name, value)| (name, Secret(value)))
+                .map(|(name, value)| (name, value.into()))
                 .collect(),
         })
     }
@@ -100,9 +67,9 @@ impl Secrets {
     }
 
     /// The secret of that name, if there is one.
-    pub fn get(&self, name: &str) -> Option<Secret> {
+    pub fn get(&self, name: &str) -> Option<SecretString> {
         match &self.0 {
-            Source::Environment => std::env::var(name).ok().map(Secret),
+            Source::Environment => std::env::var(name).ok().map(SecretString::from),
             Source::Values { values, .. } => values.get(name).cloned(),
         }
     }
@@ -165,6 +132,8 @@ pub(crate) fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     fn file(text: &str) -> Result<Secrets, SecretsError> {
@@ -177,8 +146,8 @@ mod tests {
     #[test]
     fn a_file_holds_names_and_values() {
         let secrets = file("# keys\n\nA=1\n B = two=2 \n").unwrap();
-        assert_eq!(secrets.get("A").unwrap().expose(), "1");
-        assert_eq!(secrets.get("B").unwrap().expose(), "two=2");
+        assert_eq!(secrets.get("A").unwrap().expose_secret(), "1");
+        assert_eq!(secrets.get("B").unwrap().expose_secret(), "two=2");
         assert!(secrets.get("C").is_none());
     }
 
@@ -196,7 +165,7 @@ mod tests {
     fn nothing_prints_a_value() {
         let secrets = file("A=hunter2").unwrap();
         let secret = secrets.get("A").unwrap();
-        let printed = format!("{secrets:?} {secret:?} {secret} {:?}", Some(&secret));
+        let printed = format!("{secrets:?} {secret:?} {:?}", Some(&secret));
         assert!(!printed.contains("hunter2"), "{printed}");
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use connector_runtime::config::{
     ConfigError, ConnectorConfig, Lookback, OffsetStrategy, Partitions, StartOffset,
 };
-use connector_runtime::secrets::{Secret, Secrets};
+use connector_runtime::secrets::Secrets;
 use fluvio::Compression;
 use proptest::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -18,7 +19,7 @@ struct Settings {
     interval: u64,
     timeout: u64,
     template: String,
-    api_key: Secret,
+    api_key: SecretString,
 }
 
 type Config = ConnectorConfig<Settings>;
@@ -126,7 +127,7 @@ json:
     );
     assert_eq!(config.settings.interval, 5);
     assert_eq!(config.settings.template, r#"{"template":"test"}"#);
-    assert_eq!(config.settings.api_key.expose(), "hunter2");
+    assert_eq!(config.settings.api_key.expose_secret(), "hunter2");
     assert_eq!(config.invocations().len(), 2);
 }
 
@@ -210,7 +211,7 @@ fn a_secret_may_be_a_number_and_may_be_awkward() {
          api_key: ${{secrets.AWKWARD}}\n",
     ));
     assert_eq!(config.settings.interval, 30);
-    assert_eq!(config.settings.api_key.expose(), "a: {b} #\"c'");
+    assert_eq!(config.settings.api_key.expose_secret(), "a: {b} #\"c'");
 }
 
 #[test]
@@ -347,7 +348,7 @@ fn a_file_is_named_in_its_errors() {
     let secrets = dir.path().join("secrets.txt");
     std::fs::write(&secrets, "K=from the file\n").unwrap();
     let config = Config::load(&path, "json", Some(&secrets)).unwrap();
-    assert_eq!(config.settings.api_key.expose(), "from the file");
+    assert_eq!(config.settings.api_key.expose_secret(), "from the file");
 }
 
 /// A secret in any place where it does not fit: whatever is said about it, it is not said.

@@ -13,9 +13,9 @@ use connector_runtime::config::ConnectorConfig;
 use connector_runtime::log;
 use connector_runtime::reader::ModuleReader;
 use connector_runtime::record::Outgoing;
-use connector_runtime::secrets::Secret;
 use connector_runtime::topic::ensure_topic;
 use connector_runtime::writer::TopicWriter;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 const SECRET: &str = "correct horse battery staple";
@@ -38,7 +38,7 @@ test:
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    api_key: Secret,
+    api_key: SecretString,
 }
 
 /// The connector, as a process of its own that the other test starts and listens to.
@@ -50,8 +50,8 @@ async fn connector() {
     log::init(args.log_format, log::CONNECTOR_FILTER);
     let config =
         ConnectorConfig::<Settings>::load(&args.config, "test", args.secrets.as_deref()).unwrap();
-    tracing::info!(?config, secret = %config.settings.api_key, "loaded");
-    assert_eq!(config.settings.api_key.expose(), SECRET);
+    tracing::info!(?config, secret = ?config.settings.api_key, "loaded");
+    assert_eq!(config.settings.api_key.expose_secret(), SECRET);
 
     let client = args.cluster().unwrap().connect().await.unwrap();
     let topic = &config.meta.topic;

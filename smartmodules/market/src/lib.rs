@@ -17,6 +17,7 @@ mod exact;
 mod featurize;
 pub mod json;
 pub mod model;
+pub mod names;
 mod params;
 mod record;
 mod reject;

@@ -276,7 +276,7 @@ fn a_file_that_is_no_recording_is_named() {
 /// The Parquet crate divides by zero for one of its pages.
 #[test]
 fn a_file_that_the_reader_panics_for_is_refused_with_a_sentence() {
-    let kept = "../../fuzz/kept/recording/a-page-that-the-reader-divides-by-zero-for";
+    let kept = "../../testing/fuzz/kept/recording/a-page-that-the-reader-divides-by-zero-for";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(kept);
     let said = Recording::open(&path).unwrap_err().to_string();
     assert!(said.contains("the file is damaged"), "{said}");

@@ -14,7 +14,7 @@ pub use read::{LAYER, last, open_lake, read_rows};
 pub use rows::{Row, Rows, RowsBuilder};
 pub use split::{Part, Split};
 
-use parquet_sink::lake::LakeError;
+use lake::LakeError;
 
 /// Why there is nothing to learn from.
 #[derive(Debug, thiserror::Error)]

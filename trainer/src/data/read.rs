@@ -10,12 +10,12 @@ use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
+use lake::{DataFile, Lake, LakeError, LakeUrl};
 use market::WindowFeatures;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
-use parquet_sink::lake::{DataFile, Lake, LakeError, LakeUrl};
 
 use super::{DataError, Rows, RowsBuilder, TimeRange};
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use connector_runtime::secrets::Secret;
 use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::TrackingError;
@@ -23,8 +23,11 @@ pub struct MlflowServer {
 
 #[derive(Debug, Clone)]
 pub(super) enum SignIn {
-    Password { username: String, password: Secret },
-    Token(Secret),
+    Password {
+        username: String,
+        password: SecretString,
+    },
+    Token(SecretString),
 }
 
 impl MlflowServer {
@@ -69,7 +72,7 @@ impl MlflowServer {
             (None, None, None) => in_url(&url),
         };
         if let Some(SignIn::Token(token)) = &sign_in
-            && HeaderValue::from_str(token.expose()).is_err()
+            && HeaderValue::from_str(token.expose_secret()).is_err()
         {
             return Err(bad(TOKEN, "has a character that no HTTP header may hold"));
         }

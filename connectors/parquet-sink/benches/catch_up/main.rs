@@ -25,7 +25,7 @@ use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{Outgoing, TopicWriter};
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::topic::TopicSpec;
-use parquet_sink::lake::Lake;
+use lake::Lake;
 use parquet_sink::{SECTION, StageConfig, StageStatus};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use connector_runtime::secrets::Secret;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use lake::{Created, Lake};
 use parquet_sink::StageConfig;
-use parquet_sink::lake::{Created, Lake};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use crate::support::*;
@@ -38,7 +38,7 @@ async fn serve(folder: &Path) -> String {
 }
 
 /// What a client of the store at this address is told.
-pub fn options(endpoint: &str) -> BTreeMap<String, Secret> {
+pub fn options(endpoint: &str) -> BTreeMap<String, SecretString> {
     [
         ("aws_endpoint", endpoint),
         ("aws_allow_http", "true"),
@@ -47,7 +47,7 @@ pub fn options(endpoint: &str) -> BTreeMap<String, Secret> {
         ("aws_secret_access_key", "secret"),
     ]
     .into_iter()
-    .map(|(name, value)| (name.to_owned(), Secret::from(value.to_owned())))
+    .map(|(name, value)| (name.to_owned(), SecretString::from(value.to_owned())))
     .collect()
 }
 
@@ -75,7 +75,7 @@ async fn a_wrong_key_is_refused_with_a_sentence() {
     let mut options = options(&endpoint);
     options.insert(
         "aws_secret_access_key".to_owned(),
-        Secret::from("guess".to_owned()),
+        SecretString::from("guess".to_owned()),
     );
     let lake = Lake::open_str("s3://bucket/lake", options).unwrap();
     let error = lake.files("raw").await.unwrap_err();

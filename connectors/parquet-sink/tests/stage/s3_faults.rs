@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use connector_runtime::secrets::Secret;
 use faults::{Listening, Network, Proxy};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use lake::Lake;
 use parquet_sink::StageConfig;
-use parquet_sink::lake::Lake;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, HttpRequest, HttpResponse};
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use crate::s3::{options, store};
@@ -209,7 +209,7 @@ async fn a_store_at_its_worst_loses_nothing() {
             let mut config = small_files(platform.config(&trial, CLEAN));
             config.settings.lake = "s3://bucket/lake".to_owned();
             config.settings.options = options(&format!("http://{addr}"));
-            let timeout = Secret::from(TIMEOUT.to_owned());
+            let timeout = SecretString::from(TIMEOUT.to_owned());
             config
                 .settings
                 .options

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::ConfigError;
-use crate::secrets::{Secret, Secrets, is_name};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::secrets::{Secrets, is_name};
 
 const OPEN: &str = "${{";
 const CLOSE: &str = "}}";
@@ -16,7 +18,7 @@ pub(super) struct Rendered {
     pub(super) text: String,
     /// Secrets by the line they stand in, counted from 1.
     pub(super) secrets_by_line: BTreeMap<usize, BTreeSet<String>>,
-    values: Vec<Secret>,
+    values: Vec<SecretString>,
 }
 
 impl Rendered {
@@ -24,7 +26,7 @@ impl Rendered {
     pub(super) fn redact(&self, message: &str) -> String {
         let mut redacted = message.to_owned();
         for secret in &self.values {
-            let value = secret.expose();
+            let value = secret.expose_secret();
             if value.is_empty() {
                 continue;
             }
@@ -106,7 +108,7 @@ pub(super) fn render(
             })?;
             rendered.text.push_str(before);
             done += before.len();
-            let yaml = as_yaml(&line[..done], value.expose(), after).ok_or_else(|| {
+            let yaml = as_yaml(&line[..done], value.expose_secret(), after).ok_or_else(|| {
                 ConfigError::at(
                     line_number,
                     format!(

@@ -4,6 +4,7 @@
 //! them. What may succeed at a later try is tried again for some seconds; nothing is tried again that the server has
 //! understood and refused.
 
+use secrecy::ExposeSecret;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -236,9 +237,9 @@ impl Http {
         let mut request = self.client.request(method, url);
         request = match &self.server.sign_in {
             Some(SignIn::Password { username, password }) => {
-                request.basic_auth(username, Some(password.expose()))
+                request.basic_auth(username, Some(password.expose_secret()))
             }
-            Some(SignIn::Token(token)) => request.bearer_auth(token.expose()),
+            Some(SignIn::Token(token)) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
         if let Some(body) = body {

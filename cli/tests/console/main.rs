@@ -1,0 +1,21 @@
+//! The console as people see it: a real browser, a real platform behind it.
+//!
+//! Screenshots land in target/screenshots/, to be looked at. `COINLAKE_UPDATE_DOCS=1` puts those of the README into docs/.
+
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
+mod browser;
+mod load;
+mod market;
+mod models;
+mod pages;
+mod pictures;
+mod platform;
+#[path = "../../../trainer/tests/with_mlflow/server.rs"]
+#[allow(dead_code)] // sign-in and the database are for the trainer's own tests
+mod server;
+mod strangers;
+mod ticking;
+
+/// Two browsers and two platforms at once would measure each other.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -1,0 +1,85 @@
+//! What a request that cannot be answered gets: a status and one sentence.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use connector_runtime::cluster::ClusterError;
+use connector_runtime::reader::ReadError;
+use connector_runtime::topic::TopicError;
+use lake::LakeError;
+use serde_json::json;
+
+use crate::history::HistoryError;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    message: String,
+}
+
+impl ApiError {
+    /// Broker or lake did not do what the answer needs.
+    pub fn upstream(message: impl ToString) -> Self {
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// There is no such thing.
+pub(crate) fn not_found(message: impl ToString) -> ApiError {
+    ApiError {
+        status: StatusCode::NOT_FOUND,
+        message: message.to_string(),
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::warn!("a page was not answered: {}", self.message);
+        }
+        (self.status, Json(json!({ "error": self.message }))).into_response()
+    }
+}
+
+impl From<ClusterError> for ApiError {
+    fn from(error: ClusterError) -> Self {
+        Self::upstream(error)
+    }
+}
+
+impl From<LakeError> for ApiError {
+    fn from(error: LakeError) -> Self {
+        Self::upstream(error)
+    }
+}
+
+impl From<HistoryError> for ApiError {
+    fn from(error: HistoryError) -> Self {
+        Self::upstream(error)
+    }
+}
+
+impl From<TopicError> for ApiError {
+    fn from(error: TopicError) -> Self {
+        match error {
+            TopicError::Missing { .. } => not_found(error),
+            _ => Self::upstream(error),
+        }
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TopicMissing { .. }
+            | ReadError::PartitionMissing { .. }
+            | ReadError::OffsetEvicted { .. }
+            | ReadError::OffsetBeyondEnd { .. } => not_found(error),
+            _ => Self::upstream(error),
+        }
+    }
+}
