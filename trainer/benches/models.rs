@@ -16,9 +16,8 @@ use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 use trainer::data::{Part, Split, open_lake, read_rows};
 use trainer::evaluation::Ranking;
-use trainer::forest::ForestParams;
-use trainer::logistic::LogisticParams;
-use trainer::model::{Model, ModelParams};
+use trainer::learn::fit::{ForestParams, LogisticParams, ModelParams};
+use trainer::model::Model;
 use trainer::{Label, TimeRange};
 
 /// Of so many fits, each with a seed of its own, the fastest counts, because others share the machine; and the mean AUC,
@@ -76,8 +75,7 @@ fn measure(
     split: &Split,
     out: &Path,
 ) -> Result<Value, Box<dyn Error>> {
-    let labels = split.test.labels.to_vec();
-    let auc_roc = |scores: &[f64]| Ranking::of(scores, &labels).auc_roc();
+    let auc_roc = |scores: &[f64]| Ranking::of(scores, &split.test.labels).auc_roc();
     let mut model = params(1).fit(label, &split.fit)?;
     let (mut fit_seconds, mut aucs) = (f64::INFINITY, 0.0);
     for seed in 1..=FITS {
@@ -138,13 +136,11 @@ fn export(
 ) -> Result<(), Box<dyn Error>> {
     let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
     for (input, name) in INPUTS.into_iter().enumerate() {
-        let values = part
-            .inputs
-            .column(input)
-            .mapv(|x| if x.is_nan() { fill[input] } else { x });
-        columns.push((name, Arc::new(Float64Array::from(values.to_vec()))));
+        let values = part.inputs.iter().map(|row| row[input]);
+        let values = values.map(|x| if x.is_nan() { fill[input] } else { x });
+        columns.push((name, Arc::new(Float64Array::from_iter_values(values))));
     }
-    columns.push(("label", Arc::new(BooleanArray::from(part.labels.to_vec()))));
+    columns.push(("label", Arc::new(BooleanArray::from(part.labels.clone()))));
     if let Some(scores) = scores {
         columns.push(("ours", Arc::new(Float64Array::from(scores.to_vec()))));
     }

@@ -3,35 +3,32 @@
 //! Always true: what is evaluated is what serves. Every score here comes from `market::model`, the code that runs in the
 //! broker; and the same rows, settings and seed give the same model, bit for bit, at any number of threads.
 //!
-//! * [`train`](train()) does it all, and gives a [`Run`];
-//! * [`data`] reads rows, labels them and splits them by time;
-//! * [`forest`] and [`logistic`] fit the two models, [`model`] is either of them;
-//! * [`evaluation`] says what they are worth, [`pictures`] and the model card show it;
-//! * [`drift`] tells how far other rows are from those a model was made with;
-//! * [`tracking`] keeps runs and model versions, in an MLflow server or in a folder;
-//! * [`promotion`] decides which version goes to production, [`production`] knows what is there.
+//! - [`learn`] fits both models to rows, judges them, and leaves a [`Run`] (cargo feature `learn`, on by default)
+//! - [`data`] reads rows, labels them and splits them by time
+//! - [`model`] reads a model file and predicts with it
+//! - [`evaluation`] measures predictions against labels
+//! - [`tracking`] stores runs and model versions, on an MLflow server or in a folder
+//! - [`promotion`] decides which version goes to production
+//! - [`production`] finds the models in production, and how far the lake has drifted from what they know
+//! - [`drift`] measures how far rows are from those a model was made with
 
-mod card;
-mod commit;
 pub mod data;
 pub mod drift;
 pub mod evaluation;
-pub mod forest;
-pub mod logistic;
-mod matrix;
+#[cfg(feature = "learn")]
+pub mod learn;
 pub mod model;
-pub mod pictures;
 pub mod production;
 pub mod promotion;
-pub mod run;
+mod run;
 pub mod tracking;
-mod train;
 
 pub use data::{Label, TimeRange};
-pub use run::{Artifact, Metric, Run, TrainedModel};
-pub use train::{
+#[cfg(feature = "learn")]
+pub use learn::{
     NEWEST_DAY_METRIC, NewestDay, TrainError, TrainSettings, Trained, train, train_rows,
 };
+pub use run::{Artifact, Metric, Run, TrainedModel};
 
 /// The same cases in every run: what fails once fails again.
 #[cfg(test)]

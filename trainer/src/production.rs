@@ -153,7 +153,7 @@ async fn drift_of(
     let InProduction { version, model } = found;
     let file = tracking.file(&version.run, drift::REFERENCE_PATH).await?;
     let reference = Reference::from_json(&file)?;
-    let scores = model.probabilities_of(rows);
+    let scores = model.probabilities(rows);
     let moved = reference.inputs_psi(rows).into_iter();
     Ok(ModelDrift {
         model: version.model.clone(),

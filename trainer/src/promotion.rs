@@ -111,15 +111,14 @@ impl Day {
     }
 
     fn auc_roc(&self, scores: &[f64]) -> f64 {
-        Ranking::of(scores, &self.part.labels.to_vec()).auc_roc()
+        Ranking::of(scores, &self.part.labels).auc_roc()
     }
 
     /// What the rule without a model says.
     fn rule(&self) -> Vec<f64> {
         let zscore = INPUTS.iter().position(|input| *input == "zscore_15m");
         let zscore = zscore.expect("it is among the inputs");
-        let column = self.part.inputs.column(zscore);
-        let sizes = column.iter().map(|zscore| zscore.abs());
+        let sizes = self.part.inputs.iter().map(|row| row[zscore].abs());
         sizes
             .map(|size| if size.is_nan() { 0.0 } else { size })
             .collect()
@@ -148,7 +147,6 @@ impl fmt::Display for Day {
 #[cfg(test)]
 mod tests {
     use market::model::{Logistic, ModelInfo, TREND_UP};
-    use ndarray::Array2;
 
     use super::*;
 
@@ -157,10 +155,10 @@ mod tests {
     /// Rows whose label is what `return_1m` says, but for every `wrong`th; a day's worth.
     fn day(wrong: usize) -> Part {
         let rows = 1_440;
-        let mut inputs = Array2::zeros((rows, INPUTS.len()));
-        for row in 0..rows {
-            inputs[(row, 0)] = (row % 7) as f64 - 3.0;
-            inputs[(row, 7)] = (row % 5) as f64;
+        let mut inputs = vec![[0.0; INPUTS.len()]; rows];
+        for (row, inputs) in inputs.iter_mut().enumerate() {
+            inputs[0] = (row % 7) as f64 - 3.0;
+            inputs[7] = (row % 5) as f64;
         }
         let labels = (0..rows).map(|row| (row % 7 > 3) != (row % wrong == 0));
         Part {

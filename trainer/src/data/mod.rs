@@ -2,17 +2,16 @@
 //! for testing.
 
 mod labels;
-mod range;
+mod part;
+pub(crate) mod range;
 mod read;
 mod rows;
-mod split;
 
 pub use labels::{AHEAD_MS, Label, labels};
-pub(crate) use range::show_ms;
+pub use part::{Part, Split};
 pub use range::{RangeError, TimeRange};
 pub use read::{LAYER, last, open_lake, read_rows};
 pub use rows::{Row, Rows, RowsBuilder};
-pub use split::{Part, Split};
 
 use lake::LakeError;
 

@@ -3,14 +3,11 @@
 //!
 //! linfa has a ROC curve and a confusion matrix, in f32 and with counts that cannot be read; areas here are exact.
 
-mod importance;
 mod ranking;
 
-pub use importance::{Importance, importances};
 pub use ranking::{Point, Ranking};
 
 use market::model::INPUTS;
-use ndarray::Array1;
 
 use crate::data::Part;
 use crate::model::Model;
@@ -105,19 +102,19 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 /// Judges a model by rows it was not fitted on. `fit_base_rate` is the share of true labels among those it was.
 pub fn evaluate(model: &Model, part: &Part, fit_base_rate: f64) -> Evaluation {
     let scores = model.probabilities(&part.inputs);
-    let labels = part.labels.to_vec();
+    let labels = &part.labels;
     let threshold = model.info().threshold;
     let constant = vec![fit_base_rate; labels.len()];
     Evaluation {
         rows: part.len(),
         base_rate: part.base_rate(),
-        ranking: Ranking::of(&scores, &labels),
-        brier: brier(&scores, &labels),
-        calibration: calibration(&scores, &labels),
+        ranking: Ranking::of(&scores, labels),
+        brier: brier(&scores, labels),
+        calibration: calibration(&scores, labels),
         threshold,
-        confusion: Confusion::of(&scores, &labels, threshold),
-        base_rate_brier: brier(&constant, &labels),
-        rule: Ranking::of(&rule_scores(part), &labels),
+        confusion: Confusion::of(&scores, labels, threshold),
+        base_rate_brier: brier(&constant, labels),
+        rule: Ranking::of(&rule_scores(part), labels),
     }
 }
 
@@ -125,11 +122,8 @@ pub fn evaluate(model: &Model, part: &Part, fit_base_rate: f64) -> Evaluation {
 fn rule_scores(part: &Part) -> Vec<f64> {
     let zscore = INPUTS.iter().position(|name| *name == "zscore_15m");
     let zscore = zscore.expect("zscore_15m is among the inputs");
-    let scores: Array1<f64> = part.inputs.column(zscore).mapv(f64::abs);
-    scores
-        .iter()
-        .map(|z| if z.is_nan() { 0.0 } else { *z })
-        .collect()
+    let scores = part.inputs.iter().map(|row| row[zscore].abs());
+    scores.map(|z| if z.is_nan() { 0.0 } else { z }).collect()
 }
 
 fn brier(scores: &[f64], labels: &[bool]) -> f64 {

@@ -8,7 +8,7 @@ use market::model::{Forest, INPUTS, Logistic};
 use trainer::data::{Label, Part};
 use trainer::drift::{REFERENCE_PATH, Reference};
 use trainer::evaluation::Ranking;
-use trainer::forest::ForestParams;
+use trainer::learn::fit::ForestParams;
 use trainer::model::Model;
 use trainer::{NEWEST_DAY_METRIC, Run, TrainError, TrainSettings, Trained, train, train_rows};
 
@@ -93,7 +93,7 @@ async fn what_was_announced_is_foretold_and_the_run_says_it_all() {
             from > model.info().trained_to_ms,
             "none of them was fitted on"
         );
-        let score = Ranking::of(&model.probabilities(&day.inputs), &day.labels.to_vec()).auc_roc();
+        let score = Ranking::of(&model.probabilities(&day.inputs), &day.labels).auc_roc();
         assert_eq!(score, metric(run, &format!("{label}/{NEWEST_DAY_METRIC}")));
     }
 
@@ -188,6 +188,6 @@ fn settings_show_in_the_forest() {
     assert_eq!(run.params["anomaly_ahead/depth_max"], "3");
 
     let part = Part::of_rows(&rows(&market), Label::AnomalyAhead);
-    let scores = forest.probabilities(part.inputs.as_slice().unwrap().as_chunks().0);
-    assert!(Ranking::of(&scores, &part.labels.to_vec()).auc_roc() > 0.6);
+    let scores = forest.probabilities(&part.inputs);
+    assert!(Ranking::of(&scores, &part.labels).auc_roc() > 0.6);
 }

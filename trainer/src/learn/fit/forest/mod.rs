@@ -14,13 +14,14 @@ use std::num::NonZero;
 
 use linfa::dataset::DatasetBase;
 use linfa::traits::{Fit, PredictInplace};
-use market::model::{Forest, Inputs, ModelError, ModelInfo};
+use market::model::{Forest, Inputs, ModelInfo};
 use ndarray::{Array1, Array2};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::matrix::{fill_of, filled, rows_of};
+use super::error::FitError;
+use super::matrix::{fill_of, filled, rows_of};
 use tree::{Grower, Limits};
 
 /// Rows at most: their counts fit 32 bits, however the bootstrap draws.
@@ -56,36 +57,6 @@ impl Default for ForestParams {
             threads: None,
         }
     }
-}
-
-/// Why no model came of a fit.
-#[derive(Debug, thiserror::Error)]
-pub enum FitError {
-    /// What linfa found.
-    #[error("the rows cannot be fitted: {0}")]
-    Linfa(#[from] linfa::Error),
-    /// What its logistic regression found.
-    #[error("the logistic regression found no weights: {0}")]
-    Logistic(#[from] linfa_logistic::error::Error),
-    /// The numbers of rows, inputs or labels.
-    #[error("the rows cannot be fitted: {0}")]
-    Shape(String),
-    /// A setting.
-    #[error("a forest cannot have {what} {value}: give {expected}")]
-    Setting {
-        /// Which one.
-        what: &'static str,
-        /// What was given.
-        value: f64,
-        /// What is possible.
-        expected: &'static str,
-    },
-    /// Its parts don't fit together.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// No threads to be had.
-    #[error("cannot start threads to fit with: {0}; give fewer")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
 impl ForestParams {

@@ -6,8 +6,8 @@ use linfa_logistic::LogisticRegression;
 use market::model::{INPUTS, Inputs, Logistic, ModelInfo, TREND_UP};
 use ndarray::{Array1, Array2, Axis};
 
-use crate::forest::FitError;
-use crate::matrix::{fill_of, filled, rows_of};
+use super::error::FitError;
+use super::matrix::{fill_of, filled, rows_of};
 
 /// What a logistic regression is to be like.
 #[derive(Debug, Clone, PartialEq)]

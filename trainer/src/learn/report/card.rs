@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::data::{Label, Rows, show_ms};
-use crate::evaluation::{Evaluation, Importance};
+use crate::data::range::show_ms;
+use crate::data::{Label, Rows};
+use crate::evaluation::Evaluation;
+use crate::learn::importance::Importance;
 use crate::model::Model;
 
 /// What a card says about a model.

@@ -8,17 +8,17 @@ use futures_util::future::BoxFuture;
 use indicatif::{ProgressBar, ProgressStyle};
 use market::model::INPUTS;
 
-use crate::card::{Subject, card};
-use crate::commit;
-use crate::data::{DataError, Label, Part, Rows, Split, TimeRange, open_lake, read_rows, show_ms};
+use crate::data::range::show_ms;
+use crate::data::{DataError, Label, Part, Rows, Split, TimeRange, open_lake, read_rows};
 use crate::drift::{REFERENCE_PATH, Reference};
-use crate::evaluation::{Evaluation, Importance, Ranking, evaluate, importances};
-use crate::forest::{FitError, ForestParams, on_threads};
-use crate::logistic::LogisticParams;
-use crate::matrix::rows_of;
-use crate::model::{Model, ModelParams};
-use crate::pictures;
+use crate::evaluation::{Evaluation, Ranking, evaluate};
+use crate::model::Model;
 use crate::run::{Artifact, Metric, Run, TrainedModel};
+
+use super::commit;
+use super::fit::{FitError, ForestParams, LogisticParams, ModelParams, on_threads};
+use super::importance::{Importance, importances};
+use super::report::{Subject, card, pictures};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -347,7 +347,7 @@ fn threshold(params: &ModelParams, label: Label, fit: &Part) -> Result<f64, FitE
         Err(_) => (params.fit(label, fit)?, fit.clone()),
     };
     let scores = model.probabilities(&part.inputs);
-    Ok(Ranking::of(&scores, &part.labels.to_vec()).best_threshold())
+    Ok(Ranking::of(&scores, &part.labels).best_threshold())
 }
 
 /// `None` unless there are both kinds of rows.
@@ -355,7 +355,7 @@ fn auc_roc(model: &Model, part: &Part) -> Option<f64> {
     let both = part.labels.iter().any(|label| *label) && part.labels.iter().any(|label| !label);
     both.then(|| {
         let scores = model.probabilities(&part.inputs);
-        Ranking::of(&scores, &part.labels.to_vec()).auc_roc()
+        Ranking::of(&scores, &part.labels).auc_roc()
     })
 }
 
@@ -371,8 +371,7 @@ fn auc_by_day(model: &Model, part: &Part) -> impl Iterator<Item = (i64, f64)> {
 
 fn reference(results: &[LabelResult]) -> Reference {
     let fit = &results[0].split.fit;
-    let rows = rows_of(&fit.inputs).expect("a matrix of the models' inputs");
-    let mut reference = Reference::of_inputs(fit.range().unwrap_or_default(), rows);
+    let mut reference = Reference::of_inputs(fit.range().unwrap_or_default(), &fit.inputs);
     for result in results {
         let scores = result.model.probabilities(&result.split.test.inputs);
         reference.add_scores(result.label.as_str(), &scores);

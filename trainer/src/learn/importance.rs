@@ -1,14 +1,13 @@
 //! Permutation importance: how much worse the order gets when one input is dealt out among the rows anew.
 
 use market::model::INPUTS;
-use ndarray::Array1;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::Ranking;
 use crate::data::Part;
+use crate::evaluation::Ranking;
 use crate::model::Model;
 
 /// How often each input is dealt out anew.
@@ -27,8 +26,7 @@ pub struct Importance {
 
 /// The importance of every input, greatest first.
 pub fn importances(model: &Model, part: &Part, seed: u64) -> Vec<Importance> {
-    let labels = part.labels.to_vec();
-    let whole = Ranking::of(&model.probabilities(&part.inputs), &labels).auc_roc();
+    let whole = Ranking::of(&model.probabilities(&part.inputs), &part.labels).auc_roc();
     let mut importances: Vec<Importance> = (0..INPUTS.len())
         .into_par_iter()
         .map(|input| {
@@ -36,11 +34,13 @@ pub fn importances(model: &Model, part: &Part, seed: u64) -> Vec<Importance> {
                 .map(|repeat| {
                     let mut rng = ChaCha8Rng::seed_from_u64(seed);
                     rng.set_stream(input as u64 * REPEATS + repeat);
-                    let mut dealt = part.inputs.column(input).to_vec();
+                    let mut dealt: Vec<f64> = part.inputs.iter().map(|row| row[input]).collect();
                     dealt.shuffle(&mut rng);
                     let mut inputs = part.inputs.clone();
-                    inputs.column_mut(input).assign(&Array1::from(dealt));
-                    whole - Ranking::of(&model.probabilities(&inputs), &labels).auc_roc()
+                    for (row, value) in inputs.iter_mut().zip(dealt) {
+                        row[input] = value;
+                    }
+                    whole - Ranking::of(&model.probabilities(&inputs), &part.labels).auc_roc()
                 })
                 .collect();
             let mean = drops.iter().sum::<f64>() / drops.len() as f64;

@@ -3,10 +3,8 @@
 //! Always true: every row to fit on lies at least 15 minutes before every row to test on, so that no label of the first
 //! looks into the second.
 
-use ndarray::{Array1, Array2};
-
 use super::{AHEAD_MS, DataError, Label, Rows, labels};
-use market::model::INPUTS;
+use market::model::Inputs;
 
 /// How many of the rows are fitted on; the rest, the newest, are tested on.
 const FIT_SHARE: f64 = 0.8;
@@ -20,9 +18,9 @@ pub struct Part {
     /// Event times, in the order of [`Rows`].
     pub times: Vec<i64>,
     /// A row each; NaN where the lake has null.
-    pub inputs: Array2<f64>,
+    pub inputs: Vec<Inputs>,
     /// What came true.
-    pub labels: Array1<bool>,
+    pub labels: Vec<bool>,
 }
 
 /// Labelled rows, split.
@@ -62,26 +60,25 @@ impl Part {
             .collect();
         Self {
             times: rows.iter().map(|row| self.times[*row]).collect(),
-            inputs: self.inputs.select(ndarray::Axis(0), &rows),
+            inputs: rows.iter().map(|row| self.inputs[*row]).collect(),
             labels: rows.iter().map(|row| self.labels[*row]).collect(),
         }
     }
 
     /// All labelled rows.
     pub fn of_rows(rows: &Rows, label: Label) -> Self {
-        let (mut times, mut values, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut times, mut inputs, mut known) = (Vec::new(), Vec::new(), Vec::new());
         for (row, label) in rows.as_slice().iter().zip(labels(rows, label)) {
             if let Some(label) = label {
                 times.push(row.event_time);
-                values.extend(row.inputs);
+                inputs.push(row.inputs);
                 known.push(label);
             }
         }
         Self {
-            inputs: Array2::from_shape_vec((times.len(), INPUTS.len()), values)
-                .expect("every row has all inputs"),
             times,
-            labels: known.into(),
+            inputs,
+            labels: known,
         }
     }
 
@@ -119,6 +116,8 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
+    use market::model::INPUTS;
+
     use super::*;
 
     const MINUTE_MS: i64 = 60_000;
@@ -126,7 +125,7 @@ mod tests {
     fn part(rows: usize, label: impl Fn(usize) -> bool) -> Part {
         Part {
             times: (0..rows).map(|row| (row / 2) as i64 * MINUTE_MS).collect(),
-            inputs: Array2::zeros((rows, INPUTS.len())),
+            inputs: vec![[0.0; INPUTS.len()]; rows],
             labels: (0..rows).map(label).collect(),
         }
     }

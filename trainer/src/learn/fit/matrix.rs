@@ -1,12 +1,22 @@
-//! Matrices as rows of inputs, and what stands for an absent one.
+//! Between rows of inputs and linfa's matrices, and the values that stand for absent inputs.
 
+use linfa::dataset::Dataset;
 use market::model::{INPUTS, Inputs};
-use ndarray::Array2;
+use ndarray::{Array1, Array2, Ix1};
 
-use crate::forest::FitError;
+use super::error::FitError;
+use crate::data::Part;
+
+/// Rows and labels as linfa takes them.
+pub(super) fn dataset_of(part: &Part) -> Dataset<f64, bool, Ix1> {
+    let values = part.inputs.as_flattened().to_vec();
+    let inputs = Array2::from_shape_vec((part.len(), INPUTS.len()), values)
+        .expect("every row has all inputs");
+    Dataset::new(inputs, Array1::from(part.labels.clone()))
+}
 
 /// A matrix's rows.
-pub(crate) fn rows_of(matrix: &Array2<f64>) -> Result<&[Inputs], FitError> {
+pub(super) fn rows_of(matrix: &Array2<f64>) -> Result<&[Inputs], FitError> {
     let shape = |problem: String| FitError::Shape(problem);
     if matrix.ncols() != INPUTS.len() {
         let (found, wanted) = (matrix.ncols(), INPUTS.len());
@@ -15,7 +25,7 @@ pub(crate) fn rows_of(matrix: &Array2<f64>) -> Result<&[Inputs], FitError> {
         )));
     }
     let values = matrix.as_slice();
-    let values = values.ok_or_else(|| shape("the matrix does not lie row by row".into()))?;
+    let values = values.ok_or_else(|| shape("the matrix is not in row-major order".into()))?;
     let (rows, _) = values.as_chunks();
     if rows.iter().flatten().any(|input| input.is_infinite()) {
         return Err(shape("an input is infinite".into()));
@@ -23,8 +33,8 @@ pub(crate) fn rows_of(matrix: &Array2<f64>) -> Result<&[Inputs], FitError> {
     Ok(rows)
 }
 
-/// What stands for an absent input: the median of those that are there, 0 where none is.
-pub(crate) fn fill_of(rows: &[Inputs]) -> Inputs {
+/// The value that stands for an absent input: the median of the values present, 0 if there are none.
+pub(super) fn fill_of(rows: &[Inputs]) -> Inputs {
     std::array::from_fn(|input| {
         let mut there: Vec<f64> = rows
             .iter()
@@ -39,8 +49,8 @@ pub(crate) fn fill_of(rows: &[Inputs]) -> Inputs {
     })
 }
 
-/// Rows with what is absent replaced.
-pub(crate) fn filled(rows: &[Inputs], fill: &Inputs) -> Vec<Inputs> {
+/// The rows with absent inputs filled.
+pub(super) fn filled(rows: &[Inputs], fill: &Inputs) -> Vec<Inputs> {
     let value = |row: &Inputs, input: usize| match row[input] {
         value if value.is_nan() => fill[input],
         value => value,

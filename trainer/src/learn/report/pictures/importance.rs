@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{GRID, MODEL, PLAIN, TEXT_SIZE, TITLE_SIZE, svg, text};
-use crate::evaluation::Importance;
+use crate::learn::importance::Importance;
 
 const WIDTH: u32 = 720;
 const ROW_HEIGHT: i32 = 34;
