@@ -132,7 +132,7 @@ pub(crate) async fn watch(
             let topics = speeds.measure(client).await?;
             let due = surveyed.is_none_or(|at| at.elapsed() >= SURVEY_INTERVAL);
             let survey = match due {
-                true => Some(surveyor.look(client).await?),
+                true => Some(surveyor.survey(client).await?),
                 false => None,
             };
             anyhow::Ok((topics, survey))

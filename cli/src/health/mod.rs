@@ -120,7 +120,7 @@ impl<'a> Looker<'a> {
                 .surveyor
                 .insert(Surveyor::new(assets::blueprint()?, platform.lake)),
         };
-        let mut survey = surveyor.look(&client).await?;
+        let mut survey = surveyor.survey(&client).await?;
         let models = match &self.models {
             Some((at, models)) if at.elapsed() < MODELS_AGE_MAX => models.clone(),
             _ => {

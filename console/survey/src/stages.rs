@@ -1,0 +1,120 @@
+//! How far each stage has committed its input, and whether it is stuck.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use connector_runtime::cluster::Client;
+use connector_runtime::reader::LogRange;
+use connector_runtime::{reader, topic};
+use jiff::Timestamp;
+use lake::DataFile;
+
+use crate::blueprint::StagePlan;
+use crate::layers::LayerReader;
+use crate::report::{Stage, Survey};
+
+pub(crate) async fn survey(
+    client: &Client,
+    stage: &StagePlan,
+    layers: &mut LayerReader,
+    survey: &mut Survey,
+) -> Result<()> {
+    let mut main_files: Option<Vec<DataFile>> = None;
+    for layer in stage.destinations.iter().filter_map(|d| d.layer.as_ref()) {
+        let files = layers.lake.files(layer).await?;
+        survey.lake.push(layers.sum(layer, &files).await?);
+        main_files.get_or_insert(files);
+    }
+    let main_files = main_files.with_context(|| {
+        let stage = &stage.name;
+        format!(
+            "stage {stage} has no layer to hold its commits: give one of its destinations a layer"
+        )
+    })?;
+    let input = &stage.input;
+    let Ok(partitions) = topic::partition_count(client, input).await else {
+        return Ok(()); // `topics` reports a missing topic
+    };
+    for partition in 0..partitions {
+        let newest = main_files
+            .iter()
+            .rfind(|file| file.name.topic == *input && file.name.partition == partition);
+        let committed = match newest {
+            Some(file) => Some(layers.lake.stamp(&file.path).await?.last_offset),
+            None => None,
+        };
+        let log = reader::offsets(client, input, partition).await?;
+        let next = committed.map_or(0, |last| last + 1).max(log.start);
+        let lag = (log.end - next).max(0);
+        let waiting = oldest_age(client, input, partition, next, log).await?;
+        if let Some(waiting) = waiting.filter(|waiting| *waiting > stage.commit_age_max) {
+            survey.report(&stage.name, behind(stage, partition, lag, waiting));
+        }
+        survey.stages.push(Stage {
+            name: stage.name.clone(),
+            topic: input.clone(),
+            partition,
+            lag,
+            committed_offset: committed,
+            seconds_since_commit: newest.map(|file| age(file.modified_ms).as_secs()),
+        });
+    }
+    Ok(())
+}
+
+fn behind(stage: &StagePlan, partition: u32, lag: i64, waiting: Duration) -> String {
+    let StagePlan { name, input, .. } = stage;
+    let records = if lag == 1 { "record" } else { "records" };
+    let secs = waiting.as_secs();
+    format!(
+        "stage {name} is behind: {lag} {records} of {input}/{partition} not committed, the oldest for {secs} s; check that \
+         the stage is running"
+    )
+}
+
+/// The age of the record at offset `next`; `None` when the log ends before it.
+async fn oldest_age(
+    client: &Client,
+    input: &str,
+    partition: u32,
+    next: i64,
+    log: LogRange,
+) -> Result<Option<Duration>> {
+    if next >= log.end {
+        return Ok(None);
+    }
+    let oldest = reader::read_range(client, input, partition, next..next + 1).await?;
+    Ok(oldest.first().map(|record| age(record.timestamp_ms)))
+}
+
+/// The time since `at_ms` by this machine's clock; zero for a time in the future.
+fn age(at_ms: i64) -> Duration {
+    let age_ms = Timestamp::now().as_millisecond().saturating_sub(at_ms);
+    Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_is_behind_is_reported_with_the_lag_and_the_remedy() {
+        let stage = StagePlan {
+            name: "stage-clean".to_owned(),
+            input: "crypto-raw".to_owned(),
+            smartmodules: Vec::new(),
+            destinations: Vec::new(),
+            commit_age_max: Duration::from_mins(10),
+        };
+        assert_eq!(
+            behind(&stage, 2, 1, Duration::from_secs(700)),
+            "stage stage-clean is behind: 1 record of crypto-raw/2 not committed, the oldest for 700 s; check that the stage \
+             is running"
+        );
+    }
+
+    #[test]
+    fn a_time_in_the_future_has_no_age() {
+        assert_eq!(age(i64::MAX), Duration::ZERO);
+    }
+}

@@ -1,0 +1,41 @@
+//! Compares a platform with its blueprint.
+
+use anyhow::Result;
+use connector_runtime::cluster::Client;
+use lake::Lake;
+
+use crate::blueprint::Blueprint;
+use crate::layers::LayerReader;
+use crate::report::Survey;
+use crate::{smartmodules, stages, topics};
+
+/// Surveys one platform as often as asked, and reads the footer of each data file only once.
+pub struct Surveyor {
+    blueprint: Blueprint,
+    layers: LayerReader,
+}
+
+impl Surveyor {
+    /// A surveyor of the platform that `blueprint` describes and that writes to `lake`.
+    pub fn new(blueprint: Blueprint, lake: Lake) -> Self {
+        Self {
+            blueprint,
+            layers: LayerReader::new(lake),
+        }
+    }
+
+    /// Looks at every topic, SmartModule, stage and layer of the blueprint.
+    ///
+    /// # Errors
+    /// When the broker or the lake cannot be reached. Differences from the blueprint are [problems](Survey::problems).
+    pub async fn survey(&mut self, client: &Client) -> Result<Survey> {
+        let mut survey = Survey::default();
+        topics::survey(client, &self.blueprint.topics, &mut survey).await?;
+        smartmodules::survey(client, &self.blueprint.smartmodules, &mut survey).await?;
+        for stage in &self.blueprint.stages {
+            stages::survey(client, stage, &mut self.layers, &mut survey).await?;
+        }
+        survey.ok = survey.problems.is_empty();
+        Ok(survey)
+    }
+}
