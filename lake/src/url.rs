@@ -1,4 +1,4 @@
-//! Where a lake is: a folder, or the URL of an object store and its options.
+//! A lake's address: a folder, or the URL of an object store and its options.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,16 @@ use object_store::{ObjectStore, ObjectStoreScheme};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-/// A lake's address. Parsing it touches nothing.
+/// A lake's address. Parsing it does no I/O.
+///
+/// ```
+/// use lake::LakeUrl;
+///
+/// let lake = LakeUrl::parse("s3://bucket/lake").unwrap();
+/// assert_eq!(lake.scheme(), "s3");
+/// assert!(lake.knows_option("aws_region"));
+/// assert!(LakeUrl::parse("ftp://host/lake").is_err());
+/// ```
 #[derive(Debug, Clone)]
 pub struct LakeUrl {
     place: Place,
@@ -32,20 +41,24 @@ enum Place {
 }
 
 impl LakeUrl {
-    /// Understands a path or URL.
+    /// Parses a path or URL: `lake`, `/var/lib/lake`, `file:///…`, `s3://bucket/prefix`, `gs://…`, `az://…`, and
+    /// `hdfs://…` when built with the feature `hdfs`.
     ///
     /// # Errors
-    /// A phrase that says what is wrong.
+    /// A phrase that names the problem and the addresses that work.
     pub fn parse(lake: &str) -> Result<Self, String> {
         if lake.trim().is_empty() {
-            return Err("say where the lake is: a folder, s3://…, gs://… or az://…".to_owned());
+            return Err("must name a folder, s3://…, gs://… or az://…".to_owned());
         }
         let place = if lake.contains("://") {
-            let url = Url::parse(lake).map_err(|e| format!("`{lake}` is no URL: {e}"))?;
+            let url =
+                Url::parse(lake).map_err(|error| format!("`{lake}` is not a URL: {error}"))?;
             match url.scheme() {
                 "file" => {
                     let folder = url.to_file_path();
-                    Place::Folder(folder.map_err(|()| format!("`{lake}` names no local folder"))?)
+                    Place::Folder(
+                        folder.map_err(|()| format!("`{lake}` does not name a local folder"))?,
+                    )
                 }
                 "s3" | "s3a" => Place::S3(url),
                 "gs" => Place::Gcs(url),
@@ -55,13 +68,13 @@ impl LakeUrl {
                 #[cfg(not(feature = "hdfs"))]
                 "hdfs" => {
                     return Err(
-                        "this build has no HDFS; build parquet-sink with `--features hdfs`"
+                        "this build does not support hdfs://; build it with `--features hdfs`"
                             .to_owned(),
                     );
                 }
                 other => {
                     return Err(format!(
-                        "`{other}://` is no store this connector knows; use a folder, s3://, gs:// or az://"
+                        "`{other}://` is not a supported store; use a folder, s3://, gs:// or az://"
                     ));
                 }
             }
@@ -74,7 +87,7 @@ impl LakeUrl {
         })
     }
 
-    /// With options of the store.
+    /// Adds options of the object store. They win over the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
     pub fn with_options(
         mut self,
         options: impl IntoIterator<Item = (String, SecretString)>,
@@ -83,7 +96,7 @@ impl LakeUrl {
         self
     }
 
-    /// The local folder, if it is one.
+    /// The local folder; `None` for an object store.
     pub fn folder(&self) -> Option<&Path> {
         match &self.place {
             Place::Folder(folder) => Some(folder),
@@ -91,7 +104,7 @@ impl LakeUrl {
         }
     }
 
-    /// What kind of store it is, for messages.
+    /// The kind of store, for messages: `local`, `s3`, `gs`, `az` or `hdfs`.
     pub fn scheme(&self) -> &'static str {
         match &self.place {
             Place::Folder(_) => "local",
@@ -103,7 +116,7 @@ impl LakeUrl {
         }
     }
 
-    /// Whether the store has an option of that name.
+    /// Whether the store has an option of that name, in any case.
     pub fn knows_option(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         match &self.place {
@@ -111,14 +124,14 @@ impl LakeUrl {
             Place::S3(_) => name.parse::<AmazonS3ConfigKey>().is_ok(),
             Place::Gcs(_) => name.parse::<GoogleConfigKey>().is_ok(),
             Place::Azure(_) => name.parse::<AzureConfigKey>().is_ok(),
-            // Hadoop's own settings, of which there is no list.
+            // Hadoop has no complete list of its settings.
             #[cfg(feature = "hdfs")]
             Place::Hdfs(_) => true,
         }
     }
 
     /// The store, and where the lake begins in it.
-    pub(super) fn store(&self) -> Result<(Arc<dyn ObjectStore>, ObjectPath), String> {
+    pub(crate) fn store(&self) -> Result<(Arc<dyn ObjectStore>, ObjectPath), String> {
         macro_rules! cloud {
             ($builder:ty, $url:expr) => {{
                 let mut builder = <$builder>::from_env().with_url($url.to_string());
@@ -127,16 +140,18 @@ impl LakeUrl {
                     let key = key.map_err(|_| format!("option `{name}` is unknown"))?;
                     builder = builder.with_config(key, value.expose_secret());
                 }
-                let store = builder.build().map_err(|e| e.to_string())?;
-                let (_, root) = ObjectStoreScheme::parse($url).map_err(|e| e.to_string())?;
+                let store = builder.build().map_err(|error| error.to_string())?;
+                let (_, root) =
+                    ObjectStoreScheme::parse($url).map_err(|error| error.to_string())?;
                 Ok((Arc::new(store) as Arc<dyn ObjectStore>, root))
             }};
         }
         match &self.place {
             Place::Folder(folder) => {
                 std::fs::create_dir_all(folder)
-                    .map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
-                let store = LocalFileSystem::new_with_prefix(folder).map_err(|e| e.to_string())?;
+                    .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+                let store =
+                    LocalFileSystem::new_with_prefix(folder).map_err(|error| error.to_string())?;
                 Ok((Arc::new(store), ObjectPath::default()))
             }
             Place::S3(url) => cloud!(AmazonS3Builder, url),
@@ -147,10 +162,14 @@ impl LakeUrl {
                 let options = self.options.iter();
                 let store = hdfs_native_object_store::HdfsObjectStoreBuilder::new()
                     .with_url(&url[..url::Position::BeforePath])
-                    .with_config(options.map(|(k, v)| (k.clone(), v.expose_secret().to_owned())))
+                    .with_config(
+                        options
+                            .map(|(name, value)| (name.clone(), value.expose_secret().to_owned())),
+                    )
                     .build()
-                    .map_err(|e| e.to_string())?;
-                let root = ObjectPath::from_url_path(url.path()).map_err(|e| e.to_string())?;
+                    .map_err(|error| error.to_string())?;
+                let root =
+                    ObjectPath::from_url_path(url.path()).map_err(|error| error.to_string())?;
                 Ok((Arc::new(store), root))
             }
         }
@@ -173,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn understands_folders_and_stores() {
+    fn parses_folders_and_stores() {
         for (lake, scheme) in [
             ("lake", "local"),
             ("/var/lib/lake", "local"),
@@ -194,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_those_of_the_store() {
+    fn knows_the_options_of_its_own_store_only() {
         let s3 = LakeUrl::parse("s3://bucket").unwrap();
         assert!(s3.knows_option("aws_region") && s3.knows_option("AWS_ENDPOINT"));
         assert!(!s3.knows_option("aws_regoin"));

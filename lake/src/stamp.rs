@@ -1,7 +1,7 @@
-//! What a file's footer says about the commit it belongs to.
+//! The stamp in a file's footer: which commit wrote the file, and where its writer resumes.
 //!
-//! Always true: every file this connector writes carries a [`FileStamp`]. That of the newest file of the main layer is
-//! the stage's position; nothing else is.
+//! Always true: every data file carries a [`FileStamp`]. The stamp of the newest file of a stage's main layer is the
+//! stage's position; nothing else is.
 
 use std::collections::BTreeMap;
 
@@ -10,49 +10,51 @@ use serde::{Deserialize, Serialize};
 
 /// The key of the stamp in a Parquet file's metadata.
 pub const FOOTER_KEY: &str = "parquet-sink";
-/// Of the stamp's own format.
+/// The stamp's format version.
 pub const STAMP_VERSION: u32 = 1;
 
-/// A file's stamp, JSON in the footer.
+/// Where a file's rows come from and where its writer resumes; JSON in the footer.
+///
+/// One commit writes one stamp into the files of several layers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
-    /// Of this format.
+    /// The format version, [`STAMP_VERSION`] when written.
     pub version: u32,
-    /// Which run wrote it: an id made at the start of each.
+    /// The id of the run that wrote the file; every run has a new one.
     pub writer: String,
     /// The input topic.
     pub topic: String,
     /// The input partition.
     pub partition: u32,
-    /// How many partitions the input topic had.
+    /// Number of partitions of the input topic.
     pub partitions: u32,
-    /// How often the topic was made anew, as far as the operator accepted it.
+    /// How many times the input topic was recreated, counting only what the operator accepted.
     #[serde(default)]
     pub generation: u32,
     /// The first input this commit covers.
     pub first_offset: i64,
     /// The last input this commit covers.
     pub last_offset: i64,
-    /// Where a fresh module must begin to be, at `last_offset`, in the state it was in.
+    /// The first input that a restarted module must see to be in the state it had at `last_offset`.
     pub resume_offset: i64,
-    /// Of a derived topic: the greatest input that records up to `last_offset` were made from.
+    /// For a derived topic: the greatest `source_offset` of the records up to `last_offset`.
     #[serde(default)]
     pub greatest_source: Option<i64>,
-    /// SHA-256 of the input record at `last_offset`.
+    /// SHA-256 of the input record at `last_offset`; empty when the record was gone already.
     pub record_hash: String,
-    /// The SmartModules the outputs came from, in order.
+    /// The SmartModules that made the rows, in order.
     pub modules: Vec<ModuleStamp>,
-    /// Of the layer this file belongs to.
+    /// The configured schema version of the layer.
     pub schema_version: u32,
-    /// When the commit was made, milliseconds since the epoch.
+    /// When the commit was made, in milliseconds since the epoch.
     #[serde(default)]
     pub committed_at_ms: i64,
-    /// Where in each output topic outputs after `last_offset` begin, or a little before.
+    /// By output topic: the offset where outputs of inputs after `last_offset` begin, or a lower one.
     #[serde(default)]
     pub topic_ends: BTreeMap<String, i64>,
 }
 
-/// A SmartModule as it was.
+/// A SmartModule at the time of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleStamp {
     /// Its name in the cluster.
@@ -64,17 +66,17 @@ pub struct ModuleStamp {
 }
 
 impl FileStamp {
-    /// As metadata of a Parquet file.
+    /// The stamp as a key and value for a Parquet footer.
     pub fn to_metadata(&self) -> KeyValue {
         let json = serde_json::to_string(self).expect("a stamp has only string keys");
         KeyValue::new(FOOTER_KEY.to_owned(), json)
     }
 
-    /// Reads the stamp.
+    /// Reads the stamp from a Parquet footer.
     ///
     /// # Errors
-    /// A phrase, when there is none or it is of a later version.
-    pub fn read(metadata: &ParquetMetaData) -> Result<Self, String> {
+    /// A phrase, when there is none or its format is newer than [`STAMP_VERSION`].
+    pub fn from_metadata(metadata: &ParquetMetaData) -> Result<Self, String> {
         let pairs = metadata.file_metadata().key_value_metadata();
         let json = pairs
             .into_iter()
@@ -90,11 +92,11 @@ impl FileStamp {
         struct Version {
             version: u32,
         }
-        let unreadable = |e| format!("its `{FOOTER_KEY}` cannot be read: {e}");
+        let unreadable = |error| format!("its `{FOOTER_KEY}` cannot be read: {error}");
         let Version { version } = serde_json::from_str(json).map_err(unreadable)?;
         if version > STAMP_VERSION {
             return Err(format!(
-                "a newer parquet-sink wrote it (stamp version {version}, this one knows {STAMP_VERSION}); use that one"
+                "a newer release wrote it (stamp version {version}; this one reads up to {STAMP_VERSION}): upgrade"
             ));
         }
         serde_json::from_str(json).map_err(unreadable)
@@ -106,13 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_later_version_is_not_guessed_at() {
+    fn a_newer_version_is_refused() {
         let problem = FileStamp::parse(r#"{"version": 2, "all": "different"}"#).unwrap_err();
-        assert!(problem.contains("newer parquet-sink"), "{problem}");
+        assert!(problem.contains("newer release"), "{problem}");
     }
 
     #[test]
-    fn fields_added_later_are_ignored() {
+    fn unknown_fields_are_ignored_and_missing_ones_have_defaults() {
         let json = r#"{"version": 1, "writer": "w", "topic": "t", "partition": 0, "partitions": 1, "first_offset": 0,
             "last_offset": 9, "resume_offset": 10, "record_hash": "", "modules": [], "schema_version": 1, "new": 1}"#;
         let stamp = FileStamp::parse(json).unwrap();

@@ -1,25 +1,33 @@
-//! File names: `<topic>-<partition>-<offset of the first row>.parquet`, 20 digits.
+//! Data files and their names: `<topic>-<partition>-<offset of the first row>.parquet`, the offset in 20 digits.
 //!
-//! Always true: within one partition the order of names is the order of rows. When the operator accepted that the topic
-//! was made anew, offsets start again and the name says so: `<topic>-<partition>-g<generation>-<offset>.parquet`.
+//! Always true: within one partition the order of names is the order of rows. Offsets start again when the topic is
+//! recreated, so the name then has a generation: `<topic>-<partition>-g<generation>-<offset>.parquet`.
 
 use std::fmt;
 
-/// A data file's name, taken apart.
+/// The parts of a data file's name, in sort order.
+///
+/// ```
+/// use lake::FileName;
+///
+/// let name = FileName::parse("trades-0-00000000000000000041.parquet").unwrap();
+/// assert_eq!((name.topic.as_str(), name.partition, name.offset), ("trades", 0, 41));
+/// assert_eq!(name.to_string(), "trades-0-00000000000000000041.parquet");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileName {
     /// The input topic.
     pub topic: String,
     /// The input partition.
     pub partition: u32,
-    /// How often the topic was made anew, as far as the operator accepted it.
+    /// How many times the input topic was recreated, counting only what the operator accepted.
     pub generation: u32,
-    /// The input offset of the first row; of a file without rows the first input it covers.
+    /// The input offset of the first row. For a file without rows: the first input it covers.
     pub offset: i64,
 }
 
 impl FileName {
-    /// Takes a name apart; `None` when it is no data file's.
+    /// Parses a name; `None` when it is not that of a data file.
     pub fn parse(name: &str) -> Option<Self> {
         let (rest, offset) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
         if offset.len() != 20 {
@@ -51,21 +59,21 @@ impl fmt::Display for FileName {
     }
 }
 
-/// A file of a layer, as listed.
+/// A data file as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
     /// Relative to the lake.
     pub path: String,
-    /// Its name, taken apart.
+    /// The parts of its name.
     pub name: FileName,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// When it was written, by the store's clock, milliseconds since the epoch.
+    /// When it was written, by the store's clock, in milliseconds since the epoch.
     pub modified_ms: i64,
 }
 
 impl DataFile {
-    /// The `date=` folder it lies in, as `YYYY-MM-DD`.
+    /// The `YYYY-MM-DD` of the `date=` folder it is in.
     pub fn date(&self) -> Option<&str> {
         self.path
             .split('/')
@@ -90,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_taken_apart_from_the_right() {
+    fn a_topic_may_contain_what_separates_the_parts() {
         check(
             "crypto-raw-0-00000000000000000041.parquet",
             "crypto-raw",
@@ -103,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_not_ours() {
+    fn names_of_other_files_are_not_parsed() {
         for name in [
             "crypto-raw-0-41.parquet",
             "crypto-raw-0-00000000000000000041.parquet.tmp",
