@@ -5,7 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::{cargo, run, smartmodules, workspace};
+use crate::process::{cargo, run, workspace};
+use crate::smartmodules;
 
 /// Which faults, how often, and by which seed.
 #[derive(Args)]

@@ -1,20 +1,23 @@
-//! Developer commands: `cargo xtask ...`.
+//! Developer commands: `cargo xtask ...`. Nothing here is needed at run time.
 //!
-//! `demo` and `test` are the two commands of the README; the others are the steps they are made of and the longer
-//! checks. Nothing here is needed at run time.
+//! - `tasks`: demo, test, k8s, lint.
+//! - `docs`: writes or checks docs/configuration.md.
+//! - `smartmodules`, `wasm_toolchain`: builds the SmartModules.
+//! - `kubernetes`: checks k8s/.
+//! - `bench`: measures Coinlake beside its peers.
+//! - `faults`: fault injection, soak and fuzzing.
+//! - `process`: starts programs.
 
 mod bench;
+mod docs;
 mod faults;
 mod kubernetes;
+mod process;
 mod smartmodules;
+mod tasks;
 mod wasm_toolchain;
 
-use std::env;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -26,13 +29,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything and run `coinlake demo` with the arguments that follow
+    /// Build everything and run `coinlake demo`; further arguments go to the demo
     #[command(disable_help_flag = true)]
     Demo {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Build everything and run every test; the arguments that follow go to `cargo test`
+    /// Build everything and run every test; further arguments go to `cargo test`
     #[command(disable_help_flag = true)]
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -40,24 +43,30 @@ enum Task {
     },
     /// Build the SmartModules into target/smartmodules/
     Smartmodules,
-    /// Check what k8s/ holds: manifests, compose file, image
+    /// Check k8s/: manifests, compose file and image
     K8s,
-    /// Check the format and run clippy with warnings as errors
+    /// Check the format and run clippy; warnings are errors
     Lint,
+    /// Write docs/configuration.md from the doc comments of the settings
+    Docs {
+        /// Write nothing; fail when the file is stale
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure Coinlake beside its peers and print a table; fails when a target is missed
     Bench(bench::BenchArgs),
-    /// Try for long what goes wrong: networks, stores, clocks, markets, payloads
+    /// Run the long fault-injection tests: network, store, clock, market, payloads
     Faults(faults::FaultsArgs),
-    /// Kill the demo, and each process of a platform, many times, and compare what they left with an uninterrupted run
+    /// Kill the demo, and each process of a platform, many times; compare the data with an uninterrupted run's
     Crash {
-        /// How many times to kill and restart
+        /// How many kills of each kind
         #[arg(long, default_value_t = 200)]
         rounds: u32,
-        /// Draws the same kills again
+        /// The same seed kills at the same moments
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Run the platform for a day of market: memory, open files and latency must stay what they are
+    /// Run the platform for a day of market; fails when memory, open files or latency grow
     Soak(faults::SoakArgs),
     /// Fuzz everything that reads bytes from outside
     Fuzz(faults::FuzzArgs),
@@ -65,91 +74,16 @@ enum Task {
 
 fn main() -> Result<()> {
     match Cli::parse().command {
-        Task::Demo { args } => demo(&args),
-        Task::Test { args } => test(&args),
+        Task::Demo { args } => tasks::demo(&args),
+        Task::Test { args } => tasks::test(&args),
         Task::Smartmodules => smartmodules::build(),
-        Task::K8s => k8s(),
-        Task::Lint => lint(),
+        Task::K8s => tasks::k8s(),
+        Task::Lint => tasks::lint(),
+        Task::Docs { check } => docs::docs(check),
         Task::Bench(args) => bench::bench(&args),
         Task::Faults(args) => faults::faults(&args),
         Task::Crash { rounds, seed } => faults::crash(rounds, seed),
         Task::Soak(args) => faults::soak(&args),
         Task::Fuzz(args) => faults::fuzz(&args),
     }
-}
-
-fn demo(args: &[String]) -> Result<()> {
-    smartmodules::build()?;
-    cargo(&["build", "--release", "--package", "coinlake"])?;
-    // exec, so that Ctrl-C and the exit code are the demo's own.
-    let error = Command::new(target_dir().join("release/coinlake"))
-        .arg("demo")
-        .args(args)
-        .exec();
-    Err(error).context("cannot start target/release/coinlake")
-}
-
-fn test(args: &[String]) -> Result<()> {
-    smartmodules::build()?;
-    let mut all = vec!["test", "--release", "--workspace"];
-    all.extend(args.iter().map(String::as_str));
-    cargo(&all)?;
-    // Who names tests means those. The commands that go into the image were built for the tests.
-    if args.is_empty() {
-        kubernetes::check()?;
-    }
-    Ok(())
-}
-
-fn k8s() -> Result<()> {
-    smartmodules::build()?;
-    cargo(&[
-        "build",
-        "--release",
-        "--package=coinlake",
-        "--package=coingecko-source",
-        "--package=parquet-sink",
-    ])?;
-    kubernetes::check()
-}
-
-fn lint() -> Result<()> {
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&[
-        "clippy",
-        "--release",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ])
-}
-
-/// The folder of the workspace's Cargo.toml.
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace")
-}
-
-/// Where cargo puts what it builds.
-fn target_dir() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
-}
-
-fn cargo(args: &[&str]) -> Result<()> {
-    run(Command::new("cargo").current_dir(workspace()).args(args))
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {name}"))?;
-    if !status.success() {
-        let args: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
-        bail!("{name} {} failed: {status}", args.join(" "));
-    }
-    Ok(())
 }

@@ -5,19 +5,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::process::{run, target_dir, workspace};
 use crate::wasm_toolchain::{TARGET, WasmToolchain};
-use crate::{run, target_dir, workspace};
 
 /// The profile `smdk build` uses too.
 const PROFILE: &str = "release-lto";
 
-/// Builds all SmartModules and copies those that changed.
-pub fn build() -> Result<()> {
+/// Builds all SmartModules; unchanged files are left alone.
+pub(crate) fn build() -> Result<()> {
     build_these(&names()?)
 }
 
-/// Builds them, and the one that does nothing, which they are measured against.
-pub fn build_with_do_nothing() -> Result<()> {
+/// Builds all SmartModules and `do-nothing`, the one they are measured against.
+pub(crate) fn build_with_do_nothing() -> Result<()> {
     let mut names = names()?;
     names.push("do-nothing".to_owned());
     build_these(&names)
@@ -61,13 +61,14 @@ fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// An unchanged file keeps its time, so that nothing downstream looks stale.
+/// An unchanged file keeps its modification time, so that cargo rebuilds nothing.
 fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
-    let new = fs::read(from).with_context(|| format!("{} was not built", from.display()))?;
+    let new =
+        fs::read(from).with_context(|| format!("{} is missing after the build", from.display()))?;
     if fs::read(to).is_ok_and(|old| old == new) {
         return Ok(());
     }
-    // Renamed into place: a test that runs meanwhile sees the old module or the new one, never half of it.
+    // Renamed into place: a running test sees the old module or the new one, never half a file.
     let partial = to.with_extension("partial");
     fs::write(&partial, &new)?;
     fs::rename(&partial, to)?;

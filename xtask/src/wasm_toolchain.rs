@@ -1,5 +1,5 @@
-//! Finds a compiler that can build for wasm32-unknown-unknown: the rustup target where it is installed or can be
-//! installed, else Debian's packages, which build the standard library from its source.
+//! Finds a compiler for wasm32-unknown-unknown: the rustup target if it is installed or can be installed, else Debian's
+//! packages, which build the standard library from source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,27 +7,27 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::run;
+use crate::process::run;
 
 /// What SmartModules are compiled for.
-pub const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// From Rust 1.96 wasm no longer links with undefined symbols; `copy_records`, which the broker provides, is one.
+/// Since Rust 1.96 wasm does not link with undefined symbols. `copy_records`, which the broker provides, is one.
 const LINK_FLAGS: &str = "-Clink-arg=--allow-undefined";
 
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
 /// A way to build for [`TARGET`].
-pub enum WasmToolchain {
+pub(crate) enum WasmToolchain {
     /// The toolchain in use has the target.
     Rustup,
-    /// Debian's compiler builds the standard library too; its packages have no linker for wasm, rustup's has.
+    /// Debian's compiler builds the standard library. Its packages have no linker for wasm, so rustup's is used.
     Debian { linker: PathBuf },
 }
 
 impl WasmToolchain {
-    /// The first way that works on this machine, installing what is missing if it can.
-    pub fn find() -> Result<Self> {
+    /// The first toolchain that works here. Installs what is missing where it can.
+    pub(crate) fn find() -> Result<Self> {
         if target_installed() {
             return Ok(Self::Rustup);
         }
@@ -46,8 +46,8 @@ impl WasmToolchain {
         Ok(Self::Debian { linker: linker()? })
     }
 
-    /// `cargo build` for [`TARGET`]; what to build is to be added.
-    pub fn cargo_build(&self) -> Command {
+    /// `cargo build` for [`TARGET`]; the caller adds what to build.
+    pub(crate) fn cargo_build(&self) -> Command {
         let mut cargo;
         match self {
             Self::Rustup => {
@@ -91,7 +91,7 @@ fn install_debian() -> Result<()> {
     let root =
         fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
     if !root || Command::new("apt-get").arg("--version").output().is_err() {
-        bail!("no compiler for {TARGET} here: {by_hand}");
+        bail!("no compiler for {TARGET}: {by_hand}");
     }
     eprintln!(
         "rustup cannot add {TARGET}; installing Debian's {}",
@@ -107,7 +107,7 @@ fn install_debian() -> Result<()> {
         .stdout(Stdio::null()))
     .with_context(|| by_hand.clone())?;
     if !debian_installed() {
-        bail!("Debian's packages did not bring the standard library's source: {by_hand}");
+        bail!("Debian's packages lack the source of the standard library: {by_hand}");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: Coinlake beside its peers, on the same input in the same run, as a table.
 //!
-//! Each topic is a file here: it measures, and gives lines for the table. Ratios count, not absolutes; whoever adds a topic
-//! lets both sides take the fastest of some runs, because a busy machine only ever slows one down. A topic that cannot be
-//! measured is told below the table, which the others still fill.
+//! Each topic is a file that measures and returns lines of the table. Ratios count, not absolutes: both sides take the
+//! fastest of several runs, because a busy machine only slows a run down. A topic that cannot be measured is reported
+//! below the table; the others still fill it.
 
 mod catch_up;
 mod models;
@@ -10,73 +10,71 @@ mod modules;
 mod parquet;
 mod platform;
 mod python;
+mod setup;
 mod table;
+mod throughput;
 
-use std::cell::OnceCell;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use serde_json::Value;
 
-use crate::{cargo, run, smartmodules, target_dir, workspace};
-use modules::Throughput;
-use table::Line;
+use self::setup::Setup;
+use self::table::Line;
 
+/// What to measure, and on which data.
 #[derive(Args)]
-pub struct BenchArgs {
-    /// What to measure; everything unless told otherwise
+pub(crate) struct BenchArgs {
+    /// What to measure [default: everything]
     topics: Vec<Topic>,
-    /// The market to learn models on; the made-up one unless told otherwise
+    /// The recording to train models on [default: the synthetic market]
     #[arg(long, conflicts_with = "lake")]
     recording: Option<PathBuf>,
-    /// A lake to learn models on that is there already, instead of one that the demo makes for the purpose
+    /// An existing lake to train models on, instead of one that the demo creates
     #[arg(long)]
     lake: Option<PathBuf>,
-    /// Catch up on this Fluvio cluster too: a profile of the fluvio client
+    /// Measure catch-up on a Fluvio cluster too: a profile of the fluvio client
     #[arg(long, value_name = "NAME", env = "COINLAKE_TEST_CLUSTER")]
     profile: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Topic {
-    /// The stages on records that lie in crypto-raw, beside PySpark
+    /// The stages catching up on crypto-raw, compared with PySpark
     CatchUp,
-    /// The SmartModules in Fluvio's engine, beside a module that does nothing
+    /// The SmartModules in Fluvio's engine, compared with a module that does nothing
     Modules,
-    /// The running platform: latency, memory, start
+    /// The running platform: latency, memory, time to the first alert
     Platform,
-    /// Parquet files, beside pyarrow and Polars
+    /// Writing Parquet files, compared with pyarrow and Polars
     Parquet,
-    /// Fitting and asking the models, beside scikit-learn
+    /// Model training and inference, compared with scikit-learn
     Models,
 }
 
-/// Measures, and prints the table. Fails when a target is missed or something could not be measured.
-pub fn bench(args: &BenchArgs) -> Result<()> {
+/// Measures and prints the table. Fails when a target is missed or a topic cannot be measured.
+pub(crate) fn bench(args: &BenchArgs) -> Result<()> {
     let topics = match args.topics.is_empty() {
         true => Topic::value_variants(),
         false => &args.topics,
     };
-    let bench = Bench {
-        recording: args.recording.clone(),
-        lake: args.lake.clone(),
-        profile: args.profile.clone(),
-        throughput: OnceCell::new(),
-    };
+    let setup = Setup::new(
+        args.recording.clone(),
+        args.lake.clone(),
+        args.profile.clone(),
+    );
     let mut lines: Vec<Line> = Vec::new();
     let mut failures = Vec::new();
     for topic in topics {
         let started = Instant::now();
         let measured = match topic {
-            Topic::CatchUp => catch_up::measure(&bench),
-            Topic::Modules => modules::measure(&bench),
-            Topic::Platform => platform::measure(&bench),
-            Topic::Parquet => parquet::measure(&bench),
-            Topic::Models => models::measure(&bench),
+            Topic::CatchUp => catch_up::measure(&setup),
+            Topic::Modules => modules::measure(&setup),
+            Topic::Platform => platform::measure(&setup),
+            Topic::Parquet => parquet::measure(&setup),
+            Topic::Models => models::measure(&setup),
         };
         match measured {
             Ok(measured) => lines.extend(measured),
@@ -97,95 +95,6 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         failures.len()
     );
     Ok(())
-}
-
-/// What topics share.
-struct Bench {
-    recording: Option<PathBuf>,
-    lake: Option<PathBuf>,
-    profile: Option<String>,
-    /// Measured when it is first asked for.
-    throughput: OnceCell<Throughput>,
-}
-
-impl Bench {
-    fn throughput(&self) -> Result<&Throughput> {
-        if self.throughput.get().is_none() {
-            let _ = self.throughput.set(Throughput::measure()?);
-        }
-        Ok(self.throughput.get().expect("it was just set"))
-    }
-
-    /// Where what is measured on is kept.
-    fn folder(&self) -> PathBuf {
-        target_dir().join("bench")
-    }
-
-    /// The built command, SmartModules beside it.
-    fn coinlake(&self) -> Result<PathBuf> {
-        smartmodules::build()?;
-        cargo(&["build", "--release", "--package", "coinlake"])?;
-        Ok(target_dir().join("release/coinlake"))
-    }
-
-    /// A lake to measure on.
-    fn lake(&self) -> Result<PathBuf> {
-        if let Some(lake) = &self.lake {
-            return Ok(lake.clone());
-        }
-        let data = self.folder().join("data");
-        // From nothing: what an earlier run left may be of another market.
-        if data.exists() {
-            fs::remove_dir_all(&data)?;
-        }
-        let mut demo = Command::new(self.coinlake()?);
-        demo.args(["demo", "--speed", "max", "--exit", "--data"])
-            .arg(&data);
-        if let Some(recording) = &self.recording {
-            demo.arg("--recording").arg(recording);
-        }
-        run(&mut demo)?;
-        Ok(data.join("lake"))
-    }
-}
-
-/// A `[[bench]]` of the workspace, its arguments to be added. With all of the workspace, so that it is built with the
-/// dependencies that the tests have too.
-fn target(name: &str) -> Result<Command> {
-    cargo(&[
-        "bench",
-        "--quiet",
-        "--workspace",
-        "--bench",
-        name,
-        "--no-run",
-    ])?;
-    let mut command = Command::new("cargo");
-    command.current_dir(workspace()).args([
-        "bench",
-        "--quiet",
-        "--workspace",
-        "--bench",
-        name,
-        "--",
-    ]);
-    Ok(command)
-}
-
-/// Runs what prints one JSON object on stdout.
-fn json_said_by(command: &mut Command) -> Result<Value> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot start {name}"))?;
-    if !output.status.success() {
-        let args: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
-        bail!("{name} {} failed: {}", args.join(" "), output.status);
-    }
-    let mut lines = output.stdout.trim_ascii_end().split(|byte| *byte == b'\n');
-    serde_json::from_slice(lines.next_back().unwrap_or_default())
-        .with_context(|| format!("{name} did not say what it measured"))
 }
 
 /// Processor and cores.

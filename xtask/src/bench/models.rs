@@ -7,25 +7,25 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::modules::Throughput;
 use super::python::Python;
+use super::setup::{Setup, bench_target};
 use super::table::{Line, Target};
-use super::{Bench, target};
-use crate::{run, workspace};
+use super::throughput::Throughput;
+use crate::process::{run, workspace};
 
-/// Threads of ours, jobs of the peer's.
+/// Coinlake's threads and scikit-learn's jobs.
 const THREADS: &str = "2";
 
-pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
-    let lake = bench.lake()?;
-    let folder = bench.folder().join("models");
+pub(super) fn measure(setup: &Setup) -> Result<Vec<Line>> {
+    let lake = setup.lake()?;
+    let folder = setup.folder().join("models");
     let script = workspace().join("trainer/bench/models.py");
     let python = Python::with(
-        &bench.folder().join("python-models"),
+        &setup.folder().join("python-models"),
         &script.with_file_name("requirements.txt"),
     )?;
 
-    run(target("models")?
+    run(bench_target("models")?
         .arg("--lake")
         .arg(fs::canonicalize(&lake)?)
         .arg("--out")
@@ -37,11 +37,11 @@ pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
     let peer = read(&folder.join("peer.json"))?;
     let mut lines = lines(&ours, &peer)?;
     let peer_rows_per_second = number(&peer, "anomaly_ahead", "rows_per_second")?;
-    lines.extend(served(bench.throughput()?, peer_rows_per_second)?);
+    lines.extend(served(setup.throughput()?, peer_rows_per_second)?);
     Ok(lines)
 }
 
-/// The models in WASM, as crypto-predict serves them. The peer's answers are those of its own batch prediction.
+/// The models in WASM, as crypto-predict serves them, compared with scikit-learn's batch prediction.
 fn served(throughput: &Throughput, peer_rows_per_second: f64) -> Result<Vec<Line>> {
     let module = "crypto-predict";
     let alone = throughput.number_before(module, " rows/s in wasm")?;
@@ -49,7 +49,7 @@ fn served(throughput: &Throughput, peer_rows_per_second: f64) -> Result<Vec<Line
     let slowest_us = throughput.number_after(module, "p99")?;
     Ok(vec![
         Line {
-            what: "forest: answers, in WASM, one core".to_owned(),
+            what: "forest: predictions, in WASM, one core".to_owned(),
             ours: format!("{alone:.0} rows/s"),
             peer: format!("scikit-learn: {peer_rows_per_second:.0} rows/s"),
             ratio: alone / peer_rows_per_second,
@@ -83,11 +83,11 @@ fn lines(ours: &Value, peer: &Value) -> Result<Vec<Line>> {
     let fit = both(forest, "fit_seconds")?;
     let auc = both(forest, "auc_roc")?;
     for label in [forest, logistic] {
-        // Both sides compute areas alike, or the others mean nothing.
+        // The scores below compare only if both sides compute the same area.
         let (a, b) = both(label, "auc_roc_of_scores")?;
         ensure!(
             (a - b).abs() < 1e-9,
-            "{label}: AUC-ROC is {a} here and {b} there for the same scores"
+            "{label}: Coinlake computes an AUC-ROC of {a} and scikit-learn {b} for the same scores"
         );
     }
     let ask = both(forest, "rows_per_second")?;
@@ -109,7 +109,7 @@ fn lines(ours: &Value, peer: &Value) -> Result<Vec<Line>> {
             target: Target::AtLeast(1.0),
         },
         Line {
-            what: "forest: answers, native, one core".to_owned(),
+            what: "forest: predictions, native, one core".to_owned(),
             ours: format!("{:.0} rows/s", ask.0),
             peer: format!("scikit-learn: {:.0} rows/s", ask.1),
             ratio: ask.0 / ask.1,
@@ -123,7 +123,8 @@ fn lines(ours: &Value, peer: &Value) -> Result<Vec<Line>> {
             target: Target::AtLeast(-0.005),
         },
         Line {
-            what: "logistic regression: answers with the same coefficients (difference)".to_owned(),
+            what: "logistic regression: predictions with the same coefficients (difference)"
+                .to_owned(),
             ours: "same rows".to_owned(),
             peer: "scikit-learn".to_owned(),
             ratio: arithmetic,

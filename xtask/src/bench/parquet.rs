@@ -6,20 +6,20 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::python::Python;
+use super::setup::{Setup, bench_target, json_output};
 use super::table::{Line, Target};
-use super::{Bench, json_said_by, target};
-use crate::workspace;
+use crate::process::workspace;
 
-pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
+pub(super) fn measure(setup: &Setup) -> Result<Vec<Line>> {
     let scripts = workspace().join("connectors/parquet-sink/bench");
     let python = Python::with(
-        &bench.folder().join("python-parquet"),
+        &setup.folder().join("python-parquet"),
         &scripts.join("layer_requirements.txt"),
     )?;
-    fs::create_dir_all(bench.folder())?;
-    let file = bench.folder().join("features.parquet");
-    let ours = json_said_by(target("layer")?.arg("--out").arg(&file))?;
-    let peers = json_said_by(python.script(&scripts.join("layer.py")).arg(&file))?;
+    fs::create_dir_all(setup.folder())?;
+    let file = setup.folder().join("features.parquet");
+    let ours = json_output(bench_target("layer")?.arg("--out").arg(&file))?;
+    let peers = json_output(python.script(&scripts.join("layer.py")).arg(&file))?;
 
     let rate = |of: &Value, name: &str| {
         let rate = of[name].as_f64();

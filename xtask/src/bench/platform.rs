@@ -1,4 +1,4 @@
-//! The one-machine platform as people start it: how soon it says something, how fast, and in how much memory.
+//! The one-machine platform: time to the first alert, latency, peak memory.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use super::setup::{Setup, json_output};
 use super::table::{Line, Target};
-use super::{Bench, json_said_by};
 
-/// How much faster than life the made-up market of ten coins, a tick a minute, goes by: 1,000 events a second.
+/// Market time per real time. Ten coins with a tick a minute become 1,000 events a second.
 const SPEED: &str = "6000";
 const STARTS: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
-    let coinlake = bench.coinlake()?;
-    let data = bench.folder().join("platform");
+pub(super) fn measure(setup: &Setup) -> Result<Vec<Line>> {
+    let coinlake = setup.coinlake()?;
+    let data = setup.folder().join("platform");
     let mut demo = Command::new(&coinlake);
     demo.args(["demo", "--exit", "--json", "--speed", SPEED])
         .args(["--console", "127.0.0.1:0", "--data"])
         .arg(fresh(&data)?);
-    let summary = json_said_by(&mut demo)?;
+    let summary = json_output(&mut demo)?;
     let number = |of: &Value, name: &str| {
         let number = of[name].as_f64();
         number.with_context(|| format!("the demo's summary has no {name}"))
@@ -35,7 +35,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
     let rate = number(&summary, "records_per_second")?;
     ensure!(
         rate > 900.0,
-        "the demo came to {rate:.0} events/s only: something else kept the machine busy"
+        "the demo reached only {rate:.0} events/s: another process keeps the machine busy; stop it and measure again"
     );
     let latency = &summary["alert_latency_ms"];
     let (p50, p99) = (number(latency, "p50")?, number(latency, "p99")?);
@@ -71,7 +71,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Line>> {
     ])
 }
 
-/// The folder, with nothing of an earlier run in it.
+/// The folder, emptied.
 fn fresh(data: &Path) -> Result<&Path> {
     if data.exists() {
         fs::remove_dir_all(data)?;
@@ -79,7 +79,7 @@ fn fresh(data: &Path) -> Result<&Path> {
     Ok(data)
 }
 
-/// A process that ends when it is no longer looked at.
+/// A process that is killed on drop.
 struct Running(Child);
 
 impl Drop for Running {
@@ -89,7 +89,7 @@ impl Drop for Running {
     }
 }
 
-/// From starting the command until its broker has acknowledged an alert.
+/// The time from the start of the command until its broker has acknowledged an alert.
 fn first_alert_of(coinlake: &PathBuf, data: &Path) -> Result<Duration> {
     let metrics = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut demo = Command::new(coinlake);
@@ -106,19 +106,19 @@ fn first_alert_of(coinlake: &PathBuf, data: &Path) -> Result<Duration> {
     .stderr(Stdio::null());
     let started = Instant::now();
     let mut demo = Running(demo.spawn().context("cannot start coinlake demo")?);
-    while started.elapsed() < PATIENCE {
+    while started.elapsed() < START_TIMEOUT {
         if alerts(metrics).is_some_and(|alerts| alerts > 0.0) {
             return Ok(started.elapsed());
         }
         if let Some(status) = demo.0.try_wait()? {
             bail!("coinlake demo ended before its first alert: {status}");
         }
-        thread::sleep(LOOK_INTERVAL);
+        thread::sleep(POLL_INTERVAL);
     }
-    bail!("coinlake demo had no alert after {PATIENCE:?}")
+    bail!("coinlake demo has no alert after {START_TIMEOUT:?}")
 }
 
-/// Alerts in the topic, as the process tells Prometheus; `None` while it does not answer.
+/// The number of alerts in the topic, from /metrics; `None` while the process does not answer.
 fn alerts(metrics: SocketAddr) -> Option<f64> {
     let mut connection = TcpStream::connect(metrics).ok()?;
     connection

@@ -1,4 +1,4 @@
-//! Python for the peers that need it, in a virtual environment of its own.
+//! A virtual environment for each peer that needs Python.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::run;
+use crate::process::run;
 
-/// A Python that has what a requirements file asks for.
-pub struct Python(PathBuf);
+/// The interpreter of an environment with the packages of a requirements file.
+pub(super) struct Python(PathBuf);
 
 impl Python {
-    /// Makes the environment in `folder` unless it is there with the same requirements.
-    pub fn with(folder: &Path, requirements: &Path) -> Result<Self> {
+    /// Creates the environment in `folder`, unless it exists with the same requirements.
+    pub(super) fn with(folder: &Path, requirements: &Path) -> Result<Self> {
         let python = folder.join("bin/python");
         let installed = folder.join("requirements.txt");
         let wanted = fs::read(requirements)
@@ -26,7 +26,7 @@ impl Python {
             String::from_utf8_lossy(&wanted).replace('\n', " ")
         );
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))
-            .context("Python 3 with venv is needed for the peers (Debian: python3-venv)")?;
+            .context("the peers need Python 3 with venv (Debian: python3-venv)")?;
         run(Command::new(&python)
             .args([
                 "-m",
@@ -42,12 +42,12 @@ impl Python {
         Ok(Self(python))
     }
 
-    /// A script, its arguments to be added.
-    pub fn script(&self, script: &Path) -> Command {
+    /// A command that runs a script; the caller adds arguments.
+    pub(super) fn script(&self, script: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command
             .arg(script)
-            // A machine may pin the kernels that numpy's linear algebra uses to slow ones; the peer is to be at its best.
+            // These may pin numpy to slow kernels; the peer should run at its best.
             .env_remove("OPENBLAS_CORETYPE")
             .env_remove("OPENBLAS_L2_SIZE");
         command

@@ -1,36 +1,36 @@
-//! The table: ours, the peer's, their ratio, and what it is to be.
+//! The table: Coinlake's figure, the peer's, their ratio and its target.
 
 use std::fmt::Write;
 
-/// What a ratio is to be.
+/// What a ratio should be.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Target {
+pub(super) enum Target {
     /// At least this.
     AtLeast(f64),
     /// At most this.
     AtMost(f64),
-    /// Nothing: for comparison.
+    /// No target: for comparison only.
     None,
 }
 
 /// One measurement.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub(super) struct Line {
     /// What is measured.
-    pub what: String,
-    /// Ours, with its unit.
-    pub ours: String,
-    /// The peer's, with its name and unit.
-    pub peer: String,
-    /// Ours to the peer's, or their difference.
-    pub ratio: f64,
-    /// What it is to be.
-    pub target: Target,
+    pub(super) what: String,
+    /// Coinlake's figure, with its unit.
+    pub(super) ours: String,
+    /// The peer's figure, with its name and unit.
+    pub(super) peer: String,
+    /// Coinlake's figure divided by the peer's, or their difference.
+    pub(super) ratio: f64,
+    /// What the ratio should be.
+    pub(super) target: Target,
 }
 
 impl Line {
-    /// Whether it is not what it is to be.
-    pub fn missed(&self) -> bool {
+    /// Whether the ratio misses its target.
+    pub(super) fn missed(&self) -> bool {
         match self.target {
             Target::AtLeast(least) => self.ratio < least,
             Target::AtMost(most) => self.ratio > most,
@@ -39,8 +39,8 @@ impl Line {
     }
 }
 
-/// The table as Markdown, its columns in line.
-pub fn table(lines: &[Line]) -> String {
+/// The table as Markdown, with aligned columns.
+pub(super) fn table(lines: &[Line]) -> String {
     let number = |value: f64| match value.abs() {
         0.0 => "0".to_owned(),
         small if small < 0.001 => format!("{value:.1e}"),

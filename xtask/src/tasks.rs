@@ -1,0 +1,62 @@
+//! The short commands: each is a few calls of cargo.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::kubernetes;
+use crate::process::{cargo, target_dir};
+use crate::smartmodules;
+
+/// `cargo xtask demo`.
+pub(crate) fn demo(args: &[String]) -> Result<()> {
+    smartmodules::build()?;
+    cargo(&["build", "--release", "--package", "coinlake"])?;
+    // exec, so that Ctrl-C and the exit code are the demo's own.
+    let error = Command::new(target_dir().join("release/coinlake"))
+        .arg("demo")
+        .args(args)
+        .exec();
+    Err(error).context("cannot start target/release/coinlake")
+}
+
+/// `cargo xtask test`.
+pub(crate) fn test(args: &[String]) -> Result<()> {
+    smartmodules::build()?;
+    let mut all = vec!["test", "--release", "--workspace"];
+    all.extend(args.iter().map(String::as_str));
+    cargo(&all)?;
+    // With arguments only the named tests run. The image's commands are built by the tests.
+    if args.is_empty() {
+        kubernetes::check()?;
+    }
+    Ok(())
+}
+
+/// `cargo xtask k8s`.
+pub(crate) fn k8s() -> Result<()> {
+    smartmodules::build()?;
+    cargo(&[
+        "build",
+        "--release",
+        "--package=coinlake",
+        "--package=coingecko-source",
+        "--package=parquet-sink",
+    ])?;
+    kubernetes::check()
+}
+
+/// `cargo xtask lint`.
+pub(crate) fn lint() -> Result<()> {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&[
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ])
+}
