@@ -1,9 +1,9 @@
-//! What is kept for each coin.
+//! A map from coins to values.
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-/// A value for each coin. Its order never shows.
+/// A value for each coin. Its order never affects results.
 #[derive(Debug, Clone)]
 pub(crate) struct Coins<T> {
     by_name: HashMap<String, T, FxBuildHasher>,
@@ -22,7 +22,7 @@ impl<T: Default> Coins<T> {
         self.by_name.get(coin)
     }
 
-    /// The coin's value, an empty one if there is none yet.
+    /// The coin's value; inserts the default if it has none.
     pub(crate) fn entry(&mut self, coin: &str) -> &mut T {
         self.by_name.entry_ref(coin).or_default()
     }

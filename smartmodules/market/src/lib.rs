@@ -1,52 +1,48 @@
 //! The market domain: ticks, cleaning, windowed features, anomaly score, models. No I/O, no clock, no wasm.
 //!
-//! The SmartModules wrap what is here for the broker, the trainer and the tests call the same code natively, and both
-//! get the same bits: nothing depends on a clock, on randomness, on a hash map's order or on the platform's `ln`.
+//! SmartModules wrap this crate for the broker; trainer and tests call it natively. Both get the same bits: nothing
+//! depends on a clock, on randomness, on the order of a hash map or on the platform's `ln`.
 //!
 //! - [`Cleaner`]: CoinGecko coin objects in, [`Clean`] ticks or a [`Rejected`] with its reason out
 //! - [`Featurizer`]: clean ticks in, [`Features`] over sliding windows out
-//! - [`AnomalyRule`]: one feature row in, an [`Alert`] or nothing out; no state
-//! - [`model::Predictor`]: one feature row in, what trained models say about it out; no state
+//! - [`AnomalyRule`]: feature rows in, an [`Alert`] or nothing out
+//! - [`model::Predictor`]: feature rows in, the predictions of trained models out
+//! - [`names`]: the topics, SmartModules and layers of the platform
 //!
-//! Each has a typed way in for native callers and `process`, which reads and writes records the way topics hold them.
+//! Each of the four has typed methods for native callers, and `process`, which reads and writes records as topics hold
+//! them.
+//!
+//! ```
+//! use market::{CleanParams, Cleaner, Input, Output};
+//!
+//! let raw = br#"{"id":"bitcoin","symbol":"btc","current_price":16730.75,"last_updated":"2023-01-02T17:08:13.102Z"}"#;
+//! let input = Input { offset: 7, timestamp_ms: 1_672_679_300_000, key: Some(b"bitcoin"), value: raw };
+//!
+//! let mut cleaner = Cleaner::new(CleanParams::default());
+//! let mut output = Output::new();
+//! assert!(cleaner.process(&input, &mut output));
+//! assert!(output.value().starts_with(br#"{"source_offset":7,"status":"accepted","coin":"bitcoin""#));
+//! ```
 
 mod anomaly;
 mod clean;
 mod coins;
-mod exact;
-mod featurize;
+mod duplicates;
+mod features;
 pub mod json;
 pub mod model;
 pub mod names;
 mod params;
+#[cfg(test)]
+mod property;
 mod record;
-mod reject;
 mod rows;
-mod series;
-mod tick;
 mod time;
-mod window;
 
 pub use anomaly::{Alert, AnomalyParams, AnomalyRule, Kinds, Severity};
-pub use clean::{CleanParams, Cleaner};
-pub use featurize::{FeatureParams, Featurizer};
+pub use clean::{CleanParams, Cleaner, Reason, Rejected, TICK_BYTES_MAX, Tick};
+pub use features::{FeatureParams, Featurizer};
 pub use params::{Emit, ParamError, Params};
 pub use record::{Input, Output};
-pub use reject::{Reason, Rejected};
 pub use rows::{Clean, Features, WindowFeatures};
-pub use tick::{TICK_BYTES_MAX, Tick};
 pub use time::parse_rfc3339_ms;
-
-/// Milliseconds in a minute.
-const MINUTE_MS: i64 = 60_000;
-
-/// The same cases in every run: what fails once fails again.
-#[cfg(test)]
-fn proptest_config(cases: u32) -> proptest::test_runner::Config {
-    proptest::test_runner::Config {
-        cases,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
-        failure_persistence: None,
-        ..Default::default()
-    }
-}

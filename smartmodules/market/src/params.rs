@@ -1,36 +1,45 @@
-//! Parameters of a module: checked when it starts, all of them known.
+//! Parameters of a module, checked when it starts; unknown ones are refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-/// The longest lateness anyone may allow: memory grows with it.
+/// The longest lateness allowed: memory grows with it.
 const LATENESS_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// A parameter that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParamError {
-    /// Its value means nothing.
+    /// The value is not accepted.
     #[error("parameter `{name}` is \"{value}\": give {expected}")]
     Bad {
-        /// The parameter.
+        /// The parameter's name.
         name: &'static str,
-        /// What was given.
+        /// The value given.
         value: String,
-        /// What it may be.
+        /// The values accepted.
         expected: String,
     },
-    /// No such parameter.
+    /// The module has no such parameter.
     #[error("unknown parameter `{name}`: remove it, or use one of {known}")]
     Unknown {
-        /// What was given.
+        /// The name given.
         name: String,
-        /// What there is.
+        /// The parameters that the module has.
         known: String,
     },
 }
 
-/// Parameters by name, as a SmartModule gets them; taken one by one, and none may be left.
+/// Parameters by name, as a SmartModule gets them. A module takes those it knows; [`Params::finish`] refuses the rest.
+///
+/// ```
+/// use market::Params;
+///
+/// let mut params = Params::new([("price_zscore", "4")]);
+/// assert_eq!(params.take_positive("price_zscore")?, Some(4.0));
+/// params.finish()?;
+/// # Ok::<_, market::ParamError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Params {
     given: BTreeMap<String, String>,
@@ -38,7 +47,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// These.
+    /// From names and values.
     pub fn new<N: Into<String>, V: Into<String>>(given: impl IntoIterator<Item = (N, V)>) -> Self {
         Self {
             given: given
@@ -53,7 +62,7 @@ impl Params {
     ///
     /// # Errors
     ///
-    /// [`ParamError::Bad`] when `read` makes nothing of it.
+    /// [`ParamError::Bad`] when `read` rejects the value.
     pub fn take<T>(
         &mut self,
         name: &'static str,
@@ -74,11 +83,11 @@ impl Params {
         }
     }
 
-    /// Takes a duration such as `60m` and gives milliseconds.
+    /// Takes a duration such as `60m`, in milliseconds.
     ///
     /// # Errors
     ///
-    /// [`ParamError::Bad`] when it is none, or longer than 31 days.
+    /// [`ParamError::Bad`] for another value, or one over 31 days.
     pub fn take_lateness_ms(&mut self, name: &'static str) -> Result<Option<i64>, ParamError> {
         self.take(
             name,
@@ -94,7 +103,7 @@ impl Params {
     ///
     /// # Errors
     ///
-    /// [`ParamError::Bad`] when it is none.
+    /// [`ParamError::Bad`] for another value.
     pub fn take_positive(&mut self, name: &'static str) -> Result<Option<f64>, ParamError> {
         self.take(name, "a number above 0, such as `3`", |value| {
             let number: f64 = value.parse().ok()?;
@@ -102,11 +111,11 @@ impl Params {
         })
     }
 
-    /// Takes `emit`; `statuses` are what it may be besides `all`, the default first.
+    /// Takes `emit`. `statuses` are the values besides `all`, the default first, each with the status it stands for.
     ///
     /// # Errors
     ///
-    /// [`ParamError::Bad`] when it is something else.
+    /// [`ParamError::Bad`] for another value.
     pub fn take_emit(&mut self, statuses: &[(&str, &'static str)]) -> Result<Emit, ParamError> {
         let names: Vec<_> = statuses
             .iter()
@@ -123,11 +132,11 @@ impl Params {
         Ok(emit.unwrap_or(Emit::Only(statuses[0].1)))
     }
 
-    /// Refuses what was given and never taken.
+    /// Refuses parameters that were given but never taken.
     ///
     /// # Errors
     ///
-    /// [`ParamError::Unknown`] for the first such.
+    /// [`ParamError::Unknown`] for the first of them.
     pub fn finish(self) -> Result<(), ParamError> {
         match self.given.into_keys().next() {
             None => Ok(()),
@@ -142,17 +151,17 @@ impl Params {
     }
 }
 
-/// What a module answers with.
+/// Which outputs a module writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Emit {
-    /// Only outputs of this status, for people.
+    /// Only outputs of this status, for people at the command line.
     Only(&'static str),
-    /// One output per input, for a stage.
+    /// Exactly one output for every input, for a stage.
     All,
 }
 
 impl Emit {
-    /// Whether an output of this status is to be given.
+    /// Whether to write an output of this status.
     pub fn wants(self, status: &str) -> bool {
         match self {
             Self::Only(wanted) => wanted == status,

@@ -1,4 +1,4 @@
-//! Records as the modules see them.
+//! Input and output records of the modules.
 
 use crate::json::{Buffer, ObjectWriter};
 
@@ -7,8 +7,8 @@ use crate::json::{Buffer, ObjectWriter};
 pub struct Input<'a> {
     /// Its offset in the partition.
     pub offset: i64,
-    /// When the broker got it, in milliseconds since the epoch. Zero or less means unknown: a record that is looked
-    /// back at comes without.
+    /// The record's timestamp, in milliseconds since the epoch. Zero or less means unknown: records from before the stream
+    /// come without one.
     pub timestamp_ms: i64,
     /// Its key, the coin.
     pub key: Option<&'a [u8]>,
@@ -23,7 +23,7 @@ impl Input<'_> {
     }
 }
 
-/// The record a module answers with. One is used again and again, so that its buffers are.
+/// An output record. Reuse it: its buffers keep their memory.
 #[derive(Debug, Default, Clone)]
 pub struct Output {
     key: Buffer,
@@ -32,7 +32,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// An empty one.
+    /// An empty record.
     pub fn new() -> Self {
         Self::default()
     }
@@ -47,7 +47,7 @@ impl Output {
         self.value.as_slice()
     }
 
-    /// Empties it and gives it a key.
+    /// Begins a new record with this key.
     pub(crate) fn start(&mut self, key: Option<&[u8]>) {
         self.key.clear();
         self.key.extend_short(key.unwrap_or_default());
@@ -55,7 +55,7 @@ impl Output {
         self.value.clear();
     }
 
-    /// The answer when there is nothing to say.
+    /// The output for an input that has no other: status `none`.
     pub(crate) fn none(&mut self, source_offset: i64) {
         self.start(None);
         let mut object = ObjectWriter::record(&mut self.value, source_offset, "none");

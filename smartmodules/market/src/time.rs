@@ -1,8 +1,16 @@
-//! RFC 3339 to milliseconds since the epoch.
+//! Times in milliseconds.
 
-/// The moment that an RFC 3339 date-time names, in milliseconds since the epoch, UTC; `None` if it is not one.
+/// Milliseconds in a minute.
+pub(crate) const MINUTE_MS: i64 = 60_000;
+
+/// Parses an RFC 3339 date-time into milliseconds since the epoch; `None` for any other text.
 ///
 /// Digits beyond milliseconds are cut off, and a leap second counts as the second before it.
+///
+/// ```
+/// assert_eq!(market::parse_rfc3339_ms("2023-01-02T17:08:13.102Z"), Some(1_672_679_293_102));
+/// assert_eq!(market::parse_rfc3339_ms("yesterday"), None);
+/// ```
 pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     let text = text.as_bytes();
     let (date_time, rest) = text.split_at_checked(19)?;
@@ -100,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_coingecko_sends() {
+    fn times_of_coingecko_are_parsed() {
         assert_eq!(
             parse_rfc3339_ms("2023-01-02T17:08:13.102Z"),
             Some(1_672_679_293_102)
@@ -109,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_rest_of_rfc_3339() {
+    fn all_of_rfc_3339_is_parsed() {
         assert_eq!(
             parse_rfc3339_ms("2000-02-29t01:00:00.5+01:00"),
             Some(951_782_400_500)
@@ -122,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn other_text_is_refused() {
         for text in [
             "",
             "2023-01-02",
@@ -142,7 +150,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(5_000))]
+        #![proptest_config(crate::property::cases(5_000))]
 
         #[test]
         fn agrees_with_jiff(
@@ -164,7 +172,7 @@ mod tests {
                 let at = at.index(text.len());
                 text.replace_range(at..=at, &other);
             }
-            // jiff takes more than RFC 3339: it has a say only in what we take.
+            // jiff accepts more than RFC 3339: it can only confirm what is accepted here.
             match parse_rfc3339_ms(&text) {
                 Some(ours) => {
                     let theirs: jiff::Timestamp = text.parse().expect("jiff takes all of RFC 3339");

@@ -303,7 +303,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(200_000))]
+        #![proptest_config(crate::property::cases(200_000))]
 
         #[test]
         fn as_zmij_writes_any(

@@ -1,94 +1,38 @@
-//! Reading: the fields of one object, each handed to a closure, nested values checked and skipped.
+//! Reads one object: calls a closure for each field; nested values are checked and skipped.
 
-use std::borrow::Cow;
+use super::scan::plain_len;
+use super::value::{Text, Value};
 
 /// Why a text is not a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON object: {expected} expected at byte {at}")]
 pub struct Malformed {
-    /// What should have been there.
+    /// What JSON allows at this place.
     pub expected: &'static str,
-    /// Where, in bytes from the start.
+    /// Offset in bytes from the start.
     pub at: usize,
 }
 
-/// The value of a field.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value<'a> {
-    /// `null`
-    Null,
-    /// `true` or `false`
-    Bool(bool),
-    /// A number, as it is written; [`Value::number`] gives its value.
-    Number(&'a str),
-    /// A string.
-    Text(Text<'a>),
-    /// An object or array: checked, but not looked at.
-    Nested,
-}
-
-impl<'a> Value<'a> {
-    /// The nearest double, infinite when it is too large for one; `None` if this is not a number.
-    pub fn number(self) -> Option<f64> {
-        match self {
-            Self::Number(text) => text.parse().ok(),
-            _ => None,
-        }
-    }
-
-    /// `None` if this is not a whole number within i64 written without fraction or exponent.
-    pub fn integer(self) -> Option<i64> {
-        match self {
-            Self::Number(text) => text.parse().ok(),
-            _ => None,
-        }
-    }
-
-    /// `None` if this is not a string.
-    pub fn text(self) -> Option<Text<'a>> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-}
-
-/// A string as it is written between its quotes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Text<'a> {
-    raw: &'a str,
-    escaped: bool,
-}
-
-impl<'a> Text<'a> {
-    /// What the string says; `None` if an escape stands for half a surrogate pair.
-    pub fn decode(self) -> Option<Cow<'a, str>> {
-        if self.escaped {
-            // Rare enough for the general deserializer, which knows all about surrogates.
-            let quoted = format!("\"{}\"", self.raw);
-            serde_json::from_str(&quoted).ok().map(Cow::Owned)
-        } else {
-            Some(Cow::Borrowed(self.raw))
-        }
-    }
-
-    /// Whether the string says `other`.
-    pub fn is(self, other: &str) -> bool {
-        if self.escaped {
-            self.decode().is_some_and(|text| text == other)
-        } else {
-            self.raw == other
-        }
-    }
-}
-
-/// Hands every field of the object to `field`, in order, and checks that the whole text is one JSON object.
+/// Calls `field` for every field of the object, in order, and checks that the whole text is one JSON object.
 ///
-/// A name that comes twice is handed over twice: whoever keeps the last one does what most readers do.
+/// A repeated name is reported each time; a caller that keeps the last value does what most readers do.
 ///
 /// # Errors
 ///
-/// [`Malformed`] when it is not; fields may have been handed over before that was known.
+/// [`Malformed`] when the text is not one JSON object. `field` may have been called before that is known.
+///
+/// ```
+/// use market::json::read_object;
+///
+/// let mut price = None;
+/// read_object(br#"{"coin":"bitcoin","price":16730.75}"#, |name, value| {
+///     if name == "price" {
+///         price = value.number();
+///     }
+/// })?;
+/// assert_eq!(price, Some(16730.75));
+/// # Ok::<_, market::json::Malformed>(())
+/// ```
 pub fn read_object<'a>(
     text: &'a [u8],
     mut field: impl FnMut(&str, Value<'a>),
@@ -112,7 +56,7 @@ pub fn read_object<'a>(
                     raw,
                     escaped: false,
                 } => field(raw, value),
-                // A name that cannot be decoded is none of those anyone asks for.
+                // A name that cannot be decoded matches no field.
                 escaped => field(&escaped.decode().unwrap_or_default(), value),
             }
             reader.skip_space();
@@ -166,7 +110,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `"name" :` and the space around the colon.
+    /// Reads `"name" :`, with the space around the colon.
     fn name(&mut self) -> Result<Text<'a>, Malformed> {
         let name = self.string()?;
         self.skip_space();
@@ -280,11 +224,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Skips an object or array, however deep, with a byte a level instead of the call stack.
+    /// Skips an object or array. Uses a byte for each level of nesting and no recursion, so that any depth is safe.
     fn skip_nested(&mut self) -> Result<(), Malformed> {
         let mut closers = Vec::new();
         loop {
-            // Here a value is due.
+            // A value must follow.
             match self.peek() {
                 Some(open @ (b'{' | b'[')) => {
                     self.at += 1;
@@ -304,7 +248,7 @@ impl<'a> Reader<'a> {
                     self.scalar()?;
                 }
             }
-            // Here a value is complete.
+            // A value is complete.
             loop {
                 let Some(&closer) = closers.last() else {
                     return Ok(());
@@ -330,36 +274,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes at the start of `text` stand for themselves in a string: up to a quote, a backslash or a control
-/// character, looked for in eight bytes at a time.
-pub(super) fn plain_len(text: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let mut len = 0;
-    while let Some(eight) = text[len..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*eight);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        // The classic test for a byte below a bound: exact up to and including the first hit, which is all that counts.
-        let hits = (quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash
-            | word.wrapping_sub(ONES * 0x20) & !word)
-            & HIGHS;
-        if hits != 0 {
-            return len + hits.trailing_zeros() as usize / 8;
-        }
-        len += 8;
-    }
-    while let Some(&byte) = text.get(len)
-        && byte != b'"'
-        && byte != b'\\'
-        && byte >= 0x20
-    {
-        len += 1;
-    }
-    len
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -375,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn hands_over_every_field() {
+    fn every_field_is_reported() {
         let text = r#" { "a" : 1.5e3 , "b":[1,{"c":"]"},[]] ,"\u0064":"x\n", "e":null,"e":true} "#;
         let mut seen = Vec::new();
         read_object(text.as_bytes(), |name, value| {
@@ -392,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn says_where_and_what() {
+    fn an_error_names_the_place_and_what_is_expected() {
         let error = fields(r#"{"a" 1}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -409,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn bears_any_depth() {
+    fn any_depth_of_nesting_is_read() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(30_000), "]".repeat(30_000));
         assert_eq!(fields(&deep).unwrap().len(), 1);
         let open = format!("{{\"a\":{}", "{\"b\":".repeat(12_000));
@@ -434,7 +348,7 @@ mod tests {
     }
 
     fn is_object(text: &[u8]) -> bool {
-        // RawValue checks the grammar only, as we do: no limit to depth or to the size of a number.
+        // RawValue checks only the grammar, as `read_object` does: no limit to depth or to the size of a number.
         std::str::from_utf8(text).is_ok_and(|text| {
             text.trim_start_matches([' ', '\n', '\t', '\r'])
                 .starts_with('{')
@@ -443,7 +357,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(2_000))]
+        #![proptest_config(crate::property::cases(2_000))]
 
         #[test]
         fn agrees_with_serde_json_on_objects(
@@ -461,7 +375,7 @@ mod tests {
                 seen.insert(name.to_owned(), match value {
                     Value::Null => serde_json::Value::Null,
                     Value::Bool(value) => value.into(),
-                    // serde_json reads floats to the nearest but one unless told to take its time.
+                    // Without its feature float_roundtrip serde_json may be off by one unit in the last place.
                     Value::Number(number) if number.contains(['.', 'e']) => value.number().unwrap().into(),
                     Value::Number(number) => serde_json::from_str(number).unwrap(),
                     Value::Text(text) => text.decode().unwrap().into_owned().into(),
@@ -501,14 +415,6 @@ mod tests {
                 is_object(&text),
                 "{}", String::from_utf8_lossy(&text)
             );
-        }
-
-        #[test]
-        fn finds_the_first_special_byte(text in prop::collection::vec(prop_oneof![
-            20 => 0x20..=0xffu8, 1 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\'),
-        ], 0..60)) {
-            let naive = text.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20);
-            prop_assert_eq!(plain_len(&text), naive.unwrap_or(text.len()));
         }
     }
 }

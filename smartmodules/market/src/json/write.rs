@@ -2,7 +2,7 @@
 
 use super::buffer::Buffer;
 use super::float::{NUMBER_ROOM, ZEROS, eight_digits, write_number};
-use super::read::plain_len;
+use super::scan::plain_len;
 
 /// The longest label.
 const LABEL_BYTES_MAX: usize = 24;
@@ -240,7 +240,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(1_000))]
+        #![proptest_config(crate::property::cases(1_000))]
 
         #[test]
         fn reads_back_the_same(text: String, number in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO) {

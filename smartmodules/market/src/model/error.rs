@@ -1,38 +1,38 @@
-//! What can be wrong with a model.
+//! Why a model cannot be used.
 
-use super::INPUTS;
+use super::inputs::INPUTS;
 
-/// Why a model cannot be used, and the way out.
+/// Why a model cannot be used, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
-    /// These bytes are something else.
-    #[error("this is not a model of Coinlake's: give a file that `coinlake train` made")]
+    /// The bytes are not a model file.
+    #[error("this is not a Coinlake model: give a file that `coinlake train` wrote")]
     NotAModel,
-    /// Written by a later version.
+    /// Written in another format than this version reads.
     #[error(
         "the model is of format {found}, this version of Coinlake reads format {known}: use the version that trained \
-         it, or train it anew with this one"
+         it, or train it again with this one"
     )]
     Newer {
-        /// The file's.
+        /// The file's format.
         found: u16,
-        /// Ours.
+        /// The format that this version reads.
         known: u16,
     },
     /// Bytes are missing or changed.
-    #[error("the model is damaged ({0}): take it from the registry again, or train it anew")]
+    #[error("the model is damaged ({0}): fetch it from the registry again, or train it again")]
     Damaged(&'static str),
-    /// One model where the other is wanted.
-    #[error("this is a {found}, a {wanted} is wanted")]
+    /// The file holds the other kind of model.
+    #[error("this is a {found}, a {wanted} is needed")]
     OtherKind {
-        /// What it is.
+        /// The file's kind.
         found: &'static str,
-        /// What it should be.
+        /// The kind that is needed.
         wanted: &'static str,
     },
     /// Trained on inputs that are not [`INPUTS`].
     #[error(
-        "the model was trained on other inputs ({}), this version of Coinlake has {}: train it anew with this one",
+        "the model was trained on other inputs ({}), this version of Coinlake has {}: train it again with this one",
         .found.join(", "),
         INPUTS.join(", ")
     )]
@@ -41,14 +41,14 @@ pub enum ModelError {
         found: Vec<String>,
     },
     /// Its parts do not fit together.
-    #[error("the {model} {what}: train it anew")]
+    #[error("the {model} {what}: train it again")]
     Unsound {
-        /// Which one.
+        /// The kind of model.
         model: &'static str,
-        /// What does not fit.
+        /// The problem.
         what: String,
     },
-    /// There is nowhere to put a model.
+    /// The wasm has no slot for models.
     #[error(
         "this wasm has no slot for models: give the crypto-predict that `cargo xtask smartmodules` builds"
     )]
@@ -59,9 +59,9 @@ pub enum ModelError {
          larger leaves"
     )]
     TooLarge {
-        /// What they take.
+        /// The models' size.
         bytes: usize,
-        /// What there is.
+        /// The slot's size.
         room: usize,
     },
 }

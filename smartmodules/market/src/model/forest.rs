@@ -1,14 +1,16 @@
-//! A forest of decision trees over binned inputs, as it is trained and kept.
+//! A forest of decision trees over binned inputs, as it is trained and stored.
 
-use super::{ForestWalk, INPUTS, Inputs, ModelError, ModelInfo};
+use super::error::ModelError;
+use super::info::ModelInfo;
+use super::inputs::INPUTS;
 
 const MODEL: &str = "forest";
 
-/// Edges of an input, at most: a bin's number fits a byte.
+/// The most edges an input may have: a bin's number fits a byte.
 pub const EDGES_MAX: usize = 255;
-/// Nodes of a tree, at most: a node's number fits two bytes.
+/// The most nodes a tree may have: a node's number fits two bytes.
 pub const NODES_MAX: usize = 1 << 16;
-/// Trees, at most: the sum of their answers fits four bytes.
+/// The most trees a forest may have: the sum of their predictions fits four bytes.
 pub const TREES_MAX: usize = 1 << 16;
 
 /// A node of a tree.
@@ -16,19 +18,19 @@ pub const TREES_MAX: usize = 1 << 16;
 pub enum Node {
     /// A row goes left if its `feature` is at most edge number `bin` of that feature, else right.
     Split {
-        /// Place of the input.
+        /// Index of the input.
         feature: u8,
-        /// Place among its edges.
+        /// Index of the edge.
         bin: u8,
     },
-    /// The answer, a probability of `q` / 65535.
+    /// A prediction: the probability `q` / 65535.
     Leaf {
-        /// In 65535ths.
+        /// The probability in 65535ths.
         q: u16,
     },
 }
 
-/// The trees, and the edges they share. The forest's answer is the mean of its trees'.
+/// The trees, and the edges they share. The forest's probability is the mean of its trees'.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forest {
     /// Where it comes from.
@@ -38,11 +40,12 @@ pub struct Forest {
 }
 
 impl Forest {
-    /// From each input's edges, ascending, and each tree's nodes in preorder: a split, its left subtree, its right one.
+    /// A forest from each input's edges, ascending, and each tree's nodes in preorder: a split, its left subtree, its right
+    /// subtree.
     ///
     /// # Errors
     ///
-    /// When there is no tree, there is too much of something, or the parts do not fit together.
+    /// When there is no tree, one of the limits is exceeded, or a node refers to an edge that does not exist.
     pub fn new(
         info: ModelInfo,
         edges: [Vec<f64>; INPUTS.len()],
@@ -82,18 +85,13 @@ impl Forest {
     pub fn trees(&self) -> &[Vec<Node>] {
         &self.trees
     }
-
-    /// The probability of yes for each row. Whoever asks again and again keeps a [`ForestWalk`].
-    pub fn probabilities(&self, rows: &[Inputs]) -> Vec<f64> {
-        ForestWalk::new(self).probabilities(rows)
-    }
 }
 
 fn check_tree(tree: &[Node], edges: &[Vec<f64>; INPUTS.len()]) -> Result<(), &'static str> {
     if tree.len() > NODES_MAX {
         return Err("more than 65536 nodes");
     }
-    // Subtrees that are still to come.
+    // Subtrees still to come.
     let mut due = 1_usize;
     for node in tree {
         if due == 0 {
@@ -120,7 +118,7 @@ fn check_tree(tree: &[Node], edges: &[Vec<f64>; INPUTS.len()]) -> Result<(), &'s
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::info;
+    use super::super::samples::info;
     use super::*;
 
     fn edges(edges: &[f64]) -> [Vec<f64>; INPUTS.len()] {
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_walked_is_refused() {
+    fn an_invalid_forest_is_refused() {
         let leaf = Node::Leaf { q: 1 };
         let split = |feature, bin| Node::Split { feature, bin };
         let one = || edges(&[1.0]);
@@ -179,7 +177,7 @@ mod tests {
             let error = Forest::new(info("anomaly_ahead"), edges, trees).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("the forest {says}: train it anew")
+                format!("the forest {says}: train it again")
             );
         }
         let chain = std::iter::repeat_n([split(0, 0), leaf], NODES_MAX / 2).flatten();
@@ -187,7 +185,7 @@ mod tests {
         let error = Forest::new(info("anomaly_ahead"), one(), trees).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the forest has in tree 0 more than 65536 nodes: train it anew"
+            "the forest has in tree 0 more than 65536 nodes: train it again"
         );
     }
 }

@@ -1,8 +1,15 @@
-//! What is known about a model besides its numbers.
+//! What a model says about itself besides its numbers.
 
-use super::{INPUTS, Inputs, ModelError};
+use super::error::ModelError;
+use super::inputs::{INPUTS, Inputs};
 
-/// Where a model comes from. Its inputs are [`INPUTS`]: a file with others is not read.
+/// Registered name and label of the forest: a critical anomaly within 15 minutes.
+pub const ANOMALY_AHEAD: &str = "anomaly_ahead";
+
+/// Registered name and label of the logistic regression: a higher price 15 minutes later.
+pub const TREND_UP: &str = "trend_up";
+
+/// Where a model comes from. Its inputs are [`INPUTS`]: a file with other inputs is refused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     /// Its registered name.
@@ -11,15 +18,15 @@ pub struct ModelInfo {
     pub version: u32,
     /// The run that made it.
     pub run: String,
-    /// What stands for an absent input: medians of the training rows.
+    /// The values that stand for absent inputs: medians of the training rows.
     pub fill: Inputs,
     /// The first event_time of the training rows, in milliseconds since the epoch.
     pub trained_from_ms: i64,
     /// The last one.
     pub trained_to_ms: i64,
-    /// Training rows.
+    /// The number of training rows.
     pub rows: u64,
-    /// From which probability on the answer counts as yes; chosen on the training rows.
+    /// A probability of at least this counts as a positive prediction; chosen on the training rows.
     pub threshold: f64,
 }
 
@@ -29,16 +36,13 @@ impl ModelInfo {
         format!("{}/{}", self.name, self.version)
     }
 
-    /// Whether a model can answer with this.
+    /// Checks that every absent input has a finite value to stand for it.
     pub(super) fn check(&self, model: &'static str) -> Result<(), ModelError> {
         match self.fill.iter().position(|fill| !fill.is_finite()) {
             None => Ok(()),
             Some(place) => Err(ModelError::Unsound {
                 model,
-                what: format!(
-                    "has nothing finite to stand for an absent {}",
-                    INPUTS[place]
-                ),
+                what: format!("has no finite value for an absent {}", INPUTS[place]),
             }),
         }
     }

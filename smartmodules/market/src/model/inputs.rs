@@ -1,9 +1,9 @@
-//! What the models see of a feature row: numbers without a scale of their own, so that coins compare.
+//! The models' inputs: scale-free numbers, so that coins of any price compare.
 
-use crate::MINUTE_MS;
 use crate::rows::WindowFeatures;
+use crate::time::MINUTE_MS;
 
-/// The inputs' names. Their order is part of every model file.
+/// The inputs' names, in the order that every model file has them.
 pub const INPUTS: [&str; 12] = [
     "return_1m",
     "return_5m",
@@ -19,11 +19,10 @@ pub const INPUTS: [&str; 12] = [
     "hour_of_day",
 ];
 
-/// A row's inputs, in the order of [`INPUTS`]; NaN where there is none.
+/// A row's inputs, in the order of [`INPUTS`]; NaN where one is absent.
 pub type Inputs = [f64; INPUTS.len()];
 
-/// What the models see of a row with this price and time. `price_to_ma_W` is price / ma_W - 1, `hour_of_day` whole
-/// hours UTC.
+/// The inputs of a row. `price_to_ma_W` is price / ma_W - 1, `hour_of_day` whole hours UTC.
 #[inline]
 pub fn inputs(price: f64, event_time: i64, windows: &WindowFeatures) -> Inputs {
     let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
@@ -42,11 +41,11 @@ pub fn inputs(price: f64, event_time: i64, windows: &WindowFeatures) -> Inputs {
         number(windows.samples_15m.map(f64::from)),
         event_time.div_euclid(60 * MINUTE_MS).rem_euclid(24) as f64,
     ];
-    // What is infinite says as little as what is absent.
+    // An infinite input says as little as an absent one.
     inputs.map(|input| if input.is_finite() { input } else { f64::NAN })
 }
 
-/// The inputs with what is absent replaced.
+/// The inputs, with absent ones replaced by `fill`.
 #[inline]
 pub(super) fn filled(inputs: &Inputs, fill: &Inputs) -> Inputs {
     std::array::from_fn(|place| match inputs[place] {
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_or_infinite_is_nan() {
+    fn absent_and_infinite_inputs_are_nan() {
         let nothing = inputs(1.0, 0, &WindowFeatures::default());
         assert!(nothing[..11].iter().all(|input| input.is_nan()));
         assert_eq!(nothing[11], 0.0);
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_before_the_epoch_are_hours_too() {
+    fn times_before_the_epoch_have_an_hour_of_day() {
         let hour = |time| inputs(1.0, time, &WindowFeatures::default())[11];
         assert_eq!(
             (hour(-1), hour(-3_600_001), hour(86_400_000)),

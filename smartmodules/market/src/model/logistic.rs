@@ -1,7 +1,8 @@
 //! Logistic regression on scaled inputs.
 
-use super::inputs::filled;
-use super::{Inputs, ModelError, ModelInfo};
+use super::error::ModelError;
+use super::info::ModelInfo;
+use super::inputs::{Inputs, filled};
 
 const MODEL: &str = "logistic regression";
 
@@ -17,11 +18,11 @@ pub struct Logistic {
 }
 
 impl Logistic {
-    /// From its numbers.
+    /// A model from its numbers.
     ///
     /// # Errors
     ///
-    /// When one of them is not finite, or a scale is not above 0.
+    /// When a number is not finite, or a scale is not above 0.
     pub fn new(
         info: ModelInfo,
         mean: Inputs,
@@ -52,12 +53,12 @@ impl Logistic {
         })
     }
 
-    /// What is subtracted from each input.
+    /// The mean of each input, subtracted first.
     pub fn mean(&self) -> &Inputs {
         &self.mean
     }
 
-    /// By what each input is divided then.
+    /// The scale of each input, by which the difference is divided.
     pub fn scale(&self) -> &Inputs {
         &self.scale
     }
@@ -67,12 +68,12 @@ impl Logistic {
         &self.weights
     }
 
-    /// What is added to the weighted sum.
+    /// Added to the weighted sum.
     pub fn intercept(&self) -> f64 {
         self.intercept
     }
 
-    /// The probability of yes.
+    /// The probability of a positive label.
     #[inline]
     pub fn probability(&self, inputs: &Inputs) -> f64 {
         let inputs = filled(inputs, &self.info.fill);
@@ -80,18 +81,18 @@ impl Logistic {
         for (place, input) in inputs.into_iter().enumerate() {
             sum += self.weights[place] * ((input - self.mean[place]) / self.scale[place]);
         }
-        // Not the platform's exp: every platform is to give the same bits.
+        // Not the platform's exp, which may differ in the last bit.
         1.0 / (1.0 + libm::exp(-sum))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::info;
+    use super::super::samples::info;
     use super::*;
 
     #[test]
-    fn is_what_the_formula_says() {
+    fn probability_is_that_of_the_formula() {
         let mut weights = [0.0; 12];
         weights[7] = 0.5;
         weights[9] = -2.0;
@@ -103,17 +104,17 @@ mod tests {
         // 0.25 + 0.5 * 3 - 2 * (5 - 1) / 4
         let expected = 1.0 / (1.0 + (0.25_f64).exp());
         assert!((model.probability(&inputs) - expected).abs() < 1e-15);
-        // Absent: the fill, 9 in its place.
+        // An absent input takes its fill, 9.
         inputs[9] = f64::NAN;
         let expected = 1.0 / (1.0 + (2.25_f64).exp());
         assert!((model.probability(&inputs) - expected).abs() < 1e-15);
-        // Overflow ends at certainty, not at NaN.
+        // An overflow gives certainty, not NaN.
         inputs[7] = -1e300;
         assert_eq!(model.probability(&inputs), 0.0);
     }
 
     #[test]
-    fn what_cannot_answer_is_refused() {
+    fn invalid_numbers_are_refused() {
         let refused = |mean, scale, weights, intercept, fill| {
             let info = ModelInfo {
                 fill: [fill; 12],
@@ -125,7 +126,7 @@ mod tests {
         };
         assert_eq!(
             refused(0.0, 0.0, 1.0, 0.0, 0.0),
-            "the logistic regression has a scale that is not above 0: train it anew"
+            "the logistic regression has a scale that is not above 0: train it again"
         );
         for says in [
             refused(f64::NAN, 1.0, 1.0, 0.0, 0.0),
@@ -135,12 +136,12 @@ mod tests {
         ] {
             assert_eq!(
                 says,
-                "the logistic regression has a coefficient that is not finite: train it anew"
+                "the logistic regression has a coefficient that is not finite: train it again"
             );
         }
         assert_eq!(
             refused(0.0, 1.0, 1.0, 0.0, f64::NAN),
-            "the logistic regression has nothing finite to stand for an absent return_1m: train it anew"
+            "the logistic regression has no finite value for an absent return_1m: train it again"
         );
     }
 }

@@ -1,8 +1,10 @@
-//! What crypto-predict serves.
+//! The models that crypto-predict serves.
 
-use super::{Forest, Logistic, ModelError};
+use super::error::ModelError;
+use super::forest::Forest;
+use super::logistic::Logistic;
 
-/// Up to one of each model; what is not there makes no prediction.
+/// Up to one of each model. A missing model makes no predictions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelPair {
     /// `anomaly_ahead`
@@ -12,12 +14,12 @@ pub struct ModelPair {
 }
 
 impl ModelPair {
-    /// Whether there is no model at all.
+    /// Whether both are missing.
     pub fn is_empty(&self) -> bool {
         self.anomaly.is_none() && self.trend.is_none()
     }
 
-    /// These models; those of `other` where one is missing.
+    /// These models, and those of `other` where one is missing.
     pub fn or(self, other: Self) -> Self {
         Self {
             anomaly: self.anomaly.or(other.anomaly),
@@ -32,7 +34,7 @@ impl ModelPair {
         anomaly.chain(trend).collect()
     }
 
-    /// Both files, each after its length; a model that is not there has length 0.
+    /// Both model files, each after its length; a missing model has length 0.
     pub fn to_bytes(&self) -> Vec<u8> {
         let files = [
             self.anomaly.as_ref().map(Forest::to_bytes),
@@ -55,7 +57,7 @@ impl ModelPair {
         let (anomaly, rest) = file(bytes)?;
         let (trend, rest) = file(rest)?;
         if !rest.is_empty() {
-            return Err(ModelError::Damaged("it goes on after its end"));
+            return Err(ModelError::Damaged("there are bytes after its end"));
         }
         Ok(Self {
             anomaly: anomaly.map(Forest::from_bytes).transpose()?,
@@ -64,7 +66,7 @@ impl ModelPair {
     }
 }
 
-/// A file, if it is there, and what follows it.
+/// Splits off a file, `None` if its length is 0.
 fn file(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), ModelError> {
     let short = ModelError::Damaged("it ends too early");
     let (len, rest) = bytes.split_first_chunk().ok_or(short.clone())?;
@@ -77,14 +79,14 @@ fn file(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), ModelError> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::{a_logistic, forest, logistic};
+    use super::super::samples::{a_logistic, forest, logistic};
     use super::*;
 
     proptest! {
-        #![proptest_config(crate::proptest_config(100))]
+        #![proptest_config(crate::property::cases(100))]
 
         #[test]
-        fn a_pair_comes_back_as_it_was(
+        fn a_pair_is_read_back_unchanged(
             anomaly in prop::option::of(forest()),
             trend in prop::option::of(logistic()),
         ) {
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn each_model_is_taken_from_where_it_is() {
+    fn a_missing_model_is_taken_from_the_other_pair() {
         let trend = |version| ModelPair {
             anomaly: None,
             trend: Some(a_logistic(version)),

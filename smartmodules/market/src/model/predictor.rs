@@ -205,7 +205,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{a_forest, a_logistic};
+    use super::super::samples::{a_forest, a_logistic};
     use super::*;
 
     fn features(source_offset: i64, z: &str) -> String {

@@ -1,4 +1,4 @@
-//! What a prediction needs of a record of crypto-features.
+//! The fields of a crypto-features record that a prediction needs.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `None` if it is no such record.
+    /// `None` for any other record.
     #[inline]
     pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
         FeaturesRecord::read(payload, is_an_input).and_then(Self::of)
@@ -32,14 +32,14 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// What the models see of it.
+    /// The models' inputs.
     #[inline]
     pub(super) fn inputs(&self) -> Inputs {
         inputs(self.price, self.event_time, &self.windows)
     }
 }
 
-/// Whether [`inputs`] asks for this field.
+/// Whether [`inputs`] uses this field.
 #[inline(always)]
 fn is_an_input(name: &str) -> bool {
     matches!(
@@ -118,10 +118,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(5_000))]
+        #![proptest_config(crate::property::cases(5_000))]
 
         #[test]
-        fn reads_as_the_general_reader_does(
+        fn fast_and_general_reader_agree(
             features in features(),
             source_offset: i64,
             damage in prop::collection::vec(
@@ -139,7 +139,7 @@ mod tests {
                     _ => { text.remove(at); }
                 }
             }
-            // Those who ask for little skip what others read.
+            // A reader that wants few fields skips those that others read.
             let little = |name: &str| matches!(name, "samples_1m" | "zscore_15m");
             for wanted in [is_an_input as fn(&str) -> bool, little] {
                 if let Some(exact) = FeaturesRecord::read_exactly(&text, wanted) {
@@ -149,9 +149,9 @@ mod tests {
             }
         }
 
-        /// The row of a record is what the trainer sees of its features.
+        /// A row read from its record has the inputs that the trainer computes.
         #[test]
-        fn sees_what_the_trainer_sees(features in features(), source_offset in 0..i64::MAX) {
+        fn broker_and_trainer_compute_the_same_inputs(features in features(), source_offset in 0..i64::MAX) {
             let mut output = Output::new();
             features.write(source_offset, None, &mut output);
             let row = Row::read(output.value());
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_crypto_features_writes_the_fast_way() {
+    fn fast_reader_accepts_what_is_written() {
         let features = Features {
             clean: Clean {
                 coin: "bitcoin".into(),

@@ -1,18 +1,19 @@
-//! The room for models in crypto-predict's wasm: promoting a model changes bytes in it, nothing is compiled.
+//! The place of the models in crypto-predict's wasm: promoting a model changes bytes there, nothing is compiled.
 //!
-//! A [`Slot`] is a static of the module. Its first bytes are a magic number, which makes it a data segment of the wasm
-//! (zeros alone would not be stored) and lets [`fill`] find it again; then its room, how much of it is used, and the
-//! pair of models. A slot that is not filled holds no models.
+//! A [`Slot`] is a static of the module. It begins with a magic number, which puts it into a data segment of the wasm
+//! (zeros alone would not be stored) and lets [`fill`] find it. Its size, the bytes used and the pair of models follow. An
+//! empty slot holds no models.
 
 use std::hint::black_box;
 
-use super::{ModelError, ModelPair};
+use super::error::ModelError;
+use super::pair::ModelPair;
 
 const MAGIC: [u8; 32] = *b"coinlake model slot, layout 1 ->";
-/// Magic number, room and length.
+/// Magic number, size and bytes used.
 const HEAD_BYTES: usize = MAGIC.len() + 8;
 
-/// `N` bytes of room, in a module.
+/// A slot of `N` bytes, in a module.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Slot<const N: usize> {
@@ -23,7 +24,7 @@ pub struct Slot<const N: usize> {
 }
 
 impl<const N: usize> Slot<N> {
-    /// One without models.
+    /// A slot without models.
     pub const fn empty() -> Self {
         Self {
             magic: MAGIC,
@@ -33,18 +34,18 @@ impl<const N: usize> Slot<N> {
         }
     }
 
-    /// As it lies in a wasm.
+    /// The slot's bytes in a wasm.
     pub fn to_bytes(&self) -> Vec<u8> {
         [&self.magic[..], &self.room, &self.len, &self.bytes].concat()
     }
 
-    /// The models that were put here.
+    /// The models in the slot.
     ///
     /// # Errors
     ///
-    /// When what was put here is damaged, or of another version.
+    /// When the models are damaged, or of another format.
     pub fn pair(&'static self) -> Result<ModelPair, ModelError> {
-        // The bytes are changed after compiling: the compiler must not believe what it wrote.
+        // The bytes change after compilation: the compiler must not assume their initial value.
         let slot = black_box(self);
         pair_of(&slot.len, &slot.bytes)
     }
@@ -59,11 +60,11 @@ fn pair_of(len: &[u8; 4], bytes: &[u8]) -> Result<ModelPair, ModelError> {
     ModelPair::from_bytes(bytes.ok_or(ModelError::Damaged("it is larger than its slot"))?)
 }
 
-/// The wasm with this pair in its slot, in the place of any before.
+/// The wasm with this pair in its slot. Models that were there before are replaced.
 ///
 /// # Errors
 ///
-/// When there is no slot, or the pair does not fit.
+/// When the wasm has no slot, or the pair does not fit.
 pub fn fill(wasm: &[u8], pair: &ModelPair) -> Result<Vec<u8>, ModelError> {
     let found = find(wasm)?;
     let bytes = match pair.is_empty() {
@@ -90,7 +91,7 @@ pub fn fill(wasm: &[u8], pair: &ModelPair) -> Result<Vec<u8>, ModelError> {
 ///
 /// # Errors
 ///
-/// When there is no slot, or what is in it cannot be used.
+/// When the wasm has no slot, or the models in it cannot be used.
 pub fn read(wasm: &[u8]) -> Result<ModelPair, ModelError> {
     let found = find(wasm)?;
     let (head, room) = wasm[found.at..][..HEAD_BYTES + found.room].split_at(HEAD_BYTES);
@@ -109,7 +110,7 @@ fn find(wasm: &[u8]) -> Result<Found, ModelError> {
     }
     let mut places = wasm.windows(MAGIC.len()).enumerate();
     let mut slots = places.by_ref().filter(|(_, bytes)| **bytes == MAGIC);
-    // A second one would leave open which the module reads.
+    // With a second one it would be unclear which the module reads.
     let (Some((at, _)), None) = (slots.next(), slots.next()) else {
         return Err(ModelError::NoSlot);
     };
@@ -125,19 +126,19 @@ fn find(wasm: &[u8]) -> Result<Found, ModelError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{a_forest, a_logistic};
+    use super::super::samples::{a_forest, a_logistic};
     use super::*;
 
     const ROOM: usize = 10_000;
 
-    /// What surrounds the slot in a wasm is of no interest here.
+    /// A slot with other bytes around it; only these matter here.
     fn wasm() -> Vec<u8> {
         let slot = Slot::<ROOM>::empty().to_bytes();
         [b"\0asm before ".as_slice(), &slot, b" after"].concat()
     }
 
     #[test]
-    fn a_slot_holds_what_was_put_there_last() {
+    fn a_slot_holds_the_models_written_last() {
         let empty = wasm();
         assert_eq!(read(&empty), Ok(ModelPair::default()));
         let both = ModelPair {
@@ -153,7 +154,11 @@ mod tests {
         assert_eq!(read(&filled), Ok(both));
         let filled = fill(&filled, &one).unwrap();
         assert_eq!(read(&filled), Ok(one.clone()));
-        assert_eq!(filled, fill(&empty, &one).unwrap(), "nothing stays behind");
+        assert_eq!(
+            filled,
+            fill(&empty, &one).unwrap(),
+            "no bytes of the former models remain"
+        );
         assert_eq!(fill(&filled, &ModelPair::default()), Ok(empty));
     }
 
@@ -164,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn a_wasm_that_cannot_be_used_is_refused_with_the_reason() {
         let pair = ModelPair {
             anomaly: None,
             trend: Some(a_logistic(2)),
@@ -192,7 +197,7 @@ mod tests {
         damaged[at + HEAD_BYTES + 60] ^= 1;
         assert_eq!(
             read(&damaged),
-            Err(ModelError::Damaged("its checksum is another"))
+            Err(ModelError::Damaged("its checksum does not match"))
         );
         damaged[at + MAGIC.len() + 4..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(

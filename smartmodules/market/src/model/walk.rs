@@ -1,47 +1,48 @@
-//! A forest made ready to answer: many rows at a time, a tree at a time.
+//! A forest prepared for fast predictions: many rows at a time, one tree after the other.
 //!
 //! Always true:
 //! - a row is twelve bins, a byte each, and goes left at a split if its bin is at most the split's
-//! - a node is four bytes, its children stand side by side, and a leaf's left child is itself: a walk takes as many
-//!   steps as the tree is deep, without a branch, and eight rows walk at once so that none waits for memory
-//! - a tree answers for all rows before the next one does, so that it stays in the nearest cache
-//! - answers are summed as whole numbers: neither the order nor the company of rows matters
+//! - a node is four bytes, its children are neighbours, and a leaf's left child is the leaf itself: a walk takes as many
+//!   steps as the tree is deep, without a branch, and eight rows walk at once to hide the latency of memory
+//! - all rows pass one tree before the next, so the tree stays in the first cache
+//! - leaf values are summed as integers: neither the order nor the number of rows changes a result
 
-use super::inputs::filled;
-use super::{EDGES_MAX, Forest, INPUTS, Inputs, NODES_MAX, Node};
+use super::forest::{EDGES_MAX, Forest, NODES_MAX, Node};
+use super::inputs::{INPUTS, Inputs, filled};
 
 /// Rows that walk at once.
 const LANES: usize = 8;
 
-/// Bins of a row, and four bytes that make a row's address a shift.
+/// A row's twelve bins; with four bytes of padding a row's address is a shift.
 type Bins = [u8; 16];
 
-/// A tree's nodes where no number of a node can miss them; the next tree's may follow among them.
+/// As many entries as a node's number can name, so that no index needs a check. Those after a tree's last node belong to
+/// the next trees.
 type Nodes<T> = [T; NODES_MAX];
 
-/// A forest that answers.
+/// A forest prepared for fast predictions.
 #[derive(Debug, Clone)]
 pub struct ForestWalk {
     fill: Inputs,
-    /// Of each input, the rest infinite.
+    /// Each input's edges, filled up with infinity.
     edges: Vec<[f64; EDGES_MAX + 1]>,
     trees: Vec<Tree>,
     /// See [`pack`].
     nodes: Vec<u32>,
-    /// What a node answers, if it is a leaf.
-    answers: Vec<u16>,
+    /// Each node's probability in 65535ths, if it is a leaf.
+    leaves: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Tree {
-    /// Its first node.
+    /// Index of its first node.
     root: usize,
-    /// Splits from the root to the furthest leaf.
+    /// Splits from the root to the deepest leaf.
     depth: u32,
 }
 
 impl ForestWalk {
-    /// Makes it ready.
+    /// Prepares a forest.
     pub fn new(forest: &Forest) -> Self {
         let edges = forest.edges().iter().map(|edges| {
             let mut all = [f64::INFINITY; EDGES_MAX + 1];
@@ -53,37 +54,37 @@ impl ForestWalk {
             edges: edges.collect(),
             trees: Vec::with_capacity(forest.trees().len()),
             nodes: Vec::new(),
-            answers: Vec::new(),
+            leaves: Vec::new(),
         };
         for tree in forest.trees() {
             walk.push(tree);
         }
-        // So that the last tree, too, has as many nodes behind its root as a number can name.
+        // The last tree, too, needs NODES_MAX entries from its root on.
         let len = walk.trees.last().map_or(0, |tree| tree.root) + NODES_MAX;
         walk.nodes.resize(len, 0);
-        walk.answers.resize(len, 0);
+        walk.leaves.resize(len, 0);
         walk
     }
 
-    /// Appends a tree, level by level, so that the nodes near the root, which every row meets, stand close together.
+    /// Appends a tree level by level: the nodes near the root, which every row passes, are close together.
     fn push(&mut self, tree: &[Node]) {
         let right = right_children(tree);
         let root = self.nodes.len();
         let mut depth = 0;
-        // Places in preorder and levels, in the order of their new places.
+        // Preorder index and level of each node, in the new order.
         let mut order = vec![(0, 0_u32)];
         let mut next = 0;
         while let Some(&(node, level)) = order.get(next) {
             match tree[node] {
                 Node::Split { feature, bin } => {
                     self.nodes.push(pack(feature, bin, order.len()));
-                    self.answers.push(0);
+                    self.leaves.push(0);
                     order.extend([(node + 1, level + 1), (right[node], level + 1)]);
                 }
                 Node::Leaf { q } => {
-                    // No bin is above the last: a leaf goes left for ever.
+                    // No bin is above the last one, so the walk stays at a leaf.
                     self.nodes.push(pack(0, u8::MAX, next));
-                    self.answers.push(q);
+                    self.leaves.push(q);
                     depth = depth.max(level);
                 }
             }
@@ -92,7 +93,7 @@ impl ForestWalk {
         self.trees.push(Tree { root, depth });
     }
 
-    /// The probability of yes for each row.
+    /// The probability of a positive label for each row.
     pub fn probabilities(&self, rows: &[Inputs]) -> Vec<f64> {
         let mut bins: Vec<[Bins; LANES]> = vec![Default::default(); rows.len().div_ceil(LANES)];
         for (bins, row) in bins.iter_mut().flatten().zip(rows) {
@@ -101,12 +102,12 @@ impl ForestWalk {
         let mut sums = vec![[0_u32; LANES]; bins.len()];
         for tree in &self.trees {
             let nodes: Option<&Nodes<u32>> = self.nodes[tree.root..].first_chunk();
-            let answers: Option<&Nodes<u16>> = self.answers[tree.root..].first_chunk();
-            let (nodes, answers) = nodes.zip(answers).expect("every tree has room behind it");
+            let leaves: Option<&Nodes<u16>> = self.leaves[tree.root..].first_chunk();
+            let (nodes, leaves) = nodes.zip(leaves).expect("every tree has NODES_MAX entries");
             for (bins, sums) in bins.iter().zip(&mut sums) {
-                let leaves = walk(nodes, tree.depth, bins);
-                for (sum, leaf) in sums.iter_mut().zip(leaves) {
-                    *sum += u32::from(answers[usize::from(leaf)]);
+                let reached = walk(nodes, tree.depth, bins);
+                for (sum, leaf) in sums.iter_mut().zip(reached) {
+                    *sum += u32::from(leaves[usize::from(leaf)]);
                 }
             }
         }
@@ -115,7 +116,7 @@ impl ForestWalk {
         sums.map(|sum| f64::from(*sum) / most).collect()
     }
 
-    /// For each input, how many edges it lies above.
+    /// For each input, the number of edges below it.
     #[inline]
     fn bins(&self, row: &Inputs) -> Bins {
         let row = filled(row, &self.fill);
@@ -132,13 +133,20 @@ impl ForestWalk {
     }
 }
 
-/// From the highest bit on: 16 of the left child, 8 of the bin, 8 of the input.
+impl Forest {
+    /// The probability of a positive label for each row. For repeated calls keep a [`ForestWalk`].
+    pub fn probabilities(&self, rows: &[Inputs]) -> Vec<f64> {
+        ForestWalk::new(self).probabilities(rows)
+    }
+}
+
+/// A node in 32 bits, from the highest: 16 for the left child, 8 for the bin, 8 for the input.
 fn pack(feature: u8, bin: u8, left: usize) -> u32 {
     // A node's number is below NODES_MAX.
     (left as u32) << 16 | u32::from(bin) << 8 | u32::from(feature)
 }
 
-/// The leaves that eight rows come to.
+/// The leaves that eight rows reach.
 #[inline]
 fn walk(nodes: &Nodes<u32>, depth: u32, rows: &[Bins; LANES]) -> [u16; LANES] {
     let mut at = [0_u16; LANES];
@@ -154,10 +162,10 @@ fn walk(nodes: &Nodes<u32>, depth: u32, rows: &[Bins; LANES]) -> [u16; LANES] {
     at
 }
 
-/// Of each split in preorder, where its right child stands.
+/// For each split, the preorder index of its right child.
 fn right_children(tree: &[Node]) -> Vec<usize> {
     let mut right = vec![0; tree.len()];
-    // Subtrees without a parent yet, the first one last.
+    // Roots of subtrees whose parent is still to come, the leftmost last.
     let mut orphans = Vec::new();
     for (place, node) in tree.iter().enumerate().rev() {
         if let Node::Split { .. } = node {
@@ -174,12 +182,12 @@ fn right_children(tree: &[Node]) -> Vec<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::{forest, input};
+    use super::super::samples::{forest, input};
     use super::*;
 
-    /// As the definition says it.
+    /// The definition, word for word.
     fn naive(forest: &Forest, row: &Inputs) -> f64 {
-        let answer = |tree: &Vec<Node>| {
+        let leaf = |tree: &Vec<Node>| {
             let mut nodes = tree.iter();
             loop {
                 match *nodes.next().unwrap() {
@@ -204,15 +212,15 @@ mod tests {
                 }
             }
         };
-        let sum: u64 = forest.trees().iter().map(answer).sum();
+        let sum: u64 = forest.trees().iter().map(leaf).sum();
         sum as f64 / (65_535.0 * forest.trees().len() as f64)
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(500))]
+        #![proptest_config(crate::property::cases(500))]
 
         #[test]
-        fn goes_where_the_definition_says(
+        fn probabilities_are_those_of_the_definition(
             forest in forest(),
             rows in prop::collection::vec(prop::array::uniform12(input()), 0..20),
         ) {
@@ -227,10 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn all_255_edges_count() {
+    fn all_255_edges_are_compared() {
         let edges: Vec<f64> = (0..255).map(f64::from).collect();
         let forest = Forest::new(
-            super::super::tests::info("anomaly_ahead"),
+            super::super::samples::info("anomaly_ahead"),
             std::array::from_fn(|_| edges.clone()),
             vec![vec![Node::Leaf { q: 1 }]],
         );
@@ -252,7 +260,7 @@ mod tests {
         let chain = std::iter::repeat_n([split, leaf], splits).flatten();
         let tree: Vec<_> = chain.chain([Node::Leaf { q: 65_535 }]).collect();
         let edges = std::array::from_fn(|_| vec![0.0]);
-        let info = super::super::tests::info("anomaly_ahead");
+        let info = super::super::samples::info("anomaly_ahead");
         let forest = Forest::new(info, edges, vec![tree]).unwrap();
         assert_eq!(forest.probabilities(&[[1.0; 12]]), [1.0]);
     }

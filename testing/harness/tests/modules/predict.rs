@@ -259,7 +259,7 @@ fn what_cannot_be_served_is_refused_with_a_sentence() {
     };
     assert!(
         error.contains(
-            "the models in crypto-predict cannot be used: the model is damaged (its checksum is another)"
+            "the models in crypto-predict cannot be used: the model is damaged (its checksum does not match)"
         ),
         "{error}"
     );

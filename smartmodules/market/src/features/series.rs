@@ -1,66 +1,67 @@
-//! The ticks of one coin that are not yet forgotten, and the features at one of them.
+//! The recent ticks of one coin, and the features at one of them.
 //!
-//! Always true: points ascend by time, one for each time, and a block's cached summary is that of the points that lie
-//! in it now. Features are therefore a function of the points alone, to the last bit, whatever was freed before.
+//! Always true: points ascend by time, one for each time, and a block's cached summary is that of its present points. So
+//! features depend on the points alone, to the last bit, and not on what was freed before.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::MINUTE_MS;
+use super::summary::{Point, Summary};
 use crate::rows::{Clean, WindowFeatures};
-use crate::window::{Point, Summary};
+use crate::time::MINUTE_MS;
 
-/// A tick's own log_return looks back this far for the tick before, as does the longest window.
+/// The longest window. A log_return, too, looks back this far for the previous tick.
 const LONGEST_WINDOW_MS: i64 = 15 * MINUTE_MS;
 
-/// volume_surge means nothing over a longer gap.
+/// Over a longer gap volume_surge is undefined.
 const SURGE_GAP_MS_MAX: i64 = 10 * MINUTE_MS;
 
-/// How much older than its window's start the tick may be that a return is reckoned from.
+/// How much older than its window's start the first tick of a return may be.
 const RETURN_SLACK_MS: i64 = 5 * MINUTE_MS;
 
 const DAY_MS: f64 = 86_400_000.0;
 
-/// A baseline needs as many ticks before a z-score says anything.
+/// With fewer ticks in the baseline the z-score is undefined.
 const BASELINE_SAMPLES_MIN: f64 = 5.0;
 
-/// A baseline's deviation counts as at least this part of its mean: prices come rounded.
+/// The least deviation of a baseline, as a part of its mean: prices are rounded.
 const BASELINE_DEVIATION_MIN: f64 = 1e-5;
 
-/// Stretches of more ticks than this are summed up by blocks.
+/// Longer stretches of ticks are summed up by blocks.
 const POINTS_MAX: usize = 64;
 
-/// As many ticks are looked at one by one before the rest is searched by halves.
+/// This many ticks are compared one by one before a binary search.
 const NEAR_POINTS: usize = 16;
 
-/// The stretch of time of one block.
+/// The time that one block spans.
 const BLOCK_MS: i64 = 1 << 13;
 
-/// What else is known about a tick, to give its row again.
+/// The other fields of a tick, from which its row can be repeated.
 #[derive(Debug, Clone)]
 struct Detail {
-    /// How many ticks of this coin came before it.
+    /// How many ticks of this coin arrived before it.
     arrival: u64,
     symbol: Arc<str>,
     fetched_at: Option<i64>,
-    /// NaN for none, as in [`Point`].
+    /// NaN if absent, as in [`Point`].
     market_cap: f64,
     change_24h_pct: f64,
 }
 
+/// The recent ticks of one coin.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Series {
+pub(super) struct Series {
     points: Vec<Point>,
     details: Vec<Detail>,
-    /// Points before this one are forgotten.
+    /// Index of the oldest point that still counts.
     start: usize,
     arrivals: u64,
-    /// Summaries of blocks, made when first asked for.
+    /// Summaries of blocks, computed when first needed.
     blocks: BTreeMap<i64, Summary>,
 }
 
 impl Series {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.start == self.points.len()
     }
 
@@ -69,7 +70,7 @@ impl Series {
     }
 
     /// Frees ticks before `oldest`.
-    pub(crate) fn forget_before(&mut self, oldest: i64) {
+    pub(super) fn forget_before(&mut self, oldest: i64) {
         while self
             .points
             .get(self.start)
@@ -85,8 +86,8 @@ impl Series {
         }
     }
 
-    /// Adds a tick, giving it its log_return, and tells where; `Err` tells where one of the same time is held already.
-    pub(crate) fn insert(&mut self, clean: &Clean<'_>) -> Result<usize, usize> {
+    /// Adds a tick and computes its log_return. Returns its index; `Err` with the index of a tick of the same time.
+    pub(super) fn insert(&mut self, clean: &Clean<'_>) -> Result<usize, usize> {
         let time = clean.event_time;
         let place = match self.points.last() {
             Some(last) if last.time >= time => {
@@ -139,8 +140,8 @@ impl Series {
             .filter(|point| time - point.time <= LONGEST_WINDOW_MS)
     }
 
-    /// The first tick's row of a time that came again: what was known when it arrived, and nothing that came later.
-    pub(crate) fn first_row(&self, place: usize) -> (Clean<'static>, WindowFeatures) {
+    /// The row of the tick at `place` as it was when the tick arrived, without what came later.
+    pub(super) fn first_row(&self, place: usize) -> (Clean<'static>, WindowFeatures) {
         let (point, detail) = (self.points[place], &self.details[place]);
         let mut then = Self::default();
         let mut place_then = 0;
@@ -171,13 +172,13 @@ impl Series {
 
     /// The features of the tick at `place`, from it and those before it.
     #[inline(always)]
-    pub(crate) fn features(&mut self, place: usize) -> WindowFeatures {
+    pub(super) fn features(&mut self, place: usize) -> WindowFeatures {
         let now = self.points[place];
         let after_1m = self.first_after(now.time - MINUTE_MS, place);
         let after_5m = self.first_after(now.time - 5 * MINUTE_MS, after_1m);
         let after_15m = self.first_after(now.time - 15 * MINUTE_MS, after_5m);
 
-        // Summed up in stretches that don't overlap, the tick itself last.
+        // Stretches that don't overlap, the tick itself last.
         let before_1m = self.summary(after_1m, place, now.time);
         let before_5m = self.summary(after_5m, after_1m, now.time).merge(before_1m);
         let before_15m = self.summary(after_15m, after_5m, now.time).merge(before_5m);
@@ -185,7 +186,7 @@ impl Series {
         let within_1m = before_1m.merge(itself);
         let within_5m = before_5m.merge(itself);
         let within_15m = before_15m.merge(itself);
-        // The baseline has the tick of exactly 15 minutes ago, the window has not.
+        // The baseline includes the tick of exactly 15 minutes ago, the window does not.
         let baseline = match self.points[self.start..after_15m].last() {
             Some(edge) if edge.time == now.time - 15 * MINUTE_MS => {
                 Summary::of_one(edge).merge(before_15m)
@@ -227,7 +228,7 @@ impl Series {
         }
     }
 
-    /// Where the first tick after `time` is, among those before `end`: likely near the end.
+    /// Index of the first tick after `time`, among those before `end`: likely near the end.
     fn first_after(&self, time: i64, end: usize) -> usize {
         let held = &self.points[self.start..end];
         let near = held.len().saturating_sub(NEAR_POINTS);
@@ -238,8 +239,8 @@ impl Series {
         }
     }
 
-    /// Sums up the points from `from` to before `to`, all of them before `now`. Few are summed up directly, many by
-    /// blocks: which way depends on the points only, so the same points give the same bits.
+    /// Sums up the points `from..to`, all of them before `now`: few directly, many by blocks. The choice depends on the
+    /// points alone, so the same points give the same bits.
     #[inline(always)]
     fn summary(&mut self, from: usize, to: usize, now: i64) -> Summary {
         if to - from <= POINTS_MAX {
@@ -284,8 +285,8 @@ fn zscore(price: f64, baseline: &Summary) -> Option<f64> {
     Some((price - prices.mean) / deviation)
 }
 
-/// Estimates what was traded between two ticks against what that time sees on the daily average: the rolling 24-hour
-/// sum changes by what comes in less what falls out, and what falls out is taken to be average.
+/// Estimates the volume traded between two ticks, relative to the daily average for that time. The rolling 24-hour sum
+/// changes by the volume that enters less the volume that leaves; the latter is assumed to be average.
 fn volume_surge(before: &Point, now: &Point) -> Option<f64> {
     let gap = now.time - before.time;
     if gap > SURGE_GAP_MS_MAX || before.volume == 0.0 {

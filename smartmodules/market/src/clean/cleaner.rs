@@ -1,34 +1,33 @@
-//! Cleaning: every raw record is either a clean tick or refused with a reason.
+//! The cleaner of one partition.
 //!
 //! Always true:
-//! - the watermark is the greatest event_time of all ticks that were neither malformed nor from the future: such a
-//!   tick is never late, and above the watermark nothing can be a duplicate
-//! - what is remembered are the ticks with event_time >= watermark - lateness; anything older is late before anyone
-//!   asks whether it was seen, so when it is freed makes no difference
+//! - the watermark is the greatest event_time accepted; a tick above it is neither late nor a duplicate
+//! - the memory holds the ticks with event_time >= watermark - lateness; an older tick is rejected as late before the
+//!   memory is asked, so it makes no difference when it is freed
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use crate::MINUTE_MS;
+use super::reject::{Reason, Rejected};
+use super::tick::Tick;
 use crate::coins::Coins;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
-use crate::reject::{Reason, Rejected};
 use crate::rows::Clean;
-use crate::tick::Tick;
+use crate::time::MINUTE_MS;
 
-/// How far after the record's own time a tick may claim to be.
+/// How far a tick's time may be after the record's timestamp.
 const FUTURE_MS_MAX: i64 = 5 * MINUTE_MS;
 
-/// How often, in event time, coins that went quiet are freed.
+/// How often, in event time, quiet coins are freed.
 const SWEEP_MS: i64 = 5 * MINUTE_MS;
 
-/// What crypto-clean can be told.
+/// Parameters of crypto-clean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CleanParams {
     /// `accepted` (default), `rejected` or `all`.
     pub emit: Emit,
-    /// How far behind the watermark a tick may be, in milliseconds; 60 minutes unless told otherwise.
+    /// How far behind the watermark a tick may be, in milliseconds; default 60 minutes.
     pub allowed_lateness_ms: i64,
 }
 
@@ -46,7 +45,7 @@ impl CleanParams {
     ///
     /// # Errors
     ///
-    /// [`ParamError`] names what is wrong and what to give instead.
+    /// [`ParamError`] names the parameter and the values it accepts.
     pub fn parse(mut params: Params) -> Result<Self, ParamError> {
         let emit = params.take_emit(&[("accepted", "accepted"), ("rejected", "rejected")])?;
         let lateness = params.take_lateness_ms("allowed_lateness")?;
@@ -59,11 +58,22 @@ impl CleanParams {
 }
 
 /// Cleans the records of one partition.
+///
+/// ```
+/// use market::{CleanParams, Cleaner, Input, Reason};
+///
+/// let raw = br#"{"id":"bitcoin","symbol":"btc","current_price":16730.75,"last_updated":"2023-01-02T17:08:13.102Z"}"#;
+/// let input = Input { offset: 0, timestamp_ms: 1_672_679_300_000, key: None, value: raw };
+///
+/// let mut cleaner = Cleaner::new(CleanParams::default());
+/// assert_eq!(cleaner.clean(&input).unwrap().price, 16730.75);
+/// assert_eq!(cleaner.clean(&input).unwrap_err().reason, Reason::Duplicate);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Cleaner {
     params: CleanParams,
     memory: Memory,
-    /// Whether the memory comes from looking back, and nothing was streamed yet.
+    /// Whether the memory comes from looking back only: nothing was streamed yet.
     looked_back: bool,
 }
 
@@ -76,7 +86,7 @@ struct Memory {
 }
 
 impl Cleaner {
-    /// One that has seen nothing.
+    /// A cleaner that has seen nothing.
     pub fn new(params: CleanParams) -> Self {
         Self {
             params,
@@ -94,14 +104,14 @@ impl Cleaner {
     ///
     /// # Errors
     ///
-    /// [`Rejected`] when it is refused, which is as much of an answer as a tick.
+    /// [`Rejected`], which is an output like a tick.
     pub fn clean<'a>(&mut self, input: &Input<'a>) -> Result<Clean<'a>, Rejected<'a>> {
         let tick = Tick::parse(input.value)?;
         let fetched_at = input.known_timestamp_ms();
         if let Some(fetched_at) = fetched_at {
             let ahead = tick.event_time.saturating_sub(fetched_at);
             if ahead > FUTURE_MS_MAX {
-                // Nothing of when it was fetched: the same payload gives the same sentence, whenever it comes.
+                // The detail leaves out the time of the fetch: the same payload always gets the same detail.
                 let minutes = FUTURE_MS_MAX / 60_000;
                 let detail =
                     format!("last_updated is over {minutes} min after the record's own time");
@@ -124,7 +134,7 @@ impl Cleaner {
         })
     }
 
-    /// Answers one record; `false` if there is nothing to answer.
+    /// Processes one raw record; `false` if there is no output.
     pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
         match self.clean(input) {
             Ok(clean) if self.params.emit.wants("accepted") => clean.write(input.offset, output),
@@ -134,17 +144,17 @@ impl Cleaner {
         true
     }
 
-    /// Takes note of a record from before the stream.
+    /// Remembers a record from before the stream.
     pub fn look_back(&mut self, input: &Input<'_>) {
         self.looked_back = false;
-        // Refused or not, all that it leaves behind is in the memory.
+        // Only the effect on the memory matters.
         let _ = self.clean(input);
         self.looked_back = true;
     }
 }
 
 impl Memory {
-    /// Whether a tick could come right after what is remembered. If not, the stream began somewhere else.
+    /// Whether a tick may follow the remembered ones. If not, the stream begins somewhere else.
     fn expects(&self, tick: &Tick<'_>) -> bool {
         self.watermark
             .is_none_or(|watermark| tick.event_time >= watermark)
@@ -220,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_future_begins_after_five_minutes() {
+    fn a_tick_over_five_minutes_ahead_is_from_the_future() {
         let mut cleaner = cleaner();
         assert_eq!(reason(&mut cleaner, "a", NOW + FUTURE_MS_MAX, NOW), None);
         assert_eq!(
@@ -228,13 +238,13 @@ mod tests {
             Some(Reason::Future)
         );
         assert_eq!(cleaner.watermark(), Some(NOW + FUTURE_MS_MAX));
-        // A record without a time of its own is believed.
+        // Without a timestamp of the record there is nothing to compare with.
         assert_eq!(reason(&mut cleaner, "a", NOW + 2 * FUTURE_MS_MAX, 0), None);
         assert_eq!(reason(&mut cleaner, "a", NOW + 3 * FUTURE_MS_MAX, -1), None);
     }
 
     #[test]
-    fn lateness_is_reckoned_from_the_fastest_coin() {
+    fn lateness_counts_from_the_fastest_coin() {
         let mut cleaner = cleaner();
         assert_eq!(reason(&mut cleaner, "fast", NOW, NOW), None);
         assert_eq!(
@@ -250,7 +260,7 @@ mod tests {
             Some(Reason::Duplicate)
         );
         assert_eq!(reason(&mut cleaner, "fast", NOW + 1, NOW), None);
-        // Late comes before duplicate.
+        // Late is checked before duplicate.
         assert_eq!(
             reason(&mut cleaner, "slow", NOW - 60 * MINUTE_MS, NOW),
             Some(Reason::Late)
@@ -274,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_leaves_no_trace() {
+    fn a_rejected_tick_leaves_no_trace() {
         let mut cleaner = cleaner();
         assert_eq!(
             reason(&mut cleaner, "a", NOW + 6 * MINUTE_MS, NOW),
             Some(Reason::Future)
         );
         assert_eq!(cleaner.watermark(), None);
-        // The same tick, fetched later, is no duplicate of what was refused.
+        // The same tick, fetched later, is no duplicate of the rejected one.
         assert_eq!(
             reason(&mut cleaner, "a", NOW + 6 * MINUTE_MS, NOW + 6 * MINUTE_MS),
             None

@@ -1,29 +1,29 @@
-//! What a stretch of ticks amounts to: counts, means and squared deviations that can be merged.
+//! Sums up stretches of ticks: counts, means and squared deviations that can be merged.
 //!
-//! Nothing is ever subtracted from a summary, so nothing drifts: a window is summed up anew from its ticks, or from
-//! summaries of blocks of them, and depends on those ticks alone.
+//! Nothing is ever subtracted from a summary, so rounding errors do not accumulate: each window is summed up from its
+//! ticks, or from summaries of blocks of them.
 
-/// A tick in a series. NaN stands for none, so that a tick takes four words.
+/// A tick in a series, four words large: NaN stands for an absent number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Point {
-    pub(crate) time: i64,
-    pub(crate) price: f64,
+pub(super) struct Point {
+    pub(super) time: i64,
+    pub(super) price: f64,
     /// 24-hour volume, or NaN.
-    pub(crate) volume: f64,
+    pub(super) volume: f64,
     /// Fixed when the tick arrived; NaN when there was no tick before it.
-    pub(crate) log_return: f64,
+    pub(super) log_return: f64,
 }
 
 /// Count, mean and sum of squared deviations from the mean.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Moments {
-    pub(crate) count: f64,
-    pub(crate) mean: f64,
+pub(super) struct Moments {
+    pub(super) count: f64,
+    pub(super) mean: f64,
     deviation: f64,
 }
 
 impl Moments {
-    /// Of both together (Chan, Golub and LeVeque 1979).
+    /// The moments of both together (Chan, Golub and LeVeque 1979).
     fn merge(self, other: Self) -> Self {
         if self.count == 0.0 {
             return other;
@@ -42,35 +42,35 @@ impl Moments {
     }
 
     /// The sample standard deviation (n - 1); `None` under two values.
-    pub(crate) fn std(&self) -> Option<f64> {
+    pub(super) fn std(&self) -> Option<f64> {
         (self.count >= 2.0).then(|| (self.deviation / (self.count - 1.0)).sqrt())
     }
 
-    /// The mean; `None` of nothing.
-    pub(crate) fn mean(&self) -> Option<f64> {
+    /// The mean; `None` without values.
+    pub(super) fn mean(&self) -> Option<f64> {
         (self.count > 0.0).then_some(self.mean)
     }
 }
 
-/// The sum of the volumes there are, and their number.
+/// The sum and number of the volumes present.
 #[derive(Debug, Clone, Copy, Default)]
 struct Volumes {
     count: f64,
     sum: f64,
 }
 
-/// All that is asked about a stretch of ticks.
+/// The statistics of a stretch of ticks.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Summary {
-    pub(crate) price: Moments,
-    pub(crate) log_return: Moments,
+pub(super) struct Summary {
+    pub(super) price: Moments,
+    pub(super) log_return: Moments,
     volumes: Volumes,
 }
 
 impl Summary {
-    /// Of a single tick.
+    /// The summary of a single tick.
     #[inline]
-    pub(crate) fn of_one(point: &Point) -> Self {
+    pub(super) fn of_one(point: &Point) -> Self {
         let of_one = |number: f64| match number.is_nan() {
             true => Moments::default(),
             false => Moments {
@@ -90,13 +90,13 @@ impl Summary {
         }
     }
 
-    /// Of some ticks, in two passes: means first, then deviations from them. Prices are taken relative to the first,
-    /// where differences of like prices are exact.
-    pub(crate) fn of(points: &[Point]) -> Self {
+    /// The summary of some ticks, in two passes: means first, then deviations from them. Prices are taken relative to the
+    /// first one: differences of similar prices are exact.
+    pub(super) fn of(points: &[Point]) -> Self {
         let Some(first) = points.first() else {
             return Self::default();
         };
-        // Without branches in the loops: what is absent adds 0.
+        // No branches in the loops: an absent number adds 0.
         let or_zero = |number: f64| if number.is_nan() { 0.0 } else { number };
         let mut price_sum = 0.0;
         let (mut volume_count, mut volume_sum) = (0_u32, 0.0);
@@ -138,7 +138,7 @@ impl Summary {
         }
     }
 
-    pub(crate) fn merge(self, other: Self) -> Self {
+    pub(super) fn merge(self, other: Self) -> Self {
         Self {
             price: self.price.merge(other.price),
             log_return: self.log_return.merge(other.log_return),
@@ -149,14 +149,14 @@ impl Summary {
         }
     }
 
-    /// How many ticks.
-    pub(crate) fn samples(&self) -> u32 {
+    /// The number of ticks.
+    pub(super) fn samples(&self) -> u32 {
         // A count of ticks held in memory.
         self.price.count as u32
     }
 
-    /// The mean of the volumes there are.
-    pub(crate) fn volume_mean(&self) -> Option<f64> {
+    /// The mean of the volumes present.
+    pub(super) fn volume_mean(&self) -> Option<f64> {
         (self.volumes.count > 0.0).then(|| self.volumes.sum / self.volumes.count)
     }
 }

@@ -1,31 +1,33 @@
-//! Features: every clean tick with what the minutes before it say.
+//! The featurizer of one partition.
 //!
 //! Always true:
 //! - the watermark is the greatest event_time seen
-//! - a tick further behind it than the lateness is answered with nulls and not remembered
-//! - a tick within the lateness consults ticks less than 30 minutes older than itself: those are held, because
-//!   everything from watermark - lateness - 30 minutes on is
+//! - a tick further behind it than the lateness gets a row of nulls and is not remembered
+//! - a tick within the lateness uses ticks less than 30 minutes older than itself; these are held, as is everything from
+//!   watermark - lateness - 30 minutes on
 
-use crate::MINUTE_MS;
+use super::series::Series;
 use crate::coins::Coins;
+use crate::duplicates::SourceOffsets;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
 use crate::rows::{Clean, CleanRecord, Features, WindowFeatures};
-use crate::series::Series;
+use crate::time::MINUTE_MS;
 
-/// How much older than a tick those may be that its features are made of, through the log_returns in its windows.
+/// How much older than a tick the oldest tick may be that its features depend on: 15 minutes for the window, and 15 more
+/// for the log_return of the window's first tick.
 const REACH_MS: i64 = 30 * MINUTE_MS;
 
-/// How often, in event time, coins that went quiet are freed.
+/// How often, in event time, quiet coins are freed.
 const SWEEP_MS: i64 = 5 * MINUTE_MS;
 
-/// What crypto-features can be told.
+/// Parameters of crypto-features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeatureParams {
     /// `features` (default) or `all`.
     pub emit: Emit,
-    /// How far behind the watermark a tick may be, in milliseconds; 60 minutes unless told otherwise. The same as for
-    /// crypto-clean.
+    /// How far behind the watermark a tick may be, in milliseconds; default 60 minutes. Set it to the
+    /// same as for crypto-clean.
     pub allowed_lateness_ms: i64,
 }
 
@@ -43,7 +45,7 @@ impl FeatureParams {
     ///
     /// # Errors
     ///
-    /// [`ParamError`] names what is wrong and what to give instead.
+    /// [`ParamError`] names the parameter and the values it accepts.
     pub fn parse(mut params: Params) -> Result<Self, ParamError> {
         let emit = params.take_emit(&[("features", "features")])?;
         let lateness = params.take_lateness_ms("allowed_lateness")?;
@@ -54,32 +56,51 @@ impl FeatureParams {
         })
     }
 
-    /// How far behind the watermark the inputs reach that the state is made of: a stage's `horizon`.
+    /// How far behind the watermark the inputs reach that the state depends on: a stage's `horizon`.
     pub fn horizon_ms(&self) -> i64 {
         self.allowed_lateness_ms + REACH_MS
     }
 }
 
-/// Makes the features of one partition's ticks.
+/// Computes the features of one partition's ticks.
+///
+/// ```
+/// use market::{Clean, FeatureParams, Featurizer};
+///
+/// let tick = |minute: i64, price: f64| Clean {
+///     coin: "bitcoin".into(),
+///     symbol: "btc".into(),
+///     event_time: minute * 60_000,
+///     fetched_at: None,
+///     price,
+///     market_cap: None,
+///     volume_24h: None,
+///     change_24h_pct: None,
+/// };
+/// let mut featurizer = Featurizer::new(FeatureParams::default());
+/// featurizer.row(tick(0, 100.0));
+/// let row = featurizer.row(tick(1, 102.0));
+/// assert_eq!(row.windows.ma_5m, Some(101.0));
+/// assert_eq!(row.windows.return_1m, Some(102.0 / 100.0 - 1.0));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Featurizer {
     params: FeatureParams,
     memory: Memory,
-    /// Whether the memory comes from looking back, and nothing was streamed yet.
+    /// Whether the memory comes from looking back only: nothing was streamed yet.
     looked_back: bool,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Memory {
     watermark: Option<i64>,
-    /// The greatest source_offset seen; a record not above it is a double.
-    source_offset: Option<i64>,
+    seen: SourceOffsets,
     coins: Coins<Series>,
     sweep_at: i64,
 }
 
 impl Featurizer {
-    /// One that has seen nothing.
+    /// A featurizer that has seen nothing.
     pub fn new(params: FeatureParams) -> Self {
         Self {
             params,
@@ -93,14 +114,14 @@ impl Featurizer {
         self.memory.watermark
     }
 
-    /// The row of a tick. When its coin and time are held already, it is the row of the tick that came first.
+    /// The row of a tick. If its coin and time are held already, the row of the tick that came first.
     pub fn row<'a>(&mut self, clean: Clean<'a>) -> Features<'a> {
-        self.row_or_again(clean).0
+        self.row_or_repeated(clean).0
     }
 
-    /// The row, and whether it is one given before.
+    /// The row, and whether it repeats one of an earlier tick.
     #[inline(always)]
-    fn row_or_again<'a>(&mut self, clean: Clean<'a>) -> (Features<'a>, bool) {
+    fn row_or_repeated<'a>(&mut self, clean: Clean<'a>) -> (Features<'a>, bool) {
         let time = clean.event_time;
         let watermark = self
             .memory
@@ -150,12 +171,12 @@ impl Featurizer {
         }
     }
 
-    /// Answers one record; `false` if there is nothing to answer.
+    /// Processes one record of crypto-clean; `false` if there is no output.
     pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
         match self.read(input) {
             Some(record) => {
-                let (features, again) = self.row_or_again(record.clean);
-                features.write(input.offset, record.fields.filter(|_| !again), output);
+                let (features, repeated) = self.row_or_repeated(record.clean);
+                features.write(input.offset, record.fields.filter(|_| !repeated), output);
             }
             None if self.params.emit == Emit::All => output.none(input.offset),
             None => return false,
@@ -163,7 +184,7 @@ impl Featurizer {
         true
     }
 
-    /// Takes note of a record from before the stream.
+    /// Remembers a record from before the stream.
     pub fn look_back(&mut self, input: &Input<'_>) {
         self.looked_back = false;
         if let Some(record) = self.read(input) {
@@ -172,31 +193,24 @@ impl Featurizer {
         self.looked_back = true;
     }
 
-    /// A record of crypto-clean, unless it is a double of one that was read before.
+    /// A record of crypto-clean, unless it is a duplicate.
     #[inline(always)]
     fn read<'a>(&mut self, input: &Input<'a>) -> Option<CleanRecord<'a>> {
         let record = Clean::read_record(input.value)?;
         if std::mem::take(&mut self.looked_back) && !self.memory.expects(&record) {
             self.memory = Memory::default();
         }
-        if let Some(offset) = record.source_offset {
-            if self
-                .memory
-                .source_offset
-                .is_some_and(|greatest| offset <= greatest)
-            {
-                return None;
-            }
-            self.memory.source_offset = Some(offset);
-        }
-        Some(record)
+        self.memory
+            .seen
+            .is_new(record.source_offset)
+            .then_some(record)
     }
 }
 
 impl Memory {
-    /// Whether a record could come right after what is remembered. If not, the stream began somewhere else.
+    /// Whether a record may follow the remembered ones. If not, the stream begins somewhere else.
     fn expects(&self, record: &CleanRecord<'_>) -> bool {
-        match (record.source_offset, self.source_offset) {
+        match (record.source_offset, self.seen.greatest()) {
             (Some(offset), Some(greatest)) => offset > greatest,
             _ => self
                 .watermark

@@ -1,25 +1,25 @@
-//! Ticks out of CoinGecko's coin objects, as hostile as they may be.
+//! Parses and checks CoinGecko's coin objects; the payload may be anything.
 
 use std::borrow::Cow;
 
+use super::reject::{Reason, Rejected};
 use crate::json::{Text, Value, read_object};
-use crate::reject::{Reason, Rejected};
 use crate::time::parse_rfc3339_ms;
 
-/// The longest payload that is looked at.
+/// The longest payload that is parsed.
 pub const TICK_BYTES_MAX: usize = 64 * 1024;
 
 /// The longest coin id or symbol: CoinGecko's are below 100 bytes, and every coin costs memory.
 const NAME_BYTES_MAX: usize = 256;
 
-/// One price of one coin: what is used of a coin object.
+/// One price of one coin: the fields of a coin object that are used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick<'a> {
     /// CoinGecko's id, `bitcoin`.
     pub coin: Cow<'a, str>,
     /// Its ticker symbol, `btc`.
     pub symbol: Cow<'a, str>,
-    /// When the price was this, in milliseconds since the epoch (`last_updated`).
+    /// Time of the price, in milliseconds since the epoch (`last_updated`).
     pub event_time: i64,
     /// USD, above 0 (`current_price`).
     pub price: f64,
@@ -43,7 +43,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Tick<'a> {
-    /// Reads a coin object, borrowing what it can. Of a field that comes twice the last counts.
+    /// Parses a coin object, borrowing where it can. If a field comes twice, the last one counts.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl<'a> Tick<'a> {
         }
         let mut fields = Fields::default();
         read_object(payload, |name, value| {
-            // JSON's null and an absent field are the same to us.
+            // A null field and an absent one mean the same.
             let value = (value != Value::Null).then_some(value);
             match name {
                 "id" => fields.id = value,
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
         };
         let bad = |detail: String| Rejected::new(Reason::BadValue, coin.clone(), detail);
 
-        // All that may be missing comes before all that may be bad.
+        // Missing fields are reported before bad ones.
         self.id.ok_or_else(|| missing("id"))?;
         let symbol = self.symbol.ok_or_else(|| missing("symbol"))?;
         let price = self.current_price.ok_or_else(|| missing("current_price"))?;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_coin() {
+    fn a_coin_object_is_parsed() {
         let object = object(&[]);
         let tick = Tick::parse(object.as_bytes()).unwrap();
         assert!(matches!(tick.coin, Cow::Borrowed("bitcoin")));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn bears_what_comes_and_goes() {
+    fn unusual_and_unknown_fields_are_accepted() {
         let object = object(&[
             ("current_price", "2.2e-7"),
             ("market_cap", "0"),
@@ -216,13 +216,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_two_counts() {
+    fn the_last_of_two_equal_fields_counts() {
         let twice = object(&[]).replacen('{', "{\"current_price\":null,\"id\":7,", 1);
         assert_eq!(Tick::parse(twice.as_bytes()).unwrap().price, 16730.75);
     }
 
     #[test]
-    fn refuses_in_order() {
+    fn reasons_come_in_their_order() {
         use Reason::{BadValue, Malformed, MissingField};
         for name in ["id", "symbol", "current_price", "last_updated"] {
             assert_eq!(
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_64_kib() {
+    fn a_payload_over_64_kib_is_malformed() {
         let mut object = object(&[]);
         object.push_str(&" ".repeat(TICK_BYTES_MAX - object.len()));
         assert!(Tick::parse(object.as_bytes()).is_ok());
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_coin_of_what_it_refuses() {
+    fn a_rejection_names_the_coin() {
         let rejected_object = object(&[("current_price", "null")]);
         let rejected = Tick::parse(rejected_object.as_bytes()).unwrap_err();
         assert_eq!(rejected.coin.as_deref(), Some("bitcoin"));

@@ -1,138 +1,34 @@
-//! Anomalies: a function of one row of features, with no memory but that of doubles.
+//! The anomaly rule.
 
+use super::alert::{Alert, Kinds, Severity, message};
+use super::params::AnomalyParams;
+use crate::duplicates::SourceOffsets;
 use crate::json::ObjectWriter;
 use crate::label;
-use crate::params::{Emit, ParamError, Params};
+use crate::params::Emit;
 use crate::record::{Input, Output};
 use crate::rows::{Features, FeaturesRecord, WindowFeatures};
 
-/// How bad an anomaly is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// A score below 0.25.
-    Info,
-    /// A score from 0.25.
-    Warning,
-    /// A score from 0.75.
-    Critical,
-}
-
-impl Severity {
-    /// All of them, mildest first.
-    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
-
-    /// What the topic and the lake call it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The severity of a score.
-    pub fn of_score(score: f64) -> Self {
-        if score >= 0.75 {
-            Self::Critical
-        } else if score >= 0.25 {
-            Self::Warning
-        } else {
-            Self::Info
-        }
-    }
-}
-
-/// What crypto-anomaly can be told.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AnomalyParams {
-    /// `alerts` (default) or `all`.
-    pub emit: Emit,
-    /// From which |zscore_15m| on a price is a spike; 3 unless told otherwise.
-    pub price_zscore: f64,
-    /// From which volume_surge or volume_ratio on a volume is a spike; 3 unless told otherwise.
-    pub volume_surge: f64,
-    /// The mildest severity to tell about; warning unless told otherwise.
-    pub min_severity: Severity,
-}
-
-impl Default for AnomalyParams {
-    fn default() -> Self {
-        Self {
-            emit: Emit::Only("alert"),
-            price_zscore: 3.0,
-            volume_surge: 3.0,
-            min_severity: Severity::Warning,
-        }
-    }
-}
-
-impl AnomalyParams {
-    /// Reads `emit`, `price_zscore`, `volume_surge` and `min_severity`.
-    ///
-    /// # Errors
-    ///
-    /// [`ParamError`] names what is wrong and what to give instead.
-    pub fn parse(mut params: Params) -> Result<Self, ParamError> {
-        let default = Self::default();
-        let emit = params.take_emit(&[("alerts", "alert")])?;
-        let price_zscore = params.take_positive("price_zscore")?;
-        let volume_surge = params.take_positive("volume_surge")?;
-        let expected = "`info`, `warning` or `critical`";
-        let min_severity = params.take("min_severity", expected, |value| {
-            Severity::ALL
-                .into_iter()
-                .find(|severity| severity.as_str() == value)
-        })?;
-        params.finish()?;
-        Ok(Self {
-            emit,
-            price_zscore: price_zscore.unwrap_or(default.price_zscore),
-            volume_surge: volume_surge.unwrap_or(default.volume_surge),
-            min_severity: min_severity.unwrap_or(default.min_severity),
-        })
-    }
-}
-
-/// What is anomalous about a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kinds {
-    /// |zscore_15m| above its bound.
-    pub price_spike: bool,
-    /// volume_surge or volume_ratio above its bound.
-    pub volume_spike: bool,
-}
-
-impl Kinds {
-    /// What the topic and the lake call them.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let price = self.price_spike.then_some("price_spike");
-        let volume = self.volume_spike.then_some("volume_spike");
-        price.into_iter().chain(volume)
-    }
-}
-
-/// What the rule says about a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Alert {
-    /// What is anomalous, at least one of them.
-    pub kinds: Kinds,
-    /// How bad it is.
-    pub severity: Severity,
-    /// Between 0 and 1.
-    pub score: f64,
-}
-
 /// The rule, with its bounds.
+///
+/// ```
+/// use market::{AnomalyParams, AnomalyRule, Severity, WindowFeatures};
+///
+/// let rule = AnomalyRule::new(AnomalyParams::default());
+/// let windows = WindowFeatures { zscore_15m: Some(-6.0), ..Default::default() };
+/// let alert = rule.judge(&windows).expect("a price spike");
+/// assert!(alert.kinds.price_spike && !alert.kinds.volume_spike);
+/// assert_eq!((alert.score, alert.severity), (1.0, Severity::Critical));
+/// ```
 #[derive(Debug, Clone)]
 pub struct AnomalyRule {
     params: AnomalyParams,
-    /// The greatest source_offset seen; a record not above it is a double.
-    source_offset: Option<i64>,
+    seen: SourceOffsets,
 }
 
-/// Whether the rule asks for this field of a row.
+/// Whether the rule uses this field of a row.
 #[inline(always)]
-fn is_asked_for(name: &str) -> bool {
+fn is_used(name: &str) -> bool {
     matches!(name, "zscore_15m" | "volume_ratio" | "volume_surge")
 }
 
@@ -141,12 +37,11 @@ impl AnomalyRule {
     pub fn new(params: AnomalyParams) -> Self {
         Self {
             params,
-            source_offset: None,
+            seen: SourceOffsets::default(),
         }
     }
 
-    /// What there is to say about a row; `None` if nothing is anomalous. The least severity that is told about plays
-    /// no part here.
+    /// Judges a row; `None` if nothing is anomalous. Ignores `min_severity`.
     pub fn judge(&self, windows: &WindowFeatures) -> Option<Alert> {
         let AnomalyParams {
             price_zscore,
@@ -173,12 +68,12 @@ impl AnomalyRule {
         })
     }
 
-    /// What there is to say about a row of features.
+    /// Judges a row of features; see [`Self::judge`].
     pub fn judge_row(&self, features: &Features<'_>) -> Option<Alert> {
         self.judge(&features.windows)
     }
 
-    /// Answers one record; `false` if there is nothing to answer.
+    /// Processes one record of crypto-features; `false` if there is no output.
     pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
         if self.alert(input, output).is_some() {
             return true;
@@ -190,16 +85,11 @@ impl AnomalyRule {
         all
     }
 
+    /// Writes the alert, if the record deserves one.
     fn alert(&mut self, input: &Input<'_>, output: &mut Output) -> Option<()> {
-        let row = FeaturesRecord::read(input.value, is_asked_for)?;
-        if let Some(offset) = row.source_offset {
-            if self
-                .source_offset
-                .is_some_and(|greatest| offset <= greatest)
-            {
-                return None;
-            }
-            self.source_offset = Some(offset);
+        let row = FeaturesRecord::read(input.value, is_used)?;
+        if !self.seen.is_new(row.source_offset) {
+            return None;
         }
         let alert = self.judge(&row.windows)?;
         if alert.severity < self.params.min_severity {
@@ -230,35 +120,10 @@ impl AnomalyRule {
     }
 }
 
-/// The alert in a sentence.
-fn message(coin: &str, price: f64, kinds: Kinds, windows: &WindowFeatures) -> String {
-    let mut message = format!("{coin} at {price} USD: ");
-    if kinds.price_spike {
-        let z = windows.zscore_15m.unwrap_or_default();
-        let side = if z > 0.0 { "above" } else { "below" };
-        message += &format!(
-            "price {:.1} standard deviations {side} its 15-minute mean",
-            z.abs()
-        );
-    }
-    if kinds.volume_spike {
-        if kinds.price_spike {
-            message += ", ";
-        }
-        let surge = windows.volume_surge.unwrap_or_default();
-        let ratio = windows.volume_ratio.unwrap_or_default();
-        if surge >= ratio {
-            message += &format!("volume {surge:.1} times its daily average");
-        } else {
-            message += &format!("24-hour volume {ratio:.1} times its 15-minute mean");
-        }
-    }
-    message
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params::Params;
 
     #[track_caller]
     fn judge(
@@ -276,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn spikes_begin_above_their_bounds() {
+    fn a_spike_is_above_its_bound() {
         assert_eq!(judge(None, None, None), None);
         assert_eq!(judge(Some(3.0), Some(3.0), Some(3.0)), None);
         let kinds = |alert: Option<Alert>| alert.unwrap().kinds.names().collect::<Vec<_>>();
@@ -298,7 +163,7 @@ mod tests {
             (Some(100.0), None, None, 1.0, Severity::Critical),
             (None, Some(9.75), None, 0.75, Severity::Critical),
             (None, Some(1e9), None, 1.0, Severity::Critical),
-            // The ratio makes a spike, but no score.
+            // The ratio makes a spike, but does not count for the score.
             (None, None, Some(50.0), 0.0, Severity::Info),
         ] {
             let alert = judge(z, surge, ratio).unwrap();
@@ -308,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_can_be_moved() {
+    fn bounds_are_parameters() {
         let params = Params::new([
             ("price_zscore", "2"),
             ("volume_surge", "10"),
@@ -328,9 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_severe_enough_is_told() {
+    fn only_alerts_of_min_severity_are_written() {
         let mut output = Output::new();
-        let mut told = |min_severity: &str, z: f64| {
+        let mut alerts = |min_severity: &str, z: f64| {
             let params = Params::new([("min_severity", min_severity)]);
             let mut rule = AnomalyRule::new(AnomalyParams::parse(params).unwrap());
             let value = format!(
@@ -344,11 +209,11 @@ mod tests {
             };
             rule.process(&input, &mut output)
         };
-        assert!(told("info", 3.1) && !told("warning", 3.1) && !told("critical", 3.1));
-        assert!(told("info", 4.0) && told("warning", 4.0) && !told("critical", 4.0));
-        assert!(told("critical", -6.0));
-        assert!(!told("info", 1.0));
-        told("info", -6.0);
+        assert!(alerts("info", 3.1) && !alerts("warning", 3.1) && !alerts("critical", 3.1));
+        assert!(alerts("info", 4.0) && alerts("warning", 4.0) && !alerts("critical", 4.0));
+        assert!(alerts("critical", -6.0));
+        assert!(!alerts("info", 1.0));
+        alerts("info", -6.0);
         let value: serde_json::Value = serde_json::from_slice(output.value()).unwrap();
         assert_eq!(value["alert_id"], "bitcoin:5");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Why a raw record is refused, and how that is told.
+//! Rejected raw records.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,13 @@ use crate::json::ObjectWriter;
 use crate::label;
 use crate::record::{Input, Output};
 
-/// How much of a refused payload is kept.
+/// How many bytes of a rejected payload are stored.
 const RAW_BYTES_MAX: usize = 4096;
 
-/// The longest key that is believed to be a coin when the payload names none.
+/// The longest key that counts as a coin when the payload names none.
 const KEY_BYTES_MAX: usize = 256;
 
-/// Why a record was refused: a closed set, in the order of the checks.
+/// Why a record was rejected: a closed set, in the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// Not JSON, not an object, or over 64 KiB.
@@ -40,7 +40,7 @@ impl Reason {
         Self::Duplicate,
     ];
 
-    /// What the topic and the lake call it.
+    /// Its name in topics and in the lake.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -53,12 +53,12 @@ impl Reason {
     }
 }
 
-/// A refused record.
+/// A rejected record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected<'a> {
-    /// Why.
+    /// Which check failed.
     pub reason: Reason,
-    /// Why exactly, for people.
+    /// The details, for people.
     pub detail: Cow<'static, str>,
     /// The coin, if the payload names one.
     pub coin: Option<Cow<'a, str>>,
@@ -94,8 +94,8 @@ impl<'a> Rejected<'a> {
     }
 }
 
-/// The start of a payload as a string of at most [`RAW_BYTES_MAX`] bytes, never cut within a character; what is not
-/// UTF-8 becomes U+FFFD.
+/// The start of a payload as a string of at most [`RAW_BYTES_MAX`] bytes, never cut within a character. Bytes that are not
+/// UTF-8 become U+FFFD.
 fn cut(payload: &[u8]) -> Cow<'_, str> {
     let start = &payload[..payload.len().min(RAW_BYTES_MAX)];
     let valid = match std::str::from_utf8(start) {
@@ -103,7 +103,7 @@ fn cut(payload: &[u8]) -> Cow<'_, str> {
         Err(error) => error,
     };
     if valid.error_len().is_none() && payload.len() > start.len() {
-        // Only the cut went through a character.
+        // Valid UTF-8, but the cut went through a character.
         return String::from_utf8_lossy(&start[..valid.valid_up_to()]);
     }
     let mut text = String::from_utf8_lossy(start).into_owned();
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cuts_between_characters() {
+    fn a_payload_is_cut_between_characters() {
         assert_eq!(cut(b"short"), "short");
         assert_eq!(cut(&[b'a'; 5000]).len(), 4096);
         let accents = "\u{e9}".repeat(3000);

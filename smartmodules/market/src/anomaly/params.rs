@@ -1,0 +1,55 @@
+//! Parameters of crypto-anomaly.
+
+use super::alert::Severity;
+use crate::params::{Emit, ParamError, Params};
+
+/// Parameters of crypto-anomaly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AnomalyParams {
+    /// `alerts` (default) or `all`.
+    pub emit: Emit,
+    /// A price is a spike if |zscore_15m| is above this; default 3.
+    pub price_zscore: f64,
+    /// A volume is a spike if volume_surge or volume_ratio is above this; default 3.
+    pub volume_surge: f64,
+    /// The mildest severity to alert on; default warning.
+    pub min_severity: Severity,
+}
+
+impl Default for AnomalyParams {
+    fn default() -> Self {
+        Self {
+            emit: Emit::Only("alert"),
+            price_zscore: 3.0,
+            volume_surge: 3.0,
+            min_severity: Severity::Warning,
+        }
+    }
+}
+
+impl AnomalyParams {
+    /// Reads `emit`, `price_zscore`, `volume_surge` and `min_severity`.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`] names the parameter and the values it accepts.
+    pub fn parse(mut params: Params) -> Result<Self, ParamError> {
+        let default = Self::default();
+        let emit = params.take_emit(&[("alerts", "alert")])?;
+        let price_zscore = params.take_positive("price_zscore")?;
+        let volume_surge = params.take_positive("volume_surge")?;
+        let expected = "`info`, `warning` or `critical`";
+        let min_severity = params.take("min_severity", expected, |value| {
+            Severity::ALL
+                .into_iter()
+                .find(|severity| severity.as_str() == value)
+        })?;
+        params.finish()?;
+        Ok(Self {
+            emit,
+            price_zscore: price_zscore.unwrap_or(default.price_zscore),
+            volume_surge: volume_surge.unwrap_or(default.volume_surge),
+            min_severity: min_severity.unwrap_or(default.min_severity),
+        })
+    }
+}

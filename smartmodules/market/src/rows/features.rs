@@ -1,0 +1,138 @@
+//! A row of crypto-features.
+
+use std::borrow::Cow;
+
+use super::clean::{Clean, CleanFields};
+use super::exact::Exact;
+use super::fields::{EVENT_TIME_MAX, Origin, event_time, finite};
+use super::windows::WindowFeatures;
+use crate::json::{ObjectWriter, Text, Value, read_object};
+use crate::record::Output;
+
+/// A row of features: a clean tick, and the features of the windows that end at it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features<'a> {
+    /// The tick itself.
+    pub clean: Clean<'a>,
+    /// The features of its windows.
+    pub windows: WindowFeatures,
+}
+
+/// The fields of a crypto-features record that its readers need.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FeaturesRecord<'a> {
+    pub(crate) source_offset: Option<i64>,
+    pub(crate) coin: Cow<'a, str>,
+    pub(crate) symbol: Option<Cow<'a, str>>,
+    pub(crate) event_time: i64,
+    pub(crate) price: f64,
+    pub(crate) windows: WindowFeatures,
+}
+
+impl<'a> FeaturesRecord<'a> {
+    /// Reads a record, and of its windows only the fields that `wanted` names. `None` for any other record.
+    #[inline(always)]
+    pub(crate) fn read(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        Self::read_exactly(payload, &wanted).or_else(|| Self::read_generally(payload, wanted))
+    }
+
+    /// The fast reader: accepts a record exactly as [`Features::write`] writes it.
+    #[inline(always)]
+    pub(crate) fn read_exactly(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut exact = Exact::new(payload);
+        exact.skip(b"{\"source_offset\":")?;
+        let source_offset = exact.integer()?;
+        exact.skip(b",\"status\":\"features\",\"coin\":\"")?;
+        let coin = exact.text()?;
+        exact.skip(b",\"symbol\":\"")?;
+        let symbol = exact.text()?;
+        exact.skip(b",\"event_time\":")?;
+        let event_time = exact.integer()?;
+        exact.skip(b",\"fetched_at\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"price\":")?;
+        let price = exact.number()?;
+        exact.skip(b",\"market_cap\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"volume_24h\":")?;
+        exact.skip_number()?;
+        exact.skip(b",\"change_24h_pct\":")?;
+        exact.skip_number()?;
+        let windows = WindowFeatures::read_exactly(&mut exact, wanted)?;
+        let sound = exact.is_at_end() && event_time <= EVENT_TIME_MAX;
+        sound.then_some(Self {
+            source_offset: Some(source_offset),
+            coin: Cow::Borrowed(coin),
+            symbol: Some(Cow::Borrowed(symbol)),
+            event_time,
+            price,
+            windows,
+        })
+    }
+
+    /// The general reader: accepts fields in any order and among others.
+    pub(crate) fn read_generally(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut origin = Origin::default();
+        let (mut coin, mut symbol, mut time, mut price) = (None, None, None, None);
+        let mut windows = WindowFeatures::default();
+        let mut sound = true;
+        read_object(payload, |name, value: Value<'a>| {
+            origin.read(name, value);
+            match name {
+                "coin" => coin = value.text().and_then(Text::decode),
+                "symbol" => symbol = value.text().and_then(Text::decode),
+                "event_time" => time = event_time(value),
+                "price" => price = finite(value),
+                name if wanted(name) => sound &= windows.read(name, value).is_some(),
+                _ => {}
+            }
+        })
+        .ok()?;
+        (sound && origin.is("features")).then_some(())?;
+        Some(Self {
+            source_offset: origin.source_offset,
+            coin: coin?,
+            symbol,
+            event_time: time?,
+            price: price?,
+            windows,
+        })
+    }
+}
+
+impl<'a> Features<'a> {
+    /// Reads a record of crypto-features, with fields in any order and among others; `None` for any other record.
+    pub fn read(payload: &'a [u8]) -> Option<Self> {
+        let mut origin = Origin::default();
+        let mut fields = CleanFields::default();
+        let mut windows = WindowFeatures::default();
+        let mut sound = true;
+        read_object(payload, |name, value| {
+            origin.read(name, value);
+            sound &= fields.read(name, value).is_some() && windows.read(name, value).is_some();
+        })
+        .ok()?;
+        let clean = fields
+            .complete()
+            .filter(|_| sound && origin.is("features"))?;
+        Some(Self { clean, windows })
+    }
+
+    /// Writes the record. `clean_fields` are the tick's fields as JSON, where they can be copied from the input.
+    #[inline(always)]
+    pub(crate) fn write(
+        &self,
+        source_offset: i64,
+        clean_fields: Option<&[u8]>,
+        output: &mut Output,
+    ) {
+        output.start(Some(self.clean.coin.as_bytes()));
+        let mut object = ObjectWriter::record(&mut output.value, source_offset, "features");
+        match clean_fields {
+            Some(fields) => object.fields(fields),
+            None => self.clean.write_fields(&mut object),
+        }
+        self.windows.write(&mut object);
+        object.end();
+    }
+}
