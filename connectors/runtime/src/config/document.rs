@@ -99,14 +99,14 @@ impl<'de, S: DeserializeOwned> Visitor<'de> for DocumentSeed<'_, S> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Meta {
-    /// The connector's name, in logs and metrics.
+    /// Required. The connector's name, in logs and metrics.
     pub(super) name: Option<String>,
-    /// Which connector it is: `parquet-sink` or `coingecko-source`.
+    /// Required. Which connector it is: `parquet-sink` or `coingecko-source`.
     #[serde(rename = "type")]
     pub(super) type_: Option<String>,
-    /// The connector's version, such as `0.1.0`.
+    /// Required. The connector's version, such as `0.1.0`.
     pub(super) version: Option<String>,
-    /// The topic to read or write: its name (`apiVersion` 0.1.0) or an object (0.2.0).
+    /// Required. The topic to read or write: its name (`apiVersion` 0.1.0) or an object (0.2.0).
     pub(super) topic: Option<Topic>,
     /// How a source writes.
     pub(super) producer: Option<Producer>,
@@ -158,10 +158,10 @@ pub(super) struct Producer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Consumer {
-    /// The partitions to read: `all`, one number, or a list. Default `all`.
+    /// The partitions to read: `all`, one number, or a list.
     #[serde(default)]
     pub(super) partition: Partitions,
-    /// Accepted and not used: a read is always larger than a segment, see `docs/architecture.md`.
+    /// Accepted and not used: a read is always larger than a segment.
     #[serde(rename = "max-bytes", alias = "max_bytes")]
     pub(super) max_bytes: Option<Bytes>,
     /// The consumer under which `fluvio consumer list` shows the progress. Default: `meta.name`.
