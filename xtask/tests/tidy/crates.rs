@@ -9,7 +9,7 @@ use crate::workspace::{folder, packages, relative};
 fn arrows() -> Vec<(String, String, bool)> {
     let mut arrows = Vec::new();
     for package in packages() {
-        for dependency in package["dependencies"].as_array().unwrap() {
+        for dependency in package["dependencies"].as_array().expect("a list") {
             if let Some(path) = dependency["path"].as_str() {
                 let in_tests = dependency["kind"] == "dev";
                 arrows.push((folder(&package), relative(Path::new(path)), in_tests));
