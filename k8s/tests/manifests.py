@@ -17,7 +17,7 @@ except ImportError:
 K8S = pathlib.Path(__file__).resolve().parent.parent
 ROOT = K8S.parent
 
-# What an operator applies: a name, what is put together, and how.
+# The overlays that an operator applies: name, resources, components.
 OVERLAYS = {
     "local": {"resources": ["overlays/local"]},
     "s3": {"resources": ["overlays/s3"]},
@@ -28,12 +28,12 @@ OVERLAYS = {
         "components": ["scale-out", "coingecko-key", "notify"],
     },
 }
-# Those with a pipeline in them.
+# Those that run the pipeline.
 PIPELINES = [name for name in OVERLAYS if name != "monitoring"]
 
 
 def tool(name, variable, because):
-    """A program of this machine; named by a variable it is required, else its absence skips the test."""
+    """A program of this machine. If a variable names it, it is required; otherwise its absence skips the test."""
     named = os.environ.get(variable)
     if named:
         return named
@@ -45,7 +45,7 @@ def tool(name, variable, because):
 
 @functools.cache
 def kubectl():
-    """A kubectl that knows components and labels: its kustomize is of version 5."""
+    """A kubectl with kustomize 5, which knows components and labels."""
     found = tool("kubectl", "COINLAKE_KUBECTL", "which renders the manifests")
     said = subprocess.run([found, "version", "--client", "--output=json"], capture_output=True, text=True).stdout
     version = json.loads(said or "{}").get("kustomizeVersion", "v0")
@@ -107,7 +107,7 @@ def containers(template):
 
 
 def selects(selector, labels):
-    """Whether a Kubernetes label selector takes these labels."""
+    """Whether a Kubernetes label selector matches these labels."""
     if selector is None:
         return False
     for key, value in selector.get("matchLabels", {}).items():

@@ -14,12 +14,12 @@ import unittest
 
 from manifests import of_kind, pod_template
 
-# How long anything here may take on a busy machine.
+# Timeout of every wait, enough for a busy machine.
 PATIENCE_SECS = 120
 
 
 class Network:
-    """A network with a loopback device and nothing else: ports are free in it, and no request leaves it."""
+    """A network with a loopback device only: all ports are free, and no request leaves it."""
 
     def __init__(self, cleanup):
         self.holder = subprocess.Popen(
@@ -35,7 +35,7 @@ class Network:
         return [shutil.which("nsenter"), f"--net=/proc/{self.holder.pid}/ns/net", "--", *line]
 
     def status(self, port, path):
-        """The HTTP status and body of a GET on loopback; status 0 when nobody answers."""
+        """The HTTP status and body of a GET on loopback; status 0 without a response."""
         ask = (
             "import sys, urllib.request, urllib.error\n"
             "try: answer = urllib.request.urlopen(sys.argv[1], timeout=10)\n"
@@ -49,7 +49,7 @@ class Network:
 
 
 class Process:
-    """A command running in the image; what it says goes to a file."""
+    """A command running in the image; its output goes to a file."""
 
     def __init__(self, image, network, command, environment, cleanup, metrics_port=None):
         self.network, self.metrics_port = network, metrics_port
@@ -72,7 +72,7 @@ class Process:
         return self.process.wait(PATIENCE_SECS)
 
     def becomes(self, path, wanted, port=None):
-        """Waits until a probe, or another port, answers so; returns the body."""
+        """Waits until a probe, or another port, responds with this status; returns the body."""
         deadline = time.monotonic() + PATIENCE_SECS
         while True:
             status, body = self.network.status(port or self.metrics_port, path)
@@ -86,7 +86,7 @@ class Process:
 
 
 def environment_of(container, objects):
-    """What Kubernetes would put into the environment of pod 0."""
+    """The environment that Kubernetes would give to pod 0."""
     maps = {item["metadata"]["name"]: item["data"] for item in of_kind(objects, "ConfigMap") if "data" in item}
     environment = {}
     for source in container.get("envFrom", []):
@@ -104,7 +104,7 @@ def environment_of(container, objects):
 
 
 def mount(image, container, template, objects):
-    """Puts the volumes where the container has them."""
+    """Copies the volumes to where the container mounts them."""
     data = {}
     for item in of_kind(objects, "ConfigMap"):
         data["configMap", item["metadata"]["name"]] = item.get("data", {})
@@ -125,7 +125,7 @@ def mount(image, container, template, objects):
 
 
 def start(image, network, item, container, objects, cleanup, metrics_port):
-    """Starts a container of a workload; its metrics, for which all pods name one port, at another."""
+    """Starts a container of a workload. All pods name the same metrics port, so it gets another one."""
     mount(image, container, pod_template(item), objects)
     environment = environment_of(container, objects)
     command = container.get("command", []) + container.get("args", [])

@@ -1,27 +1,27 @@
-"""What must hold for every object that is applied: each rule yields a sentence for everything that breaks it."""
+"""Rules for every applied object: each rule yields a sentence for each violation."""
 
 import ipaddress
 import itertools
 
 from manifests import containers, of_kind, selects, title, workloads, yaml
 
-# Whatever is outside these is the internet.
+# Everything outside these is the internet.
 PRIVATE = [
     ipaddress.ip_network(net)
     for net in ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 ]
-# Who may reach the internet: CoinGecko's source, and, where somebody asked for messages, the notifier.
+# What may reach the internet: the source, and the notifier if it is used.
 REACH_THE_INTERNET = {"source", "notify"}
 
 
 def problems(objects):
-    """Everything that is wrong, a sentence each."""
+    """All violations, a sentence each."""
     rules = (identity, isolation, resources, probes, scraping, disruption, network, single_source, partitions)
     return [problem for rule in rules for problem in rule(objects)]
 
 
 def identity(objects):
-    """Nobody is root, and nobody gets a token of the Kubernetes API."""
+    """No pod runs as root, and none gets a token of the Kubernetes API."""
     accounts = {item["metadata"]["name"]: item for item in of_kind(objects, "ServiceAccount")}
     for name, account in accounts.items():
         if account.get("automountServiceAccountToken") is not False:
@@ -42,7 +42,7 @@ def identity(objects):
 
 
 def isolation(objects):
-    """A container can change nothing but its volumes, and sees nothing of its node."""
+    """A container can only change its volumes, and sees nothing of its node."""
     for namespace in of_kind(objects, "Namespace"):
         if namespace["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
             yield f"{title(namespace)} does not enforce the restricted pod security standard"
@@ -73,7 +73,7 @@ def isolation(objects):
 
 
 def resources(objects):
-    """Every container says what it needs and what it may take; every image has a version."""
+    """Every container has requests and limits; every image has a version."""
     for item, template in workloads(objects):
         for container in containers(template):
             where = f"{title(item)}/{container['name']}"
@@ -87,7 +87,7 @@ def resources(objects):
 
 
 def probes(objects):
-    """What runs for long is asked whether it lives and whether it can work, at ports that it has."""
+    """Long-running containers have liveness and readiness probes, at ports that exist."""
     for item, template in workloads(objects):
         if item["kind"] in ("Job", "CronJob"):
             continue
@@ -112,7 +112,7 @@ def probes(objects):
 
 
 def scraping(objects):
-    """Prometheus finds every process of ours at the port where it listens."""
+    """Prometheus finds each of our processes at the port where it listens."""
     for item, template in workloads(objects):
         for container in template["spec"]["containers"]:
             listen = [a.rpartition(":")[2] for a in arguments(container) if a.startswith("--metrics-listen=")]
@@ -128,7 +128,7 @@ def scraping(objects):
 
 
 def disruption(objects):
-    """Every workload has one budget, which never forbids to drain a node."""
+    """Every workload has one disruption budget, which never blocks draining a node."""
     budgets = of_kind(objects, "PodDisruptionBudget")
     for item, template in workloads(objects):
         if item["kind"] in ("Job", "CronJob"):
@@ -149,7 +149,7 @@ def is_public(peer):
 
 
 def network(objects):
-    """Everything is denied but what is named; only the source reaches the internet, and nothing private by that way."""
+    """All traffic is denied unless it is named; only the source reaches the internet, and no private address that way."""
     policies = of_kind(objects, "NetworkPolicy")
     runs_pods = list(workloads(objects))
     deny = [

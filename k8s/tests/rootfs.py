@@ -11,7 +11,7 @@ import unittest
 
 from manifests import K8S, ROOT
 
-# What gcr.io/distroless/cc has of Debian: libc6, libgcc-s1, libgomp1, libstdc++6 and libssl3 are all its libraries.
+# The Debian packages of gcr.io/distroless/cc: libc6, libgcc-s1, libgomp1, libstdc++6 and libssl3 are all its libraries.
 BASE_LIBRARIES = re.compile(
     r"(ld-linux[-.\w]*|libc|libm|libpthread|libdl|librt|libresolv|libutil|libgcc_s|libgomp|libstdc\+\+|libssl|libcrypto)\.so"
 )
@@ -20,7 +20,7 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
 def last_stage():
-    """The instructions after the last FROM, each a word and its arguments."""
+    """The instructions after the last FROM: word and arguments."""
     text = re.sub(r"\\\n", " ", (K8S / "Containerfile").read_text())
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     starts = [index for index, line in enumerate(lines) if line.startswith("FROM ")]
@@ -28,7 +28,7 @@ def last_stage():
 
 
 def built(source):
-    """Where a file of the build stage lies on this machine; what only the build stage makes is None."""
+    """Where a file of the build stage is on this machine; None if only the build stage makes it."""
     path = pathlib.Path(source).relative_to("/src")
     if path == pathlib.Path("target/empty"):
         return None
@@ -39,7 +39,7 @@ def built(source):
 
 
 class Image:
-    """An assembled root file system, and what the image says about how to start in it."""
+    """An assembled root file system, and how the image starts in it."""
 
     def __init__(self, folder):
         if platform.system() != "Linux" or os.geteuid() != 0:
@@ -55,14 +55,14 @@ class Image:
                 case "USER":
                     self.user = rest
                 case "WORKDIR" | "CMD":
-                    pass  # nothing in the file system
+                    pass  # changes no file
                 case _:
                     raise AssertionError(f"the last stage of the Containerfile says {word}, which this test cannot do")
         for binary in self.binaries:
             self.libraries(binary)
 
     def base(self):
-        """What distroless/cc brings and this machine has too."""
+        """The files of distroless/cc that this machine has too."""
         for path, mode in (("tmp", 0o1777), ("etc/ssl/certs", 0o755), ("home/nonroot", 0o755), ("proc", 0o555), ("dev", 0o755)):
             (self.root / path).mkdir(parents=True)
             (self.root / path).chmod(mode)
@@ -78,7 +78,7 @@ class Image:
             shutil.copy(CERTIFICATES, self.root / "etc/ssl/certs/ca-certificates.crt")
 
     def libraries(self, binary):
-        """The shared libraries of a binary, all of which the base must have."""
+        """The shared libraries of a binary; the base must have all of them."""
         listed = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
         for path in re.findall(r"(/\S+\.so\S*) \(0x", listed):
             if not BASE_LIBRARIES.match(os.path.basename(path)):

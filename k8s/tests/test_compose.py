@@ -1,4 +1,4 @@
-"""compose.yaml is what Docker Compose understands, and as closed as the manifests are."""
+"""Docker Compose understands compose.yaml, which is as locked down as the manifests."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ class Compose(unittest.TestCase):
                 source, target, *_ = volume.split(":")
                 if source.startswith("."):
                     shutil.copy(K8S / source, here / pathlib.Path(target).name)
-            # Debian's promtool was built without Kubernetes, so the pods are given by hand here.
+            # Debian's promtool has no Kubernetes discovery, so the pods are listed here.
             scrape = yaml.safe_load((K8S / "monitoring/prometheus-scrape.yaml").read_text())
             for job in scrape["scrape_configs"]:
                 del job["kubernetes_sd_configs"]

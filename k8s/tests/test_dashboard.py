@@ -1,4 +1,4 @@
-"""The dashboard is what Grafana understands: its own library reads all of it, and gives all of it back."""
+"""Grafana understands the dashboard: its own library reads and returns all of it."""
 
 import json
 import unittest
@@ -9,7 +9,7 @@ DASHBOARD = K8S / "monitoring/grafana-dashboard.json"
 
 
 def lost(given, kept, path=""):
-    """What of `given` is not in `kept`: Grafana's types leave out what they do not know."""
+    """What is in `given` and not in `kept`: Grafana's types drop what they do not know."""
     if isinstance(given, dict) and isinstance(kept, dict):
         for key, value in given.items():
             if key in kept:

@@ -1,4 +1,4 @@
-"""The image's binaries start in its root file system, as its user, and find what they need there."""
+"""The image's binaries start in its root file system, as its user, and find what they need."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ class InTheImage(unittest.TestCase):
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
-        # 0700 as mkdtemp makes it would keep the image's user out of its own root.
+        # mkdtemp's mode 0700 would keep the image's user out of its root.
         subprocess.run(["chmod", "755", folder.name], check=True)
         cls.image = Image(folder.name)
 
@@ -35,13 +35,13 @@ class InTheImage(unittest.TestCase):
             self.assertIn(VERSION, self.run_in_it(name, "--version").stdout)
 
     def test_the_smartmodules_lie_where_deploy_looks_for_them(self):
-        """It reads them before it asks for the cluster, so what it misses here is the cluster."""
+        """It reads them before it connects, so the only thing missing here is the cluster."""
         done = self.run_in_it("coinlake", "deploy", "--yes", "--cluster=127.0.0.1:1")
         self.assertEqual(done.returncode, 1)
         self.assertIn("no Fluvio cluster at 127.0.0.1:1", done.stderr)
 
     def test_the_user_can_change_nothing(self):
-        """Its root file system is read-only in Kubernetes; the only folder that is its own is the volume's place."""
+        """The root file system is read-only in Kubernetes; its user owns only the volume's folder."""
         found = subprocess.run(
             ["find", self.image.root, "-not", "-type", "l", "(", "-uid", "65532", "-o", "-perm", "-o+w", ")"],
             capture_output=True, text=True, check=True,
@@ -50,7 +50,7 @@ class InTheImage(unittest.TestCase):
         self.assertEqual(own - {"/dev/null", "/dev/urandom"}, {"/tmp", "/var/lib/coinlake"})
 
     def test_the_commands_of_all_pods_are_understood(self):
-        """--help at the end: everything before it is parsed, and what is unknown or has a wrong value ends it first."""
+        """With --help at the end everything before it is parsed; an unknown option or a wrong value fails first."""
         commands = {}
         for name in PIPELINES:
             for item, template in workloads(render(name)):

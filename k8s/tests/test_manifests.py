@@ -1,11 +1,11 @@
-"""What is rendered is what Kubernetes understands, and holds together."""
+"""Kubernetes understands the rendered manifests, and their references fit together."""
 
 import re
 import unittest
 
 from manifests import OVERLAYS, PIPELINES, ROOT, containers, of_kind, render, title, workloads
 
-# What an operator makes by hand, because it is secret; each is optional or belongs to a component that says so.
+# Secrets that an operator creates by hand; each is optional or named by its component.
 BY_HAND = {"lake-writer", "lake-reader", "mlflow", "coingecko", "webhook"}
 
 
@@ -60,7 +60,7 @@ class Manifests(unittest.TestCase):
                             wanted.append(("ConfigMap", source["configMapRef"]["name"]))
                         if "secretRef" in source:
                             wanted.append(("Secret", source["secretRef"]["name"]))
-                    # What $(NAME) stands for must be known, or Kubernetes passes it on as it is.
+                    # Kubernetes passes an unknown $(NAME) on unchanged.
                     known = {variable["name"] for variable in container.get("env", [])}
                     for argument in container.get("args", []):
                         self.assertLessEqual(set(re.findall(r"\$\((\w+)\)", argument)), known, title(item))
@@ -85,7 +85,7 @@ class Manifests(unittest.TestCase):
             self.assertEqual({i for i in images if i.startswith("coinlake")}, {f"coinlake:{version}"}, name)
 
     def test_connectors_run_the_configurations_of_fluvio_config(self):
-        """All of them, byte for byte; an overlay that brings its own says so by replacing one."""
+        """All of them, byte for byte, unless an overlay replaces one."""
         shipped = {path.stem: path.read_text() for path in (ROOT / "fluvio-config/connectors").glob("*.yaml")}
         for name in ("local", "s3"):
             objects = render(name)

@@ -1,5 +1,5 @@
-"""The pods of overlays/local run as they are rendered: with Fluvio away, with it there, and ended by SIGTERM. What stands
-in for the Fluvio cluster is the service `coinlake` of compose.yaml, started as it is written there."""
+"""The pods of overlays/local run as rendered: without Fluvio, with it, and until SIGTERM. The service `coinlake` of
+compose.yaml, started as written there, plays the Fluvio cluster."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ class Pods(unittest.TestCase):
         self.network = Network(self.addCleanup)
 
     def image(self):
-        """A root file system of its own for each pod, as each has its own mounts."""
+        """Each pod has its own root file system, because each has its own mounts."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         subprocess.run(["chmod", "755", folder.name], check=True)
@@ -32,7 +32,7 @@ class Pods(unittest.TestCase):
 
     def platform(self):
         service = yaml.safe_load((K8S / "compose.yaml").read_text())["services"]["coinlake"]
-        # No MLflow is here: where runs are kept is asked for when the first model is.
+        # MLflow is missing: it is only needed for the first model.
         return Process(self.image(), self.network, service["command"], {}, self.addCleanup, metrics_port=9464)
 
     def test_without_a_cluster_pods_live_and_are_not_ready(self):
@@ -54,7 +54,7 @@ class Pods(unittest.TestCase):
         stage = self.pod("StatefulSet", "stage-raw", 9501)
         source = self.pod("Deployment", "source", 9502)
         self.assertIn("[+]", stage.becomes("/readyz", 200))
-        # CoinGecko cannot be reached from here: alive, but not ready.
+        # CoinGecko cannot be reached: alive, but not ready.
         source.becomes("/healthz", 200)
         source.becomes("/readyz", 503)
 

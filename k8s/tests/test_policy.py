@@ -1,4 +1,4 @@
-"""The security settings of issue and README hold on what is rendered; and the rules that say so do notice."""
+"""The rendered manifests keep the security rules, and the rules notice violations."""
 
 import copy
 import unittest
@@ -14,7 +14,7 @@ class Policy(unittest.TestCase):
                 self.assertEqual(policy.problems(render(name)), [])
 
     def test_each_setting_is_missed_when_it_is_gone(self):
-        """Every setting once taken away or turned around: exactly that must be noticed."""
+        """Each setting is removed or reversed once; exactly that must be noticed."""
         def stage(objects):
             return next(i for i in of_kind(objects, "StatefulSet") if i["metadata"]["name"] == "stage-clean")
 

@@ -5,13 +5,11 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
+use trainer::drift::PSI_NOTABLE;
 use trainer::production::{DriftProblem, production_drift};
 use trainer::tracking::MlflowServer;
 
 use super::open_tracking;
-
-/// From here on a distribution has moved so far that the model deserves a look.
-const PSI_WARN: f64 = 0.2;
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -71,12 +69,12 @@ impl ModelsHealth {
             };
             let moved: Vec<String> = drift
                 .parts()
-                .filter(|(_, psi)| *psi > PSI_WARN)
+                .filter(|(_, psi)| *psi > PSI_NOTABLE)
                 .map(|(what, psi)| format!("{what} {psi:.2}"))
                 .collect();
             if !moved.is_empty() {
                 self.warnings.push(format!(
-                    "{}/{} knows another market than the last day's (PSI above {PSI_WARN}: {}): train anew, or look why",
+                    "{}/{} knows another market than the last day's (PSI above {PSI_NOTABLE}: {}): train anew, or look why",
                     drift.model,
                     drift.version,
                     moved.join(", ")
