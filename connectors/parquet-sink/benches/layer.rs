@@ -12,9 +12,9 @@ use arrow::record_batch::RecordBatch;
 use clap::Parser;
 use connector_runtime::secrets::Secrets;
 use parquet::arrow::ArrowWriter;
-use parquet_sink::plan::StagePlan;
-use parquet_sink::rows::{BATCH_ROWS, Rows, Source};
-use parquet_sink::schema::LayerSchema;
+use parquet_sink::config::StagePlan;
+use parquet_sink::encode::rows::{BATCH_ROWS, Rows, Source};
+use parquet_sink::encode::schema::LayerSchema;
 use parquet_sink::{SECTION, StageConfig};
 use serde_json::json;
 
@@ -125,7 +125,7 @@ fn main() {
     let config = StageConfig::from_yaml(CONFIG, SECTION, &Secrets::none())
         .expect("the shipped config is valid");
     let plan = StagePlan::new(&config).expect("the shipped config is valid");
-    let (_, layer) = plan.layers().next().expect("it has a layer");
+    let layer = plan.layers().next().expect("it has a layer");
     let schema = Arc::new(LayerSchema::new(layer));
     let envelopes = parquet_sink::envelope::EnvelopeReader::new(&plan);
     let outputs = outputs();

@@ -1,35 +1,36 @@
-//! What can go wrong in a stage.
+//! Why a stage stops or retries.
 
 use connector_runtime::cluster::ClusterError;
 use connector_runtime::reader::ReadError;
 use connector_runtime::topic::TopicError;
-
-use crate::file::{CommitError, FileError};
-use crate::modules::ModuleError;
-use crate::outputs::OutputError;
-use crate::recover::Refusal;
-use crate::share::Share;
 use lake::LakeError;
 
-/// Why a stage does not go on.
+use crate::commit::CommitError;
+use crate::config::Share;
+use crate::encode::FileError;
+use crate::input::ModuleError;
+use crate::output::OutputError;
+use crate::recovery::Refusal;
+
+/// Why a stage stops or retries.
 #[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// No connection.
+pub(crate) enum StageError {
+    /// There is no connection.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A topic is not as it should be.
+    /// A topic cannot be created, or differs from the configuration.
     #[error(transparent)]
     Topic(#[from] TopicError),
-    /// Reading failed.
+    /// Reading the input failed.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// Writing an output topic failed.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// A SmartModule is missing.
+    /// A SmartModule is missing or ambiguous.
     #[error(transparent)]
     Module(#[from] ModuleError),
-    /// The lake's trouble.
+    /// The lake failed.
     #[error(transparent)]
     Lake(#[from] LakeError),
     /// A file did not get its place.
@@ -38,27 +39,27 @@ pub enum StageError {
     /// A file could not be built.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The input is not what it was.
+    /// The input has changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// `meta.consumer.partition` does not fit the topic.
+    /// `meta.consumer.partition` names a partition that the topic lacks.
     #[error("{0}")]
     Partitions(String),
-    /// More copies than partitions.
+    /// There are more copies of the stage than partitions.
     #[error(
         "copy {share} has no partition of {topic}, which has {partitions}: run at most {partitions} copies of this stage"
     )]
     NothingToDo {
-        /// What this copy was told.
+        /// The copy.
         share: Share,
         /// The input topic.
         topic: String,
-        /// How many partitions it has.
+        /// Number of its partitions.
         partitions: u32,
     },
-    /// The module does not answer every input once.
+    /// The SmartModule does not give one output for every input.
     #[error(
-        "{topic}/{partition}: expected the output made from input {expected}, got that of {found}: the module must give \
+        "{topic}/{partition}: expected the output made from input {expected}, got that of {found}: the SmartModule must give \
          exactly one output for every input, in order; set its parameter `emit` to `all`"
     )]
     NotOnePerInput {
@@ -66,9 +67,9 @@ pub enum StageError {
         topic: String,
         /// Its partition.
         partition: u32,
-        /// The input whose turn it was.
+        /// The input whose output should come next.
         expected: i64,
-        /// The one that came.
+        /// The input whose output came.
         found: i64,
     },
     /// An output does not fit the configuration.
@@ -85,20 +86,20 @@ pub enum StageError {
     },
     /// The stage was told to stop while a commit could not be finished.
     #[error(
-        "stopped before the last rows were committed ({reason}); nothing is lost, the next start makes them again"
+        "stopped before the last rows were committed ({reason}); nothing is lost: the next start computes them again"
     )]
     StoppedUncommitted {
-        /// What was in the way.
+        /// What prevented the commit.
         reason: String,
     },
-    /// A put of ours that had looked failed took effect after all.
-    #[error("{path} was created by an earlier try of this run; going on from it")]
+    /// A put of this run looked failed, but took effect later.
+    #[error("{path} was created by an earlier attempt of this run; resuming from it")]
     Overtaken {
         /// The file.
         path: String,
     },
-    /// A task ended in a way it should not.
-    #[error("a part of the stage ended unexpectedly, which is a bug: {0}")]
+    /// A task ended unexpectedly.
+    #[error("a part of the stage ended unexpectedly, which is a bug: {0}; please report it")]
     Ended(String),
     /// A test ended the stage as if its process had been killed.
     #[error("killed by a test")]
@@ -106,22 +107,29 @@ pub enum StageError {
 }
 
 impl StageError {
-    /// Whether beginning again from the last commit, a little later, can help.
-    pub fn is_transient(&self) -> bool {
+    /// An output topic did not acknowledge everything before the stage had to stop.
+    pub(crate) fn not_acknowledged(topic: &str) -> Self {
+        Self::StoppedUncommitted {
+            reason: format!("topic {topic} did not acknowledge everything"),
+        }
+    }
+
+    /// Whether a restart from the last commit, a little later, can succeed.
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Cluster(e) => e.is_transient(),
-            Self::Topic(e) => e.is_transient(),
-            Self::Read(e) => e.is_transient(),
-            Self::Output(e) => e.is_transient(),
-            Self::Module(e) => e.is_transient(),
-            Self::Lake(e) | Self::Commit(CommitError::Lake(e)) => e.is_transient(),
+            Self::Cluster(error) => error.is_transient(),
+            Self::Topic(error) => error.is_transient(),
+            Self::Read(error) => error.is_transient(),
+            Self::Output(error) => error.is_transient(),
+            Self::Module(error) => error.is_transient(),
+            Self::Lake(error) | Self::Commit(CommitError::Lake(error)) => error.is_transient(),
             Self::Overtaken { .. } => true,
             _ => false,
         }
     }
 
     /// Whether a SmartModule did not start, or failed on a record.
-    pub fn is_a_modules_fault(&self) -> bool {
+    pub(crate) fn is_a_modules_fault(&self) -> bool {
         matches!(self, Self::Read(ReadError::ModuleFailed { .. }))
     }
 }

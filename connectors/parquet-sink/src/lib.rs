@@ -1,46 +1,34 @@
 //! Fluvio connector: a topic, through SmartModules, into Parquet layers and derived topics.
 //!
-//! A **stage** is one running connector. It knows nothing of what its records mean; its configuration says where they go.
+//! A **stage** is one running connector. It does not know what its records mean; its configuration says where they go.
 //!
-//! * [`config`] what the operator writes, [`plan`] what is understood of it;
-//! * `stage` runs it: finds out where to go on (`recover`), then one pipeline for each partition;
-//! * a pipeline takes outputs ([`envelope`], [`rows`], `assembly`), appends them to topics (`outputs`), cuts (`cut`) and
-//!   commits (`file`, `commit`);
-
-//! * [`status`] tells how it is doing.
+//! - [`config`] is what the operator writes, and the checked plan made of it.
+//! - `stage` runs one `partition` for each input partition, with what they share in `context`.
+//! - A partition finds out where it resumes (`recovery`), reads outputs (`input`), makes rows of them ([`encode`]), appends
+//!   them to topics (`output`), and cuts and commits (`commit`).
+//! - [`status`] and `meters` report how it is doing; `error` says why it stops.
+//! - [`failpoints`] let tests end a stage between the steps of a commit.
 //!
-//! What is guaranteed: after a kill at any instant, lake and output topics end up equal, row for row, to those of a run
-//! that was never interrupted. Readers of an output topic ignore a record whose `source_offset` is not above the
-//! greatest seen in its partition: that is the one thing that may come twice, when a dead process's last append arrives
-//! late.
+//! Guaranteed: after a kill at any instant, lake and output topics end up equal, row for row, to those of a run that was
+//! never interrupted. One thing can come twice: a dead process's last append to an output topic, when it arrives late.
+//! Readers of such a topic therefore ignore a record whose `source_offset` is not above the greatest in its partition.
 
-mod assembly;
-mod columns;
 mod commit;
 pub mod config;
-mod cut;
-mod doubles;
-pub mod envelope;
-pub mod error;
-mod file;
-pub mod hooks;
+mod context;
+pub mod encode;
+mod error;
+pub mod failpoints;
 mod input;
-mod layer;
 mod meters;
-mod modules;
-mod outputs;
-mod pipeline;
-pub mod plan;
-mod read_back;
-mod recover;
-pub mod rows;
-pub mod schema;
-pub mod share;
+mod output;
+mod partition;
+mod recovery;
 mod stage;
 pub mod status;
-mod watermark;
 
+pub use commit::EMPTY_COMMIT_INTERVAL;
 pub use config::{ParquetSettings, SECTION, StageConfig};
-pub use cut::EMPTY_COMMIT_INTERVAL;
+pub use encode::envelope;
 pub use stage::{run, run_with};
 pub use status::StageStatus;

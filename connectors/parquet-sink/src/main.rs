@@ -6,21 +6,20 @@ use std::sync::Arc;
 use clap::Parser;
 use connector_runtime::monitor::Monitor;
 use connector_runtime::{cli, log, shutdown};
-use parquet_sink::config::Accept;
-use parquet_sink::share::Share;
+use parquet_sink::config::{Accept, Share};
 use parquet_sink::{SECTION, StageConfig, StageStatus};
 
-/// Lands a Fluvio topic in a lake of Parquet files, through SmartModules if wanted, and feeds derived topics on the way.
+/// Land a Fluvio topic in a lake of Parquet files and in derived topics, through SmartModules if configured.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
     #[command(flatten)]
     connector: cli::Args,
-    /// Where the lake is, instead of the place that the configuration names.
+    /// The lake to write to, instead of the one in the configuration.
     #[arg(long, value_name = "URL")]
     lake: Option<String>,
-    /// Copy I of N of this stage, counted from 0: takes the partitions whose number leaves I when divided by N. Tell all
-    /// copies the same N.
+    /// Run copy I of N of this stage, counted from 0: it takes the partitions whose number modulo N is I. Start every
+    /// copy with the same N.
     #[arg(long, value_name = "I/N", default_value_t)]
     share: Share,
     #[command(flatten)]

@@ -1,19 +1,18 @@
-//! What a stage counts for Prometheus: every name and label is here. [`crate::status`] holds what people and tests read in
-//! the process itself.
+//! What a stage reports to Prometheus: every name and label is here. `status` holds what the process itself and its tests
+//! read.
 
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
 
-use crate::file::CommittedFile;
-use crate::plan::{STATUS_NONE, StagePlan};
+use crate::config::{STATUS_NONE, StagePlan};
 
-/// The meters of one stage. Each is there from the start, so that its first step shows as one.
+/// The meters of one stage. Each exists from the start, so that Prometheus sees its first increment.
 pub(crate) struct Meters {
     stage: String,
     topic: String,
-    /// Inputs handled, those again after a restart included.
+    /// Inputs handled; after a restart some are counted again.
     pub inputs: Counter,
     /// Outputs by destination, in the order of the plan.
     pub outputs: Vec<Counter>,
@@ -28,7 +27,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    pub fn new(plan: &StagePlan, topic: &str) -> Self {
+    pub(crate) fn new(plan: &StagePlan, topic: &str) -> Self {
         describe();
         let stage = plan.name.clone();
         let outputs = |destination: &str| {
@@ -65,7 +64,7 @@ impl Meters {
         for counter in counters.into_iter().chain(&meters.outputs) {
             counter.increment(0);
         }
-        for (_, layer) in plan.layers() {
+        for layer in plan.layers() {
             for counter in meters.layer(&layer.name) {
                 counter.increment(0);
             }
@@ -76,23 +75,23 @@ impl Meters {
         meters
     }
 
-    /// Records acknowledged by an output topic.
-    pub fn records(&self, topic: &str) -> Counter {
+    /// The counter of records acknowledged by an output topic.
+    pub(crate) fn records(&self, topic: &str) -> Counter {
         counter!(
             "parquet_sink_records_total",
             "stage" => self.stage.clone(), "topic" => topic.to_owned()
         )
     }
 
-    /// A file is in the lake.
-    pub fn count_file(&self, file: &CommittedFile) {
-        let [rows, files, bytes] = self.layer(&file.layer);
-        rows.increment(file.rows);
+    /// Counts a committed file of a layer.
+    pub(crate) fn count_file(&self, layer: &str, file_rows: u64, file_bytes: u64) {
+        let [rows, files, bytes] = self.layer(layer);
+        rows.increment(file_rows);
         files.increment(1);
-        bytes.increment(file.bytes);
+        bytes.increment(file_bytes);
     }
 
-    /// Rows, files and bytes of a layer.
+    /// The counters of a layer: rows, files and bytes.
     fn layer(&self, layer: &str) -> [Counter; 3] {
         let labels = [("stage", self.stage.clone()), ("layer", layer.to_owned())];
         [
@@ -102,8 +101,8 @@ impl Meters {
         ]
     }
 
-    /// How many records of the input partition are not through yet.
-    pub fn lag(&self, partition: u32, records: i64) {
+    /// Sets the number of records of an input partition that are not handled yet.
+    pub(crate) fn lag(&self, partition: u32, records: i64) {
         gauge!(
             "parquet_sink_lag_records",
             "stage" => self.stage.clone(),
@@ -113,8 +112,8 @@ impl Meters {
         .set(records as f64);
     }
 
-    /// When the input partition was last committed.
-    pub fn last_commit(&self, partition: u32, at_ms: i64) {
+    /// Sets when an input partition was last committed.
+    pub(crate) fn last_commit(&self, partition: u32, at_ms: i64) {
         gauge!(
             "parquet_sink_last_commit_timestamp_seconds",
             "stage" => self.stage.clone(), "partition" => partition.to_string()
@@ -127,7 +126,7 @@ fn describe() {
     describe_counter!("parquet_sink_inputs_total", "Inputs handled");
     describe_counter!(
         "parquet_sink_outputs_total",
-        "Outputs by where they go; none: nowhere"
+        "Outputs by destination; none means nowhere"
     );
     describe_counter!(
         "parquet_sink_records_total",
@@ -143,7 +142,7 @@ fn describe() {
     describe_counter!("parquet_sink_commits_total", "Commits");
     describe_counter!(
         "parquet_sink_commit_retries_total",
-        "Files that the lake did not take at once"
+        "Failed attempts to write a file into the lake"
     );
     describe_histogram!(
         "parquet_sink_commit_seconds",
@@ -152,24 +151,24 @@ fn describe() {
     );
     describe_counter!(
         "parquet_sink_restarts_total",
-        "Times a partition began again from its last commit"
+        "Restarts of a partition from its last commit"
     );
     describe_gauge!(
         "parquet_sink_last_commit_timestamp_seconds",
         Unit::Seconds,
-        "When a partition was last committed"
+        "Time of a partition's last commit"
     );
     describe_gauge!(
         "parquet_sink_lag_records",
-        "Records of the input topic that are not through the stage"
+        "Records of the input topic that the stage has not handled yet"
     );
     describe_gauge!(
         "parquet_sink_uncommitted_rows",
-        "Rows that are in no committed file"
+        "Rows that are not in a committed file yet"
     );
     describe_gauge!(
         "parquet_sink_memory_bytes",
         Unit::Bytes,
-        "Held in files being built and in outputs on their way"
+        "Memory of files being built and outputs waiting for their topic"
     );
 }

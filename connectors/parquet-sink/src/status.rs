@@ -1,4 +1,4 @@
-//! How a running stage is doing: plain numbers that anyone may read at any time.
+//! How a running stage is doing: plain numbers that anyone can read at any time.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -7,29 +7,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use connector_runtime::monitor::Observed;
 use connector_runtime::pulse::Pulse;
 
-/// The state of a stage. Numbers count from the start of the process.
+/// The state of a stage. Numbers count from the start of the process; a restarted partition counts its inputs again.
 #[derive(Debug, Default)]
 pub struct StageStatus {
-    /// Inputs handled, those again after a restart included.
+    /// Inputs handled.
     pub records_read: AtomicU64,
     /// Outputs that no destination takes.
     pub ignored: AtomicU64,
     /// Rows that are not in a committed file yet.
     pub rows_uncommitted: AtomicU64,
-    /// Commits so far.
+    /// Number of commits.
     pub commits: AtomicU64,
-    /// When the last commit was, milliseconds since the epoch; 0: none yet.
+    /// When the last commit was made, in milliseconds since the epoch; 0 before the first.
     pub last_commit_ms: AtomicI64,
-    /// Held in files being built and outputs on their way.
+    /// Memory of files being built and outputs waiting for their topic.
     pub memory_bytes: AtomicU64,
-    /// Times the stage had to begin again from its last commit.
+    /// How many times a partition restarted from its last commit.
     pub restarts: AtomicU64,
     by_destination: Mutex<BTreeMap<String, Arc<DestinationStatus>>>,
     by_partition: Mutex<BTreeMap<u32, Arc<PartitionStatus>>>,
     pub(crate) pulse: Pulse,
-    /// What is wrong at the moment, by the part of the stage that says so.
+    /// What is wrong at the moment, by the part of the stage that reports it.
     trouble: Mutex<BTreeMap<String, String>>,
-    /// How it ended.
+    /// Why it ended.
     ended: Mutex<Option<String>>,
 }
 
@@ -42,19 +42,19 @@ pub struct DestinationStatus {
     pub records: AtomicU64,
 }
 
-/// How far one input partition is.
+/// The position in one input partition.
 #[derive(Debug)]
 pub struct PartitionStatus {
-    /// The last input whose outputs are in files being built and acknowledged by their topics; -1: none.
+    /// The last input whose outputs are in files being built and acknowledged by their topics; -1 before the first.
     pub input_offset: AtomicI64,
-    /// The last input that is committed; -1: none.
+    /// The last committed input; -1 before the first.
     pub committed_offset: AtomicI64,
-    /// Its stream is open, and its module's state is what it was at the last commit.
+    /// The stream is open, and the module's state is what it was at the last commit.
     pub open: AtomicBool,
 }
 
 impl PartitionStatus {
-    /// The next input to handle: what lies before it is through.
+    /// The next input to handle.
     pub fn next_input(&self) -> i64 {
         self.input_offset.load(Ordering::Acquire) + 1
     }
@@ -71,7 +71,7 @@ impl Default for PartitionStatus {
 }
 
 impl StageStatus {
-    /// A destination's numbers, by its routing value (or layer, when nothing routes).
+    /// A destination's numbers, by its label.
     pub fn destination(&self, label: &str) -> Arc<DestinationStatus> {
         entry(&self.by_destination, label.to_owned())
     }
@@ -86,16 +86,18 @@ impl StageStatus {
         entry(&self.by_partition, partition)
     }
 
-    /// All partitions this stage reads.
+    /// All partitions that this stage reads.
     pub fn partitions(&self) -> BTreeMap<u32, Arc<PartitionStatus>> {
         held(&self.by_partition).clone()
     }
 
-    /// How many inputs lie behind this stage, all its partitions together: the sum of its next offsets.
+    /// The sum of the next inputs of all partitions: how many inputs the stage has passed.
     pub fn next_input(&self) -> i64 {
         let partitions = held(&self.by_partition);
-        let handled = partitions.values();
-        handled.map(|p| p.next_input()).sum()
+        partitions
+            .values()
+            .map(|partition| partition.next_input())
+            .sum()
     }
 
     pub(crate) fn started(&self) {
@@ -110,8 +112,8 @@ impl StageStatus {
     }
 }
 
-/// Ready: the cluster answers, every partition's stream is open and its module's state rebuilt, output topics and lake
-/// took what they were last given. A lag is no reason against it: whoever catches up is at work.
+/// Ready: the cluster answers, every partition's stream is open with its module's state rebuilt, and the last writes to
+/// output topics and lake succeeded. A stage that lags behind is ready too.
 impl Observed for StageStatus {
     fn alive(&self) -> Result<(), String> {
         match &*held(&self.ended) {
@@ -132,14 +134,14 @@ impl Observed for StageStatus {
         });
         match closed {
             Some((partition, _)) => Err(format!(
-                "partition {partition} is being opened, or rebuilds its state"
+                "partition {partition} is opening or rebuilding its state"
             )),
             None => Ok(()),
         }
     }
 }
 
-/// Where one part of a stage says what is wrong with it; what it said goes when it does.
+/// A slot where one part of a stage reports trouble. The report is cleared when the slot is dropped.
 #[derive(Debug)]
 pub(crate) struct TroubleSpot {
     status: Arc<StageStatus>,
@@ -147,18 +149,18 @@ pub(crate) struct TroubleSpot {
 }
 
 impl TroubleSpot {
-    pub fn new(status: &Arc<StageStatus>, part: String) -> Self {
+    pub(crate) fn new(status: &Arc<StageStatus>, part: String) -> Self {
         Self {
             status: status.clone(),
             part,
         }
     }
 
-    pub fn set(&self, what: impl ToString) {
+    pub(crate) fn set(&self, what: impl ToString) {
         held(&self.status.trouble).insert(self.part.clone(), what.to_string());
     }
 
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         held(&self.status.trouble).remove(&self.part);
     }
 }
@@ -170,7 +172,7 @@ impl Drop for TroubleSpot {
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every critical section is one map operation: there is no half-done state behind a poisoned lock.
+    // Every critical section is one map operation, so a poisoned lock hides no half-done state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

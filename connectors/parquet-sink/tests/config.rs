@@ -4,7 +4,7 @@
 
 use connector_runtime::secrets::Secrets;
 
-use parquet_sink::plan::StagePlan;
+use parquet_sink::config::StagePlan;
 use parquet_sink::{SECTION, StageConfig};
 
 const GOOD: &str = "

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use broker::Faults;
 use parquet_sink::StageConfig;
-use parquet_sink::hooks::{Hooks, Point};
+use parquet_sink::failpoints::{Failpoint, Failpoints};
 
 use crate::support::*;
 
@@ -32,9 +32,9 @@ fn small_files(mut config: StageConfig) -> StageConfig {
 }
 
 /// Kills the stage at the `nth` time it comes to a point that `wanted` picks.
-fn kill_at(nth: usize, wanted: impl Fn(Point) -> bool + Send + Sync + 'static) -> Hooks {
+fn kill_at(nth: usize, wanted: impl Fn(Failpoint) -> bool + Send + Sync + 'static) -> Failpoints {
     let left = Arc::new(AtomicUsize::new(nth));
-    Hooks::new(move |point| {
+    Failpoints::new(move |point| {
         if wanted(point) && left.fetch_sub(1, Ordering::SeqCst) == 0 {
             return ControlFlow::Break(());
         }
@@ -42,9 +42,9 @@ fn kill_at(nth: usize, wanted: impl Fn(Point) -> bool + Send + Sync + 'static) -
     })
 }
 
-async fn killed(platform: &Platform, config: StageConfig, hooks: Hooks) {
+async fn killed(platform: &Platform, config: StageConfig, failpoints: Failpoints) {
     let error = platform
-        .start_stage_with(config, hooks)
+        .start_stage_with(config, failpoints)
         .ends()
         .await
         .unwrap_err();
@@ -59,11 +59,11 @@ async fn killed_at_every_named_point() {
         .await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
     let points = [
-        Point::CutStarted,
-        Point::TopicsAcknowledged,
-        Point::SideFile(0),
-        Point::MainSealed,
-        Point::MainFile,
+        Failpoint::CutStarted,
+        Failpoint::TopicsAcknowledged,
+        Failpoint::SideFile(0),
+        Failpoint::MainSealed,
+        Failpoint::MainFile,
     ];
     for (i, point) in points.into_iter().enumerate() {
         for nth in [0, 2] {
@@ -166,8 +166,8 @@ async fn windows_go_on_as_if_nothing_had_happened() {
     assert_eq!(golden.layers["features"].len(), 480);
     // Three runs, each killed right after its second commit; there are eight in all.
     for _ in 0..3 {
-        let hooks = kill_at(1, |point| point == Point::MainFile);
-        killed(&platform, config("killed"), hooks).await;
+        let failpoints = kill_at(1, |point| point == Failpoint::MainFile);
+        killed(&platform, config("killed"), failpoints).await;
     }
     platform.run_to_end(config("killed")).await;
     assert_same(&platform.landed("killed", &made).await, &golden, "killed");
@@ -231,8 +231,8 @@ async fn killed_on_a_cluster_at_its_worst() {
     for _ in 0..3 {
         faults.break_before_ack(2);
         faults.refuse_writes(1);
-        let hooks = kill_at(1, |point| point == Point::MainSealed);
-        killed(&platform, config(), hooks).await;
+        let failpoints = kill_at(1, |point| point == Failpoint::MainSealed);
+        killed(&platform, config(), failpoints).await;
     }
     platform.run_to_end(config()).await;
     assert_same(
@@ -339,14 +339,14 @@ async fn a_disk_that_becomes_read_only_ends_the_stage_with_a_sentence() {
     };
     disk.grow();
     let cuts = AtomicUsize::new(0);
-    let hooks = Hooks::new(move |point| {
-        if point == Point::CutStarted && cuts.fetch_add(1, Ordering::SeqCst) == 1 {
+    let failpoints = Failpoints::new(move |point| {
+        if point == Failpoint::CutStarted && cuts.fetch_add(1, Ordering::SeqCst) == 1 {
             remount(&folder, "ro");
         }
         ControlFlow::Continue(())
     });
     let config = || small_files(platform.config("ro", CLEAN));
-    let ended = platform.start_stage_with(config(), hooks).ends().await;
+    let ended = platform.start_stage_with(config(), failpoints).ends().await;
     let error = ended.unwrap_err().to_string();
     assert!(error.contains("refuses access to"), "{error}");
     remount(&platform.lake_path("ro"), "rw");
@@ -365,16 +365,16 @@ async fn a_lake_that_cannot_be_written_is_tried_again() {
     // Where files are written first there is no folder any more, from the second commit on.
     let (tmp, aside) = (lake.join("_tmp"), lake.join("aside"));
     let commits = Arc::new(AtomicUsize::new(0));
-    let hooks = {
+    let failpoints = {
         let (tmp, aside, commits) = (tmp.clone(), aside.clone(), commits.clone());
-        Hooks::new(move |point| {
-            if point == Point::CutStarted && commits.fetch_add(1, Ordering::SeqCst) == 1 {
+        Failpoints::new(move |point| {
+            if point == Failpoint::CutStarted && commits.fetch_add(1, Ordering::SeqCst) == 1 {
                 std::fs::rename(&tmp, &aside).unwrap();
             }
             ControlFlow::Continue(())
         })
     };
-    let stage = platform.start_stage_with(small_files(platform.config("full", CLEAN)), hooks);
+    let stage = platform.start_stage_with(small_files(platform.config("full", CLEAN)), failpoints);
     eventually("the topic is ahead of the stuck lake", || async {
         aside.exists() && platform.end("crypto-clean-full", 0).await >= 100
     })

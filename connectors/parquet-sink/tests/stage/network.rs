@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use faults::Network;
-use parquet_sink::hooks::Hooks;
+use parquet_sink::failpoints::Failpoints;
 
 use crate::support::*;
 
@@ -40,8 +40,8 @@ async fn a_replaced_module_is_noticed_after_the_sc_was_away() {
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
     platform.produce("crypto-raw", 0, &market(40)).await;
-    let hooks = Hooks::default().looking_for_modules_every(Duration::from_millis(50));
-    let stage = platform.start_stage_with(platform.config("sc", CLEAN), hooks);
+    let failpoints = Failpoints::default().looking_for_modules_every(Duration::from_millis(50));
+    let stage = platform.start_stage_with(platform.config("sc", CLEAN), failpoints);
     stage.handles(market(40).len() as i64).await;
     platform.proxy.as_ref().unwrap().cut_all();
     platform

@@ -13,7 +13,7 @@ use market::model::{
     TREND_UP, slot,
 };
 use market::{Emit, Input, Output};
-use parquet_sink::hooks::Hooks;
+use parquet_sink::failpoints::Failpoints;
 use parquet_sink::status::DestinationStatus;
 
 use crate::support::*;
@@ -61,13 +61,13 @@ fn serving(version: u32) -> Vec<u8> {
     slot::fill(&built_module("crypto-predict"), &models(version)).unwrap()
 }
 
-fn often(platform: &Platform) -> Hooks {
+fn often(platform: &Platform) -> Failpoints {
     // The SPUs of a cluster hear of a module after the SC; a module that a stage finds must have settled by then.
     let interval = match platform.is_genuine() {
         true => Duration::from_secs(2),
         false => Duration::from_millis(50),
     };
-    Hooks::default().looking_for_modules_every(interval)
+    Failpoints::default().looking_for_modules_every(interval)
 }
 
 /// Feeds the market into crypto-raw, minute after minute, until told to stop.

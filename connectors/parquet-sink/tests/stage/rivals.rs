@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 
 use parquet_sink::StageConfig;
-use parquet_sink::hooks::{Hooks, Point};
+use parquet_sink::failpoints::{Failpoint, Failpoints};
 
 use crate::support::*;
 
@@ -28,9 +28,9 @@ async fn of_two_copies_one_stops() {
     let (wake, sleep) = mpsc::channel::<()>();
     let (asleep, is_asleep) = tokio::sync::oneshot::channel();
     let sleep = Mutex::new((sleep, Some(asleep)));
-    let hooks = Hooks::new(move |point| {
+    let failpoints = Failpoints::new(move |point| {
         let mut sleep = sleep.lock().unwrap();
-        if point == Point::MainSealed
+        if point == Failpoint::MainSealed
             && let Some(asleep) = sleep.1.take()
         {
             asleep.send(()).unwrap();
@@ -38,7 +38,7 @@ async fn of_two_copies_one_stops() {
         }
         ControlFlow::Continue(())
     });
-    let first = platform.start_stage_with(small_files(platform.config("both", CLEAN)), hooks);
+    let first = platform.start_stage_with(small_files(platform.config("both", CLEAN)), failpoints);
     is_asleep.await.unwrap();
     platform
         .run_to_end(small_files(platform.config("both", CLEAN)))

@@ -25,7 +25,7 @@ use fluvio::metadata::topic::TopicSpec;
 use lake::{FileStamp, Lake};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet_sink::envelope::source_offset;
-use parquet_sink::hooks::Hooks;
+use parquet_sink::failpoints::Failpoints;
 use parquet_sink::{SECTION, StageConfig, StageStatus, run_with};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -221,19 +221,19 @@ impl Platform {
     }
 
     pub fn start_stage(&self, config: StageConfig) -> RunningStage {
-        self.start_stage_with(config, Hooks::default())
+        self.start_stage_with(config, Failpoints::default())
     }
 
-    pub fn start_stage_with(&self, config: StageConfig, hooks: Hooks) -> RunningStage {
+    pub fn start_stage_with(&self, config: StageConfig, failpoints: Failpoints) -> RunningStage {
         let stop = CancellationToken::new();
         let status = Arc::new(StageStatus::default());
         let (cluster, stopped, told) = (self.cluster.clone(), stop.clone(), status.clone());
         RunningStage {
             status,
             stop,
-            task: tokio::spawn(
-                async move { run_with(config, cluster, stopped, told, hooks).await },
-            ),
+            task: tokio::spawn(async move {
+                run_with(config, cluster, stopped, told, failpoints).await
+            }),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use parquet_sink::hooks::Hooks;
+use parquet_sink::failpoints::Failpoints;
 
 use crate::support::*;
 
@@ -15,8 +15,8 @@ async fn a_replaced_module_takes_over_at_a_commit() {
     let records = market(160);
     let (before, after) = records.split_at(records.len() / 2);
     platform.produce("crypto-raw", 0, before).await;
-    let hooks = Hooks::default().looking_for_modules_every(Duration::from_millis(50));
-    let stage = platform.start_stage_with(platform.config("swap", CLEAN), hooks);
+    let failpoints = Failpoints::default().looking_for_modules_every(Duration::from_millis(50));
+    let stage = platform.start_stage_with(platform.config("swap", CLEAN), failpoints);
     stage.handles(before.len() as i64).await;
     platform
         .module("crypto-clean", "crypto-clean", b"another")
@@ -45,14 +45,14 @@ async fn a_replaced_module_takes_over_at_a_commit() {
 async fn what_the_topic_holds_already_is_not_computed_again() {
     use std::ops::ControlFlow;
 
-    use parquet_sink::hooks::Point;
+    use parquet_sink::failpoints::Failpoint;
 
     let platform = Platform::start().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
     platform.produce("crypto-raw", 0, &market(40)).await;
-    let killed = Hooks::new(|point| match point {
-        Point::TopicsAcknowledged => ControlFlow::Break(()),
+    let killed = Failpoints::new(|point| match point {
+        Failpoint::TopicsAcknowledged => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     let mut config = platform.config("a", CLEAN);

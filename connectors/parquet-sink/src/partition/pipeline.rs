@@ -1,0 +1,365 @@
+//! One partition's event loop: outputs come in, rows and records go out, cuts are committed beside it.
+//!
+//! Always true: at most one commit is under way, and reading continues meanwhile. Whatever ends the pipeline, it first
+//! waits for that commit to end, so that nothing creates files behind the back of the next recovery.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use connector_runtime::cluster::Client;
+use connector_runtime::progress::report_progress;
+use futures_util::future::Either;
+use lake::{FileStamp, ModuleStamp, STAMP_VERSION};
+use tokio::task::JoinHandle;
+
+use super::assembly::Assembly;
+use super::outputs::Outputs;
+use super::progress::Progress;
+use crate::commit::{Cause, Commit, Committed, STOP_TIMEOUT, SinceCut, UnderWay};
+use crate::context::StageContext;
+use crate::encode::Pushed;
+use crate::error::StageError;
+use crate::input::{ASK_TIMEOUT, Batch, Input, ModuleWatch, stamps};
+use crate::status::TroubleSpot;
+
+/// Outputs taken between two looks at everything else.
+const CHUNK: usize = 1024;
+/// If the stream breaks after at least this many inputs without a row, the progress is committed.
+const BROKEN_INPUTS_MIN: u64 = 1_000;
+/// How long a stopping stage may take to report its progress to the cluster.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a pipeline ends when nothing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finished {
+    /// The stage stops; everything that was read is committed.
+    Stopped,
+    /// The SmartModule was replaced; everything before is committed.
+    Reopen,
+}
+
+/// A partition from its last commit on.
+pub(super) struct Pipeline {
+    pub stage: Arc<StageContext>,
+    pub client: Arc<Client>,
+    pub partition: u32,
+    pub input: Input,
+    pub assembly: Assembly,
+    pub outputs: Outputs,
+    pub modules: ModuleWatch,
+    /// The commit under way.
+    pub commit: Option<UnderWay>,
+    /// Reports the last commit to the cluster.
+    pub report: Option<JoinHandle<()>>,
+    /// The day of the main layer's newest file.
+    pub main_day: Option<i32>,
+    pub progress: Progress,
+}
+
+impl Pipeline {
+    /// The SmartModules that the stream was opened with.
+    pub(super) fn modules(&self) -> &[ModuleStamp] {
+        self.modules.running()
+    }
+
+    /// Runs until the stage stops, the SmartModule is replaced, or something fails.
+    ///
+    /// # Errors
+    /// What failed.
+    pub(super) async fn run(mut self) -> Result<Finished, StageError> {
+        let finished = self.events().await;
+        // A commit that waits for an acknowledgement now ends.
+        self.outputs.close();
+        if let Some(under_way) = self.commit.take()
+            && !matches!(finished, Err(StageError::Killed))
+        {
+            let ended = under_way.give_up().await;
+            tracing::debug!(?ended, "the commit under way ended with the pipeline");
+        }
+        if matches!(finished, Ok(Finished::Stopped))
+            && let Some(report) = self.report.take()
+        {
+            // Otherwise the process could end before the report of its last commit is out.
+            let _ = tokio::time::timeout(REPORT_TIMEOUT, report).await;
+        }
+        self.progress.close();
+        finished
+    }
+
+    async fn events(&mut self) -> Result<Finished, StageError> {
+        loop {
+            let now = Instant::now();
+            let look = self.modules.next_look();
+            let deadline = self.assembly.since_cut(0).deadline(&self.stage.plan.limits);
+            let next_time = match (look, deadline) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            let timer = match next_time {
+                Some(at) => Either::Left(tokio::time::sleep_until(at.into())),
+                None => Either::Right(std::future::pending()),
+            };
+            let stop = self.stage.stop.clone();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.finish(Cause::Stop).await,
+                ended = ended(&mut self.commit) => self.committed(ended)?,
+                changed = self.outputs.changed() => {
+                    changed?;
+                    self.update_progress();
+                }
+                () = timer => {}
+                batch = self.input.next() => match batch {
+                    Ok(batch) => self.take(batch).await?,
+                    Err(error) => {
+                        self.commit_before_restart().await?;
+                        return Err(error.into());
+                    }
+                },
+            }
+            if look.is_some_and(|at| now >= at) && self.module_replaced().await {
+                return self.finish(Cause::ModuleReplaced).await;
+            }
+            self.cut_if_due().await?;
+        }
+    }
+
+    async fn take(&mut self, batch: Batch) -> Result<(), StageError> {
+        let mut i = 0;
+        while i < batch.len() {
+            let end = batch.len().min(i + CHUNK);
+            let last_input = self.assembly.position.next() + (end - i) as i64;
+            for topic in &mut self.assembly.topics {
+                topic.fill(last_input).await?;
+            }
+            let now = Instant::now();
+            let started_at = i;
+            let mut cut = None;
+            while i < end && cut.is_none() {
+                match self.assembly.take(batch.item(i), now) {
+                    Ok(Pushed::Taken) => i += 1,
+                    Ok(Pushed::Full) => {
+                        i += 1;
+                        cut = Some(Cause::Rows);
+                    }
+                    Ok(Pushed::CutFirst) => cut = Some(Cause::LaterDay),
+                    Err(error) => {
+                        // Commit what came before it, so that a restart is stopped by this one record only.
+                        tracing::error!(stage = self.stage.plan.name, "{error}");
+                        self.send_pending().await?;
+                        self.finish(Cause::Stop).await?;
+                        return Err(error);
+                    }
+                }
+            }
+            let taken = (i - started_at) as u64;
+            self.stage
+                .status
+                .records_read
+                .fetch_add(taken, Ordering::Relaxed);
+            self.stage.meters.inputs.increment(taken);
+            self.assembly.count_outputs(&self.stage.meters);
+            self.send_pending().await?;
+            self.assembly.encode_full().await?;
+            match cut {
+                Some(cause) => self.cut(cause).await?,
+                None => self.cut_if_due().await?,
+            }
+            self.update_progress();
+            // A large batch must not keep other tasks from running.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn send_pending(&mut self) -> Result<(), StageError> {
+        let topics = &mut self.assembly.topics;
+        self.outputs.send(topics, &self.stage.stop).await
+    }
+
+    /// The stream broke: commits what came. Otherwise a stage whose connections break early would never get further.
+    async fn commit_before_restart(&mut self) -> Result<(), StageError> {
+        let since = self.assembly.since_cut(0);
+        let committed = async {
+            if since.rows > 0 || since.inputs >= BROKEN_INPUTS_MIN {
+                self.cut(Cause::StreamBroke).await?;
+            }
+            self.wait_for_commit().await
+        };
+        // If broker or lake are away, the same rows are computed again later: nothing is lost.
+        let committed = tokio::time::timeout(STOP_TIMEOUT, committed).await;
+        committed.unwrap_or(Ok(()))
+    }
+
+    /// Commits what there is, and waits for it.
+    async fn finish(&mut self, cause: Cause) -> Result<Finished, StageError> {
+        let since = self.assembly.since_cut(0);
+        // Without rows nothing is lost: the next start reads those inputs again.
+        if since.rows > 0 || (cause == Cause::ModuleReplaced && since.inputs > 0) {
+            self.cut(cause).await?;
+        }
+        self.wait_for_commit().await?;
+        if cause == Cause::ModuleReplaced {
+            tracing::info!(
+                stage = self.stage.plan.name,
+                partition = self.partition,
+                "the SmartModule was replaced: reopening the stream"
+            );
+            return Ok(Finished::Reopen);
+        }
+        // A topic without a layer can wait for outputs that no commit waited for.
+        self.outputs.wait_for_all(&self.assembly.topics).await?;
+        Ok(Finished::Stopped)
+    }
+
+    async fn cut_if_due(&mut self) -> Result<(), StageError> {
+        let since = self.since_cut();
+        let limits = &self.stage.plan.limits;
+        match since.due(limits, self.stage.memory_max, Instant::now()) {
+            Some(cause) => self.cut(cause).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What was taken since the last cut, with all of the partition's memory.
+    fn since_cut(&self) -> SinceCut {
+        let committing = self.commit.as_ref().map_or(0, |under_way| under_way.bytes);
+        self.assembly
+            .since_cut(self.outputs.waiting_bytes() + committing)
+    }
+
+    async fn cut(&mut self, cause: Cause) -> Result<(), StageError> {
+        self.wait_for_commit().await?;
+        let position = &self.assembly.position;
+        // A cut whose commit failed leaves a hole, which no later commit may hide.
+        if position.last_cut() != self.progress.committed() {
+            return Err(StageError::StoppedUncommitted {
+                reason: "the commit before it failed".to_owned(),
+            });
+        }
+        self.send_pending().await?;
+        let bytes = self.assembly.since_cut(0).memory_bytes;
+        let position = &self.assembly.position;
+        let last_offset = position.next() - 1;
+        let (outputs, topic_ends) = self.outputs.at_cut(&self.assembly.topics, last_offset);
+        let stamp = FileStamp {
+            version: STAMP_VERSION,
+            writer: self.stage.writer.clone(),
+            topic: self.stage.topic.clone(),
+            partition: self.partition,
+            partitions: self.stage.partitions,
+            generation: position.generation(),
+            first_offset: position.last_cut() + 1,
+            last_offset,
+            resume_offset: position.resume_offset(),
+            greatest_source: position.greatest_source(),
+            record_hash: String::new(),
+            modules: self.modules.running().to_vec(),
+            schema_version: 0,
+            committed_at_ms: 0,
+            topic_ends,
+        };
+        let last_record = position.last_record().cloned();
+        let files = self.assembly.cut(self.main_day).await?;
+        tracing::debug!(
+            stage = self.stage.plan.name,
+            partition = self.partition,
+            ?cause,
+            first_offset = stamp.first_offset,
+            last_offset,
+            rows = files.rows,
+            "cut"
+        );
+        let commit = Commit {
+            trouble: TroubleSpot::new(&self.stage.status, format!("lake/{}", self.partition)),
+            give_up: self.stage.stop.child_token(),
+            stage: self.stage.clone(),
+            client: self.client.clone(),
+            stamp,
+            last_record,
+            outputs,
+            files,
+        };
+        self.commit = Some(UnderWay::start(commit, bytes));
+        self.update_progress();
+        Ok(())
+    }
+
+    async fn wait_for_commit(&mut self) -> Result<(), StageError> {
+        if self.commit.is_none() {
+            return Ok(());
+        }
+        tokio::select! {
+            ended = ended(&mut self.commit) => self.committed(ended),
+            error = self.outputs.failure() => Err(error.into()),
+        }
+    }
+
+    fn committed(&mut self, ended: Result<Committed, StageError>) -> Result<(), StageError> {
+        let under_way = self.commit.take();
+        let committed = ended?;
+        self.main_day = Some(committed.main_day);
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        self.progress.commit(committed.last_offset, now_ms);
+        let meters = &self.stage.meters;
+        meters.commits.increment(1);
+        meters.last_commit(self.partition, now_ms);
+        if let Some(under_way) = under_way {
+            meters.commit_seconds.record(under_way.elapsed());
+        }
+        tracing::info!(
+            stage = self.stage.plan.name,
+            partition = self.partition,
+            offset = committed.last_offset,
+            rows = committed.rows,
+            file = committed.main_path,
+            "committed"
+        );
+        self.update_progress();
+        let (stage, client, partition) = (self.stage.clone(), self.client.clone(), self.partition);
+        // Only for people to look at: no commit waits for it.
+        let report = tokio::spawn(async move {
+            let last = committed.last_offset;
+            report_progress(&client, &stage.consumer_id, &stage.topic, partition, last).await;
+        });
+        if let Some(older) = self.report.replace(report) {
+            older.abort();
+        }
+        Ok(())
+    }
+
+    async fn module_replaced(&mut self) -> bool {
+        match stamps(&self.client, &self.stage.plan.transforms).await {
+            Ok(found) => self.modules.found(found, Instant::now()),
+            Err(error) => {
+                tracing::warn!(stage = self.stage.plan.name, "{error}");
+                self.modules.postpone(Instant::now());
+                // A client does not reconnect by itself, and the stream has another connection, which may work.
+                let connected = self.stage.cluster.connect();
+                if let Ok(Ok(client)) = tokio::time::timeout(ASK_TIMEOUT, connected).await {
+                    self.client = Arc::new(client);
+                }
+                false
+            }
+        }
+    }
+
+    fn update_progress(&mut self) {
+        let taken = self.assembly.position.next() - 1;
+        let topics = &self.assembly.topics;
+        let handled = self.outputs.acknowledged_up_to(taken, topics);
+        let committing = self.commit.as_ref().map_or(0, |under_way| under_way.rows);
+        let rows = self.assembly.rows_waiting() + committing;
+        let memory = self.since_cut().memory_bytes;
+        self.progress.update(taken, handled, rows, memory);
+    }
+}
+
+/// Resolves when the commit under way has ended; never when there is none.
+async fn ended(commit: &mut Option<UnderWay>) -> Result<Committed, StageError> {
+    match commit {
+        Some(under_way) => under_way.ended().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,90 @@
+//! What the stage's status shows of one partition.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::recovery::ResumePlan;
+use crate::status::{PartitionStatus, StageStatus};
+
+/// Keeps a partition's part of the stage's status up to date.
+pub(super) struct Progress {
+    stage: Arc<StageStatus>,
+    partition: Arc<PartitionStatus>,
+    /// When this input is handled, the module's state is what it was at the last commit.
+    rebuilt_at: i64,
+    /// What this partition added to the stage's sums.
+    counted: Counted,
+}
+
+#[derive(Default)]
+struct Counted {
+    rows: u64,
+    memory: u64,
+}
+
+impl Progress {
+    /// Shows that the partition resumes.
+    pub(super) fn open(stage: &Arc<StageStatus>, partition: u32, plan: &ResumePlan) -> Self {
+        let partition = stage.partition(partition);
+        let committed = plan.committed;
+        partition
+            .committed_offset
+            .store(committed, Ordering::Release);
+        // Set before the first input, as there may be none.
+        partition
+            .input_offset
+            .fetch_max(committed, Ordering::Release);
+        partition
+            .open
+            .store(plan.open_at > committed, Ordering::Release);
+        Self {
+            stage: stage.clone(),
+            partition,
+            rebuilt_at: committed,
+            counted: Counted::default(),
+        }
+    }
+
+    /// The last committed input.
+    pub(super) fn committed(&self) -> i64 {
+        self.partition.committed_offset.load(Ordering::Acquire)
+    }
+
+    /// Shows a commit.
+    pub(super) fn commit(&self, last_offset: i64, now_ms: i64) {
+        self.partition
+            .committed_offset
+            .store(last_offset, Ordering::Release);
+        self.stage.commits.fetch_add(1, Ordering::Relaxed);
+        self.stage.last_commit_ms.store(now_ms, Ordering::Release);
+    }
+
+    /// Shows how far the partition is: `taken` and `handled` are inputs, the others what it holds.
+    pub(super) fn update(&mut self, taken: i64, handled: i64, rows: u64, memory: u64) {
+        // While a module's state is rebuilt, inputs come again that were handled before.
+        self.partition
+            .input_offset
+            .fetch_max(handled, Ordering::Release);
+        if taken >= self.rebuilt_at {
+            self.partition.open.store(true, Ordering::Release);
+        }
+        self.count(rows, memory);
+    }
+
+    /// Shows that the pipeline has ended.
+    pub(super) fn close(&mut self) {
+        self.count(0, 0);
+        self.partition.open.store(false, Ordering::Release);
+    }
+
+    fn count(&mut self, rows: u64, memory: u64) {
+        // Wrapping, as the difference may be negative.
+        self.stage
+            .rows_uncommitted
+            .fetch_add(rows.wrapping_sub(self.counted.rows), Ordering::AcqRel);
+        self.stage
+            .memory_bytes
+            .fetch_add(memory.wrapping_sub(self.counted.memory), Ordering::Relaxed);
+        self.counted = Counted { rows, memory };
+    }
+}

@@ -1,0 +1,108 @@
+//! Reads the facts that [`super::resume`] decides from.
+
+use connector_runtime::cluster::Client;
+use connector_runtime::reader::{self, LogRange};
+use lake::FileStamp;
+
+use super::duplicates::greatest_source_at;
+use super::facts::{Facts, InputFacts, LakeFacts, TopicFacts};
+use crate::context::StageContext;
+use crate::encode::day_of_date;
+use crate::error::StageError;
+use crate::input::{hash, record_at};
+use crate::output::tail;
+
+/// Reads what lake, input and output topics hold of one partition.
+pub(crate) async fn gather(
+    stage: &StageContext,
+    client: &Client,
+    partition: u32,
+    outputs_are_new: bool,
+) -> Result<Facts, StageError> {
+    let lake = lake_facts(stage, partition).await?;
+    Ok(Facts {
+        input: input_facts(stage, client, partition, lake.main.as_ref()).await?,
+        topics: topic_facts(stage, client, partition).await?,
+        lake,
+        accept: stage.plan.accept,
+        outputs_are_new,
+    })
+}
+
+async fn lake_facts(stage: &StageContext, partition: u32) -> Result<LakeFacts, StageError> {
+    let mut facts = LakeFacts {
+        main: None,
+        main_day: None,
+        side_layers: Vec::new(),
+    };
+    for (i, layer) in stage.plan.layers().enumerate() {
+        let newest = stage
+            .lake
+            .newest(&layer.name, &stage.topic, partition)
+            .await?;
+        let stamp = match &newest {
+            Some(file) => Some(stage.lake.stamp(&file.path).await?),
+            None => None,
+        };
+        if i == 0 {
+            facts.main = stamp;
+            facts.main_day = newest
+                .as_ref()
+                .and_then(|file| file.date())
+                .and_then(day_of_date);
+        } else {
+            facts.side_layers.push(stamp);
+        }
+    }
+    Ok(facts)
+}
+
+async fn input_facts(
+    stage: &StageContext,
+    client: &Client,
+    partition: u32,
+    main: Option<&FileStamp>,
+) -> Result<InputFacts, StageError> {
+    let topic = &stage.topic;
+    let record = match main {
+        Some(stamp) => record_at(client, topic, partition, stamp.last_offset).await?,
+        None => None,
+    };
+    let log = reader::offsets(client, topic, partition).await?;
+    let greatest_at = match main {
+        Some(stamp) if stage.plan.derived && !stage.plan.transforms.is_empty() => {
+            greatest_source_at(client, topic, partition, log, stamp.last_offset).await?
+        }
+        _ => None,
+    };
+    Ok(InputFacts {
+        topic: topic.clone(),
+        partition,
+        partitions: stage.partitions,
+        log,
+        record_hash: record.as_ref().map(hash),
+        greatest_at,
+    })
+}
+
+async fn topic_facts(
+    stage: &StageContext,
+    client: &Client,
+    partition: u32,
+) -> Result<Vec<TopicFacts>, StageError> {
+    let mut facts = Vec::new();
+    for (_, name) in stage.plan.topics() {
+        // The end comes from the same record as the tail: a dead process's late append can arrive between two requests.
+        let tail = tail(client, name, partition).await?;
+        let LogRange { start, .. } = reader::offsets(client, name, partition).await?;
+        facts.push(TopicFacts {
+            name: name.to_owned(),
+            log: LogRange {
+                start,
+                end: tail.map_or(start, |tail| tail.offset + 1),
+            },
+            tail: tail.map(|tail| tail.source_offset),
+        });
+    }
+    Ok(facts)
+}

@@ -1,0 +1,21 @@
+//! Where a partition resumes after a start, a crash or a failure.
+//!
+//! - `gather` reads what lake, input and output topics hold into `facts`.
+//! - `resume` decides from the facts, without I/O, or refuses with a `refusal` that names the way out.
+//! - `read_back` takes rows that an output topic holds and the lake lacks from that topic.
+//! - `duplicates` finds the record that a module must see first to recognise duplicates.
+//! - `watermark` tracks from which input a restarted module gets its state back.
+
+mod duplicates;
+mod facts;
+mod gather;
+mod read_back;
+mod refusal;
+mod resume;
+mod watermark;
+
+pub(crate) use gather::gather;
+pub(crate) use read_back::ReadBack;
+pub(crate) use refusal::Refusal;
+pub(crate) use resume::{ResumePlan, resume};
+pub(crate) use watermark::Watermark;
