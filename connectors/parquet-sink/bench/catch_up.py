@@ -68,7 +68,7 @@ ticks = parsed.withWatermark("event_time", "60 minutes").dropDuplicates(["coin",
 
 
 def window(minutes, last):
-    """The minutes before a tick: with the tick and without their first millisecond, or (last = -1) the other way about."""
+    """The minutes before a tick: with the tick and without their first millisecond, or (last = -1) the reverse."""
     milliseconds = (F.col("event_time").cast("double") * 1000).cast("long")
     return (
         Window.partitionBy("coin")

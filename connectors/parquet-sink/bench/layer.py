@@ -1,9 +1,9 @@
 """The peers' half of `cargo xtask bench parquet`: the same feature rows, written as Parquet with zstd on one core.
 
-    python layer.py FEATURES.parquet        # the file that the Rust side left
+    python layer.py FEATURES.parquet        # the file that the Rust side wrote
 
-Each writes into memory, as ours does, with zstd level 1, as ours does; of the settings people use the fastest counts, and
-of some rounds too. Prints one JSON object with rows a second.
+Each writes into memory with zstd level 1, as ours does. Of the common settings, and of several rounds, the fastest counts.
+Prints one JSON object with rows per second.
 """
 
 import io
@@ -43,7 +43,7 @@ print(
         {
             "pyarrow": {
                 "version": pyarrow.__version__,
-                # As it comes, and without dictionaries that would be given up.
+                # With the defaults, and without dictionaries that would be dropped.
                 "rows_per_second": rate(arrow, lambda to: arrow(to, use_dictionary=strings)),
             },
             "polars": {

@@ -1,7 +1,7 @@
-//! How fast the features layer is made on one core: JSON into Arrow, Arrow into a Parquet file, both.
+//! How fast one core writes the features layer: JSON into Arrow, Arrow into a Parquet file, and both.
 //!
-//! `cargo bench --workspace --bench layer -- [--out FILE.parquet]` leaves the file there, for other writers to make the same
-//! rows into one. What was measured goes to stdout as one JSON object.
+//! `cargo bench --workspace --bench layer -- [--out FILE.parquet]` keeps the file, so that other writers can be measured with
+//! the same rows. The result goes to stdout as one JSON object.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ const CONFIG: &str = include_str!("../../../fluvio-config/connectors/stage-featu
 const ROWS: usize = 400_000;
 const ROUNDS: usize = 5;
 
-/// Features as the module writes them: full-length doubles, now and then a null.
+/// Features as the module writes them: numbers with all their digits, and a null in every row.
 fn outputs() -> Vec<String> {
     let mut state = 1_u64;
     let mut random = move || {
@@ -76,8 +76,7 @@ fn decode(schema: &Arc<LayerSchema>, outputs: &[String]) -> Vec<RecordBatch> {
             key: None,
             value: output.as_bytes(),
         };
-        rows.push(source)
-            .expect("the bench writes what the layer takes");
+        rows.push(source).expect("the bench's rows fit the layer");
         if rows.len() == BATCH_ROWS {
             batches.push(rows.finish());
         }
@@ -91,12 +90,12 @@ fn encode(schema: &LayerSchema, batches: &[RecordBatch]) -> Vec<u8> {
     let mut writer = ArrowWriter::try_new(Vec::new(), schema.arrow.clone(), properties)
         .expect("the schema can be written");
     for batch in batches {
-        writer.write(batch).expect("memory can be written to");
+        writer.write(batch).expect("writing to memory works");
     }
-    writer.into_inner().expect("memory can be written to")
+    writer.into_inner().expect("writing to memory works")
 }
 
-/// What comes out, and rows a second in the best of a few rounds.
+/// The result of the work, and the rows per second of the fastest round.
 fn measure<T>(what: &str, mut work: impl FnMut() -> T) -> (T, f64) {
     let mut best = f64::MAX;
     let mut result = None;
@@ -112,10 +111,10 @@ fn measure<T>(what: &str, mut work: impl FnMut() -> T) -> (T, f64) {
 
 #[derive(Parser)]
 struct Args {
-    /// Where to leave the file
+    /// Write the Parquet file here
     #[arg(long)]
     out: Option<PathBuf>,
-    /// What cargo says to everything it measures
+    /// Passed by cargo to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }

@@ -1,12 +1,12 @@
-//! How fast the stages raw, clean, features and alerts catch up, all at once, on records that lie in crypto-raw: JSON,
-//! SmartModules, output topics, Parquet; from opening the streams until every row is committed.
+//! How fast the stages raw, clean, features and alerts catch up, all at once, on records in crypto-raw: JSON, SmartModules,
+//! output topics, Parquet; from opening the streams until every row is committed.
 //!
 //! `cargo xtask smartmodules && cargo bench --workspace --bench catch_up -- [--profile NAME] [--one-by-one] …`
 //!
-//! On the embedded broker, in this process, unless a profile names a cluster. Everything it makes there has a name of its
-//! own and is deleted again. The best round goes to stdout as one JSON object.
+//! It runs on the embedded broker in this process, unless a profile names a cluster. Topics and SmartModules get names of
+//! their own and are deleted at the end. The fastest round goes to stdout as one JSON object.
 
-#![allow(clippy::unwrap_used)] // A measurement that cannot be taken should say why at once.
+#![allow(clippy::unwrap_used)] // a benchmark that cannot run panics with the reason
 
 mod ticks;
 
@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(30);
 const RAW: &str = "crypto-raw";
 const MODULES: [&str; 3] = ["crypto-clean", "crypto-features", "crypto-anomaly"];
-/// In the order the data takes.
+/// In the order of the data flow.
 const STAGES: [&str; 4] = [
     include_str!("../../../../fluvio-config/connectors/stage-raw.yaml"),
     include_str!("../../../../fluvio-config/connectors/stage-clean.yaml"),
@@ -44,21 +44,22 @@ const LAYERS: [&str; 5] = ["raw", "clean", "rejected", "features", "alerts"];
 
 #[derive(Parser)]
 struct Args {
-    /// Folder of the raw records, made unless they are there; a temporary one unless told otherwise
+    /// Folder of the raw records, generated if they are missing [default: a temporary folder]
     #[arg(long)]
     input: Option<PathBuf>,
+    /// Number of raw records
     #[arg(long, default_value_t = 1_000_000)]
     records: usize,
-    /// Only the fastest counts
+    /// Number of rounds; the fastest counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The cluster of this profile of the fluvio client, instead of the embedded broker
+    /// Use the cluster of this Fluvio profile instead of the embedded broker
     #[arg(long)]
     profile: Option<String>,
-    /// Each stage by itself, one after the other
+    /// Run the stages one after the other instead of all at once
     #[arg(long)]
     one_by_one: bool,
-    /// What cargo says to everything it measures
+    /// Passed by cargo to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -84,12 +85,12 @@ async fn main() {
     println!("{}", best.unwrap_or_default());
 }
 
-/// A broker, and what of it is ours.
+/// A broker, with the names that this benchmark uses there.
 struct Site {
     cluster: Cluster,
     client: Client,
     broker: Option<Broker>,
-    /// Before every name.
+    /// The prefix of every name.
     prefix: String,
 }
 
@@ -115,7 +116,7 @@ impl Site {
         format!("{}{name}", self.prefix)
     }
 
-    /// Creates the modules under names of ours.
+    /// Creates the SmartModules under prefixed names.
     async fn load_modules(&self) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/smartmodules");
         let admin = self.client.admin().await;
@@ -130,7 +131,7 @@ impl Site {
         }
     }
 
-    /// The shipped configs, with names of ours.
+    /// The shipped configurations, with prefixed names.
     fn stages(&self, lake: &Path) -> Vec<StageConfig> {
         let stage = |text: &&str| {
             let mut config = StageConfig::from_yaml(text, SECTION, &Secrets::none()).unwrap();
@@ -148,7 +149,7 @@ impl Site {
         STAGES.iter().map(stage).collect()
     }
 
-    /// Puts all records into the raw topic.
+    /// Appends all records to the raw topic.
     async fn fill(&self, input: &[PathBuf]) {
         let topic = TopicSettings::named(self.named(RAW));
         ensure_topic(&self.client, &topic).await.unwrap();
@@ -197,7 +198,7 @@ impl Site {
     }
 }
 
-/// A stage at work.
+/// A running stage.
 struct Running {
     topic: String,
     status: Arc<StageStatus>,
@@ -219,7 +220,7 @@ impl Running {
         }
     }
 
-    /// Returns when all that lies in its topic is through.
+    /// Returns when the stage has handled everything in its topic.
     async fn pass(&self, site: &Site) {
         let end = site.end(&self.topic).await;
         while self.status.next_input() < end && !self.task.is_finished() {
@@ -227,7 +228,7 @@ impl Running {
         }
     }
 
-    /// Has it commit what is left.
+    /// Stops the stage, which commits what is left.
     async fn finish(self) {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
@@ -257,7 +258,7 @@ async fn round(args: &Args, input: &[PathBuf]) -> Value {
         let running = stages.iter().cloned();
         let running = running.map(|config| Running::start(config, &site.cluster));
         let running: Vec<_> = running.collect();
-        // Once a stage is through, the topic behind it has stopped growing.
+        // Once a stage has handled its input, its output topics have stopped growing.
         for stage in &running {
             stage.pass(&site).await;
         }

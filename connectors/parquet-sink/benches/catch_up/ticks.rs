@@ -4,23 +4,23 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Lines of JSON lie in so many files, so that a reader of files can take some at a time.
+/// Number of JSONL files, so that a reader of files can take some at a time.
 const FILES: usize = 20;
 const COINS: usize = 100;
 const START_MS: i64 = 1_748_736_000_000;
 const MINUTE_MS: i64 = 60_000;
-/// One in so many ticks has no price.
+/// One in this many ticks has no price.
 const BAD_EVERY: u64 = 1_000;
-/// One in so many ticks is a jump.
+/// One in this many ticks is a jump.
 const JUMP_EVERY: u64 = 1_000;
 
-/// The folder's files, in order; they are made unless `records` of them are there.
+/// The folder's files, in order. They are generated unless they hold this many records already.
 pub fn files(folder: &Path, records: usize) -> io::Result<Vec<PathBuf>> {
     let files: Vec<_> = (0..FILES)
         .map(|n| folder.join(format!("{n:04}.jsonl")))
         .collect();
-    let made = folder.join("records");
-    if fs::read_to_string(&made).is_ok_and(|made| made == records.to_string()) {
+    let marker = folder.join("records");
+    if fs::read_to_string(&marker).is_ok_and(|found| found == records.to_string()) {
         return Ok(files);
     }
     fs::create_dir_all(folder)?;
@@ -32,7 +32,7 @@ pub fn files(folder: &Path, records: usize) -> io::Result<Vec<PathBuf>> {
         }
         file.flush()?;
     }
-    fs::write(made, records.to_string())?;
+    fs::write(marker, records.to_string())?;
     Ok(files)
 }
 
@@ -96,7 +96,7 @@ impl Market {
         let (by, volume_by) = (self.noise() * 0.002 + jump, self.noise() * 0.0005);
         let (bad, milliseconds) = (self.bits().is_multiple_of(BAD_EVERY), self.bits() % 1000);
         let coin = &mut self.coins[n];
-        // Now and then back to where it came from, so that a week of jumps goes nowhere.
+        // Pulled back towards its first price, so that a week of jumps does not drift away.
         coin.price *= 1.0 + by - (coin.price / coin.day_ago - 1.0) * 0.02;
         coin.volume *= 1.0 + volume_by;
         let Coin {
