@@ -1,12 +1,12 @@
-//! A batch as Fluvio hands it to a module.
+//! A batch as Fluvio passes it to a module.
 
-use crate::Record;
-use crate::wire::{Reader, Truncated};
+use crate::record::Record;
+use crate::wire::{Reader, Truncated, read_params};
 
-/// From this version on a batch tells its records' base timestamp.
+/// Since this version a batch has the base timestamp of its records.
 const TIMESTAMPS_VERSION: i16 = 22;
 
-/// Fields of old versions that no one fills any more.
+/// Versions up to this one have more fields, which are no longer used.
 const DEPRECATED_VERSION_MAX: i16 = 22;
 const LOOKBACK_VERSION_MIN: i16 = 20;
 const LOOKBACK_AGE_VERSION_MIN: i16 = 21;
@@ -28,7 +28,7 @@ impl<'a> Batch<'a> {
         let len = reader.u32()? as usize;
         let records = reader.take(len)?;
         if version <= DEPRECATED_VERSION_MAX {
-            crate::wire::read_params(&mut reader)?;
+            read_params(&mut reader)?;
             if version >= LOOKBACK_VERSION_MIN && reader.u8()? != 0 {
                 reader.i64()?;
                 if version >= LOOKBACK_AGE_VERSION_MIN && reader.u8()? != 0 {
@@ -47,7 +47,7 @@ impl<'a> Batch<'a> {
         };
 
         let mut reader = Reader::new(records);
-        // A negative count is an empty list to Fluvio.
+        // Fluvio takes a negative count for an empty list.
         let count = u32::try_from(reader.u32()? as i32).unwrap_or(0);
         Ok(Self {
             base_offset,
@@ -77,7 +77,7 @@ pub struct Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
-    /// Ends where the batch does, or where it cannot be read any more.
+    /// Ends with the batch, or where the batch is truncated.
     #[inline]
     fn next(&mut self) -> Option<Record<'a>> {
         Some(self.read().ok()??.0)
@@ -85,7 +85,7 @@ impl<'a> Iterator for Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// The next record, and its preamble as encoded.
+    /// The next record and its encoded preamble.
     #[inline]
     pub(crate) fn read(&mut self) -> Result<Option<(Record<'a>, &'a [u8])>, Truncated> {
         if self.left == 0 {
@@ -103,7 +103,7 @@ impl<'a> Records<'a> {
             _ => Some(self.reader.bytes()?),
         };
         let value = self.reader.bytes()?;
-        // Headers, which Fluvio does not have yet.
+        // The number of headers; Fluvio writes none.
         self.reader.varint()?;
         let record = Record {
             offset: self.batch.base_offset.wrapping_add(offset_delta),

@@ -1,9 +1,10 @@
 //! Fluvio's encoding: big-endian integers, zigzag varints, length-prefixed bytes.
 
-/// The input ends too early.
+/// The input ends too early, or a length in it is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Truncated;
 
+/// A cursor over encoded bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -65,21 +66,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Bytes after their length, a varint.
+    /// Bytes, after their length as a varint.
     #[inline(always)]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Truncated> {
         let len = usize::try_from(self.varint()?).map_err(|_| Truncated)?;
         self.take(len)
     }
 
-    /// A string after its length, two bytes.
+    /// A string, after its length in two bytes.
     fn string(&mut self) -> Result<String, Truncated> {
         let len = self.u16()?;
         Ok(String::from_utf8_lossy(self.take(usize::from(len))?).into_owned())
     }
 }
 
-/// A map of parameters, as `init` gets it; what follows them is of no interest.
+/// The parameters that `init` gets; the bytes after them are not needed.
 pub(crate) fn read_params(reader: &mut Reader<'_>) -> Result<Vec<(String, String)>, Truncated> {
     let count = reader.u16()?;
     (0..count)
@@ -87,14 +88,14 @@ pub(crate) fn read_params(reader: &mut Reader<'_>) -> Result<Vec<(String, String
         .collect()
 }
 
-/// A string after its length, cut to what Fluvio reads back: the length is a signed number of 16 bits.
+/// A string, after its length. Cut to the length that Fluvio can read: a signed number of 16 bits.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     let text = &text.as_bytes()[..text.floor_char_boundary(i16::MAX as usize)];
     out.extend_from_slice(&(text.len() as u16).to_be_bytes());
     out.extend_from_slice(text);
 }
 
-/// A whole record: length, preamble, key, value, no headers.
+/// A record: length, preamble, key, value, no headers.
 #[inline]
 pub(crate) fn write_record(out: &mut Vec<u8>, preamble: &[u8], key: Option<&[u8]>, value: &[u8]) {
     let key_len = key.map_or(0, |key| varint_len(key.len()) + key.len());
@@ -115,8 +116,8 @@ pub(crate) fn write_record(out: &mut Vec<u8>, preamble: &[u8], key: Option<&[u8]
     out.push(0);
 }
 
-/// Appends bytes that are likely few: by eights, the last of which may overlap the one before. A copy of any other
-/// length is a call out of the module, which costs more than these.
+/// Appends what is likely few bytes: eight at a time, the last eight may overlap those before. A copy of variable length
+/// would be a call out of the module, which costs more.
 #[inline]
 fn extend_short(out: &mut Vec<u8>, bytes: &[u8]) {
     let last = match bytes.last_chunk::<8>() {
@@ -164,8 +165,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_are_fluvios() {
-        // The table of fluvio-protocol's own test.
+    fn varints_are_encoded_as_in_fluvio() {
+        // From a test of fluvio-protocol.
         for (number, bytes) in [
             (0, &[0x00][..]),
             (-1, &[0x01]),
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_varint_is_no_trouble() {
+    fn an_endless_varint_is_refused() {
         assert_eq!(Reader::new(&[0xff; 100]).varint(), Err(Truncated));
         assert!(
             Reader::new(&[[0xff; 20].as_slice(), &[0]].concat())

@@ -1,44 +1,10 @@
-//! SmartModule: finds price and volume anomalies. All it knows stands in `market`.
+//! SmartModule: finds price and volume anomalies. The logic is in `market`.
 
 use market::{AnomalyParams, AnomalyRule, Input, Output, Params};
-use smartmodule_abi::{Answers, Record, SmartModule, export};
 
-/// The module.
-pub struct CryptoAnomaly {
-    rule: AnomalyRule,
-    output: Output,
+smartmodule_abi::module! {
+    /// Records of crypto-features in, alerts out.
+    CryptoAnomaly(AnomalyRule), Input => Output;
+    init: |params| AnomalyParams::parse(Params::new(params)).map(AnomalyRule::new);
+    process: AnomalyRule::process;
 }
-
-impl SmartModule for CryptoAnomaly {
-    fn init(params: Vec<(String, String)>) -> Result<Self, String> {
-        let params =
-            AnomalyParams::parse(Params::new(params)).map_err(|error| error.to_string())?;
-        Ok(Self {
-            rule: AnomalyRule::new(params),
-            output: Output::new(),
-        })
-    }
-
-    fn filter_map(&mut self, record: &Record<'_>, answers: &mut Answers<'_>) {
-        if self.rule.process(&input(record), &mut self.output) {
-            answers.push(self.output.key(), self.output.value());
-        }
-    }
-}
-
-fn input<'a>(record: &Record<'a>) -> Input<'a> {
-    let Record {
-        offset,
-        timestamp_ms,
-        key,
-        value,
-    } = *record;
-    Input {
-        offset,
-        timestamp_ms,
-        key,
-        value,
-    }
-}
-
-export!(CryptoAnomaly);

@@ -1,6 +1,6 @@
 //! What every record costs natively, kernel by kernel: `cargo bench --workspace --bench kernels [-- FILTER]`.
 //!
-//! In the broker the same code runs as wasm: the throughput example of smartmodules/checks measures that.
+//! In the broker the same code runs as wasm: the throughput example of testing/harness measures that.
 
 #![allow(missing_docs)] // what criterion's macros write
 
@@ -165,9 +165,9 @@ fn kernels(criterion: &mut Criterion) {
         bencher.iter_batched_ref(
             || fresh.clone(),
             |predictor| {
-                predictor.read_batch(inputs(&features));
+                predictor.predict_batch(inputs(&features));
                 inputs(&features)
-                    .filter(|input| predictor.answer(input, &mut output))
+                    .filter(|input| predictor.next_output(input, &mut output))
                     .count()
             },
             BatchSize::LargeInput,

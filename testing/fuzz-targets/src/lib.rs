@@ -80,9 +80,9 @@ pub fn module<M: SmartModule>(data: &[u8]) {
     let mut host = Host::new(M::init(all).unwrap());
     let status = host.filter_map(batch.to_vec(), version);
     if status >= 0 {
-        let answer = host.answer().to_vec();
+        let output = host.output().to_vec();
         assert_eq!(host.filter_map(batch.to_vec(), version), status);
-        assert_eq!(host.answer(), answer);
+        assert_eq!(host.output(), output);
     }
     host.look_back(batch, version);
 }

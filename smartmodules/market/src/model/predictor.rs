@@ -1,15 +1,19 @@
-//! Predictions: a function of one feature row and the models, with no memory but that of doubles.
+//! Predictions for feature rows; the only memory serves to skip duplicates.
 
 use std::ops::Range;
 
+use super::inputs::Inputs;
+use super::logistic::Logistic;
+use super::pair::ModelPair;
 use super::row::Row;
-use super::{ForestWalk, Inputs, Logistic, ModelPair};
+use super::walk::ForestWalk;
+use crate::duplicates::SourceOffsets;
 use crate::json::ObjectWriter;
 use crate::label;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
 
-/// What crypto-predict can be told.
+/// Parameters of crypto-predict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PredictParams {
     /// `predictions` (default) or `all`.
@@ -29,7 +33,7 @@ impl PredictParams {
     ///
     /// # Errors
     ///
-    /// [`ParamError`] names what is wrong and what to give instead.
+    /// [`ParamError`] names the parameter and the values it accepts.
     pub fn parse(mut params: Params) -> Result<Self, ParamError> {
         let emit = params.take_emit(&[("predictions", "prediction")])?;
         params.finish()?;
@@ -37,34 +41,45 @@ impl PredictParams {
     }
 }
 
-/// Answers records of crypto-features with what the models say about them.
+/// Predicts for records of crypto-features.
+///
+/// ```
+/// use market::model::{ModelPair, PredictParams, Predictor};
+/// use market::{Emit, Input, Output};
+///
+/// // Without models there is no prediction; with `emit` = `all` there still is an output.
+/// let mut predictor = Predictor::new(PredictParams { emit: Emit::All }, ModelPair::default());
+/// let input = Input { offset: 7, timestamp_ms: 0, key: None, value: b"{}" };
+/// let mut output = Output::new();
+/// assert!(predictor.process(&input, &mut output));
+/// assert_eq!(output.value(), br#"{"source_offset":7,"status":"none"}"#);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Predictor {
     params: PredictParams,
     anomaly: Option<Labelled<ForestWalk>>,
     trend: Option<Labelled<Logistic>>,
-    /// The greatest source_offset seen; a record not above it is a double.
-    source_offset: Option<i64>,
+    seen: SourceOffsets,
     batch: Batch,
 }
 
-/// A model and what predictions call it.
+/// A model and its name in predictions.
 #[derive(Debug, Clone)]
 struct Labelled<M> {
     label: String,
     model: M,
 }
 
-/// Records that were read and are still to be answered.
+/// A batch of records that was read; its outputs are taken one by one.
 #[derive(Debug, Clone, Default)]
 struct Batch {
-    /// One for each record; `None` where nothing can be predicted.
+    /// One for each record; `None` if there is no prediction for it.
     rows: Vec<Option<ReadRow>>,
-    /// How many of them are answered.
-    answered: usize,
-    /// The coins of all rows, one after the other.
+    /// How many outputs were taken.
+    taken: usize,
+    /// The coins of all rows, concatenated.
     coins: String,
-    /// For each row there is, in order.
+    /// The inputs of each row that has a prediction, in order.
     inputs: Vec<Inputs>,
     anomaly: Vec<f64>,
     trend: Vec<f64>,
@@ -72,16 +87,16 @@ struct Batch {
 
 #[derive(Debug, Clone)]
 struct ReadRow {
-    /// Its place among the coins.
+    /// Its range in [`Batch::coins`].
     coin: Range<usize>,
     event_time: i64,
     price: f64,
-    /// Its place among the inputs.
+    /// Its index in [`Batch::inputs`].
     place: usize,
 }
 
 impl Predictor {
-    /// With these models; without any, no record is answered with a prediction.
+    /// A predictor with these models. Without any model it makes no predictions.
     pub fn new(params: PredictParams, models: ModelPair) -> Self {
         Self {
             params,
@@ -93,14 +108,14 @@ impl Predictor {
                 label: model.info.label(),
                 model,
             }),
-            source_offset: None,
+            seen: SourceOffsets::default(),
             batch: Batch::default(),
         }
     }
 
-    /// Reads records and predicts for all of them at once, which is many times faster than one by one. Each is then to
-    /// be answered, in order; what was read before and not answered is forgotten.
-    pub fn read_batch<'a>(&mut self, records: impl Iterator<Item = Input<'a>>) {
+    /// Reads records and predicts for all of them at once, which is many times faster than one by one. Then call
+    /// [`Self::next_output`] for each of them, in order; outputs of the batch before that were not taken are dropped.
+    pub fn predict_batch<'a>(&mut self, records: impl Iterator<Item = Input<'a>>) {
         self.batch.clear();
         if self.anomaly.is_none() && self.trend.is_none() {
             return;
@@ -119,11 +134,11 @@ impl Predictor {
         }
     }
 
-    /// Answers the next record of those read; `false` if there is nothing to answer.
-    pub fn answer(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
+    /// Writes the output of the next record of the batch; `false` if it has none.
+    pub fn next_output(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
         let batch = &mut self.batch;
-        let row = batch.rows.get_mut(batch.answered).and_then(Option::take);
-        batch.answered += 1;
+        let row = batch.rows.get_mut(batch.taken).and_then(Option::take);
+        batch.taken += 1;
         match row {
             Some(row) => self.write(&row, input.offset, output),
             None if self.params.emit == Emit::All => output.none(input.offset),
@@ -132,25 +147,16 @@ impl Predictor {
         true
     }
 
-    /// Reads one record and answers it; `false` if there is nothing to answer.
+    /// Predicts for one record; `false` if there is no output.
     pub fn process(&mut self, input: &Input<'_>, output: &mut Output) -> bool {
-        self.read_batch(std::iter::once(*input));
-        self.answer(input, output)
+        self.predict_batch(std::iter::once(*input));
+        self.next_output(input, output)
     }
 
-    /// A record of crypto-features, unless it is a double of one that was read before.
+    /// A record of crypto-features, unless it is a duplicate.
     fn read<'a>(&mut self, input: &Input<'a>) -> Option<Row<'a>> {
         let row = Row::read(input.value)?;
-        if let Some(offset) = row.source_offset {
-            if self
-                .source_offset
-                .is_some_and(|greatest| offset <= greatest)
-            {
-                return None;
-            }
-            self.source_offset = Some(offset);
-        }
-        Some(row)
+        self.seen.is_new(row.source_offset).then_some(row)
     }
 
     fn write(&self, row: &ReadRow, source_offset: i64, output: &mut Output) {
@@ -180,7 +186,7 @@ impl Predictor {
 impl Batch {
     fn clear(&mut self) {
         self.rows.clear();
-        self.answered = 0;
+        self.taken = 0;
         self.coins.clear();
         self.inputs.clear();
         self.anomaly.clear();
@@ -214,19 +220,19 @@ mod tests {
         )
     }
 
-    fn answers(predictor: &mut Predictor, records: &[String]) -> Vec<Option<String>> {
+    fn outputs(predictor: &mut Predictor, records: &[String]) -> Vec<Option<String>> {
         let inputs = (20..).zip(records).map(|(offset, value)| Input {
             offset,
             timestamp_ms: 1,
             key: None,
             value: value.as_bytes(),
         });
-        predictor.read_batch(inputs.clone());
+        predictor.predict_batch(inputs.clone());
         let mut output = Output::new();
         inputs
             .map(|input| {
-                let answered = predictor.answer(&input, &mut output);
-                answered.then(|| String::from_utf8(output.value().to_vec()).unwrap())
+                let written = predictor.next_output(&input, &mut output);
+                written.then(|| String::from_utf8(output.value().to_vec()).unwrap())
             })
             .collect()
     }
@@ -242,7 +248,7 @@ mod tests {
     #[test]
     fn a_prediction_names_its_models() {
         let records = [features(7, "3.5"), features(8, "null")];
-        let both = answers(&mut predictor(Emit::All, 3, 2), &records);
+        let both = outputs(&mut predictor(Emit::All, 3, 2), &records);
         let trend = 1.0 / (1.0 + libm::exp(-0.1));
         let expected = format!(
             r#"{{"source_offset":20,"status":"prediction","coin":"bit\"coin","event_time":5,"price":2.5e-7,"anomaly_probability":1,"trend_up_probability":{trend},"anomaly_model":"anomaly_ahead/3","trend_model":"trend_up/2"}}"#
@@ -256,29 +262,29 @@ mod tests {
                 .contains(r#""anomaly_probability":1,"#)
         );
 
-        let one = answers(&mut predictor(Emit::All, 1, 0), &records);
+        let one = outputs(&mut predictor(Emit::All, 1, 0), &records);
         assert!(one[0].as_deref().unwrap().ends_with(
             r#""anomaly_probability":1,"trend_up_probability":null,"anomaly_model":"anomaly_ahead/1","trend_model":null}"#
         ));
     }
 
     #[test]
-    fn without_models_there_is_nothing_to_say() {
+    fn without_models_there_are_no_predictions() {
         let records = [features(7, "3.5"), "garbage".to_owned()];
-        let none = answers(&mut predictor(Emit::All, 0, 0), &records);
+        let none = outputs(&mut predictor(Emit::All, 0, 0), &records);
         assert_eq!(
             none,
             [20, 21].map(|offset| Some(format!(r#"{{"source_offset":{offset},"status":"none"}}"#)))
         );
         let default = PredictParams::default().emit;
         assert_eq!(
-            answers(&mut predictor(default, 0, 0), &records),
+            outputs(&mut predictor(default, 0, 0), &records),
             [None, None]
         );
     }
 
     #[test]
-    fn doubles_and_what_is_no_row_get_no_prediction() {
+    fn duplicates_and_other_records_get_no_prediction() {
         let mut predictor = predictor(PredictParams::default().emit, 1, 1);
         let records = [
             features(7, "1"),
@@ -290,20 +296,20 @@ mod tests {
             features(10, "1").replace("2.5e-7", "0"),
             features(11, "1"),
         ];
-        let answered = answers(&mut predictor, &records);
-        let answered: Vec<_> = answered.iter().map(Option::is_some).collect();
+        let predicted = outputs(&mut predictor, &records);
+        let predicted: Vec<_> = predicted.iter().map(Option::is_some).collect();
         assert_eq!(
-            answered,
+            predicted,
             [true, false, false, false, false, false, false, true]
         );
-        assert_eq!(answers(&mut predictor, &records[7..]), [None]);
+        assert_eq!(outputs(&mut predictor, &records[7..]), [None]);
     }
 
     #[test]
-    fn alone_or_together_is_the_same() {
+    fn one_by_one_or_in_a_batch_predictions_are_the_same() {
         let z = |n: i64| (n % 7).to_string();
         let records: Vec<_> = (0..50).map(|n| features(n, &z(n))).collect();
-        let together = answers(&mut predictor(Emit::All, 1, 1), &records);
+        let together = outputs(&mut predictor(Emit::All, 1, 1), &records);
         let mut alone = predictor(Emit::All, 1, 1);
         let mut output = Output::new();
         for ((offset, value), together) in (20..).zip(&records).zip(together) {
