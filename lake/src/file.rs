@@ -99,13 +99,7 @@ mod tests {
 
     #[test]
     fn a_topic_may_contain_what_separates_the_parts() {
-        check(
-            "crypto-raw-0-00000000000000000041.parquet",
-            "crypto-raw",
-            0,
-            0,
-            41,
-        );
+        check("trades-0-00000000000000000041.parquet", "trades", 0, 0, 41);
         check("a-1-5-00000000000000000000.parquet", "a-1", 5, 0, 0);
         check("a-7-g2-00000000000000000003.parquet", "a", 7, 2, 3);
     }
@@ -113,8 +107,8 @@ mod tests {
     #[test]
     fn names_of_other_files_are_not_parsed() {
         for name in [
-            "crypto-raw-0-41.parquet",
-            "crypto-raw-0-00000000000000000041.parquet.tmp",
+            "trades-0-41.parquet",
+            "trades-0-00000000000000000041.parquet.tmp",
             "part-00000.snappy.parquet",
             "00000000000000000041.parquet",
             "_SUCCESS",

@@ -105,7 +105,7 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use super::*;
 
-    const PATH: &str = "clean/date=2025-06-01/crypto-raw-0-00000000000000000007.parquet";
+    const PATH: &str = "clean/date=2025-06-01/trades-0-00000000000000000007.parquet";
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -133,15 +133,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lake = LocalFolder::open(folder.path()).unwrap();
         let temporary = folder.path().join(TEMPORARY);
-        let ours = "clean.date=2025-06-01.crypto-raw-0-00000000000000000007.parquet.9f";
+        let ours = "clean.date=2025-06-01.trades-0-00000000000000000007.parquet.9f";
         let others = [
-            "clean.date=2025-06-01.crypto-raw-1-00000000000000000007.parquet.9f",
-            "raw.date=2025-06-01.crypto-raw-0-00000000000000000007.parquet.9f",
+            "clean.date=2025-06-01.trades-1-00000000000000000007.parquet.9f",
+            "raw.date=2025-06-01.trades-0-00000000000000000007.parquet.9f",
         ];
         for name in others.iter().chain([&ours]) {
             fs::write(temporary.join(name), b"torn").unwrap();
         }
-        let swept = lake.sweep(&["clean".to_owned()], "crypto-raw", 0).await;
+        let swept = lake.sweep(&["clean".to_owned()], "trades", 0).await;
         assert_eq!(swept.unwrap(), 1);
         assert_eq!(names(&temporary), others);
     }

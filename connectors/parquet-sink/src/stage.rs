@@ -68,10 +68,10 @@ async fn land(
     let Some(partitions) = prepare(&config, &plan, &cluster, &stop).await? else {
         return Ok(());
     };
-    let share = config.meta.consumer.partition.resolve(partitions);
-    let share = share.map_err(|error| StageError::Partitions(error.to_string()))?;
-    let share = config.settings.share.of(share);
-    if share.is_empty() {
+    let selected = config.meta.consumer.partition.resolve(partitions);
+    let selected = selected.map_err(|error| StageError::Partitions(error.to_string()))?;
+    let taken = config.settings.share.of(selected);
+    if taken.is_empty() {
         return Err(StageError::NothingToDo {
             share: config.settings.share,
             topic: config.meta.topic.name.clone(),
@@ -79,28 +79,34 @@ async fn land(
         }
         .into());
     }
-    // When one partition fails for good, the others commit and stop.
-    let stop = stop.child_token();
-    let stage = Arc::new(StageContext {
-        memory_max: plan.limits.memory_max.as_u64() / share.len() as u64,
+    let stage = StageContext {
+        memory_max: plan.limits.memory_max.as_u64() / taken.len() as u64,
         topic: config.meta.topic.name.clone(),
         consumer_id: config.consumer_id().to_owned(),
         meters: Meters::new(&plan, &config.meta.topic.name),
         writer: format!("{:016x}", rand::random::<u64>()),
-        stop: stop.clone(),
+        // A child: when one partition fails for good, the others commit and stop.
+        stop: stop.child_token(),
         plan,
         partitions,
         cluster,
         lake,
         status,
         failpoints,
-    });
-    for partition in &share {
+    };
+    run_partitions(Arc::new(stage), taken).await?;
+    Ok(())
+}
+
+/// Runs the partitions until the stage stops, or one of them fails for good.
+async fn run_partitions(stage: Arc<StageContext>, partitions: Vec<u32>) -> Result<(), StageError> {
+    for partition in &partitions {
         stage.status.partition(*partition);
     }
-    let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse(stage.clone(), share.clone())));
+    let pulse = tokio::spawn(pulse(stage.clone(), partitions.clone()));
+    let _pulse = AbortOnDropHandle::new(pulse);
     let mut tasks = JoinSet::new();
-    for partition in share {
+    for partition in partitions {
         tasks.spawn(partition::run(stage.clone(), partition));
     }
     let mut first_error = None;
@@ -114,13 +120,10 @@ async fn land(
             Ok(Err(error)) => error,
             Err(error) => StageError::Ended(error.to_string()),
         };
-        stop.cancel();
+        stage.stop.cancel();
         first_error.get_or_insert(error);
     }
-    match first_error {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    first_error.map_or(Ok(()), Err)
 }
 
 /// Waits for the cluster and creates missing topics. Returns the input's partition count; `None` when stopped meanwhile.

@@ -1,11 +1,12 @@
 //! How a running stage is doing: plain numbers that anyone can read at any time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connector_runtime::monitor::Observed;
 use connector_runtime::pulse::Pulse;
+use parking_lot::Mutex;
 
 /// The state of a stage. Numbers count from the start of the process; a restarted partition counts its inputs again.
 #[derive(Debug, Default)]
@@ -78,7 +79,7 @@ impl StageStatus {
 
     /// All destinations seen so far.
     pub fn destinations(&self) -> BTreeMap<String, Arc<DestinationStatus>> {
-        held(&self.by_destination).clone()
+        self.by_destination.lock().clone()
     }
 
     /// A partition's position.
@@ -88,12 +89,12 @@ impl StageStatus {
 
     /// All partitions that this stage reads.
     pub fn partitions(&self) -> BTreeMap<u32, Arc<PartitionStatus>> {
-        held(&self.by_partition).clone()
+        self.by_partition.lock().clone()
     }
 
     /// The sum of the next inputs of all partitions: how many inputs the stage has passed.
     pub fn next_input(&self) -> i64 {
-        let partitions = held(&self.by_partition);
+        let partitions = self.by_partition.lock();
         partitions
             .values()
             .map(|partition| partition.next_input())
@@ -101,11 +102,11 @@ impl StageStatus {
     }
 
     pub(crate) fn started(&self) {
-        *held(&self.ended) = None;
+        *self.ended.lock() = None;
     }
 
     pub(crate) fn ended(&self, result: &anyhow::Result<()>) {
-        *held(&self.ended) = Some(match result {
+        *self.ended.lock() = Some(match result {
             Ok(()) => "it was stopped".to_owned(),
             Err(error) => format!("{error:#}"),
         });
@@ -116,7 +117,7 @@ impl StageStatus {
 /// output topics and lake succeeded. A stage that lags behind is ready too.
 impl Observed for StageStatus {
     fn alive(&self) -> Result<(), String> {
-        match &*held(&self.ended) {
+        match &*self.ended.lock() {
             Some(how) => Err(how.clone()),
             None => Ok(()),
         }
@@ -124,7 +125,7 @@ impl Observed for StageStatus {
 
     fn ready(&self) -> Result<(), String> {
         self.alive()?;
-        if let Some((part, what)) = held(&self.trouble).first_key_value() {
+        if let Some((part, what)) = self.trouble.lock().first_key_value() {
             return Err(format!("{part}: {what}"));
         }
         self.pulse.felt()?;
@@ -157,11 +158,14 @@ impl TroubleSpot {
     }
 
     pub(crate) fn set(&self, what: impl ToString) {
-        held(&self.status.trouble).insert(self.part.clone(), what.to_string());
+        self.status
+            .trouble
+            .lock()
+            .insert(self.part.clone(), what.to_string());
     }
 
     pub(crate) fn clear(&self) {
-        held(&self.status.trouble).remove(&self.part);
+        self.status.trouble.lock().remove(&self.part);
     }
 }
 
@@ -171,11 +175,6 @@ impl Drop for TroubleSpot {
     }
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every critical section is one map operation, so a poisoned lock hides no half-done state.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn entry<K: Ord, V: Default>(map: &Mutex<BTreeMap<K, Arc<V>>>, key: K) -> Arc<V> {
-    held(map).entry(key).or_default().clone()
+    map.lock().entry(key).or_default().clone()
 }

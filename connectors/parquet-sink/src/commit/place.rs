@@ -24,7 +24,7 @@ pub(crate) enum CommitError {
     Lake(#[from] LakeError),
     /// Another process created a file of this name.
     #[error(
-        "another copy of this stage is running: {path} was written by run {other}, not by this one ({ours}); stop one of them"
+        "another copy of this stage is running: {path} was written by run {other}, not by this one ({this}); stop one of them"
     )]
     AnotherCopy {
         /// The file that both wanted.
@@ -32,7 +32,7 @@ pub(crate) enum CommitError {
         /// The writer id of the other process.
         other: String,
         /// The writer id of this process.
-        ours: String,
+        this: String,
     },
     /// A put of an earlier cut looked failed, but took effect later.
     #[error("{path} was created by an earlier attempt of this run")]
@@ -60,7 +60,7 @@ pub(super) async fn place(
             return Err(CommitError::AnotherCopy {
                 path,
                 other: other.writer,
-                ours: stamp.writer.clone(),
+                this: stamp.writer.clone(),
             });
         }
         if other != *stamp {
