@@ -1,6 +1,6 @@
-//! Configurations as people write them: what is wrong is said with its key, all at once.
+//! Configurations as people write them: all problems are reported at once, each with its key.
 
-#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its fixtures too
 
 use connector_runtime::secrets::Secrets;
 
@@ -41,7 +41,10 @@ fn problems(from: &str, to: &str) -> Vec<String> {
 #[track_caller]
 fn check(from: &str, to: &str, key: &str) {
     let found = problems(from, to);
-    assert!(found.iter().any(|p| p.starts_with(key)), "{key}: {found:?}");
+    assert!(
+        found.iter().any(|problem| problem.starts_with(key)),
+        "{key}: {found:?}"
+    );
 }
 
 #[test]
@@ -112,10 +115,13 @@ fn problems_name_their_key() {
 }
 
 #[test]
-fn a_topic_needs_a_module() {
+fn a_topic_and_state_need_a_module() {
     let modules = "transforms:\n  - uses: module\n    with: { emit: all }\n";
     let found = problems(modules, "");
-    let keys: Vec<&str> = found.iter().filter_map(|p| p.split(':').next()).collect();
+    let keys: Vec<&str> = found
+        .iter()
+        .filter_map(|problem| problem.split(':').next())
+        .collect();
     assert_eq!(keys, ["parquet.destinations[0].topic", "parquet.state"]);
 }
 
@@ -135,7 +141,7 @@ fn unknown_keys_are_refused() {
     assert!(error.to_string().contains("rout_by"), "{error}");
 }
 
-/// A missing or wrong horizon would only show after a restart, as wrong rows.
+/// A wrong horizon would only show after a restart, as wrong rows.
 #[test]
 fn shipped_configs_agree_on_lateness_and_horizon() {
     for (text, look_back_minutes) in [

@@ -26,7 +26,7 @@ pub(crate) enum ModuleError {
     Missing(String),
     /// Several SmartModules have that name.
     #[error(
-        "SmartModule `{name}` can mean {one} or {other}, and an SPU takes either: delete one of them (fluvio smartmodule \
+        "SmartModule `{name}` may be {one} or {other}, and an SPU takes either: delete one of them (fluvio smartmodule \
          delete), or write the full name"
     )]
     Ambiguous {

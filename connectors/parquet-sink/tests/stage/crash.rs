@@ -1,4 +1,4 @@
-//! After a kill at any instant, lake and topics end up equal, row for row, to those of a run never interrupted.
+//! After a kill at any instant, lake and topics end up equal, row for row, to those of an uninterrupted run.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn small_files(mut config: StageConfig) -> StageConfig {
     config
 }
 
-/// Kills the stage at the `nth` time it comes to a point that `wanted` picks.
+/// Kills the stage when it has passed `nth` failpoints that `wanted` picks, at the next one.
 fn kill_at(nth: usize, wanted: impl Fn(Failpoint) -> bool + Send + Sync + 'static) -> Failpoints {
     let left = Arc::new(AtomicUsize::new(nth));
     Failpoints::new(move |point| {
@@ -52,7 +52,7 @@ async fn killed(platform: &Platform, config: StageConfig, failpoints: Failpoints
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_every_named_point() {
+async fn killed_at_every_failpoint_loses_nothing() {
     let platform = platform().await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
@@ -69,7 +69,12 @@ async fn killed_at_every_named_point() {
         for nth in [0, 2] {
             let trial = format!("{i}-{nth}");
             let config = || small_files(platform.config(&trial, CLEAN));
-            killed(&platform, config(), kill_at(nth, move |p| p == point)).await;
+            killed(
+                &platform,
+                config(),
+                kill_at(nth, move |reached| reached == point),
+            )
+            .await;
             platform.run_to_end(config()).await;
             let landed = platform.landed(&trial, &CLEAN_MADE).await;
             assert_same(
@@ -82,7 +87,7 @@ async fn killed_at_every_named_point() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_again_and_again() {
+async fn killed_again_and_again_loses_nothing() {
     let platform = platform().await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
@@ -112,7 +117,7 @@ async fn killed_again_and_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_while_it_reads() {
+async fn killed_while_reading_loses_nothing() {
     let platform = platform().await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
@@ -122,13 +127,13 @@ async fn killed_while_it_reads() {
     platform.topic("crypto-clean-reads", 1).await;
     for records in [1, 120, 260, 400] {
         let stage = platform.start_stage(config());
-        // As soon as its topic is so far, the stage is no more: no last word, no commit.
+        // As soon as its topic has this many records, the stage is aborted, without a last commit.
         eventually("the topic gets further", || async {
             platform.end("crypto-clean-reads", 0).await >= records || stage.task.is_finished()
         })
         .await;
         stage.task.abort();
-        // What a thread of this very process was about to create may still appear, and looks like another copy.
+        // A thread of this process may still create a file, which looks like another copy.
         if let Ok(Err(error)) = stage.task.await {
             assert!(error.to_string().contains("another copy"), "{error}");
         }
@@ -143,7 +148,7 @@ async fn killed_while_it_reads() {
 
 /// The state of a sliding window is rebuilt from the resume offset, not from the beginning.
 #[tokio::test(flavor = "multi_thread")]
-async fn windows_go_on_as_if_nothing_had_happened() {
+async fn windows_continue_after_a_kill() {
     let made = Made {
         layers: &["features"],
         topics: &["crypto-features"],
@@ -154,7 +159,7 @@ async fn windows_go_on_as_if_nothing_had_happened() {
     let config = |trial: &str| {
         let mut config = small_files(platform.config(trial, FEATURES));
         config.meta.topic.name = platform.name("crypto-clean-in");
-        // Short, so that there is something before it to leave out.
+        // Short, so that there are inputs before it which need not be read again.
         config.settings.state.as_mut().unwrap().horizon = std::time::Duration::from_secs(40 * 60);
         config.transforms[0]
             .with
@@ -164,7 +169,7 @@ async fn windows_go_on_as_if_nothing_had_happened() {
     platform.run_to_end(config("golden")).await;
     let golden = platform.landed("golden", &made).await;
     assert_eq!(golden.layers["features"].len(), 480);
-    // Three runs, each killed right after its second commit; there are eight in all.
+    // Three runs, each killed right after its second commit; an uninterrupted run has eight.
     for _ in 0..3 {
         let failpoints = kill_at(1, |point| point == Failpoint::MainFile);
         killed(&platform, config("killed"), failpoints).await;
@@ -174,7 +179,7 @@ async fn windows_go_on_as_if_nothing_had_happened() {
     let stamps = platform.stamps("killed", "features").await;
     let resumed: Vec<_> = stamps
         .iter()
-        .map(|s| (s.resume_offset, s.last_offset))
+        .map(|stamp| (stamp.resume_offset, stamp.last_offset))
         .collect();
     assert!(
         resumed
@@ -185,7 +190,7 @@ async fn windows_go_on_as_if_nothing_had_happened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_broker_may_go_away_for_a_while() {
+async fn a_broker_that_goes_away_for_a_while_loses_nothing() {
     let mut platform = filled(Platform::embedded().await).await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
@@ -196,7 +201,7 @@ async fn the_broker_may_go_away_for_a_while() {
     stage.handles(platform.end("crypto-raw", 0).await).await;
     platform
         .restart_broker_after(async || {
-            eventually("the stage notices", || async {
+            eventually("the stage restarts", || async {
                 stage.status.restarts.load(Ordering::Relaxed) > 0
             })
             .await;
@@ -218,7 +223,7 @@ async fn the_broker_may_go_away_for_a_while() {
 
 /// Reads that start in the middle of a batch, modules asked twice, connections that break after the write.
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_on_a_cluster_at_its_worst() {
+async fn killed_on_a_faulty_cluster_loses_nothing() {
     let faults = Faults::default();
     let platform = filled(Platform::embedded_with(faults.clone()).await).await;
     platform
@@ -227,7 +232,7 @@ async fn killed_on_a_cluster_at_its_worst() {
     let golden = platform.landed("golden", &CLEAN_MADE).await;
     faults.careless_modules(true);
     faults.cut_reads(true);
-    let config = || small_files(platform.config("worst", CLEAN));
+    let config = || small_files(platform.config("faulty", CLEAN));
     for _ in 0..3 {
         faults.break_before_ack(2);
         faults.refuse_writes(1);
@@ -236,13 +241,13 @@ async fn killed_on_a_cluster_at_its_worst() {
     }
     platform.run_to_end(config()).await;
     assert_same(
-        &platform.landed("worst", &CLEAN_MADE).await,
+        &platform.landed("faulty", &CLEAN_MADE).await,
         &golden,
-        "worst",
+        "faulty",
     );
 }
 
-/// An SPU closes the file of a segment that is full, whoever reads it through a module.
+/// An SPU closes the file of a full segment even while a module reads it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_that_was_closed_under_a_stream_is_read_again() {
     let faults = Faults::default();
@@ -259,31 +264,31 @@ async fn a_segment_that_was_closed_under_a_stream_is_read_again() {
     assert_same(&landed, &golden, "closed");
 }
 
-/// A real file system without room; needs the right to mount one.
+/// A real file system without space; needs permission to mount one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_waited_for() {
+async fn a_stage_waits_for_space_on_a_full_disk() {
     let platform = platform().await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
     let Some(disk) = SmallDisk::mount(&platform.lake_path("full")) else {
-        eprintln!("skipped: no right to mount a small file system");
+        eprintln!("skipped: no permission to mount a small file system");
         return;
     };
     let stage = platform.start_stage(small_files(platform.config("full", CLEAN)));
     let inputs = platform.end("crypto-raw", 0).await;
     stage.handles(70).await;
-    eventually("the disk is full and the topic goes on", || async {
+    eventually("the disk is full and the topic still grows", || async {
         platform.end("crypto-clean-full", 0).await >= 140
     })
     .await;
     let files = platform.lake("full").files("clean").await.unwrap().len();
-    assert!(files < 7, "{files} files fit");
+    assert!(files < 7, "{files} files fit on the small disk");
     for row in platform.rows("full", "clean").await {
         assert!(
             golden.layers["clean"].contains(&row),
-            "every visible file is whole"
+            "every visible file must be whole"
         );
     }
     disk.grow();
@@ -292,7 +297,7 @@ async fn a_full_disk_is_waited_for() {
     assert_same(&platform.landed("full", &CLEAN_MADE).await, &golden, "full");
 }
 
-/// A file system with hardly any room, gone when dropped.
+/// A small file system, unmounted when dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -324,9 +329,9 @@ impl Drop for SmallDisk {
     }
 }
 
-/// As the kernel makes it when the disk breaks: nothing that trying again would mend.
+/// A broken disk becomes read-only, which no retry can mend.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_becomes_read_only_ends_the_stage_with_a_sentence() {
+async fn a_read_only_disk_ends_the_stage_with_an_error() {
     let platform = platform().await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
@@ -334,7 +339,7 @@ async fn a_disk_that_becomes_read_only_ends_the_stage_with_a_sentence() {
     let golden = platform.landed("golden", &CLEAN_MADE).await;
     let folder = platform.lake_path("ro");
     let Some(disk) = SmallDisk::mount(&folder) else {
-        eprintln!("skipped: no right to mount a small file system");
+        eprintln!("skipped: no permission to mount a small file system");
         return;
     };
     disk.grow();
@@ -355,14 +360,14 @@ async fn a_disk_that_becomes_read_only_ends_the_stage_with_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lake_that_cannot_be_written_is_tried_again() {
+async fn a_failed_write_to_the_lake_is_retried() {
     let platform = platform().await;
     platform
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
     let lake = platform.lake_path("full");
-    // Where files are written first there is no folder any more, from the second commit on.
+    // From the second commit on, the folder for files being written is missing.
     let (tmp, aside) = (lake.join("_tmp"), lake.join("aside"));
     let commits = Arc::new(AtomicUsize::new(0));
     let failpoints = {

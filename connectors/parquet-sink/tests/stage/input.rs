@@ -1,4 +1,4 @@
-//! When the input is not what it was, the stage stops with a sentence, and goes on when told to.
+//! When the input topic has changed, the stage stops with an error that names the flag to continue with.
 
 use parquet_sink::StageConfig;
 use parquet_sink::config::Accept;
@@ -29,7 +29,7 @@ fn accepting(platform: &Platform, text: &str, accept: Accept) -> StageConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_anew_is_noticed_and_landed_when_accepted() {
+async fn a_recreated_topic_is_refused_and_landed_when_accepted() {
     let platform = landed_raw(30).await;
     let before = platform.rows("a", "raw").await;
     for minutes in [10, 60] {
@@ -37,19 +37,19 @@ async fn a_topic_made_anew_is_noticed_and_landed_when_accepted() {
         platform.delete_topic("crypto-raw").await;
         platform.topic("crypto-raw", 1).await;
         platform.produce("crypto-raw", 0, &market(minutes)).await;
-        let sentence = refused(&platform, platform.config("a", RAW)).await;
-        assert!(sentence.contains("--accept-recreated-topic"), "{sentence}");
+        let message = refused(&platform, platform.config("a", RAW)).await;
+        assert!(message.contains("--accept-recreated-topic"), "{message}");
     }
     let accept = Accept {
         recreated_topic: true,
         ..Accept::default()
     };
     platform.run_to_end(accepting(&platform, RAW, accept)).await;
-    // And after that it is an ordinary topic again.
+    // Later starts need no flag.
     platform.produce("crypto-raw", 0, &market(1)).await;
     platform.run_to_end(platform.config("a", RAW)).await;
     let after = platform.rows("a", "raw").await;
-    assert_eq!(after[..before.len()], before[..], "the old rows stay");
+    assert_eq!(after[..before.len()], before[..], "the old rows must stay");
     assert_eq!(
         (after.len() - before.len()) as i64,
         platform.end("crypto-raw", 0).await
@@ -57,7 +57,7 @@ async fn a_topic_made_anew_is_noticed_and_landed_when_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_anew_needs_new_output_topics() {
+async fn a_recreated_topic_needs_recreated_output_topics() {
     let platform = Platform::start().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
@@ -70,13 +70,13 @@ async fn a_topic_made_anew_needs_new_output_topics() {
         recreated_topic: true,
         ..Accept::default()
     };
-    let sentence = refused(&platform, accepting(&platform, CLEAN, accept)).await;
+    let message = refused(&platform, accepting(&platform, CLEAN, accept)).await;
     assert!(
-        sentence.contains(&format!(
+        message.contains(&format!(
             "fluvio topic delete {}",
             platform.name("crypto-clean-a")
         )),
-        "{sentence}"
+        "{message}"
     );
     platform.delete_topic("crypto-clean-a").await;
     platform.delete_topic("crypto-rejected-a").await;
@@ -89,24 +89,24 @@ async fn a_topic_made_anew_needs_new_output_topics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_partition_count_is_noticed() {
+async fn another_partition_count_is_refused() {
     let platform = landed_raw(10).await;
     platform.delete_topic("crypto-raw").await;
     platform.topic("crypto-raw", 2).await;
-    let sentence = refused(&platform, platform.config("a", RAW)).await;
-    assert!(sentence.contains("--accept-partition-count"), "{sentence}");
+    let message = refused(&platform, platform.config("a", RAW)).await;
+    assert!(message.contains("--accept-partition-count"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_output_topic_of_somebody_else_is_left_alone() {
+async fn an_output_topic_with_another_writer_is_refused() {
     let platform = Platform::start().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     for topic in ["crypto-raw", "crypto-clean-a"] {
         platform.topic(topic, 1).await;
         platform.produce(topic, 0, &market(1)).await;
     }
-    let sentence = refused(&platform, platform.config("a", CLEAN)).await;
-    assert!(sentence.contains("must have no other writer"), "{sentence}");
+    let message = refused(&platform, platform.config("a", CLEAN)).await;
+    assert!(message.contains("must have no other writer"), "{message}");
     assert_eq!(
         platform.end("crypto-clean-a", 0).await as usize,
         market(1).len()

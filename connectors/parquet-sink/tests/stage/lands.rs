@@ -1,4 +1,4 @@
-//! What goes in comes out, as rows and records, and files end where they should.
+//! Every input lands as a row and a record, and files end at their limits.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,7 +56,7 @@ async fn every_raw_record_is_clean_or_rejected_and_lake_and_topic_agree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_with_nothing_left_to_do_says_where_it_stands() {
+async fn a_restarted_stage_without_new_inputs_reports_its_position() {
     let platform = platform(30).await;
     for text in [RAW, CLEAN] {
         platform.run_to_end(platform.config("a", text)).await;
@@ -64,9 +64,9 @@ async fn a_stage_with_nothing_left_to_do_says_where_it_stands() {
     }
 }
 
-/// `fluvio consumer list` shows the last commit of a stage that has ended, too.
+/// `fluvio consumer list` also shows the last commit of a stage that has ended.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_that_stopped_has_said_how_far_it_came() {
+async fn a_stopped_stage_has_reported_its_progress() {
     let platform = platform(30).await;
     let config = platform.config("a", RAW);
     let (consumer, topic) = (config.meta.name.clone(), config.meta.topic.name.clone());
@@ -130,7 +130,9 @@ async fn rolls_on_rows() {
     let platform = platform(100).await;
     let inputs = platform.end("crypto-raw", 0).await;
     platform
-        .run_to_end(raw_config(&platform, |c| c.settings.limits.rows_max = 100))
+        .run_to_end(raw_config(&platform, |config| {
+            config.settings.limits.rows_max = 100
+        }))
         .await;
     let rows = file_rows(&platform, "raw").await;
     assert!(
@@ -142,8 +144,8 @@ async fn rolls_on_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rolls_on_size() {
     let platform = platform(20_000).await;
-    let config = raw_config(&platform, |c| {
-        c.settings.limits.bytes_max = ByteSize::kib(256)
+    let config = raw_config(&platform, |config| {
+        config.settings.limits.bytes_max = ByteSize::kib(256)
     });
     platform.run_to_end(config).await;
     let rows = file_rows(&platform, "raw").await;
@@ -158,11 +160,11 @@ async fn rolls_on_size() {
 async fn rolls_on_age_without_another_record() {
     let platform = platform(10).await;
     let inputs = platform.end("crypto-raw", 0).await;
-    let config = raw_config(&platform, |c| {
-        c.settings.limits.interval = Duration::from_millis(200);
+    let config = raw_config(&platform, |config| {
+        config.settings.limits.interval = Duration::from_millis(200);
     });
     let stage = platform.start_stage(config);
-    eventually("the file is there though nothing more comes", || async {
+    eventually("the file is committed although no record comes", || async {
         let stamps = platform.stamps("a", "raw").await;
         stamps
             .last()
@@ -177,13 +179,13 @@ async fn rolls_when_a_later_day_begins() {
     let platform = platform(150).await;
     platform.run_to_end(platform.config("a", CLEAN)).await;
     let files = platform.lake("a").files("clean").await.unwrap();
-    let dates: Vec<_> = files.iter().filter_map(|f| f.date()).collect();
+    let dates: Vec<_> = files.iter().filter_map(|file| file.date()).collect();
     assert_eq!(dates, ["2025-06-01", "2025-06-02"]);
     let stamps = platform.stamps("a", "clean").await;
     assert_eq!(stamps[0].last_offset + 1, stamps[1].first_offset);
     assert_eq!(
         files[1].name.offset, stamps[1].first_offset,
-        "a clean record begins the day"
+        "the day must begin with a clean record"
     );
 }
 
@@ -193,7 +195,7 @@ async fn writes_no_file_without_rows() {
     platform
         .module("crypto-anomaly", "crypto-anomaly", b"")
         .await;
-    // Raw ticks are no features: nothing to say about any of them.
+    // Raw ticks are not features, so the module has no result for any of them.
     let mut config = platform.config("a", ALERTS);
     config.meta.topic.name = platform.name("crypto-raw");
     config.settings.limits.interval = Duration::from_millis(1);
@@ -246,7 +248,7 @@ async fn partitions_are_landed_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_with_a_share_each_land_what_one_process_lands() {
+async fn copies_with_shares_land_what_one_process_lands() {
     let platform = Platform::start().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 3).await;
@@ -280,7 +282,7 @@ async fn copies_with_a_share_each_land_what_one_process_lands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_output_that_does_not_fit_stops_the_stage_with_what_came_before_landed() {
+async fn an_output_that_does_not_fit_stops_the_stage_after_landing_what_came_before() {
     let platform = Platform::start().await;
     platform.topic("prices", 1).await;
     let good = |price: i64| outgoing("a", &format!(r#"{{"at": 1, "price": {price}}}"#));
@@ -322,7 +324,7 @@ parquet:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_module_that_does_not_answer_every_input_is_found_out() {
+async fn a_module_without_an_output_for_every_input_is_refused() {
     let platform = platform(40).await;
     let mut config = platform.config("a", CLEAN);
     config.transforms[0].with.remove("emit");
@@ -339,7 +341,7 @@ async fn a_module_that_does_not_answer_every_input_is_found_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_derived_topic_is_landed_without_its_doubles() {
+async fn a_derived_topic_is_landed_without_duplicates() {
     let platform = Platform::start().await;
     platform.topic("derived", 1).await;
     // Each is of a later day than the one before.
@@ -370,7 +372,7 @@ parquet:
         .produce("derived", 0, &[0, 1, 2, 1, 2, 3].map(made_from))
         .await;
     platform.run_to_end(config()).await;
-    // A restart does not forget what it has seen.
+    // A restart remembers the greatest source offset.
     platform
         .produce("derived", 0, &[2, 3, 4].map(made_from))
         .await;
@@ -384,7 +386,7 @@ parquet:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_module_knows_doubles_too() {
+async fn a_restarted_module_drops_duplicates() {
     let platform = Platform::start().await;
     platform
         .module("crypto-anomaly", "crypto-anomaly", b"")
@@ -397,7 +399,7 @@ async fn a_restarted_module_knows_doubles_too() {
         );
         outgoing("bitcoin", &row)
     };
-    // The stage commits in the midst of the doubles, and another run goes on there.
+    // The first run commits between the duplicates; the second resumes there.
     for sources in [&[0, 1, 2, 3, 1][..], &[2, 3, 4]] {
         let records: Vec<_> = sources.iter().copied().map(alarming).collect();
         platform.produce("crypto-features", 0, &records).await;
@@ -426,9 +428,9 @@ async fn a_missing_module_is_named() {
     assert!(error.contains("`crypto-klean` does not exist"), "{error}");
 }
 
-/// `smdk load` brings a module as a package, `fluvio smartmodule create` without one.
+/// `smdk load` creates a module with a package, `fluvio smartmodule create` without one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_module_is_found_as_a_package_and_refused_when_it_is_there_twice() {
+async fn a_module_in_a_package_is_found_and_an_ambiguous_name_is_refused() {
     let platform = platform(40).await;
     let client = platform.client().await;
     let admin = client.admin().await;

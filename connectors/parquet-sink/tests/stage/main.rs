@@ -1,4 +1,4 @@
-//! Whole stages against the real broker and the real SmartModules. Each file is one promise.
+//! Whole stages with the real broker and the real SmartModules. Each file tests one guarantee.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A network that lets no connection last.
+//! A network that breaks every connection.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use parquet_sink::failpoints::Failpoints;
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_gets_further_though_no_connection_lasts() {
+async fn a_stage_makes_progress_although_every_connection_breaks() {
     let network = Network {
         cut_after_bytes: 4_000_000,
         ..Network::GOOD
@@ -16,7 +16,7 @@ async fn a_stage_gets_further_though_no_connection_lasts() {
     let platform = Platform::embedded().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
-    // Several times what a connection carries at most, and less than a file holds.
+    // Several times what a connection can carry, and less than a file holds.
     platform.produce("crypto-raw", 0, &market(30_000)).await;
     platform.run_to_end(platform.config("golden", CLEAN)).await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
@@ -32,9 +32,9 @@ async fn a_stage_gets_further_though_no_connection_lasts() {
     assert_same(&platform.landed("cut", &CLEAN_MADE).await, &golden, "cut");
 }
 
-/// The SC may go while streams stay: a stage asks it anew which module there is.
+/// The SC can go away while streams stay: the stage reconnects to ask for the module.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replaced_module_is_noticed_after_the_sc_was_away() {
+async fn a_replaced_module_takes_over_after_the_sc_was_away() {
     let platform = Platform::embedded().await;
     let platform = platform.behind(Network::GOOD, false, 1).await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
@@ -47,7 +47,7 @@ async fn a_replaced_module_is_noticed_after_the_sc_was_away() {
     platform
         .module("crypto-clean", "crypto-clean", b"another")
         .await;
-    eventually("what the old one made is committed", || async {
+    eventually("the outputs of the old module are committed", || async {
         !platform.stamps("sc", "clean").await.is_empty()
     })
     .await;
@@ -57,7 +57,7 @@ async fn a_replaced_module_is_noticed_after_the_sc_was_away() {
             .restarts
             .load(std::sync::atomic::Ordering::Relaxed),
         0,
-        "its stream stayed"
+        "the stream must stay open"
     );
     stage.stops().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Another model is promoted while a whole pipeline runs at full speed: it takes over at one offset.
+//! A model that is promoted while a whole pipeline runs at full speed takes over at one offset.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::support::*;
 
 const PARTITIONS: u32 = 2;
 
-/// How far the market may be ahead of the predictions, in records that wait in topics.
+/// How far the market may be ahead of the predictions, in records waiting in topics.
 const LEAD_MAX: i64 = 20_000;
 
-/// A pair whose answers differ from version to version.
+/// A pair of models whose predictions differ from version to version.
 fn models(version: u32) -> ModelPair {
     let info = |name: &str| ModelInfo {
         name: name.to_owned(),
@@ -62,7 +62,7 @@ fn serving(version: u32) -> Vec<u8> {
 }
 
 fn often(platform: &Platform) -> Failpoints {
-    // The SPUs of a cluster hear of a module after the SC; a module that a stage finds must have settled by then.
+    // The SPUs of a cluster get a module after the SC; a module that a stage finds must have settled by then.
     let interval = match platform.is_genuine() {
         true => Duration::from_secs(2),
         false => Duration::from_millis(50),
@@ -70,7 +70,7 @@ fn often(platform: &Platform) -> Failpoints {
     Failpoints::default().looking_for_modules_every(interval)
 }
 
-/// Feeds the market into crypto-raw, minute after minute, until told to stop.
+/// Feeds the market into crypto-raw, minute after minute, until stopped.
 async fn replay(platform: &Platform, stages: [&RunningStage; 3], stop: Arc<AtomicBool>) {
     let [clean, features, predictions] = stages.map(|stage| &stage.status);
     let (accepted, rows) = (
@@ -106,7 +106,7 @@ async fn replay(platform: &Platform, stages: [&RunningStage; 3], stop: Arc<Atomi
     }
 }
 
-/// All records of a partition, doubles too.
+/// All records of a partition, duplicates included.
 async fn log(platform: &Platform, topic: &str, partition: u32) -> Vec<Record> {
     let client = platform.client().await;
     let topic = platform.name(topic);
@@ -120,7 +120,7 @@ fn json(value: &Bytes) -> serde_json::Value {
     serde_json::from_slice(value).unwrap()
 }
 
-/// The newest version that a partition's predictions name.
+/// The model version that a partition's newest prediction names.
 async fn newest_model(platform: &Platform, topic: &str, partition: u32) -> Option<String> {
     let client = platform.client().await;
     let tail = reader::read_tail(&client, &platform.name(topic), partition)
@@ -185,7 +185,7 @@ async fn a_promoted_model_takes_over_at_one_offset() {
     let stages = [&clean, &features, &predictions];
     tokio::join!(replay(&platform, stages, stop.clone()), promote);
 
-    // Everything that was sent goes all the way.
+    // Everything that was sent reaches the predictions.
     for (stage, input) in [
         (&clean, "crypto-raw"),
         (&features, "crypto-clean-all"),
@@ -205,7 +205,7 @@ async fn a_promoted_model_takes_over_at_one_offset() {
     for row in platform.rows("all", "predictions").await {
         let values: Vec<_> = row.split(" | ").map(str::to_owned).collect();
         let n = values.len();
-        // Lineage comes last: topic, partition, offset.
+        // The lineage columns come last: topic, partition, offset.
         let place = (values[n - 2].clone(), values[n - 1].clone());
         assert!(
             landed.insert(place, values).is_none(),
@@ -217,32 +217,36 @@ async fn a_promoted_model_takes_over_at_one_offset() {
         let features = log(&platform, "crypto-features-all", partition).await;
         let predicted = log(&platform, topic, partition).await;
         println!("partition {partition}: {} predictions", predicted.len());
-        assert_eq!(predicted.len(), features.len(), "none lost, none twice");
-        let mut natively: BTreeMap<_, _> = [1, 2, 3]
+        assert_eq!(
+            predicted.len(),
+            features.len(),
+            "no prediction may be lost or come twice"
+        );
+        let mut native: BTreeMap<_, _> = [1, 2, 3]
             .map(|version| {
                 let predictor = Predictor::new(PredictParams { emit: Emit::All }, models(version));
                 (format!("anomaly_ahead/{version}"), predictor)
             })
             .into();
         let mut output = Output::new();
-        let mut in_turn = Vec::new();
+        let mut in_order = Vec::new();
         for (offset, (input, prediction)) in features.iter().zip(&predicted).enumerate() {
             let value = json(&prediction.value);
-            assert_eq!(value["source_offset"], offset, "in order, without a gap");
+            assert_eq!(
+                value["source_offset"], offset,
+                "predictions must be in order, without a gap"
+            );
             let name = value["anomaly_model"].as_str().unwrap().to_owned();
             let version = name.rsplit('/').next().unwrap();
             assert_eq!(value["trend_model"], format!("trend_up/{version}"));
-            // The models named are those that answered.
+            // The models named are those that predicted.
             let input = Input {
                 offset: input.offset,
                 timestamp_ms: input.timestamp_ms,
                 key: None,
                 value: &input.value,
             };
-            natively
-                .get_mut(&name)
-                .unwrap()
-                .process(&input, &mut output);
+            native.get_mut(&name).unwrap().process(&input, &mut output);
             assert_eq!(prediction.value, output.value());
 
             let row = &landed[&(partition.to_string(), offset.to_string())];
@@ -258,30 +262,37 @@ async fn a_promoted_model_takes_over_at_one_offset() {
             .into_iter()
             .enumerate()
             {
-                let said = match &value[name] {
+                let same = match &value[name] {
                     serde_json::Value::String(text) => *text == row[column],
                     number => number.as_f64() == row[column].parse().ok(),
                 };
-                assert!(said, "lake and topic differ in {name}: {row:?}, {value}");
+                assert!(same, "lake and topic differ in {name}: {row:?}, {value}");
             }
             rows += 1;
-            if in_turn.last() != Some(&name) {
-                in_turn.push(name);
+            if in_order.last() != Some(&name) {
+                in_order.push(name);
             }
         }
         assert_eq!(
-            in_turn,
+            in_order,
             ["anomaly_ahead/1", "anomaly_ahead/2", "anomaly_ahead/3"],
-            "each takes over at one offset"
+            "each version must take over at one offset"
         );
     }
-    assert_eq!(landed.len(), rows, "the lake has no other rows");
+    assert_eq!(landed.len(), rows, "the lake must have no other rows");
     let stamps = platform.stamps("all", "predictions").await;
-    let hashes: BTreeSet<_> = stamps.iter().map(|s| s.modules[0].sha256.clone()).collect();
-    assert_eq!(hashes.len(), 3, "each file names the module that made it");
+    let hashes: BTreeSet<_> = stamps
+        .iter()
+        .map(|stamp| stamp.modules[0].sha256.clone())
+        .collect();
+    assert_eq!(
+        hashes.len(),
+        3,
+        "each file must name the module that made it"
+    );
 }
 
-/// Put there by hand, past everything that checks: the predictions wait for a module that works.
+/// A module that was replaced by hand, without any check: the predictions wait for one that works.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_model_loses_nothing() {
     let platform = Platform::start().await;
@@ -308,7 +319,7 @@ async fn a_damaged_model_loses_nothing() {
         .unwrap();
     damaged[run] = b'R';
     platform.put_module("crypto-predict", &damaged).await;
-    eventually("the stage notices", || async {
+    eventually("the stage restarts", || async {
         assert!(!stage.task.is_finished(), "the stage ended");
         stage.status.restarts.load(Ordering::Relaxed) >= 2
     })

@@ -1,24 +1,27 @@
-//! What a stage says to probes is true.
+//! Liveness and readiness of a running stage.
 
 use connector_runtime::monitor::Observed;
 
 use crate::support::{CLEAN, Platform, eventually, market};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ready_while_the_broker_is_there_and_alive_throughout() {
+async fn is_ready_only_while_the_broker_answers_and_alive_throughout() {
     let mut platform = Platform::embedded().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
     platform.produce("crypto-raw", 0, &market(5)).await;
     let stage = platform.start_stage(platform.config("probes", CLEAN));
-    assert!(stage.status.ready().is_err(), "not before it has begun");
+    assert!(
+        stage.status.ready().is_err(),
+        "it must not be ready before its streams are open"
+    );
     eventually("the stage is ready", || async {
         stage.status.ready().is_ok()
     })
     .await;
     platform
         .restart_broker_after(async || {
-            eventually("the stage notices", || async {
+            eventually("the stage is not ready", || async {
                 stage.status.ready().is_err()
             })
             .await;
@@ -37,13 +40,13 @@ async fn ready_while_the_broker_is_there_and_alive_throughout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn not_ready_while_the_lake_refuses() {
+async fn is_not_ready_while_the_lake_cannot_be_written() {
     let platform = Platform::start().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
     let mut config = platform.config("refused", CLEAN);
     config.settings.limits.interval = std::time::Duration::from_millis(50);
-    // Where the layer's folder belongs lies a file.
+    // A file takes the place of the layer's folder.
     let lake = platform.lake_path("refused");
     std::fs::create_dir_all(&lake).unwrap();
     let stage = platform.start_stage(config);
@@ -53,9 +56,9 @@ async fn not_ready_while_the_lake_refuses() {
     .await;
     std::fs::write(lake.join("clean"), "").unwrap();
     platform.produce("crypto-raw", 0, &market(5)).await;
-    eventually("the stage says so", || async {
-        let said = stage.status.ready().err().unwrap_or_default();
-        said.starts_with("lake/0: ")
+    eventually("the stage reports the lake", || async {
+        let problem = stage.status.ready().err().unwrap_or_default();
+        problem.starts_with("lake/0: ")
     })
     .await;
     stage.status.alive().unwrap();

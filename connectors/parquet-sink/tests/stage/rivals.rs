@@ -1,4 +1,4 @@
-//! Two copies of one stage: one of them stops, and nothing is in the lake twice.
+//! Two copies of one stage: one of them stops, and no row lands twice.
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ fn small_files(mut config: StageConfig) -> StageConfig {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_copies_one_stops() {
+async fn one_of_two_copies_stops() {
     let platform = Platform::start().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
@@ -24,7 +24,7 @@ async fn of_two_copies_one_stops() {
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
-    // The first copy falls asleep with its first file ready; the second does all the work meanwhile.
+    // The first copy sleeps when its first file is complete; the second does all the work meanwhile.
     let (wake, sleep) = mpsc::channel::<()>();
     let (asleep, is_asleep) = tokio::sync::oneshot::channel();
     let sleep = Mutex::new((sleep, Some(asleep)));

@@ -37,7 +37,7 @@ async fn serve(folder: &Path) -> String {
     format!("http://{addr}")
 }
 
-/// What a client of the store at this address is told.
+/// The options for a client of the store at this address.
 pub fn options(endpoint: &str) -> BTreeMap<String, SecretString> {
     [
         ("aws_endpoint", endpoint),
@@ -52,7 +52,7 @@ pub fn options(endpoint: &str) -> BTreeMap<String, SecretString> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_is_given_once() {
+async fn a_file_is_created_only_if_its_name_is_free() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = serve(folder.path()).await;
     let lake = Lake::open_str("s3://bucket/lake", options(&endpoint)).unwrap();
@@ -69,7 +69,7 @@ async fn a_name_is_given_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_is_refused_with_a_sentence() {
+async fn a_wrong_key_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = serve(folder.path()).await;
     let mut options = options(&endpoint);
@@ -98,7 +98,7 @@ async fn a_stage_lands_the_same_rows_as_in_a_folder() {
         config
     };
     platform.run_to_end(config()).await;
-    // Twice: it finds its place in what it wrote.
+    // The second run resumes after what the first one wrote.
     platform
         .produce("crypto-raw", 0, &market(120).split_off(market(100).len()))
         .await;

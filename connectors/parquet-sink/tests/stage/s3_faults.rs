@@ -1,5 +1,5 @@
-//! A store at its worst: it answers 500 and 503, before it did anything or afterwards; it answers too late, or does what it was
-//! asked when nobody waits any more; and the network before it cuts uploads and answers at any byte.
+//! A faulty store: 500 and 503 before and after the write, late responses, late writes; and a network that cuts uploads and
+//! responses at any byte.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,9 +23,9 @@ use tokio::net::TcpListener;
 use crate::s3::{options, store};
 use crate::support::*;
 
-/// How long a client waits for an answer.
+/// How long a client waits for a response.
 const TIMEOUT: &str = "500ms";
-/// Longer than that.
+/// Longer than [`TIMEOUT`].
 const TOO_LATE: Duration = Duration::from_millis(700);
 const REQUEST_BYTES_MAX: usize = 64 << 20;
 
@@ -42,15 +42,15 @@ const NETWORK: Network = Network {
 enum Fault {
     /// Nothing.
     Answered,
-    /// Not done, and said so.
+    /// Not done, with a correct error.
     Refused(u16),
-    /// Done, and said not to be.
+    /// Done, but with an error.
     DoneButRefused(u16),
-    /// Done, and the connection breaks in place of an answer.
+    /// Done, but the connection breaks before the response.
     DoneButBroken,
-    /// Done, and answered when the client has given up.
+    /// Done, but the response comes after the client gave up.
     AnsweredLate,
-    /// Done only when the client has given up.
+    /// Done after the client gave up.
     DoneLate,
 }
 
@@ -68,20 +68,20 @@ impl Fault {
     }
 }
 
-/// A store that does this to what it is asked.
-struct Worst {
+/// A store that answers requests with these faults.
+struct FaultyStore {
     store: S3Service,
     random: Mutex<ChaCha8Rng>,
     calm: AtomicBool,
     faults: AtomicU64,
-    /// One request at a time: the real S3 creates an object of a name once, however many ask at the same moment.
+    /// One request at a time: s3s-fs, unlike S3, may create an object twice when requests come at the same moment.
     turn: tokio::sync::Mutex<()>,
 }
 
-impl Worst {
+impl FaultyStore {
     /// Serves it on a free port, as long as the test's runtime lives.
     async fn serve(folder: &Path, seed: u64) -> (Arc<Self>, SocketAddr) {
-        let worst = Arc::new(Self {
+        let faulty = Arc::new(Self {
             store: store(folder),
             random: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
             calm: AtomicBool::new(false),
@@ -90,7 +90,7 @@ impl Worst {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let shared = worst.clone();
+        let shared = faulty.clone();
         tokio::spawn(async move {
             let http = auto::Builder::new(TokioExecutor::new());
             while let Ok((socket, _)) = listener.accept().await {
@@ -102,12 +102,12 @@ impl Worst {
                 tokio::spawn(connection.into_owned());
             }
         });
-        (worst, addr)
+        (faulty, addr)
     }
 
     async fn answer(self: Arc<Self>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (head, mut body) = request.into_parts();
-        // An upload that is cut off is none: the store has seen no whole request.
+        // The store ignores an upload that was cut off.
         let body = body.store_all_limited(REQUEST_BYTES_MAX).await;
         let body = body.map_err(HttpError::new)?;
         let request = HttpRequest::from_parts(head, Body::from(body));
@@ -118,7 +118,7 @@ impl Worst {
         if fault != Fault::Answered {
             self.faults.fetch_add(1, Ordering::Relaxed);
         }
-        // A task of its own: the client may be gone before it is done.
+        // A task of its own, as the client may disconnect before it is done.
         let done = tokio::spawn(async move {
             match fault {
                 Fault::Refused(status) => return Ok(refusal(status)),
@@ -155,7 +155,7 @@ async fn behind_a_bad_network(server: SocketAddr, seed: u64) -> (Proxy, SocketAd
     (listening.forward(server, NETWORK, seed), addr)
 }
 
-/// Runs a stage to its end, starting it anew whenever it stops with what a supervisor's restart is for.
+/// Runs a stage to its end, and restarts it as a supervisor would.
 async fn run_supervised(platform: &Platform, config: impl Fn() -> StageConfig) -> u32 {
     let inputs = platform.inputs(&config()).await;
     for restarts in 0.. {
@@ -173,9 +173,9 @@ async fn run_supervised(platform: &Platform, config: impl Fn() -> StageConfig) -
             {
                 return restarts;
             }
-            // The last commit did not work in the time there is for it.
+            // The last commit did not succeed in time.
             Ok(()) => {}
-            // A put of the run before took effect after this one had looked.
+            // A put of the run before took effect after this run had listed the lake.
             Err(error) if error.to_string().contains("another copy of this stage") => {}
             Err(error) => panic!("{error:#}"),
         }
@@ -184,7 +184,7 @@ async fn run_supervised(platform: &Platform, config: impl Fn() -> StageConfig) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_at_its_worst_loses_nothing() {
+async fn a_faulty_store_loses_nothing() {
     let platform = Platform::start().await;
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform.topic("crypto-raw", 1).await;
@@ -201,9 +201,9 @@ async fn a_store_at_its_worst_loses_nothing() {
     let seed = faults::seed();
     let (mut bad_answers, mut cuts, mut restarts) = (0, 0, 0);
     for run in 0..faults::times(2, 60) {
-        let trial = format!("worst-{run}");
+        let trial = format!("faulty-{run}");
         let folder = platform.data.path().join(&trial);
-        let (worst, server) = Worst::serve(&folder, seed + run).await;
+        let (faulty, server) = FaultyStore::serve(&folder, seed + run).await;
         let (proxy, addr) = behind_a_bad_network(server, seed + run).await;
         let config = || {
             let mut config = small_files(platform.config(&trial, CLEAN));
@@ -219,7 +219,7 @@ async fn a_store_at_its_worst_loses_nothing() {
         restarts += run_supervised(&platform, config).await;
 
         let mut landed = platform.landed(&trial, &CLEAN_MADE).await;
-        worst.calm.store(true, Ordering::Relaxed);
+        faulty.calm.store(true, Ordering::Relaxed);
         let options = options(&format!("http://{server}"));
         let lake = Lake::open_str("s3://bucket/lake", options).unwrap();
         for layer in CLEAN_MADE.layers {
@@ -230,11 +230,11 @@ async fn a_store_at_its_worst_loses_nothing() {
             landed.layers.insert((*layer).to_owned(), rows);
         }
         assert_same(&landed, &golden, &trial);
-        assert!(proxy.cuts() > 0, "this network is not bad");
-        bad_answers += worst.faults.load(Ordering::Relaxed);
+        assert!(proxy.cuts() > 0, "the network must have cut connections");
+        bad_answers += faulty.faults.load(Ordering::Relaxed);
         cuts += proxy.cuts();
     }
     println!(
-        "the store, {bad_answers} bad answers, {cuts} connections cut, {restarts} restarts: every row is there, once"
+        "the store: {bad_answers} faulty responses, {cuts} connections cut, {restarts} restarts; every row landed once"
     );
 }

@@ -1,4 +1,4 @@
-//! A SmartModule is replaced while its stage runs: from one input to the next, without a gap or a double.
+//! A SmartModule is replaced while its stage runs: from one input to the next, without a gap or a duplicate.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,19 +21,26 @@ async fn a_replaced_module_takes_over_at_a_commit() {
     platform
         .module("crypto-clean", "crypto-clean", b"another")
         .await;
-    eventually("what the old one made is committed", || async {
+    eventually("the outputs of the old module are committed", || async {
         let stamps = platform.stamps("swap", "clean").await;
         stamps
             .last()
-            .is_some_and(|s| s.last_offset + 1 == before.len() as i64)
+            .is_some_and(|stamp| stamp.last_offset + 1 == before.len() as i64)
     })
     .await;
     platform.produce("crypto-raw", 0, after).await;
     stage.handles(records.len() as i64).await;
     stage.stops().await.unwrap();
     let stamps = platform.stamps("swap", "clean").await;
-    let hashes: BTreeSet<_> = stamps.iter().map(|s| s.modules[0].sha256.clone()).collect();
-    assert_eq!(hashes.len(), 2, "each file names the module that made it");
+    let hashes: BTreeSet<_> = stamps
+        .iter()
+        .map(|stamp| stamp.modules[0].sha256.clone())
+        .collect();
+    assert_eq!(
+        hashes.len(),
+        2,
+        "each file must name the module that made it"
+    );
     platform.run_to_end(platform.config("golden", CLEAN)).await;
     assert_eq!(
         platform.landed("swap", &CLEAN_MADE).await,
@@ -42,7 +49,7 @@ async fn a_replaced_module_takes_over_at_a_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_topic_holds_already_is_not_computed_again() {
+async fn outputs_that_the_topic_holds_are_not_computed_again() {
     use std::ops::ControlFlow;
 
     use parquet_sink::failpoints::Failpoint;
@@ -62,7 +69,7 @@ async fn what_the_topic_holds_already_is_not_computed_again() {
         .ends()
         .await
         .unwrap_err();
-    // The next one would let nothing be late, and so accept nothing that the first one accepted at the start.
+    // The next run allows less lateness, so it would reject what the first one accepted at the start.
     let mut config = platform.config("a", CLEAN);
     config.transforms[0]
         .with
