@@ -20,6 +20,8 @@ pub mod learn;
 pub mod model;
 pub mod production;
 pub mod promotion;
+#[cfg(test)]
+mod property;
 mod run;
 pub mod tracking;
 
@@ -29,14 +31,3 @@ pub use learn::{
     NEWEST_DAY_METRIC, NewestDay, TrainError, TrainSettings, Trained, train, train_rows,
 };
 pub use run::{Artifact, Metric, Run, TrainedModel};
-
-/// The same cases in every run: what fails once fails again.
-#[cfg(test)]
-fn proptest_config(cases: u32) -> proptest::test_runner::Config {
-    proptest::test_runner::Config {
-        cases,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
-        failure_persistence: None,
-        ..Default::default()
-    }
-}

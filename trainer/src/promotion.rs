@@ -4,10 +4,8 @@
 
 use std::fmt;
 
-use market::model::INPUTS;
-
 use crate::data::{AHEAD_MS, Part};
-use crate::evaluation::Ranking;
+use crate::evaluation::{Ranking, rule_scores};
 use crate::model::Model;
 
 /// By how much a new version's AUC-ROC must be greater, unless told otherwise.
@@ -68,7 +66,7 @@ pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict
     let (promote, reason) = match current {
         Current::Nothing => {
             // Always saying the base rate ranks nothing: 0.5.
-            let baseline = day.auc_roc(&day.rule()).max(0.5);
+            let baseline = day.auc_roc(&rule_scores(&day.part)).max(0.5);
             (
                 auc_roc > baseline,
                 format!("nothing was in production, the better baseline has {baseline:.4}"),
@@ -113,16 +111,6 @@ impl Day {
     fn auc_roc(&self, scores: &[f64]) -> f64 {
         Ranking::of(scores, &self.part.labels).auc_roc()
     }
-
-    /// What the rule without a model says.
-    fn rule(&self) -> Vec<f64> {
-        let zscore = INPUTS.iter().position(|input| *input == "zscore_15m");
-        let zscore = zscore.expect("it is among the inputs");
-        let sizes = self.part.inputs.iter().map(|row| row[zscore].abs());
-        sizes
-            .map(|size| if size.is_nan() { 0.0 } else { size })
-            .collect()
-    }
 }
 
 impl fmt::Display for Day {
@@ -146,7 +134,7 @@ impl fmt::Display for Day {
 
 #[cfg(test)]
 mod tests {
-    use market::model::{Logistic, ModelInfo, TREND_UP};
+    use market::model::{INPUTS, Logistic, ModelInfo, TREND_UP};
 
     use super::*;
 

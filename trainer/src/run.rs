@@ -39,6 +39,15 @@ pub struct Artifact {
     pub bytes: Vec<u8>,
 }
 
+impl Artifact {
+    pub(crate) fn new(path: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self {
+            path: path.into(),
+            bytes,
+        }
+    }
+}
+
 /// A model that can be registered and served.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedModel {

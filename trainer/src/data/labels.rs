@@ -123,7 +123,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(300))]
+        #![proptest_config(crate::property::cases(300))]
 
         #[test]
         fn labels_are_those_of_the_definition(

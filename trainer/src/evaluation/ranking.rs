@@ -149,7 +149,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(300))]
+        #![proptest_config(crate::property::cases(300))]
 
         #[test]
         fn auc_is_what_counting_pairs_gives(

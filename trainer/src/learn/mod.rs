@@ -8,11 +8,17 @@
 //! - [`report`] draws pictures and writes the model card
 
 mod commit;
+mod error;
 pub mod fit;
 pub mod importance;
+mod label_result;
 pub mod report;
+mod settings;
 mod train;
+mod trained;
 
-pub use train::{
-    NEWEST_DAY_METRIC, NewestDay, TrainError, TrainSettings, Trained, train, train_rows,
-};
+pub use error::TrainError;
+pub use label_result::NEWEST_DAY_METRIC;
+pub use settings::TrainSettings;
+pub use train::{train, train_rows};
+pub use trained::{NewestDay, Trained};

@@ -195,10 +195,15 @@ impl TrackingError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::NoSpace { .. } => true,
-            Self::Refused { status, .. } => super::mlflow::is_transient(*status),
+            Self::Refused { status, .. } => is_transient(*status),
             _ => false,
         }
     }
+}
+
+/// Whether a request that got this HTTP status may succeed later.
+pub(super) fn is_transient(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 /// What a server said, where it said something.

@@ -1,9 +1,11 @@
 //! A local run, given to an MLflow server later.
 
-use super::{
-    Alias, LocalTracking, MlflowTracking, ModelVersion, RunRecord, RunStatus, Tracking,
-    TrackingError,
-};
+use super::backend::Tracking;
+use super::error::TrackingError;
+use super::local::LocalTracking;
+use super::mlflow::MlflowTracking;
+use super::run::{RunRecord, RunStatus};
+use super::version::{Alias, ModelVersion};
 
 /// By this tag a server's run is known as that of a local one.
 const LOCAL_RUN_TAG: &str = "coinlake.local_run";

@@ -9,10 +9,11 @@ mod forest;
 mod logistic;
 mod matrix;
 mod model;
+mod threads;
 
 pub use error::FitError;
 pub use forest::{FittedForest, ForestParams};
 pub use logistic::LogisticParams;
 pub use model::ModelParams;
 
-pub(super) use forest::on_threads;
+pub(super) use threads::on_threads;

@@ -4,20 +4,21 @@
 //! them. What may succeed at a later try is tried again for some seconds; nothing is tried again that the server has
 //! understood and refused.
 
-use secrecy::ExposeSecret;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, Response, redirect};
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::failure::{Failure, FailureKind};
 use super::wire::ErrorReply;
-use crate::tracking::settings::SignIn;
-use crate::tracking::{MlflowServer, TrackingError};
+use crate::tracking::error::TrackingError;
+use crate::tracking::settings::{MlflowServer, SignIn};
 
 /// Tries of one call, pauses doubling from the shortest: a restart of the server fits into them.
 const RETRIES_MAX: usize = 5;
@@ -37,27 +38,6 @@ const ARTIFACTS: &str = "api/2.0/mlflow-artifacts/artifacts";
 pub(super) struct Http {
     client: reqwest::Client,
     server: MlflowServer,
-}
-
-/// A call that did not give what it was to give.
-#[derive(Debug)]
-pub(super) struct Failure {
-    server: String,
-    what: String,
-    kind: FailureKind,
-}
-
-#[derive(Debug)]
-enum FailureKind {
-    Unreachable(String),
-    Status {
-        status: u16,
-        /// MLflow's name for the error, where it gave one.
-        code: String,
-        message: String,
-        retry_after: Option<Duration>,
-    },
-    Foreign(String),
 }
 
 impl Http {
@@ -291,88 +271,6 @@ impl Http {
 struct Body {
     kind: &'static str,
     contents: Bytes,
-}
-
-impl Failure {
-    /// Whether MLflow names the error so.
-    pub fn is(&self, error_code: &str) -> bool {
-        matches!(&self.kind, FailureKind::Status { code, .. } if code == error_code)
-    }
-
-    /// Whether there is no such thing.
-    pub fn is_not_found(&self) -> bool {
-        self.is("RESOURCE_DOES_NOT_EXIST")
-    }
-
-    fn is_transient(&self) -> bool {
-        match &self.kind {
-            FailureKind::Unreachable(_) => true,
-            FailureKind::Status { status, .. } => is_transient(*status),
-            FailureKind::Foreign(_) => false,
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match &self.kind {
-            FailureKind::Status { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
-
-    fn reason(&self) -> String {
-        match &self.kind {
-            FailureKind::Unreachable(reason) | FailureKind::Foreign(reason) => {
-                format!("{}: {reason}", self.server)
-            }
-            FailureKind::Status { status, .. } => {
-                format!("{} could not {} ({status})", self.server, self.what)
-            }
-        }
-    }
-}
-
-/// Whether a status is one that may be gone the next time.
-pub(in crate::tracking) fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-impl From<Failure> for TrackingError {
-    fn from(failure: Failure) -> Self {
-        let Failure { server, what, kind } = failure;
-        match kind {
-            FailureKind::Unreachable(reason) => Self::Unreachable { server, reason },
-            FailureKind::Foreign(reason) => Self::Foreign {
-                server,
-                what,
-                reason,
-            },
-            FailureKind::Status {
-                status: status @ (401 | 403),
-                message,
-                ..
-            } => Self::Denied {
-                server,
-                status,
-                message,
-            },
-            // An MLflow server gives its errors a name; somebody else's "not found" has none.
-            FailureKind::Status {
-                status: 404, code, ..
-            } if code.is_empty() => Self::Foreign {
-                server,
-                what,
-                reason: "it knows no such address (404)".to_owned(),
-            },
-            FailureKind::Status {
-                status, message, ..
-            } => Self::Refused {
-                server,
-                what,
-                status,
-                message,
-            },
-        }
-    }
 }
 
 fn redirected(reply: &Response) -> String {

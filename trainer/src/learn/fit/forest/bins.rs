@@ -97,7 +97,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptest_config(50))]
+        #![proptest_config(crate::property::cases(50))]
 
         #[test]
         fn bins_and_edges_say_the_same(

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{GRID, INK, MODEL, TEXT_SIZE, TITLE_SIZE, svg, text};
+use super::canvas::{GRID, INK, MODEL, TEXT_SIZE, TITLE_SIZE, svg, text};
 use crate::evaluation::Evaluation;
 
 const SIZE: (u32, u32) = (560, 500);

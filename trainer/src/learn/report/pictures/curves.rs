@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::ShapeStyle;
 
-use super::{GRID, MODEL, PLAIN, RULE, TEXT_SIZE, TITLE_SIZE, svg, text};
+use super::canvas::{GRID, MODEL, PLAIN, RULE, TEXT_SIZE, TITLE_SIZE, svg, text};
 use crate::evaluation::Evaluation;
 
 const SIZE: (u32, u32) = (640, 560);

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{GRID, MODEL, PLAIN, TEXT_SIZE, TITLE_SIZE, svg, text};
+use super::canvas::{GRID, MODEL, PLAIN, TEXT_SIZE, TITLE_SIZE, svg, text};
 use crate::learn::importance::Importance;
 
 const WIDTH: u32 = 720;

@@ -1,14 +1,15 @@
 //! Files that are there whole or not at all, also after a power cut.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use lake::durable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::files::Formatted;
-use crate::tracking::TrackingError;
+use super::format::Formatted;
+use crate::tracking::error::TrackingError;
 
 /// Held while something is written.
 const LOCK_FILE: &str = "LOCK";
@@ -91,10 +92,8 @@ impl Folder {
     pub fn replace_json(&self, path: &Path, value: &impl Serialize) -> Result<(), TrackingError> {
         let partial = self.root.join(PARTIAL).join("file.json");
         let target = self.root.join(path);
-        let parent = target.parent().unwrap_or(&self.root);
         write(&partial, &pretty(path, value)?)?;
-        fs::rename(&partial, &target).map_err(|error| TrackingError::disk(&target, &error))?;
-        sync_dir(parent)
+        rename(&partial, &target)
     }
 
     /// Makes a folder with a JSON file and other files in one step; the caller holds the lock. One of that name is
@@ -128,8 +127,7 @@ impl Folder {
             }
             _ => {}
         }
-        fs::rename(&partial, &target).map_err(|error| TrackingError::disk(&target, &error))?;
-        sync_dir(&self.root)
+        rename(&partial, &target)
     }
 
     /// Names of the folders in it.
@@ -187,18 +185,10 @@ fn pretty(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, TrackingError>
     })
 }
 
-/// Writes a file and its folders through to the disk.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TrackingError> {
-    let failed = |error: std::io::Error| TrackingError::disk(path, &error);
-    let parent = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(failed)?;
-    let mut file = File::create(path).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    sync_dir(parent)
+    durable::write(path, bytes).map_err(|error| TrackingError::disk(path, &error))
 }
 
-fn sync_dir(folder: &Path) -> Result<(), TrackingError> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| TrackingError::disk(folder, &error))
+fn rename(from: &Path, to: &Path) -> Result<(), TrackingError> {
+    durable::rename(from, to).map_err(|error| TrackingError::disk(to, &error))
 }

@@ -1,0 +1,41 @@
+//! What all pictures share: colours, fonts, and a white canvas.
+
+use plotters::prelude::*;
+
+/// The model's colour.
+pub(super) const MODEL: RGBColor = RGBColor(37, 99, 235);
+/// The rule's colour.
+pub(super) const RULE: RGBColor = RGBColor(217, 119, 6);
+/// The colour of what is no better than chance, and of axes.
+pub(super) const PLAIN: RGBColor = RGBColor(107, 114, 128);
+/// Text and titles.
+pub(super) const INK: RGBColor = RGBColor(31, 41, 55);
+/// Lines behind the data.
+pub(super) const GRID: RGBColor = RGBColor(229, 231, 235);
+
+pub(super) const FONT: &str = "Helvetica, Arial, sans-serif";
+pub(super) const TITLE_SIZE: u32 = 24;
+pub(super) const TEXT_SIZE: u32 = 17;
+
+/// What can go wrong with a picture that is drawn into a string.
+type Problem = DrawingAreaErrorKind<std::io::Error>;
+
+pub(super) fn text(size: u32) -> TextStyle<'static> {
+    (FONT, size).into_font().color(&INK)
+}
+
+/// Draws on white.
+pub(super) fn svg(
+    size: (u32, u32),
+    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Problem>,
+) -> Vec<u8> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        area.fill(&WHITE)
+            .and_then(|()| draw(&area))
+            .and_then(|()| area.present())
+            .expect("drawing into a string does not fail");
+    }
+    svg.into_bytes()
+}
