@@ -1,29 +1,27 @@
 //! The web console.
 //!
-//! * [`Console`] goes on looking and serves what it sees as a web page: it follows the derived topics (`follow`) into a
-//!   market (`market`) and its alerts (`alerts`), watches the platform (`flow`), reads the past from the lake
-//!   (`history`, `recent`), asks the model registry (`models`), and lets people browse topics and lake (`browse`). `live`
-//!   sends what is new to the pages, `guard` keeps strangers and foreign scripts out, `meters` counts.
+//! It only reads, and needs nothing but the broker and the lake, so it runs beside the platform or far from it.
 //!
-//! Always true: it only reads, and needs nothing but the broker and the lake, so it runs beside the platform or away from
-//! it.
+//! - `console`: starts and stops everything below.
+//! - `state`: the newest rows, alerts and rejects, held in memory.
+//! - `watch`: the background tasks that keep it up to date, from the derived topics and from a survey of the platform.
+//! - `history`: a coin's past, from the lake and from records that are not committed yet.
+//! - `models`: runs, versions and drift, from the model registry.
+//! - `shared`: what every request can use of the above.
+//! - `api`: the JSON and the live updates that the page asks for, a file for each page.
+//! - `http`: routes, the page's own files, and which hosts are served.
+//! - `meters`: what the console reports to Prometheus.
 
-mod alerts;
-mod answer;
-mod assets;
-mod browse;
-mod flow;
-mod follow;
-mod guard;
+mod api;
+mod console;
 mod history;
-mod live;
-mod market;
+mod http;
 mod meters;
 mod models;
-mod points;
-mod recent;
-mod server;
+mod shared;
+mod state;
+mod watch;
 
-pub use flow::{ChainTime, ChainTimes};
+pub use console::{Console, ConsoleConfig};
 pub use models::ModelsConfig;
-pub use server::{Console, ConsoleConfig};
+pub use watch::{ChainTime, ChainTimes};

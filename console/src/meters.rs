@@ -1,4 +1,4 @@
-//! What the console counts for Prometheus: every name and label is here.
+//! The console's Prometheus metrics: every name and label is here.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use metrics::{
     histogram,
 };
 
-/// Counts requests by the status of their answers, and how long those took to begin.
+/// Counts requests by status, and measures the time until the answer begins.
 pub(crate) async fn measure(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let response = next.run(request).await;
@@ -20,12 +20,12 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
     response
 }
 
-/// The records of a topic that the console has taken in.
+/// Records of a topic that the console has taken in.
 pub(crate) fn records(topic: &str) -> Counter {
     counter!("coinlake_console_records_total", "topic" => topic.to_owned())
 }
 
-/// A page that is being looked at, for as long as this lives.
+/// Counts as an open page until dropped.
 pub(crate) struct OpenPage(Gauge);
 
 impl OpenPage {
@@ -46,7 +46,7 @@ fn pages() -> Gauge {
     gauge!("coinlake_console_open_pages")
 }
 
-/// Says what each of them means, and makes those exist that nobody has moved yet.
+/// Describes every metric, and creates those that have no value yet.
 pub(crate) fn describe() {
     describe_counter!(
         "coinlake_console_requests_total",
@@ -55,7 +55,7 @@ pub(crate) fn describe() {
     describe_histogram!(
         "coinlake_console_request_seconds",
         Unit::Seconds,
-        "From a request to the begin of its answer"
+        "Time from a request to the start of its answer"
     );
     describe_counter!(
         "coinlake_console_records_total",
@@ -68,7 +68,7 @@ pub(crate) fn describe() {
     for code in ["200", "502"] {
         counter!("coinlake_console_requests_total", "code" => code).increment(0);
     }
-    // A histogram is there once somebody holds it.
+    // Asking for a histogram creates it.
     let _ = histogram!("coinlake_console_request_seconds");
     pages().increment(0.0);
 }

@@ -1,10 +1,9 @@
-//! What the Models page shows: runs, versions, aliases and drift, as the tracking has them.
+//! Runs, model versions, aliases and drift, from the model registry.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -13,61 +12,60 @@ use trainer::drift::PSI_NOTABLE;
 use trainer::production::{ModelDrift, production_drift};
 use trainer::tracking::{ModelVersion, RunRecord, Tracking, TrackingError};
 
-use crate::answer::{ApiError, not_found};
-
 const RUNS_MAX: usize = 50;
-const PICTURES: [&str; 5] = [
+/// The pictures that a training run draws of each model.
+pub(crate) const PICTURES: [&str; 5] = [
     "roc",
     "precision_recall",
     "calibration",
     "confusion",
     "importance",
 ];
-/// The drift takes a day of the lake to compute, and changes slowly.
+/// Computing drift reads a day of the lake, and drift changes slowly.
 const DRIFT_AGE_MAX: Duration = Duration::from_secs(600);
 
-/// Where runs and model versions are kept.
+/// Where the console finds runs and model versions.
 pub struct ModelsConfig {
     /// The registry.
     pub tracking: Box<dyn Tracking>,
-    /// Where people find it in a browser, if there.
+    /// The registry's own web page, if it has one.
     pub link: Option<String>,
-    /// The experiment that runs belong to.
+    /// The experiment whose runs are shown.
     pub experiment: String,
-    /// The lake that the drift is computed from, as a folder or URL.
+    /// The lake to compute drift from, as a folder or URL.
     pub lake: String,
 }
 
-/// The tracking, asked on behalf of the page.
+/// Asks the registry, and caches drift.
 pub(crate) struct Models {
     config: ModelsConfig,
-    drift: Mutex<Option<(Instant, Arc<DriftShown>)>>,
+    drift: Mutex<Option<(Instant, Arc<Drift>)>>,
 }
 
-/// All of the page but the drift, which takes longer.
+/// The Models page without drift, which takes longer.
 #[derive(Serialize)]
-pub(crate) struct Shown {
+pub(crate) struct Overview {
     place: String,
     link: Option<String>,
-    models: Vec<ModelShown>,
-    /// The newest first.
+    models: Vec<ModelVersions>,
+    /// Newest first.
     runs: Vec<RunRecord>,
     pictures: [&'static str; 5],
 }
 
 #[derive(Serialize)]
-struct ModelShown {
+struct ModelVersions {
     name: &'static str,
-    /// The newest first.
+    /// Newest first.
     versions: Vec<ModelVersion>,
 }
 
-/// How far the last day of the lake is from what the models in production know.
+/// How far the lake's last day is from the training data of the models in production.
 #[derive(Serialize)]
-pub(crate) struct DriftShown {
+pub(crate) struct Drift {
     models: Vec<DriftOfModel>,
     problems: Vec<String>,
-    /// From here on a distribution has moved, by custom.
+    /// The PSI from which a distribution counts as moved.
     notable: f64,
 }
 
@@ -75,8 +73,9 @@ pub(crate) struct DriftShown {
 struct DriftOfModel {
     model: String,
     version: u32,
+    /// PSI of the model's scores.
     scores: Option<f64>,
-    /// The greatest first.
+    /// PSI of every input, greatest first.
     inputs: Vec<(String, f64)>,
 }
 
@@ -101,22 +100,22 @@ impl Models {
         }
     }
 
-    /// Runs and versions.
-    pub async fn show(&self) -> Result<Shown, ApiError> {
+    /// The newest runs, and every version of every model.
+    pub async fn overview(&self) -> Result<Overview, TrackingError> {
         let tracking = &self.config.tracking;
         let mut models = Vec::new();
         for label in Label::ALL {
-            models.push(ModelShown {
+            models.push(ModelVersions {
                 name: label.as_str(),
                 versions: tracking.versions(label.as_str()).await?,
             });
         }
         let runs = match tracking.runs(&self.config.experiment, RUNS_MAX).await {
-            // A server knows the experiment from its first run on.
+            // A server does not know the experiment before its first run.
             Err(TrackingError::UnknownExperiment { .. }) => Vec::new(),
             runs => runs?,
         };
-        Ok(Shown {
+        Ok(Overview {
             place: tracking.place(),
             link: self.config.link.clone(),
             models,
@@ -125,8 +124,8 @@ impl Models {
         })
     }
 
-    /// The drift, computed once in ten minutes however many ask.
-    pub async fn drift(&self) -> Arc<DriftShown> {
+    /// The drift, computed every ten minutes at most.
+    pub async fn drift(&self) -> Arc<Drift> {
         let mut known = self.drift.lock().await;
         if let Some((at, drift)) = &*known
             && at.elapsed() < DRIFT_AGE_MAX
@@ -135,7 +134,7 @@ impl Models {
         }
         let (models, problems) =
             production_drift(self.config.tracking.as_ref(), &self.config.lake).await;
-        let drift = Arc::new(DriftShown {
+        let drift = Arc::new(Drift {
             models: models.into_iter().map(Into::into).collect(),
             problems: problems.iter().map(ToString::to_string).collect(),
             notable: PSI_NOTABLE,
@@ -144,23 +143,14 @@ impl Models {
         drift
     }
 
-    /// A picture of a model, by its run.
-    pub async fn picture(&self, run: &str, model: &str, name: &str) -> Result<Response, ApiError> {
-        // Only what a training draws, whatever the address says.
-        let known_model = Label::ALL.iter().any(|label| label.as_str() == model);
-        let plain_id =
-            !run.is_empty() && run.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !known_model || !plain_id || !PICTURES.contains(&name) {
-            return Err(not_found("there is no such picture"));
-        }
+    /// A picture of a model as SVG, drawn by `run`.
+    pub async fn picture(
+        &self,
+        run: &str,
+        model: &str,
+        name: &str,
+    ) -> Result<Bytes, TrackingError> {
         let path = format!("pictures/{model}/{name}.svg");
-        let picture = self.config.tracking.file(run, &path).await?;
-        Ok(([(CONTENT_TYPE, "image/svg+xml")], picture).into_response())
-    }
-}
-
-impl From<TrackingError> for ApiError {
-    fn from(error: TrackingError) -> Self {
-        Self::upstream(error)
+        self.config.tracking.file(run, &path).await
     }
 }

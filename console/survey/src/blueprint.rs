@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// The topics, SmartModules and stages that a platform should have.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
@@ -14,7 +16,7 @@ pub struct Blueprint {
 }
 
 /// One stage of the platform.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct StagePlan {
     /// The stage's name, unique within the platform.
     pub name: String,
@@ -25,11 +27,12 @@ pub struct StagePlan {
     /// Where the stage writes. The first destination with a layer holds the stage's commits.
     pub destinations: Vec<DestinationPlan>,
     /// The stage is reported as behind when an input record stays uncommitted for longer than this.
+    #[serde(skip)]
     pub commit_age_max: Duration,
 }
 
 /// Where outputs of a stage go: a topic, a layer of the lake, or both.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DestinationPlan {
     /// The output topic.
     pub topic: Option<String>,

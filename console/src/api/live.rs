@@ -1,6 +1,6 @@
-//! Live updates: one stream of server-sent events a page, with what that page shows.
+//! Live updates: a stream of server-sent events for each open page, with what that page shows.
 //!
-//! Whatever happens between two beats is told together, twice a second at most.
+//! A page gets at most two batches of events per second, each with everything that changed since the last one.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -14,22 +14,21 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::alerts::RejectCounts;
-use crate::flow::Flow;
 use crate::meters::OpenPage;
-use crate::points::Columns;
-use crate::server::Shared;
+use crate::shared::Shared;
+use crate::state::{Columns, RejectCounts};
+use crate::watch::Flow;
 
-const BEAT: Duration = Duration::from_millis(500);
+const BATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Which page wants to know.
+/// Which page is open, and what it has already.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LiveQuery {
     page: Page,
-    /// Whose chart it is.
+    /// The coin of the chart page.
     #[serde(default)]
     coin: String,
-    /// The time of the newest point it has.
+    /// The time of the newest point on the chart.
     #[serde(default)]
     after: i64,
 }
@@ -41,11 +40,11 @@ enum Page {
     Coin,
     Alerts,
     Pipeline,
-    /// One that only shows whether all is well.
+    /// A page that shows nothing live but the platform's health.
     Other,
 }
 
-/// The stream of one page.
+/// Opens the stream of one page.
 pub(crate) async fn live(
     State(shared): State<Arc<Shared>>,
     Query(query): Query<LiveQuery>,
@@ -60,12 +59,13 @@ pub(crate) async fn live(
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
-/// What one page has been told.
+/// One page's stream, and what it has sent so far.
 struct Feed {
     shared: Arc<Shared>,
     query: LiveQuery,
     flow: watch::Receiver<Flow>,
-    beat: Interval,
+    ticks: Interval,
+    /// Whether nothing has been sent yet.
     first: bool,
     market_version: u64,
     alerts_next: u64,
@@ -73,7 +73,7 @@ struct Feed {
     _open: OpenPage,
 }
 
-/// What the Pipeline page gets.
+/// What the Pipeline page receives.
 #[derive(Serialize)]
 struct PipelineEvent<'a> {
     #[serde(flatten)]
@@ -81,24 +81,25 @@ struct PipelineEvent<'a> {
     rejects: RejectCounts,
 }
 
-/// What every page gets: whether all is well.
+/// What every page receives: the platform's health.
 #[derive(Serialize)]
 struct StatusEvent<'a> {
+    /// `None` until the first survey is done.
     ok: Option<bool>,
     problems: Vec<&'a str>,
 }
 
 impl Feed {
     fn new(shared: Arc<Shared>, query: LiveQuery) -> Self {
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = tokio::time::interval(BATCH_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut flow = shared.flow.subscribe();
         flow.mark_changed();
         Self {
             shared,
             query,
             flow,
-            beat,
+            ticks,
             first: true,
             market_version: 0,
             alerts_next: 0,
@@ -112,13 +113,13 @@ impl Feed {
             if let Some(event) = self.ready.pop_front() {
                 return event;
             }
-            self.beat.tick().await;
+            self.ticks.tick().await;
             self.gather();
             self.first = false;
         }
     }
 
-    /// Makes events of what has happened since the last beat.
+    /// Queues events for everything that changed since the last call.
     fn gather(&mut self) {
         if self.flow.has_changed().unwrap_or(false) {
             let flow = self.flow.borrow_and_update();
@@ -132,7 +133,7 @@ impl Feed {
             if self.query.page == Page::Pipeline {
                 let pipeline = PipelineEvent {
                     flow: &flow,
-                    rejects: self.shared.rejects().counts(),
+                    rejects: self.shared.rejects.lock().counts(),
                 };
                 self.ready.extend(event("pipeline", &pipeline));
             }
@@ -151,11 +152,11 @@ impl Feed {
     fn gather_market(&mut self) {
         let since = self.market_version;
         if self.first {
-            let (version, rows) = self.shared.market().rows();
+            let (version, rows) = self.shared.market.lock().rows();
             self.market_version = version;
             self.ready.extend(event("coins", &rows));
         } else {
-            let (version, rows) = self.shared.market().rows_since(since);
+            let (version, rows) = self.shared.market.lock().rows_since(since);
             self.market_version = version;
             if !rows.is_empty() {
                 self.ready.extend(event("changes", &rows));
@@ -165,7 +166,7 @@ impl Feed {
 
     fn gather_points(&mut self) {
         let LiveQuery { coin, after, .. } = &mut self.query;
-        let points = self.shared.market().points_after(coin, *after);
+        let points = self.shared.market.lock().points_after(coin, *after);
         if let Some(newest) = points.last() {
             *after = newest.time;
             self.ready
@@ -174,7 +175,7 @@ impl Feed {
     }
 
     fn gather_alerts(&mut self) {
-        let (next, mut alerts) = self.shared.alerts().since(self.alerts_next);
+        let (next, mut alerts) = self.shared.alerts.lock().since(self.alerts_next);
         self.alerts_next = next;
         if self.query.page == Page::Coin {
             alerts.retain(|alert| alert.coin == self.query.coin);
@@ -185,7 +186,7 @@ impl Feed {
     }
 }
 
-/// `None` for what cannot be JSON, which none of the above is.
+/// `None` if `data` has no JSON form; the data above always has one.
 fn event(name: &str, data: &impl Serialize) -> Option<Event> {
     Event::default().event(name).json_data(data).ok()
 }

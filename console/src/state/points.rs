@@ -1,12 +1,13 @@
-//! Points of a coin's chart, and thinning them out.
+//! The points of a coin's chart, and which of them to draw.
 
 use std::ops::Range;
 
 use serde::Serialize;
 
-/// One tick of a coin with what its chart shows of it.
+/// One tick of a coin, with the features that its chart shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
+    /// Milliseconds since the epoch.
     pub time: i64,
     pub price: f64,
     pub ma_5m: Option<f64>,
@@ -15,7 +16,7 @@ pub(crate) struct Point {
     pub samples_15m: u32,
 }
 
-/// Points column by column, as the chart takes them.
+/// Points as columns, the form that uPlot takes.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Columns {
     time: Vec<i64>,
@@ -27,8 +28,8 @@ pub(crate) struct Columns {
 }
 
 impl Point {
-    /// The volatility band: where 95 of 100 prices of a random walk with this volatility would lie around their own
-    /// mean, ma_15m * exp(±2 * volatility_15m * sqrt(samples_15m / 3)).
+    /// The volatility band, `ma_15m * exp(±2 * volatility_15m * sqrt(samples_15m / 3))`: a random walk with this volatility
+    /// stays within it, around its own mean, 95 % of the time.
     fn band(&self) -> Option<Range<f64>> {
         let reach = 2.0 * self.volatility_15m? * (f64::from(self.samples_15m) / 3.0).sqrt();
         let mean = self.ma_15m?;
@@ -52,14 +53,14 @@ impl FromIterator<Point> for Columns {
     }
 }
 
-/// At most about so many of points in the order of time: of each stretch the lowest and the highest price, so that no
-/// spike is lost, and the newest of all.
+/// About `points_max` of `points`, which ascend in time: the lowest and the highest price of each stretch, so that no spike
+/// is lost, and the newest point.
 pub(crate) fn thin_out(points: Vec<Point>, points_max: usize) -> Vec<Point> {
     if points.len() <= points_max {
         return points;
     }
     let stretch = points.len().div_ceil(points_max / 2);
-    let mut kept: Vec<Point> = Vec::with_capacity(points_max + 1);
+    let mut thinned: Vec<Point> = Vec::with_capacity(points_max + 1);
     for stretch in points.chunks(stretch) {
         let by_price = |a: &&Point, b: &&Point| a.price.total_cmp(&b.price);
         let low = stretch.iter().min_by(by_price);
@@ -67,12 +68,15 @@ pub(crate) fn thin_out(points: Vec<Point>, points_max: usize) -> Vec<Point> {
         let mut both: Vec<&Point> = low.into_iter().chain(high).collect();
         both.sort_by_key(|point| point.time);
         both.dedup_by_key(|point| point.time);
-        kept.extend(both.into_iter().copied());
+        thinned.extend(both.into_iter().copied());
     }
-    if let Some(newest) = points.last().filter(|newest| kept.last() != Some(newest)) {
-        kept.push(*newest);
+    if let Some(newest) = points
+        .last()
+        .filter(|newest| thinned.last() != Some(newest))
+    {
+        thinned.push(*newest);
     }
-    kept
+    thinned
 }
 
 #[cfg(test)]
@@ -91,20 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn a_spike_outlives_thinning() {
+    fn thinning_out_keeps_spikes_and_the_newest_point() {
         let mut points: Vec<_> = (0..10_000).map(|i| point(i, 100.0)).collect();
         points[5_003].price = 200.0;
         points[7_777].price = 50.0;
-        let kept = thin_out(points, 100);
-        assert!(kept.len() <= 101, "{}", kept.len());
-        assert_eq!(kept.last().map(|point| point.time), Some(9_999));
-        assert!(kept.iter().any(|point| point.price == 200.0));
-        assert!(kept.iter().any(|point| point.price == 50.0));
-        assert!(kept.is_sorted_by_key(|point| point.time));
+        let thinned = thin_out(points, 100);
+        assert!(thinned.len() <= 101, "{}", thinned.len());
+        assert_eq!(thinned.last().map(|point| point.time), Some(9_999));
+        assert!(thinned.iter().any(|point| point.price == 200.0));
+        assert!(thinned.iter().any(|point| point.price == 50.0));
+        assert!(thinned.is_sorted_by_key(|point| point.time));
     }
 
     #[test]
-    fn the_band_lies_around_the_average() {
+    fn the_band_lies_around_the_mean() {
         let band = point(0, 1.0).band().unwrap();
         // 2 * 0.01 * sqrt(12 / 3) = 0.04
         assert!((band.start - 100.0 * (-0.04_f64).exp()).abs() < 1e-9);

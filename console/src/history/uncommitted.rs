@@ -1,22 +1,23 @@
-//! What a stage's topic holds and its layer does not yet: the outputs since the newest commit.
+//! What a stage has written to its topic and not yet committed to its layer.
 //!
-//! A layer may lag behind by as long as its stage's interval, a minute as shipped, which at a thousand records a second
-//! is more than a console should hold. So whoever wants a coin's past reads the lake, and the end of the topic.
+//! A layer lags by up to the stage's commit interval, one minute in the shipped configs. At a thousand records per second
+//! that is too much to hold in memory, so a chart reads the lake and then the end of the topic.
 
 use connector_runtime::cluster::Cluster;
 use connector_runtime::reader::{self, Record};
-use connector_runtime::topic;
+use connector_runtime::topic::partition_count;
 use lake::Lake;
+use market::names::{layer, topic};
 
-use crate::answer::ApiError;
+use crate::history::error::HistoryError;
 
-/// How many records are looked through at most, in each partition: what stages of a stalled lake leave behind is a
-/// problem that the Pipeline page shows.
+/// How many records of each partition are searched at most. More are uncommitted only while a stage is stuck, which the
+/// Pipeline page reports.
 const RECORDS_MAX: i64 = 200_000;
-/// How many of them at a time.
-const STEP: i64 = 20_000;
+/// Records read at a time.
+const CHUNK: i64 = 20_000;
 
-/// Where a stage reads and writes.
+/// The input and outputs of a stage.
 #[derive(Debug)]
 pub(crate) struct Derived {
     pub input: &'static str,
@@ -24,31 +25,30 @@ pub(crate) struct Derived {
     pub layer: &'static str,
 }
 
-/// The stage of the features.
 pub(crate) const FEATURES: Derived = Derived {
-    input: "crypto-clean",
-    topic: "crypto-features",
-    layer: "features",
+    input: topic::CLEAN,
+    topic: topic::FEATURES,
+    layer: layer::FEATURES,
 };
 
-/// The stage of the alerts.
 pub(crate) const ALERTS: Derived = Derived {
-    input: "crypto-features",
-    topic: "crypto-alerts",
-    layer: "alerts",
+    input: topic::FEATURES,
+    topic: topic::ALERTS,
+    layer: layer::ALERTS,
 };
 
-/// The records of one key that may not be in the layer yet, and perhaps some that are. Ask before reading the lake: what
-/// is committed in between is then in both, and nothing is in neither.
-pub(crate) async fn uncommitted(
+/// The records with this key that are not in the layer yet, and perhaps some that are.
+///
+/// Call this before reading the lake: a record committed in between is then found twice, and never missed.
+pub(crate) async fn records(
     cluster: &Cluster,
     lake: &Lake,
     stage: &Derived,
     key: &str,
-) -> Result<Vec<Record>, ApiError> {
+) -> Result<Vec<Record>, HistoryError> {
     let client = cluster.connect().await?;
     let mut found = Vec::new();
-    for partition in 0..topic::partition_count(&client, stage.topic).await? {
+    for partition in 0..partition_count(&client, stage.topic).await? {
         let stamp = lake.newest_stamp(stage.layer, stage.input, partition);
         let committed = stamp
             .await?
@@ -57,7 +57,7 @@ pub(crate) async fn uncommitted(
         let oldest = held.start.max(held.end - RECORDS_MAX);
         let mut from = committed.unwrap_or(held.start).clamp(oldest, held.end);
         while from < held.end {
-            let until = held.end.min(from + STEP);
+            let until = held.end.min(from + CHUNK);
             let mut records =
                 reader::read_range(&client, stage.topic, partition, from..until).await?;
             records.retain(|record| record.key.as_deref() == Some(key.as_bytes()));

@@ -1,4 +1,4 @@
-//! What a request that cannot be answered gets: a status and one sentence.
+//! The answer to a request that failed: a status and one sentence.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -8,10 +8,10 @@ use connector_runtime::reader::ReadError;
 use connector_runtime::topic::TopicError;
 use lake::LakeError;
 use serde_json::json;
+use trainer::tracking::TrackingError;
 
 use crate::history::HistoryError;
 
-/// Why there is no answer.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
@@ -19,27 +19,27 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// Broker or lake did not do what the answer needs.
+    /// 502: the broker, the lake or the model registry failed.
     pub fn upstream(message: impl ToString) -> Self {
         Self {
             status: StatusCode::BAD_GATEWAY,
             message: message.to_string(),
         }
     }
-}
 
-/// There is no such thing.
-pub(crate) fn not_found(message: impl ToString) -> ApiError {
-    ApiError {
-        status: StatusCode::NOT_FOUND,
-        message: message.to_string(),
+    /// 404.
+    pub fn not_found(message: impl ToString) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            message: message.to_string(),
+        }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if self.status.is_server_error() {
-            tracing::warn!("a page was not answered: {}", self.message);
+            tracing::warn!("a request to the console failed: {}", self.message);
         }
         (self.status, Json(json!({ "error": self.message }))).into_response()
     }
@@ -57,8 +57,8 @@ impl From<LakeError> for ApiError {
     }
 }
 
-impl From<HistoryError> for ApiError {
-    fn from(error: HistoryError) -> Self {
+impl From<TrackingError> for ApiError {
+    fn from(error: TrackingError) -> Self {
         Self::upstream(error)
     }
 }
@@ -66,7 +66,7 @@ impl From<HistoryError> for ApiError {
 impl From<TopicError> for ApiError {
     fn from(error: TopicError) -> Self {
         match error {
-            TopicError::Missing { .. } => not_found(error),
+            TopicError::Missing { .. } => Self::not_found(error),
             _ => Self::upstream(error),
         }
     }
@@ -78,7 +78,17 @@ impl From<ReadError> for ApiError {
             ReadError::TopicMissing { .. }
             | ReadError::PartitionMissing { .. }
             | ReadError::OffsetEvicted { .. }
-            | ReadError::OffsetBeyondEnd { .. } => not_found(error),
+            | ReadError::OffsetBeyondEnd { .. } => Self::not_found(error),
+            _ => Self::upstream(error),
+        }
+    }
+}
+
+impl From<HistoryError> for ApiError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Topic(error) => error.into(),
+            HistoryError::Read(error) => error.into(),
             _ => Self::upstream(error),
         }
     }

@@ -1,8 +1,8 @@
-//! What every answer says to the browser, and whom the console answers at all.
+//! Protects the console against other web sites.
 //!
-//! * The page may only load its own scripts and styles, and talk to nobody else: what a coin is called cannot change that.
-//! * On loopback only requests for a loopback name are answered. Otherwise a web page elsewhere could have its own name
-//!   resolve to 127.0.0.1 and read this console through its visitor's browser (DNS rebinding).
+//! - The page may load only its own scripts and styles, and talk only to its own console. A coin's name cannot change that.
+//! - A console on loopback serves only requests for a loopback host. Otherwise another web site could make its own name
+//!   resolve to 127.0.0.1 and read this console through a visitor's browser (DNS rebinding).
 
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -15,21 +15,21 @@ use axum::response::{IntoResponse, Response};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Who is answered.
+/// Which hosts a console serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hosts {
-    /// Only who asks for a loopback name.
+    /// Only localhost, 127.0.0.1 and \[::1\].
     Loopback,
-    /// Whoever gets here: a network that the operator chose.
+    /// Any: the operator chose an address on a network.
     Any,
 }
 
-/// Refuses foreign hosts, and adds the headers.
+/// Refuses hosts that are not served, and adds security headers to every answer.
 pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let mut response = if hosts == Hosts::Any || is_loopback(request.headers()) {
         next.run(request).await
     } else {
-        let message = "this console answers to localhost and 127.0.0.1 only";
+        let message = "this console serves only localhost, 127.0.0.1 and [::1]; start it with --listen on another address to serve others";
         (StatusCode::MISDIRECTED_REQUEST, message).into_response()
     };
     let headers = response.headers_mut();
@@ -45,7 +45,7 @@ pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Ne
         HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
     );
-    // Assets change with the binary, everything else with the market.
+    // Scripts change with the binary, everything else with the market.
     set(CACHE_CONTROL, "no-store");
     response
 }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_names_are_loopback() {
+    fn only_loopback_hosts_are_loopback() {
         for host in [
             "localhost",
             "localhost:9080",

@@ -1,7 +1,7 @@
-//! Following a topic: all its partitions, without a gap, from so many records back, for as long as the console runs.
+//! Follows a topic, all its partitions, without gaps, for as long as the console runs.
 //!
-//! A topic that is not there yet is waited for, a broker that went away is connected to again. Where the log no longer
-//! holds the position (retention, or a topic made anew), following begins again.
+//! It waits for a topic that does not exist yet, and reconnects to a broker that went away. Where the log no longer holds
+//! the position (retention, or the topic was recreated), it starts again near the end.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -16,14 +16,14 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::meters;
 
-/// How often a topic that does not exist is looked for.
+/// Pause before looking again for a topic that does not exist.
 const MISSING_POLL: Duration = Duration::from_secs(5);
 
 /// A topic to follow.
 pub(crate) struct Follow {
     pub cluster: Cluster,
     pub topic: String,
-    /// How many records before the end of each partition to start.
+    /// Start this many records before the end of each partition.
     pub back: i64,
 }
 
@@ -38,7 +38,7 @@ enum FollowError {
 }
 
 impl Follow {
-    /// Hands records to `take`, partition by partition in order, and never returns.
+    /// Passes the records of each partition to `take`, in order. Never returns.
     pub async fn run(self, mut take: impl FnMut(u32, &[Record])) {
         let mut positions = BTreeMap::new();
         let mut reconnect = Reconnect::new();
@@ -55,7 +55,7 @@ impl Follow {
                 tokio::time::sleep(MISSING_POLL).await;
                 continue;
             }
-            tracing::debug!(topic = %self.topic, %error, "following begins again");
+            tracing::debug!(topic = %self.topic, %error, "following starts again");
             if let FollowError::Read(
                 ReadError::OffsetEvicted { .. } | ReadError::OffsetBeyondEnd { .. },
             ) = error
@@ -74,7 +74,7 @@ impl Follow {
     ) -> Result<Infallible, FollowError> {
         let client = self.cluster.connect().await?;
         let taken = meters::records(&self.topic);
-        let mut answers = FuturesUnordered::new();
+        let mut reads = FuturesUnordered::new();
         for partition in 0..topic::partition_count(&client, &self.topic).await? {
             let from = match positions.get(&partition) {
                 Some(position) => *position,
@@ -84,11 +84,11 @@ impl Follow {
                 }
             };
             let reader = PlainReader::open(&client, &self.topic, partition, from).await?;
-            answers.push(next(partition, reader));
+            reads.push(next(partition, reader));
         }
         loop {
-            // There is an answer to wait for as long as there is a partition, and a topic has at least one.
-            let Some((partition, reader, records)) = answers.next().await else {
+            // A topic has at least one partition, so there is always a read to wait for.
+            let Some((partition, reader, records)) = reads.next().await else {
                 return std::future::pending().await;
             };
             let records = records?;
@@ -96,7 +96,7 @@ impl Follow {
             take(partition, &records);
             positions.insert(partition, reader.position());
             reconnect.reset();
-            answers.push(next(partition, reader));
+            reads.push(next(partition, reader));
         }
     }
 }
@@ -107,55 +107,4 @@ async fn next(
 ) -> (u32, PlainReader, Result<Vec<Record>, ReadError>) {
     let records = reader.next().await;
     (partition, reader, records)
-}
-
-/// Tells the doubles that a dead process's last append may leave in a derived topic.
-#[derive(Debug, Default)]
-pub(crate) struct Doubles(BTreeMap<u32, Seen>);
-
-#[derive(Debug)]
-struct Seen {
-    offset: i64,
-    source_offset: i64,
-}
-
-impl Doubles {
-    /// Whether a record made from `source_offset` has been seen before in this partition.
-    pub fn is_double(&mut self, partition: u32, record: &Record, source_offset: i64) -> bool {
-        let seen = self.0.get(&partition);
-        // Offsets only fall when the topic was made anew, and with it what it is made from.
-        if seen
-            .is_some_and(|seen| record.offset > seen.offset && source_offset <= seen.source_offset)
-        {
-            return true;
-        }
-        let seen = Seen {
-            offset: record.offset,
-            source_offset,
-        };
-        self.0.insert(partition, seen);
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_from_an_input_not_above_the_greatest_is_a_double() {
-        let record = |offset| Record {
-            offset,
-            timestamp_ms: 0,
-            key: None,
-            value: Default::default(),
-        };
-        let mut doubles = Doubles::default();
-        assert!(!doubles.is_double(0, &record(10), 7));
-        assert!(doubles.is_double(0, &record(11), 7));
-        assert!(doubles.is_double(0, &record(12), 3));
-        assert!(!doubles.is_double(0, &record(13), 9));
-        assert!(!doubles.is_double(1, &record(0), 7));
-        assert!(!doubles.is_double(0, &record(0), 0), "a topic made anew");
-    }
 }

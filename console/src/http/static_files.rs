@@ -1,19 +1,19 @@
-//! The page's files, compiled in: a console needs nothing beside it and nobody's network.
+//! The page's files, compiled in: the console needs no files beside it and loads nothing from the network.
 
 use axum::extract::Path;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use crate::answer::not_found;
+use crate::api::error::ApiError;
 
-macro_rules! assets {
+macro_rules! include_files {
     ($($path:literal),* $(,)?) => {
-        [$(($path, include_str!(concat!("../assets/", $path)))),*]
+        [$(($path, include_str!(concat!("../../assets/", $path)))),*]
     };
 }
 
-/// By path.
-const ASSETS: [(&str, &str); 16] = assets![
+/// Contents by path.
+const FILES: [(&str, &str); 16] = include_files![
     "app.css",
     "js/alerts.js",
     "js/app.js",
@@ -32,23 +32,23 @@ const ASSETS: [(&str, &str); 16] = assets![
     "vendor/uPlot.min.css",
 ];
 
-const INDEX: &str = include_str!("../assets/index.html");
-const ICON: &str = include_str!("../assets/icon.svg");
+const INDEX: &str = include_str!("../../assets/index.html");
+const ICON: &str = include_str!("../../assets/icon.svg");
 
-/// The page.
+/// The page, which loads everything else.
 pub(crate) async fn index() -> Response {
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], INDEX).into_response()
 }
 
-/// What browsers ask for by themselves.
+/// The icon, which browsers ask for unasked.
 pub(crate) async fn icon() -> Response {
     ([(CONTENT_TYPE, "image/svg+xml")], ICON).into_response()
 }
 
-/// One of the page's files.
-pub(crate) async fn asset(Path(path): Path<String>) -> Response {
-    let Some((_, text)) = ASSETS.iter().find(|(name, _)| *name == path) else {
-        return not_found("there is no such file").into_response();
+/// A script or style of the page.
+pub(crate) async fn file(Path(path): Path<String>) -> Response {
+    let Some((_, text)) = FILES.iter().find(|(name, _)| *name == path) else {
+        return ApiError::not_found(format!("the console has no file {path}")).into_response();
     };
     let kind = match path.rsplit_once('.') {
         Some((_, "css")) => "text/css; charset=utf-8",

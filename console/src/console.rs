@@ -1,0 +1,184 @@
+//! Starts and stops the console.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use connector_runtime::cluster::Cluster;
+use connector_runtime::reader::Record;
+use futures_util::future::BoxFuture;
+use lake::Lake;
+use market::names::topic;
+use parking_lot::Mutex;
+use survey::Blueprint;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::{self, Hosts};
+use crate::meters;
+use crate::models::{Models, ModelsConfig};
+use crate::shared::Shared;
+use crate::state::{ALERTS_MAX, REJECTS_MAX};
+use crate::watch::{self, ChainTimes, Flow, Follow};
+
+/// How far back in crypto-features to start: an hour of a large market that ticks once a minute.
+const FEATURES_BACK: i64 = 50_000;
+const PREDICTIONS_BACK: i64 = 20_000;
+
+/// What a console shows, and where.
+pub struct ConsoleConfig {
+    /// The cluster that the platform runs on.
+    pub cluster: Cluster,
+    /// The lake that the stages write.
+    pub lake: Lake,
+    /// What the platform should consist of.
+    pub blueprint: Blueprint,
+    /// The model registry; without it the Models page is empty.
+    pub models: Option<ModelsConfig>,
+    /// How long SmartModules take. Only a broker in this process reports it.
+    pub chain_times: Option<ChainTimes>,
+    /// Where to serve the page; port 0 picks a free port.
+    pub listen: SocketAddr,
+}
+
+/// A running console. It ends when dropped; [`Console::stop`] also waits for open requests.
+pub struct Console {
+    addr: SocketAddr,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Console {
+    /// Starts to follow the platform and to serve the page. Waits for neither the broker nor the lake.
+    ///
+    /// # Errors
+    /// When it cannot listen on `config.listen`.
+    pub fn start(config: ConsoleConfig) -> BoxFuture<'static, Result<Self>> {
+        Box::pin(Self::open(config))
+    }
+
+    async fn open(config: ConsoleConfig) -> Result<Self> {
+        meters::describe();
+        let listen = config.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("the console cannot listen on {listen}: choose another address; port 0 picks a free port")
+        })?;
+        let addr = listener.local_addr()?;
+        let hosts = match addr.ip().is_loopback() {
+            true => Hosts::Loopback,
+            false => Hosts::Any,
+        };
+        let stages = config.blueprint.stages.iter();
+        let destinations = stages.flat_map(|stage| &stage.destinations);
+        let layers = destinations.filter_map(|destination| destination.layer.clone());
+        let (flow, _) = tokio::sync::watch::channel(Flow::unknown(&config.blueprint));
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            cluster: config.cluster.clone(),
+            lake: config.lake.clone(),
+            layers: layers.collect(),
+            models: config.models.map(Models::new),
+            flow: flow.clone(),
+            stop: stop.clone(),
+            market: Mutex::default(),
+            alerts: Mutex::default(),
+            rejects: Mutex::default(),
+        });
+        let mut console = Self {
+            addr,
+            stop,
+            tasks: JoinSet::new(),
+        };
+        console.follow_topics(&shared);
+        console.spawn(watch::watch(
+            config.cluster,
+            config.lake,
+            config.blueprint,
+            config.chain_times,
+            flow,
+        ));
+        let app = http::router(shared, hosts);
+        let stopped = console.stop.clone().cancelled_owned();
+        console.tasks.spawn(async move {
+            let served = axum::serve(listener, app).with_graceful_shutdown(stopped);
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the console stopped serving");
+            }
+        });
+        Ok(console)
+    }
+
+    fn follow_topics(&mut self, shared: &Arc<Shared>) {
+        let state = Arc::clone(shared);
+        self.follow(
+            shared,
+            topic::FEATURES,
+            FEATURES_BACK,
+            move |partition, records| {
+                state.market.lock().take_features(partition, records);
+            },
+        );
+        let state = Arc::clone(shared);
+        self.follow(
+            shared,
+            topic::PREDICTIONS,
+            PREDICTIONS_BACK,
+            move |partition, records| {
+                state.market.lock().take_predictions(partition, records);
+            },
+        );
+        let state = Arc::clone(shared);
+        self.follow(
+            shared,
+            topic::ALERTS,
+            ALERTS_MAX as i64,
+            move |partition, records| {
+                state.alerts.lock().take(partition, records);
+            },
+        );
+        let state = Arc::clone(shared);
+        self.follow(
+            shared,
+            topic::REJECTED,
+            REJECTS_MAX as i64,
+            move |partition, records| {
+                state.rejects.lock().take(partition, records);
+            },
+        );
+    }
+
+    fn follow(
+        &mut self,
+        shared: &Shared,
+        topic: &str,
+        back: i64,
+        take: impl FnMut(u32, &[Record]) + Send + 'static,
+    ) {
+        let follow = Follow {
+            cluster: shared.cluster.clone(),
+            topic: topic.to_owned(),
+            back,
+        };
+        self.spawn(follow.run(take));
+    }
+
+    /// Runs a task until the console stops.
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.stop.clone();
+        self.tasks.spawn(async move {
+            stopped.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Where the console listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Stops the console, and returns when all its tasks have ended.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,12 @@
+//! The web server: which address answers with what, and to whom.
+//!
+//! - `routes`: every address of the console.
+//! - `static_files`: the page's own files.
+//! - `guard`: security headers, and which hosts are served.
+
+mod guard;
+mod routes;
+mod static_files;
+
+pub(crate) use guard::Hosts;
+pub(crate) use routes::router;
