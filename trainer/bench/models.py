@@ -1,4 +1,4 @@
-"""The peer's half of `cargo xtask bench models`: scikit-learn on the rows that the Rust side exported.
+"""scikit-learn's half of `cargo xtask bench models`, on the rows that the Rust side exported.
 
     python models.py FOLDER [JOBS]
 
@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# As on the other side: of so many fits, each with a seed of its own, the fastest counts, and the mean AUC.
+# As on the Rust side: of this many fits, each with its own seed, the fastest time and the mean AUC count.
 FITS = 3
 RUNS = 3
 

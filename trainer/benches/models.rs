@@ -1,5 +1,5 @@
-//! The models' half of `cargo xtask bench models`: fits and asks them on a lake, and writes what the peer needs to do the
-//! same on the very same rows.
+//! Our half of `cargo xtask bench models`: fits the models on a lake, predicts with them, and exports the rows for
+//! scikit-learn.
 //!
 //! `models --lake LAKE --out FOLDER [--threads N]` writes `FOLDER/<label>_<fit|test>.parquet` and `FOLDER/ours.json`.
 
@@ -20,9 +20,10 @@ use trainer::learn::fit::{ForestParams, LogisticParams, ModelParams};
 use trainer::model::Model;
 use trainer::{Label, TimeRange};
 
-/// Of so many fits, each with a seed of its own, the fastest counts, because others share the machine; and the mean AUC,
-/// because a seed may be lucky.
+/// The number of fits, each with its own seed. The fastest counts, because the machine is shared; of AUC the mean, because a
+/// seed may be lucky.
 const FITS: u64 = 5;
+/// The number of prediction runs, of which the fastest counts.
 const RUNS: usize = 7;
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let place = args.iter().position(|arg| arg == name)?;
         args.get(place + 1).cloned()
     };
-    // `cargo test --benches` and the like give none.
+    // `cargo test --benches` passes no arguments.
     let Some((lake, out)) = value("--lake").zip(value("--out")) else {
         eprintln!(
             "nothing to do: give --lake LAKE --out FOLDER, as `cargo xtask bench models` does"
@@ -84,12 +85,12 @@ fn measure(
         fit_seconds = fit_seconds.min(begin.elapsed().as_secs_f64());
         aucs += auc_roc(&model.probabilities(&split.test.inputs));
     }
-    let mut ask_seconds = f64::INFINITY;
+    let mut predict_seconds = f64::INFINITY;
     let mut scores = Vec::new();
     for _ in 0..RUNS {
         let begin = Instant::now();
         scores = model.probabilities(&split.test.inputs);
-        ask_seconds = ask_seconds.min(begin.elapsed().as_secs_f64());
+        predict_seconds = predict_seconds.min(begin.elapsed().as_secs_f64());
     }
     let fill = model.info().fill;
     export(
@@ -121,13 +122,13 @@ fn measure(
         "fit_seconds": fit_seconds,
         "auc_roc": aucs / FITS as f64,
         "auc_roc_of_scores": auc_roc(&scores),
-        "rows_per_second": scores.len() as f64 / ask_seconds,
+        "rows_per_second": scores.len() as f64 / predict_seconds,
         "file_bytes": file_bytes,
         "coefficients": coefficients,
     }))
 }
 
-/// The matrix as the learners see it, what is absent replaced; the label; and what our model says.
+/// The rows as the models see them, with absent inputs filled; the labels; and our predictions.
 fn export(
     part: &Part,
     fill: &[f64],

@@ -1,16 +1,16 @@
-//! Learns models from `lake/features`, judges them on days they have not seen, and hands them over.
+//! Trains models on `lake/features`, evaluates them on days they have not seen, tracks and promotes them.
 //!
-//! Always true: what is evaluated is what serves. Every score here comes from `market::model`, the code that runs in the
-//! broker; and the same rows, settings and seed give the same model, bit for bit, at any number of threads.
+//! Always true: the code that is evaluated is the code that serves. Every prediction here comes from `market::model`, which
+//! also runs in the broker. The same rows, settings and seed give the same model, bit for bit, on any number of threads.
 //!
-//! - [`learn`] fits both models to rows, judges them, and leaves a [`Run`] (cargo feature `learn`, on by default)
-//! - [`data`] reads rows, labels them and splits them by time
+//! - [`learn`] fits and evaluates both models, and returns a [`Run`] (cargo feature `learn`, on by default)
+//! - [`data`] reads rows, labels them, and splits them by time
 //! - [`model`] reads a model file and predicts with it
-//! - [`evaluation`] measures predictions against labels
+//! - [`evaluation`] compares predictions with labels
 //! - [`tracking`] stores runs and model versions, on an MLflow server or in a folder
 //! - [`promotion`] decides which version goes to production
 //! - [`production`] finds the models in production, and how far the lake has drifted from what they know
-//! - [`drift`] measures how far rows are from those a model was made with
+//! - [`drift`] measures how far rows are from those that a model was trained on
 
 pub mod data;
 pub mod drift;

@@ -1,4 +1,4 @@
-//! What is in production: the models that serve, and how far the lake has moved away from what they know.
+//! The models in production, and how far the lake has drifted from the rows they were trained on.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct InProduction {
     /// Its version.
     pub version: ModelVersion,
-    /// The model; its info names the version.
+    /// The model. Its info has the version and the run.
     pub model: Model,
 }
 
-/// The model of a label that is in production, if one is.
+/// The production model of a label, if there is one.
 ///
 /// # Errors
-/// When the tracking cannot be asked, the alias leads nowhere, or the model file cannot be used.
+/// When the tracking fails, the alias points at a deleted version, or the model file is unusable.
 pub async fn in_production(
     tracking: &dyn Tracking,
     label: Label,
@@ -40,7 +40,7 @@ pub async fn in_production(
 /// The model of a version.
 ///
 /// # Errors
-/// When the tracking cannot be asked, or the model file cannot be used.
+/// When the tracking fails, or the model file is unusable.
 pub async fn model_of(
     tracking: &dyn Tracking,
     label: Label,
@@ -55,7 +55,7 @@ pub async fn model_of(
     let file = tracking.model(&version).await?;
     let model = Model::from_bytes(label, &file);
     let mut model = model.map_err(|error| unservable(error.to_string()))?;
-    // A file is written before it is registered.
+    // The file was written before it was registered: it has neither version nor run.
     let info = model.info_mut();
     if info.name != label.as_str() {
         return Err(unservable(format!("its file is one of {}", info.name)));
@@ -65,8 +65,8 @@ pub async fn model_of(
     Ok(InProduction { version, model })
 }
 
-/// The models to serve, and what stands in the way of others. A model that is missing here says nothing about one that
-/// serves already.
+/// The models to serve, and the errors of those that could not be loaded. A missing model does not mean that the one served
+/// now should stop serving.
 pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<TrackingError>) {
     let mut pair = ModelPair::default();
     let mut problems = Vec::new();
@@ -83,7 +83,7 @@ pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<Trackin
     (pair, problems)
 }
 
-/// How far the last day of a lake is from what a model in production was made with.
+/// The drift of the lake's last day from the rows a production model was trained on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelDrift {
     /// The registered model.
@@ -92,31 +92,31 @@ pub struct ModelDrift {
     pub version: u32,
     /// The population stability index of each input.
     pub inputs: Vec<(String, f64)>,
-    /// That of what the model says; none where its run kept no scores.
+    /// The index of the model's scores; `None` if its run stored none.
     pub scores: Option<f64>,
 }
 
-/// Why the drift is unknown.
+/// Why drift could not be computed.
 #[derive(Debug, thiserror::Error)]
 pub enum DriftProblem {
-    /// The registry.
+    /// The tracking failed.
     #[error(transparent)]
     Tracking(#[from] TrackingError),
-    /// The lake.
+    /// The lake could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The run's reference.
+    /// The run's reference could not be read.
     #[error(transparent)]
     Reference(#[from] drift::DriftError),
 }
 
-/// The drift of every model in production over the last day of a lake, and what stands in the way of knowing it.
+/// The drift of every production model over the last day of a lake, and the problems that prevented others.
 pub async fn production_drift(
     tracking: &dyn Tracking,
     lake: &str,
 ) -> (Vec<ModelDrift>, Vec<DriftProblem>) {
     let (mut drifts, mut problems) = (Vec::new(), Vec::new());
-    // Read once, and only if there is something to compare with.
+    // Read once, and only if a model is in production.
     let mut rows = None;
     for label in Label::ALL {
         let found = match in_production(tracking, label).await {
@@ -163,7 +163,7 @@ async fn drift_of(
     })
 }
 
-/// What the models see of a lake's last 24 hours.
+/// The models' inputs of the lake's last 24 hours.
 async fn last_day(lake: &str) -> Result<Vec<Inputs>, DataError> {
     let lake = open_lake(lake)?;
     let range = last(&lake, DAY).await?;

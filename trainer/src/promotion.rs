@@ -1,6 +1,7 @@
-//! Whether a new version may take the place of the one in production, by what both say of the newest day.
+//! Decides promotion by comparing the new version with production on the newest day.
 //!
-//! Always true: both are asked about the same rows, none of which either was fitted on, by the code that serves them.
+//! Always true: both predict the same rows, neither was fitted on any of them, and the predictions come from the code that
+//! serves.
 
 use std::fmt;
 
@@ -8,45 +9,45 @@ use crate::data::{AHEAD_MS, Part};
 use crate::evaluation::{Ranking, rule_scores};
 use crate::model::Model;
 
-/// By how much a new version's AUC-ROC must be greater, unless told otherwise.
+/// By how much a new version's AUC-ROC must exceed that of production, by default.
 pub const MARGIN: f64 = 0.005;
 
-/// Fewer rows say nothing.
+/// The least number of rows to compare on.
 const ROWS_MIN: usize = 200;
 
-/// What is in production.
+/// The version in production.
 #[derive(Debug)]
 pub enum Current {
-    /// Nothing.
+    /// There is none.
     Nothing,
-    /// A version that can be asked.
+    /// A version with a usable model.
     Model {
         /// Its number.
         version: u32,
-        /// What it is.
+        /// Its model.
         model: Box<Model>,
     },
-    /// Something that cannot be asked.
+    /// A version whose model cannot be loaded.
     Unknown {
-        /// Why not.
+        /// The error.
         reason: String,
     },
 }
 
-/// What came of comparing.
+/// The decision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// Whether the new version goes to production.
     pub promote: bool,
-    /// Why, or why not.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// Compares a new version with what is in production. `day` holds the newest rows, of which the new version has seen
-/// none.
+/// Compares a new version with the one in production. `day` has the newest rows; the new version was fitted on none of
+/// them.
 pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict {
     let day = match current {
-        // What serves may have been fitted on newer rows than this version; labels look ahead.
+        // The production version may have been fitted on newer rows than the new one. Its labels look ahead.
         Current::Model { model, .. } => {
             let seen_to_ms = model.info().trained_to_ms.saturating_add(AHEAD_MS);
             day.of_times(|time| time > seen_to_ms)
@@ -57,15 +58,15 @@ pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict
         return Verdict {
             promote: false,
             reason: format!(
-                "of the newest day fewer than {ROWS_MIN} rows are new to both versions, or all of them came out the same: \
-                 nothing can be told"
+                "fewer than {ROWS_MIN} rows of the newest day are new to both versions, or all of them have the same label: \
+                 the versions cannot be compared"
             ),
         };
     };
     let auc_roc = day.auc_roc(&new.probabilities(&day.part.inputs));
     let (promote, reason) = match current {
         Current::Nothing => {
-            // Always saying the base rate ranks nothing: 0.5.
+            // Always predicting the base rate ranks nothing: 0.5.
             let baseline = day.auc_roc(&rule_scores(&day.part)).max(0.5);
             (
                 auc_roc > baseline,
@@ -76,12 +77,13 @@ pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict
             let current = day.auc_roc(&model.probabilities(&day.part.inputs));
             (
                 auc_roc >= current + margin,
-                format!("version {version} has {current:.4}, {margin} more is asked for"),
+                format!("version {version} has {current:.4}, {margin} more is required"),
             )
         }
-        Current::Unknown { reason } => {
-            (false, format!("there is nothing to compare with: {reason}"))
-        }
+        Current::Unknown { reason } => (
+            false,
+            format!("production cannot be compared with: {reason}"),
+        ),
     };
     Verdict {
         promote,
@@ -89,7 +91,7 @@ pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict
     }
 }
 
-/// Rows that something can be told from.
+/// Enough rows with both labels.
 struct Day {
     part: Part,
     from_ms: i64,
@@ -156,7 +158,7 @@ mod tests {
         }
     }
 
-    /// One that follows the input at this place, or goes against it.
+    /// A model that follows one input, or its opposite.
     fn model(place: usize, weight: f64, trained_to_ms: i64) -> Model {
         let info = ModelInfo {
             name: TREND_UP.to_owned(),
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_the_one_in_production_has_seen_do_not_count() {
+    fn rows_that_production_was_fitted_on_do_not_count() {
         let noon = 720 * MINUTE_MS;
         let verdict = judge(
             &day(10),
@@ -237,32 +239,32 @@ mod tests {
             MARGIN,
         );
         assert!(
-            !verdict.promote && verdict.reason.contains("nothing can be told"),
+            !verdict.promote && verdict.reason.contains("cannot be compared"),
             "{}",
             verdict.reason
         );
     }
 
     #[test]
-    fn what_cannot_be_compared_with_stays_where_it_is() {
+    fn an_unusable_production_version_is_not_replaced() {
         let current = Current::Unknown {
-            reason: "the alias leads nowhere".to_owned(),
+            reason: "the alias points at a deleted version".to_owned(),
         };
         let verdict = judge(&day(10), &model(0, 1.0, -1), &current, MARGIN);
         assert!(
-            !verdict.promote && verdict.reason.contains("leads nowhere"),
+            !verdict.promote && verdict.reason.contains("points at a deleted version"),
             "{}",
             verdict.reason
         );
     }
 
     #[test]
-    fn one_outcome_tells_nothing() {
+    fn rows_of_a_single_label_do_not_promote() {
         let mut day = day(10);
         day.labels.fill(true);
         let verdict = judge(&day, &model(0, 1.0, -1), &Current::Nothing, MARGIN);
         assert!(
-            !verdict.promote && verdict.reason.contains("nothing can be told"),
+            !verdict.promote && verdict.reason.contains("cannot be compared"),
             "{}",
             verdict.reason
         );

@@ -1,4 +1,4 @@
-//! What a training leaves, ready to be tracked: nothing in it depends on where it will be kept.
+//! The result of a training, independent of where it will be stored.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 /// A finished training.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Run {
-    /// What was set: seed, trees, range and the like.
+    /// The settings: seed, trees, range and the like.
     pub params: BTreeMap<String, String>,
-    /// What was measured.
+    /// The measurements.
     pub metrics: Vec<Metric>,
-    /// What is known about the run: git commit, data range, rows.
+    /// Facts about the run: git commit, data range, rows.
     pub tags: BTreeMap<String, String>,
     /// Files: pictures, the model card, `drift/reference.json`; not the models.
     pub artifacts: Vec<Artifact>,
-    /// The models, each at most once.
+    /// The models, at most one of each name.
     pub models: Vec<TrainedModel>,
 }
 
@@ -24,23 +24,24 @@ pub struct Run {
 pub struct Metric {
     /// Its name, `anomaly_ahead/auc_roc`.
     pub name: String,
-    /// Finite: what could not be measured is left out.
+    /// The value; finite, because what could not be measured is left out.
     pub value: f64,
-    /// Which point of a series it is; 0 for a value that stands alone.
+    /// The index in a series; 0 for a single value.
     pub step: i64,
 }
 
 /// A file of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
-    /// Where it belongs in the run, with folders: `pictures/anomaly_ahead/roc.svg`.
+    /// Its path in the run, with folders: `pictures/anomaly_ahead/roc.svg`.
     pub path: String,
     /// Its contents.
     pub bytes: Vec<u8>,
 }
 
 impl Artifact {
-    pub(crate) fn new(path: impl Into<String>, bytes: Vec<u8>) -> Self {
+    /// A file with these contents.
+    pub fn new(path: impl Into<String>, bytes: Vec<u8>) -> Self {
         Self {
             path: path.into(),
             bytes,
@@ -55,6 +56,6 @@ pub struct TrainedModel {
     pub name: String,
     /// The model file, in `market::model`'s format; its version is 0 until it is registered.
     pub bytes: Vec<u8>,
-    /// What the promotion rule looks at; also among the run's metrics.
+    /// The metrics that promotion uses; also among the run's metrics.
     pub metrics: BTreeMap<String, f64>,
 }

@@ -107,7 +107,7 @@ impl Place {
         let (warnings, sentences): (Vec<_>, Vec<_>) = said
             .trim()
             .lines()
-            .partition(|line| line.contains("trying again in"));
+            .partition(|line| line.contains("retrying in"));
         assert_eq!(sentences.len(), 1, "one sentence, not: {said}");
         assert!(warnings.len() <= 5, "{said}");
         said

@@ -40,11 +40,11 @@ pub(super) fn decode(
 
 macro_rules! columns {
     ($($kind:ident $name:ident,)*) => {
-        /// What is read, in no particular order.
+        /// The columns to read.
         const COLUMNS: [&str; 3 + [$(stringify!($name)),*].len()] =
             ["coin", "event_time", "price", $(stringify!($name)),*];
 
-        /// A batch, its columns typed.
+        /// The typed columns of a batch.
         struct Columns<'a> {
             coin: &'a arrow::array::StringArray,
             event_time: &'a arrow::array::TimestampMillisecondArray,

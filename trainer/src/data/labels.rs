@@ -1,9 +1,9 @@
-//! What is to be foretold of a row, from the rows of its coin that came after it.
+//! Labels: what the models predict for a row, computed from later rows of its coin.
 //!
-//! - `anomaly_ahead`: within 15 minutes after the row the coin has a critical anomaly
-//! - `trend_up`: 15 minutes later the price is higher
+//! - `anomaly_ahead`: the coin has a critical anomaly within 15 minutes
+//! - `trend_up`: the price is higher 15 minutes later
 //!
-//! A row whose future the data doesn't hold has no label, and is left out.
+//! A row whose future is not in the data has no label and is left out.
 
 use std::fmt;
 
@@ -14,10 +14,10 @@ const MINUTE_MS: i64 = 60_000;
 /// How far ahead the labels look.
 pub const AHEAD_MS: i64 = 15 * MINUTE_MS;
 
-/// The latest tick that may stand for the price 15 minutes later.
+/// The latest tick that counts as the price 15 minutes later.
 const TREND_MS_MAX: i64 = 20 * MINUTE_MS;
 
-/// What is foretold; models are named by it.
+/// What a model predicts. Models have the names of their labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Label {
     /// A critical anomaly within 15 minutes.
@@ -27,10 +27,10 @@ pub enum Label {
 }
 
 impl Label {
-    /// Both.
+    /// Both labels.
     pub const ALL: [Self; 2] = [Self::AnomalyAhead, Self::TrendUp];
 
-    /// The name models are registered under.
+    /// The name under which its model is registered.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AnomalyAhead => "anomaly_ahead",
@@ -45,7 +45,7 @@ impl fmt::Display for Label {
     }
 }
 
-/// The label of every row, `None` where the future is unknown.
+/// The label of every row; `None` where the future is unknown.
 pub fn labels(rows: &Rows, label: Label) -> Vec<Option<bool>> {
     let mut labels = Vec::with_capacity(rows.len());
     for coin in rows.as_slice().chunk_by(|a, b| a.coin == b.coin) {
@@ -133,7 +133,7 @@ mod tests {
             let mut builder = RowsBuilder::default();
             for (coin, minute, price, critical) in ticks {
                 let windows = WindowFeatures { zscore_15m: critical.then_some(9.0), ..Default::default() };
-                // Half of the coins do not tick on whole minutes.
+                // Not every coin ticks on whole minutes.
                 let time = minute * MINUTE_MS + if coin == 0 { 0 } else { (offset * minute) % 60_000 };
                 builder.push(&format!("coin-{coin}"), time, f64::from(price), &windows);
             }

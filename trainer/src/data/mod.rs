@@ -1,5 +1,4 @@
-//! From `lake/features` to matrices: a range of time, its rows, what is to be foretold of each, and which rows are kept
-//! for testing.
+//! From `lake/features` to labelled rows, split into those to fit on and those to test on.
 //!
 //! - [`TimeRange`]: the times to read
 //! - [`read_rows`] reads [`Rows`] from a lake

@@ -1,44 +1,47 @@
-//! Which rows are fitted on, and which are kept for testing: by time, never at random.
+//! Labelled rows, and the split into rows to fit on and rows to test on: by time, never at random.
 //!
-//! Always true: every row to fit on lies at least 15 minutes before every row to test on, so that no label of the first
-//! looks into the second.
+//! Always true: every row to fit on is at least 15 minutes older than every row to test on, so no label of the former
+//! depends on the latter.
 
-use super::{AHEAD_MS, DataError, Label, Rows, labels};
 use market::model::Inputs;
 
-/// How many of the rows are fitted on; the rest, the newest, are tested on.
+use super::error::DataError;
+use super::labels::{AHEAD_MS, Label, labels};
+use super::rows::Rows;
+
+/// The share of rows to fit on; the others, the newest, are tested on.
 const FIT_SHARE: f64 = 0.8;
 
-/// Fewer say nothing about a model.
+/// The least number of rows in each part.
 const ROWS_MIN: usize = 200;
 
-/// Labelled rows as the learners take them.
+/// Labelled rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// Event times, in the order of [`Rows`].
+    /// Event times, in the order of [`Rows`], in milliseconds since the epoch.
     pub times: Vec<i64>,
-    /// A row each; NaN where the lake has null.
+    /// The models' inputs; NaN where the lake has null.
     pub inputs: Vec<Inputs>,
-    /// What came true.
+    /// The labels.
     pub labels: Vec<bool>,
 }
 
 /// Labelled rows, split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
-    /// To fit on.
+    /// The rows to fit on.
     pub fit: Part,
-    /// To test on.
+    /// The rows to test on.
     pub test: Part,
 }
 
 impl Part {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.times.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
@@ -48,12 +51,12 @@ impl Part {
         Some((*self.times.iter().min()?, *self.times.iter().max()?))
     }
 
-    /// The share of rows whose label is true.
+    /// The share of rows with a true label.
     pub fn base_rate(&self) -> f64 {
         self.labels.iter().filter(|label| **label).count() as f64 / self.len() as f64
     }
 
-    /// The rows whose time is wanted.
+    /// The rows whose event time is wanted.
     pub fn of_times(&self, wanted: impl Fn(i64) -> bool) -> Self {
         let rows: Vec<usize> = (0..self.len())
             .filter(|row| wanted(self.times[*row]))
@@ -65,7 +68,7 @@ impl Part {
         }
     }
 
-    /// All labelled rows.
+    /// All rows that have a label.
     pub fn of_rows(rows: &Rows, label: Label) -> Self {
         let (mut times, mut inputs, mut known) = (Vec::new(), Vec::new(), Vec::new());
         for (row, label) in rows.as_slice().iter().zip(labels(rows, label)) {
@@ -82,7 +85,7 @@ impl Part {
         }
     }
 
-    /// The newest rows apart, with a gap of 15 minutes before them.
+    /// Splits off the newest fifth, with a gap of 15 minutes before it.
     ///
     /// # Errors
     /// When a part has too few rows or only one class.
@@ -90,7 +93,7 @@ impl Part {
         let mut times = self.times.clone();
         times.sort_unstable();
         let begin = (times.len() as f64 * FIT_SHARE) as usize;
-        // The time of a row; all rows of that time are tested on.
+        // All rows of this time are tested on.
         let begin = times.get(begin).copied().unwrap_or(i64::MAX);
         let split = Split {
             fit: self.of_times(|time| time <= begin.saturating_sub(AHEAD_MS)),
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_fifth_is_for_testing_and_a_gap_lies_before_it() {
+    fn the_newest_fifth_is_tested_on_after_a_gap() {
         let split = part(2000, |row| row % 3 == 0)
             .split(Label::TrendUp)
             .unwrap();
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_can_be_learned_from_is_refused() {
+    fn too_few_rows_and_a_single_class_are_refused() {
         let problem = |part: Part| part.split(Label::AnomalyAhead).unwrap_err().to_string();
         assert!(problem(part(0, |_| true)).contains("too few"));
         assert!(problem(part(900, |row| row % 3 == 0)).contains("too few"));

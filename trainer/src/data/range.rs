@@ -1,4 +1,4 @@
-//! A range of time, as people write it.
+//! Ranges of time, as people write them.
 
 use std::fmt;
 
@@ -6,21 +6,30 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// From a time on, up to but without another; either side may be open.
+/// From a time (included) to another (excluded); either side may be open.
+///
+/// ```
+/// use trainer::TimeRange;
+///
+/// let range = TimeRange::parse(Some("2025-06-01"), Some("2025-06-02T12:00:00Z"))?;
+/// assert_eq!(range.to_string(), "from 2025-06-01T00:00:00Z to 2025-06-02T12:00:00Z");
+/// assert!(range.contains(1_748_736_000_000));
+/// # Ok::<_, trainer::data::RangeError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeRange {
     from_ms: Option<i64>,
     to_ms: Option<i64>,
 }
 
-/// Why a range makes no sense.
+/// Why a range is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RangeError {
     /// Not a time.
-    #[error("`{0}` is no time: write a date as 2025-06-01, or a time as 2025-06-01T12:00:00Z")]
+    #[error("`{0}` is not a time: write a date as 2025-06-01, or a time as 2025-06-01T12:00:00Z")]
     NoTime(String),
     /// It ends before it begins.
-    #[error("the range ends at {to}, which is not after {from} where it begins: exchange the two")]
+    #[error("the range ends at {to}, which is not after its begin at {from}: exchange the two")]
     Empty {
         /// Where it begins.
         from: Timestamp,
@@ -30,10 +39,10 @@ pub enum RangeError {
 }
 
 impl TimeRange {
-    /// Understands dates (their midnight, UTC) and RFC 3339 times.
+    /// Parses dates (midnight UTC) and RFC 3339 times.
     ///
     /// # Errors
-    /// When one is no time, or nothing lies between them.
+    /// When one is not a time, or the range is empty.
     pub fn parse(from: Option<&str>, to: Option<&str>) -> Result<Self, RangeError> {
         let from = from.map(parse_time).transpose()?;
         let to = to.map(parse_time).transpose()?;
@@ -56,17 +65,17 @@ impl TimeRange {
         }
     }
 
-    /// Whether a time lies in it.
+    /// Whether a time is in the range.
     pub fn contains(&self, time_ms: i64) -> bool {
         self.overlaps(time_ms, time_ms)
     }
 
-    /// Whether a time from `first_ms` to `last_ms`, both included, lies in it.
+    /// Whether a time from `first_ms` to `last_ms`, both included, is in the range.
     pub fn overlaps(&self, first_ms: i64, last_ms: i64) -> bool {
         self.from_ms.is_none_or(|from| last_ms >= from) && self.to_ms.is_none_or(|to| first_ms < to)
     }
 
-    /// Whether every time of a `date=` folder, and all before it, come before it.
+    /// Whether the range begins after this date, the name of a `date=` folder.
     pub(super) fn is_after_date(&self, date: &str) -> bool {
         let Some(from) = self.from_ms else {
             return false;
@@ -77,7 +86,7 @@ impl TimeRange {
             .is_ok_and(|midnight| midnight.as_millisecond() <= from)
     }
 
-    /// Whether it is bounded at all.
+    /// Whether either side is bounded.
     pub fn is_bounded(&self) -> bool {
         *self != Self::default()
     }
@@ -94,7 +103,7 @@ impl fmt::Display for TimeRange {
     }
 }
 
-/// Milliseconds since the epoch as RFC 3339, without a fraction where it is zero.
+/// Milliseconds since the epoch as RFC 3339, without a fraction if it is zero.
 pub(crate) fn show_ms(time_ms: i64) -> String {
     match Timestamp::from_millisecond(time_ms) {
         Ok(time) => time.to_string(),
@@ -120,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_midnights_and_the_end_is_excluded() {
+    fn a_date_means_midnight_and_the_end_is_excluded() {
         let range = TimeRange::parse(Some("2025-06-01"), Some("2025-06-02T00:00:00Z")).unwrap();
         let day = 1_748_736_000_000;
         assert!(range.contains(day) && range.contains(day + 86_399_999));
@@ -133,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused_by_name() {
+    fn other_text_and_empty_ranges_are_refused() {
         for text in ["yesterday", "", "2025-13-01", "2025-06-01T12:00:00"] {
             let problem = TimeRange::parse(Some(text), None).unwrap_err();
             assert_eq!(problem, RangeError::NoTime(text.to_owned()));

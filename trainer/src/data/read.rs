@@ -1,7 +1,7 @@
-//! Reading a layer: file by file, the columns that are needed, the rows that lie in the range.
+//! Reads a layer file by file: only the columns needed, only the rows in the range.
 //!
-//! A file's `date=` folder says that none of its rows is of a later date; earlier ones may be among them. So a file is
-//! skipped by its date or by its statistics, and a row is found by its own event_time.
+//! No row of a file is later than its `date=` folder; some may be earlier. So a file is skipped by its date or its
+//! statistics, and a row is selected by its own event_time.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use lake::{DataFile, Lake, LakeError, LakeUrl};
+use market::names;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
@@ -17,16 +18,16 @@ use super::error::DataError;
 use super::range::TimeRange;
 use super::rows::{Rows, RowsBuilder};
 
-/// The layer that is learned from.
-pub const LAYER: &str = "features";
+/// The layer that models are trained on.
+pub const LAYER: &str = names::layer::FEATURES;
 
-/// Files fetched ahead of the one that is decoded.
+/// How many files are fetched at a time, while one is decoded.
 const FILES_AHEAD: usize = 4;
 
-/// Opens a lake for reading; unlike the sink it makes none.
+/// Opens an existing lake for reading.
 ///
 /// # Errors
-/// When the address makes no sense, or no lake is there, or it has no such layer.
+/// When the address is not valid, no lake is there, or it has no layer of features.
 pub fn open_lake(address: &str) -> Result<Lake, DataError> {
     let url = LakeUrl::parse(address).map_err(|reason| LakeError::Unusable {
         lake: address.to_owned(),
@@ -37,7 +38,7 @@ pub fn open_lake(address: &str) -> Result<Lake, DataError> {
         if !folder.is_dir() {
             return Err(DataError::NoLake(lake()));
         }
-        // Opening puts a folder for temporary files into a lake; into others it would be litter.
+        // Opening creates a folder for temporary files, which does not belong into other folders.
         if !folder.join(LAYER).is_dir() {
             return Err(DataError::NoRows { lake: lake() });
         }
@@ -45,7 +46,7 @@ pub fn open_lake(address: &str) -> Result<Lake, DataError> {
     Ok(Lake::open(&url)?)
 }
 
-/// The last `span` of a lake, up to its newest row by event time.
+/// The last `span` of a lake, up to the event time of its newest row.
 ///
 /// # Errors
 /// When the lake cannot be read, or has no rows.
@@ -70,7 +71,7 @@ pub async fn last(lake: &Lake, span: Duration) -> Result<TimeRange, DataError> {
     ))
 }
 
-/// The rows of `lake/features` in a range.
+/// Reads the rows of `lake/features` in a range.
 ///
 /// # Errors
 /// When the lake cannot be read, a column is missing, or no row lies in the range.
@@ -119,7 +120,7 @@ pub async fn read_rows(
     Ok(rows)
 }
 
-/// A file's contents and the row groups that may have rows of the range; `None` if it has none.
+/// A file's contents and the row groups that may have rows in the range; `None` if there are none.
 async fn fetch(
     lake: &Lake,
     file: &DataFile,
@@ -140,7 +141,7 @@ fn row_groups(metadata: &ParquetMetaData, range: TimeRange) -> Vec<usize> {
     (0..metadata.num_row_groups()).filter(may_have).collect()
 }
 
-/// The first and the last event time of a row group, where its statistics tell.
+/// The first and last event time of a row group, if its statistics have them.
 fn event_times(row_group: &RowGroupMetaData) -> Option<(i64, i64)> {
     let mut columns = row_group.columns().iter();
     let times = columns.find(|column| column.column_path().string() == "event_time")?;

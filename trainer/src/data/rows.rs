@@ -1,24 +1,24 @@
-//! The rows that are learned from, in memory.
+//! Rows of `lake/features` in memory.
 //!
-//! Always true: rows stand in order of coin and event time, and no coin has two rows of one time.
+//! Always true: rows are ordered by coin and event time, and no coin has two rows of one time.
 
 use std::collections::BTreeMap;
 
 use market::model::{Inputs, inputs};
 use market::{AnomalyParams, AnomalyRule, Severity, WindowFeatures};
 
-/// One row of `lake/features`, as far as training needs it.
+/// The part of a row of `lake/features` that training needs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row {
-    /// Which coin, by its place in [`Rows::coins`].
+    /// Index of its coin in [`Rows::coins`].
     pub coin: u32,
     /// Milliseconds since the epoch.
     pub event_time: i64,
     /// USD.
     pub price: f64,
-    /// What the models take; NaN where the lake has null.
+    /// The models' inputs; NaN where the lake has null.
     pub inputs: Inputs,
-    /// Whether the anomaly rule calls the row critical.
+    /// Whether the anomaly rule judges the row critical.
     pub critical: bool,
 }
 
@@ -40,12 +40,12 @@ impl Rows {
         &self.rows
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -76,7 +76,7 @@ impl Default for RowsBuilder {
 }
 
 impl RowsBuilder {
-    /// Adds a row. Of two rows of one coin and time the one that was added first counts.
+    /// Adds a row. Of two rows of one coin and time, the first one added counts.
     pub fn push(&mut self, coin: &str, event_time: i64, price: f64, windows: &WindowFeatures) {
         let coin = match self.coins.get(coin) {
             Some(coin) => *coin,
@@ -101,7 +101,7 @@ impl RowsBuilder {
         let Self {
             coins, mut rows, ..
         } = self;
-        // Coins were numbered as they came; from here on they are numbered by name.
+        // Coins were numbered in the order of arrival; now they are numbered by name.
         let mut place = vec![0; coins.len()];
         for (new, old) in (0..).zip(coins.values()) {
             place[*old as usize] = new;
@@ -109,7 +109,7 @@ impl RowsBuilder {
         for row in &mut rows {
             row.coin = place[row.coin as usize];
         }
-        // Stable: the first of two stays the first.
+        // A stable sort: the first of two equal rows stays first.
         rows.sort_by_key(|row| (row.coin, row.event_time));
         rows.dedup_by_key(|row| (row.coin, row.event_time));
         Rows {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_in_order_and_the_first_of_two_counts() {
+    fn rows_are_ordered_and_the_first_of_two_counts() {
         let mut builder = RowsBuilder::default();
         for (coin, time, price) in [
             ("solana", 60_000, 1.0),

@@ -1,28 +1,28 @@
-//! How values are distributed, and how far other values are from that.
+//! The distribution of values, and the population stability index (PSI) of other values against it.
 
 use serde::{Deserialize, Serialize};
 
-/// From here on a distribution has moved, by custom.
+/// The conventional limit: a distribution with a PSI of this or more has drifted.
 pub const PSI_NOTABLE: f64 = 0.25;
 
 const BINS: usize = 10;
 
-/// An empty bin counts as this share, so that its logarithm stays finite.
+/// An empty bin counts as this share, to keep its logarithm finite.
 const SHARE_MIN: f64 = 1e-4;
 
 /// Shares of rows by bin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
-    /// Between the bins, ascending; a value that equals an edge is below it.
+    /// The edges between bins, ascending; a value equal to an edge is in the bin below it.
     pub edges: Vec<f64>,
-    /// One more than edges.
+    /// The share of each bin; one more than edges.
     pub shares: Vec<f64>,
     /// The share of rows without a value.
     pub absent: f64,
 }
 
 impl Distribution {
-    /// Bins at the deciles; fewer where many values are the same. NaN is absent.
+    /// Bins with edges at the deciles; fewer if many values are equal. NaN is absent.
     pub fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut total = 0;
         let mut there: Vec<f64> = values
@@ -34,7 +34,7 @@ impl Distribution {
             .filter_map(|decile| there.get(there.len() * decile / BINS).copied())
             .collect();
         edges.dedup();
-        // Nothing is above the greatest value: such an edge would part nothing.
+        // Drop an edge at the greatest value: nothing is above it.
         edges.retain(|edge| there.last().is_some_and(|last| edge < last));
         let (shares, absent) = shares(&edges, there.iter().copied(), total);
         Self {
@@ -44,7 +44,7 @@ impl Distribution {
         }
     }
 
-    /// How far other values are from these; `None` if there are none.
+    /// The PSI of other values; `None` if there are none.
     pub fn psi(&self, values: impl Iterator<Item = f64>) -> Option<f64> {
         let values: Vec<f64> = values.collect();
         if values.is_empty() {
@@ -63,7 +63,7 @@ impl Distribution {
     }
 }
 
-/// The share of values in each bin, and of rows without a value.
+/// The share of each bin, and that of absent values.
 fn shares(edges: &[f64], values: impl Iterator<Item = f64>, total: usize) -> (Vec<f64>, f64) {
     let mut counts = vec![0_usize; edges.len() + 1];
     let mut there = 0;

@@ -1,4 +1,4 @@
-//! The distributions of a run: what later rows are compared with.
+//! The distributions of a run, with which later rows are compared.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use super::distribution::Distribution;
 
-/// Where a run keeps it.
+/// Path of the reference in a run.
 pub const REFERENCE_PATH: &str = "drift/reference.json";
 
-/// Raised when the file's meaning changes.
+/// The version of the file format.
 const VERSION: u32 = 1;
 
-/// What a run's rows looked like.
+/// The distributions of a run's rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
     version: u32,
-    /// The first event_time of the rows fitted on.
+    /// The first event_time of the rows fitted on, in milliseconds since the epoch.
     pub from_ms: i64,
-    /// Their last.
+    /// The last one.
     pub to_ms: i64,
-    /// By name, of the rows fitted on.
+    /// Each input of the rows fitted on, by name.
     pub inputs: BTreeMap<String, Distribution>,
-    /// By label, of the rows tested on.
+    /// The scores of the rows tested on, by label.
     pub scores: BTreeMap<String, Distribution>,
 }
 
 /// Why a reference cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DriftError {
-    /// Not such a file.
-    #[error("{REFERENCE_PATH} cannot be read: {0}; train anew")]
+    /// The file is damaged, or another one.
+    #[error("{REFERENCE_PATH} cannot be read: {0}; train again")]
     Unreadable(#[from] serde_json::Error),
-    /// Made by a later version.
+    /// Written by a later version.
     #[error(
         "{REFERENCE_PATH} is of version {0}, this version of Coinlake reads {VERSION}: update Coinlake"
     )]
@@ -41,7 +41,7 @@ pub enum DriftError {
 }
 
 impl Reference {
-    /// Of the rows fitted on, from time to time; scores are added with [`Self::add_scores`].
+    /// The reference of the rows fitted on, in this range of event times. Add scores with [`Self::add_scores`].
     pub fn of_inputs(range: (i64, i64), rows: &[Inputs]) -> Self {
         let distribution = |input: usize| Distribution::of(rows.iter().map(|row| row[input]));
         let inputs = INPUTS.iter().enumerate();
@@ -62,7 +62,7 @@ impl Reference {
         self.scores.insert(label.to_owned(), distribution);
     }
 
-    /// The PSI of every input of other rows, in the order of the models' inputs; nothing if there are no rows.
+    /// The PSI of every input of other rows, in the order of the models' inputs; empty without rows.
     pub fn inputs_psi(&self, rows: &[Inputs]) -> Vec<(&'static str, f64)> {
         let known = INPUTS.iter().enumerate();
         known
@@ -73,12 +73,12 @@ impl Reference {
             .collect()
     }
 
-    /// The PSI of other scores of a label's model; `None` if the run had no such model, or there are no scores.
+    /// The PSI of other scores of a label's model; `None` without scores, or if the run had no such model.
     pub fn scores_psi(&self, label: &str, scores: &[f64]) -> Option<f64> {
         self.scores.get(label)?.psi(scores.iter().copied())
     }
 
-    /// The file.
+    /// The file's contents.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).expect("finite numbers and strings are JSON")
     }
@@ -86,7 +86,7 @@ impl Reference {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it is none, or of a later version.
+    /// When it is damaged, or of another version.
     pub fn from_json(json: &[u8]) -> Result<Self, DriftError> {
         let reference: Self = serde_json::from_slice(json)?;
         match reference.version {

@@ -1,6 +1,6 @@
 //! Predicted and actual shares, by predicted probability.
 
-/// How many bins of predicted probability are compared with what came true.
+/// The number of bins.
 const CALIBRATION_BINS: usize = 10;
 
 /// Rows of similar predicted probability.
@@ -8,13 +8,13 @@ const CALIBRATION_BINS: usize = 10;
 pub struct CalibrationBin {
     /// The mean predicted probability.
     pub predicted: f64,
-    /// The share whose label is true.
+    /// The share of rows with a true label.
     pub actual: f64,
-    /// How many rows.
+    /// The number of rows.
     pub rows: usize,
 }
 
-/// Bins of about as many rows each: the scores of rare events crowd near zero.
+/// Bins with about the same number of rows each: the scores of rare events crowd near zero.
 pub(super) fn calibration(scores: &[f64], labels: &[bool]) -> Vec<CalibrationBin> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calibration_compares_what_was_said_with_what_came_true() {
+    fn predicted_and_actual_shares_are_compared() {
         let scores: Vec<f64> = (0..1000).map(|n| f64::from(n) / 1000.0).collect();
         let labels: Vec<bool> = (0..1000).map(|n| n % 10 < n / 100).collect();
         let bins = calibration(&scores, &labels);

@@ -1,20 +1,20 @@
 //! Counts of predictions and outcomes at a threshold.
 
-/// Counts of what was predicted and what came true.
+/// Counts of rows by prediction and label.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Confusion {
-    /// Predicted and true.
+    /// Predicted, and true.
     pub true_positive: u64,
-    /// Predicted, not true.
+    /// Predicted, but not true.
     pub false_positive: u64,
-    /// Not predicted, true.
+    /// Not predicted, but true.
     pub false_negative: u64,
-    /// Neither.
+    /// Neither predicted nor true.
     pub true_negative: u64,
 }
 
 impl Confusion {
-    /// Counts rows; from the threshold on is predicted.
+    /// Counts rows. A score of at least the threshold is a positive prediction.
     pub fn of(scores: &[f64], labels: &[bool], threshold: f64) -> Self {
         let mut confusion = Self::default();
         for (score, label) in scores.iter().zip(labels) {
@@ -29,17 +29,17 @@ impl Confusion {
         confusion
     }
 
-    /// The share of what was predicted that came true; `None` if nothing was predicted.
+    /// The share of positive predictions that came true; `None` without positive predictions.
     pub fn precision(&self) -> Option<f64> {
         share(self.true_positive, self.true_positive + self.false_positive)
     }
 
-    /// The share of what came true that was predicted; `None` if nothing came true.
+    /// The share of true rows that were predicted; `None` without true rows.
     pub fn recall(&self) -> Option<f64> {
         share(self.true_positive, self.true_positive + self.false_negative)
     }
 
-    /// Twice their product by their sum.
+    /// The harmonic mean of precision and recall.
     pub fn f1(&self) -> Option<f64> {
         let twice = 2 * self.true_positive;
         share(twice, twice + self.false_positive + self.false_negative)
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn confusion_counts_from_the_threshold_on() {
+    fn a_score_at_the_threshold_is_a_positive_prediction() {
         let scores = [0.1, 0.5, 0.5, 0.9];
         let labels = [false, true, false, true];
         let confusion = Confusion::of(&scores, &labels, 0.5);

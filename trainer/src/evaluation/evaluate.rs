@@ -1,4 +1,4 @@
-//! Everything measured about a model.
+//! Measures a model and its baselines.
 
 use market::model::INPUTS;
 
@@ -8,30 +8,30 @@ use super::ranking::Ranking;
 use crate::data::Part;
 use crate::model::Model;
 
-/// What a model was worth on a part of the data.
+/// The measurements of a model on some rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// Rows.
+    /// The number of rows.
     pub rows: usize,
-    /// The share of rows whose label is true.
+    /// The share of rows with a true label.
     pub base_rate: f64,
-    /// Everything that depends on the order of the scores.
+    /// Everything that depends on the order of the scores alone.
     pub ranking: Ranking,
     /// The mean squared error of the probabilities.
     pub brier: f64,
-    /// Predicted and true shares, by predicted probability.
+    /// Predicted and actual shares, by predicted probability.
     pub calibration: Vec<CalibrationBin>,
-    /// From which probability on a row counts as predicted to be true.
+    /// A probability of at least this counts as a positive prediction.
     pub threshold: f64,
-    /// What comes of that threshold.
+    /// The counts at that threshold.
     pub confusion: Confusion,
-    /// What who only knows the base rate of the rows fitted on gets: any order is as good, so AUC-ROC is 0.5.
+    /// The Brier score of always predicting the base rate of the rows fitted on. Its AUC-ROC is 0.5.
     pub base_rate_brier: f64,
-    /// What the order by |zscore_15m| gets.
+    /// The ranking by |zscore_15m|.
     pub rule: Ranking,
 }
 
-/// Judges a model by rows it was not fitted on. `fit_base_rate` is the share of true labels among those it was.
+/// Measures a model on rows it was not fitted on. `fit_base_rate` is the share of true labels in the rows it was fitted on.
 pub fn evaluate(model: &Model, part: &Part, fit_base_rate: f64) -> Evaluation {
     let scores = model.probabilities(&part.inputs);
     let labels = &part.labels;
@@ -50,7 +50,7 @@ pub fn evaluate(model: &Model, part: &Part, fit_base_rate: f64) -> Evaluation {
     }
 }
 
-/// |zscore_15m|, 0 where there is none.
+/// The scores of the rule without a model: |zscore_15m|, 0 where it is absent.
 pub(crate) fn rule_scores(part: &Part) -> Vec<f64> {
     let zscore = INPUTS.iter().position(|name| *name == "zscore_15m");
     let zscore = zscore.expect("zscore_15m is among the inputs");

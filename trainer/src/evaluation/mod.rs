@@ -1,7 +1,6 @@
-//! How good a model is, on rows it has not seen, next to two who know nothing of it: the base rate, and the rule
-//! |zscore_15m|.
+//! Measures models on rows they have not seen, beside two baselines: the base rate, and the rule |zscore_15m|.
 //!
-//! linfa has a ROC curve and a confusion matrix, in f32 and with counts that cannot be read; areas here are exact.
+//! linfa's ROC curve is in f32 and its confusion matrix does not expose its counts; areas here are exact.
 //!
 //! - [`evaluate`] measures a model on rows
 //! - [`Ranking`]: everything that depends on the order of the scores alone

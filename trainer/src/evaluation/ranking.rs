@@ -1,19 +1,30 @@
-//! What depends on the order of scores alone: the ROC and precision-recall curves, their areas, and the threshold.
+//! Everything that depends on the order of scores alone: the ROC and precision-recall curves, their areas, and the best
+//! threshold.
 
-/// What comes of predicting every row whose score is at least `threshold`.
+/// The counts if every row with a score of at least `threshold` is a positive prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// From this score on.
+    /// The least score of a positive prediction.
     pub threshold: f64,
-    /// Rows predicted that are true.
+    /// Predicted rows that are true.
     pub true_positives: u64,
-    /// Rows predicted that are not.
+    /// Predicted rows that are not true.
     pub false_positives: u64,
 }
 
-/// Every threshold there is, from the highest score to the lowest.
+/// Rows ranked by score: the counts at every threshold, from the highest score to the lowest.
 ///
-/// Always true: rows of one score are predicted together, and at the last point all rows are.
+/// Always true: rows of the same score are predicted together, and at the last point all rows are.
+///
+/// ```
+/// use trainer::evaluation::Ranking;
+///
+/// let scores = [0.9, 0.8, 0.3, 0.1];
+/// let labels = [true, false, true, false];
+/// let ranking = Ranking::of(&scores, &labels);
+/// assert_eq!(ranking.auc_roc(), 0.75); // three of four pairs are in the right order
+/// assert_eq!(ranking.best_threshold(), 0.3);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranking {
     points: Vec<Point>,
@@ -22,8 +33,7 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// Ranks rows by score. Both kinds of labels must be there for areas to have a meaning; they are 0.5 and the base rate
-    /// otherwise.
+    /// Ranks rows by score. Areas are meaningful only if both labels occur.
     pub fn of(scores: &[f64], labels: &[bool]) -> Self {
         let mut order: Vec<(f64, bool)> =
             scores.iter().copied().zip(labels.iter().copied()).collect();
@@ -47,7 +57,8 @@ impl Ranking {
         }
     }
 
-    /// The area under the ROC curve: how likely a true row has a higher score than another, ties counting half.
+    /// The area under the ROC curve: the probability that a true row has a higher score than another, ties counting half.
+    /// 0.5 if only one label occurs.
     pub fn auc_roc(&self) -> f64 {
         if self.positives == 0 || self.negatives == 0 {
             return 0.5;
@@ -61,7 +72,7 @@ impl Ranking {
         pairs / (self.positives as f64 * self.negatives as f64)
     }
 
-    /// The area under the precision-recall curve, as the mean precision over all steps of recall.
+    /// The area under the precision-recall curve: the mean precision over all steps of recall.
     pub fn auc_pr(&self) -> f64 {
         if self.positives == 0 {
             return 0.0;
@@ -76,8 +87,8 @@ impl Ranking {
         sum / self.positives as f64
     }
 
-    /// The threshold where the share of true rows that are found exceeds the share of others that are taken for them by
-    /// most (Youden's J). Unlike the best F1 it makes sense for rare events and for even chances alike.
+    /// The threshold that maximises true-positive rate minus false-positive rate (Youden's J). Unlike the best F1 it suits
+    /// rare events and balanced labels alike.
     pub fn best_threshold(&self) -> f64 {
         let excess = |point: &Point| {
             let (found, mistaken) = self.rates(point);
@@ -90,7 +101,7 @@ impl Ranking {
         best.map_or(0.5, |point| point.threshold)
     }
 
-    /// The ROC curve: shares of others taken for true, and of true rows found; from (0, 0) to (1, 1).
+    /// The ROC curve: false-positive and true-positive rates, from (0, 0) to (1, 1).
     pub fn roc(&self) -> Vec<(f64, f64)> {
         let rates = self.points.iter().map(|point| {
             let (found, mistaken) = self.rates(point);
@@ -99,7 +110,7 @@ impl Ranking {
         std::iter::once((0.0, 0.0)).chain(rates).collect()
     }
 
-    /// The precision-recall curve: recall and precision, by rising recall.
+    /// The precision-recall curve: recall and precision, by ascending recall.
     pub fn precision_recall(&self) -> Vec<(f64, f64)> {
         let found = self.points.iter().filter(|point| point.true_positives > 0);
         found

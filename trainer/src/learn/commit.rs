@@ -1,12 +1,12 @@
-//! Which commit this program was built from, as far as it can be known.
+//! The commit this program was built from.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Says so where there is no checkout: an image's build sets it.
+/// Names the commit where there is no checkout: the build of an image sets it.
 const VARIABLE: &str = "COINLAKE_GIT_COMMIT";
 
-/// The commit: what the environment says, else that of the checkout this program was built in and still lies in.
+/// The commit in the environment, else the head of the checkout that this program was built in, if it still is there.
 pub(crate) fn known() -> Option<String> {
     if let Ok(commit) = std::env::var(VARIABLE)
         && !commit.is_empty()

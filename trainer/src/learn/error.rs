@@ -3,30 +3,30 @@
 use super::fit::FitError;
 use crate::data::{DataError, Label};
 
-/// Why a training came to nothing.
+/// Why a training failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// There is nothing to learn from.
+    /// The lake cannot be read, or has too few rows.
     #[error(transparent)]
     Data(#[from] DataError),
     /// A model could not be fitted.
     #[error("{label}: {source}")]
     Fit {
-        /// Which one.
+        /// Its label.
         label: Label,
-        /// Why.
+        /// The cause.
         source: FitError,
     },
-    /// Not one model could be trained.
+    /// No model could be trained; a sentence for each label says why.
     #[error("nothing could be trained. {}", .0.join(". "))]
     Nothing(Vec<String>),
-    /// No threads to be had.
+    /// The thread pool could not be started.
     #[error("cannot start threads to train with: {0}; give fewer")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    /// No thread to be had.
-    #[error("cannot start a thread to train on: {0}; give the process more")]
+    /// The training's thread could not be started.
+    #[error("cannot start a thread to train on: {0}; raise the process's limit")]
     Thread(std::io::Error),
-    /// The training panicked, which is a fault of ours; stderr tells where.
-    #[error("the training stopped by itself")]
+    /// The training panicked: a bug here. stderr has the place.
+    #[error("the training stopped by a bug in Coinlake: stderr says where")]
     Stopped,
 }

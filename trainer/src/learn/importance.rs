@@ -1,4 +1,4 @@
-//! Permutation importance: how much worse the order gets when one input is dealt out among the rows anew.
+//! Permutation importance: how much worse a model ranks when one input is shuffled among the rows.
 
 use market::model::INPUTS;
 use rand::SeedableRng;
@@ -10,17 +10,17 @@ use crate::data::Part;
 use crate::evaluation::Ranking;
 use crate::model::Model;
 
-/// How often each input is dealt out anew.
+/// How often each input is shuffled.
 const REPEATS: u64 = 3;
 
-/// What an input is worth to a model.
+/// The importance of one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Importance {
-    /// The input.
+    /// The input's name.
     pub input: &'static str,
-    /// By how much AUC-ROC falls without it, on average; below 0 when the model does better without.
+    /// By how much AUC-ROC falls when it is shuffled, on average; below 0 if the model ranks better without it.
     pub auc_drop: f64,
-    /// How much that varies between the repeats (standard deviation).
+    /// The standard deviation of that fall between the shuffles.
     pub deviation: f64,
 }
 
@@ -34,10 +34,10 @@ pub fn importances(model: &Model, part: &Part, seed: u64) -> Vec<Importance> {
                 .map(|repeat| {
                     let mut rng = ChaCha8Rng::seed_from_u64(seed);
                     rng.set_stream(input as u64 * REPEATS + repeat);
-                    let mut dealt: Vec<f64> = part.inputs.iter().map(|row| row[input]).collect();
-                    dealt.shuffle(&mut rng);
+                    let mut shuffled: Vec<f64> = part.inputs.iter().map(|row| row[input]).collect();
+                    shuffled.shuffle(&mut rng);
                     let mut inputs = part.inputs.clone();
-                    for (row, value) in inputs.iter_mut().zip(dealt) {
+                    for (row, value) in inputs.iter_mut().zip(shuffled) {
                         row[input] = value;
                     }
                     whole - Ranking::of(&model.probabilities(&inputs), &part.labels).auc_roc()

@@ -1,4 +1,4 @@
-//! One label: its fitted model, and what it is worth.
+//! One label: its model, fitted and evaluated.
 
 use std::time::Instant;
 
@@ -16,10 +16,10 @@ use crate::run::{Artifact, Metric, Run, TrainedModel};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// What a model got on the newest day: what the promotion rule compares.
+/// The metric that promotion compares: AUC-ROC on the newest day.
 pub const NEWEST_DAY_METRIC: &str = "newest_day_auc_roc";
 
-/// What came of one label.
+/// A label's model and its evaluation.
 pub(super) struct LabelResult {
     pub(super) label: Label,
     pub(super) split: Split,
@@ -31,6 +31,7 @@ pub(super) struct LabelResult {
 }
 
 impl LabelResult {
+    /// Chooses a threshold, fits the model, and evaluates it.
     pub(super) fn of(
         label: Label,
         split: Split,
@@ -78,6 +79,7 @@ impl LabelResult {
         }
     }
 
+    /// Adds its metrics, pictures and model to a run.
     pub(super) fn write(&self, run: &mut Run) {
         let label = self.label.as_str();
         let mut metrics = self.metrics();
@@ -90,7 +92,7 @@ impl LabelResult {
         };
         run.metrics
             .extend(metrics.iter().map(|(name, value)| metric(name, *value, 0)));
-        // So that a look at the run tells whether the model wears off.
+        // A series by day shows whether the model ages.
         let days = auc_by_day(&self.model, &self.split.test);
         run.metrics
             .extend(days.map(|(day, auc)| metric("auc_roc_by_day", auc, day)));
@@ -162,8 +164,8 @@ impl LabelResult {
     }
 }
 
-/// The best threshold, found without the rows tested on and without those the model was fitted on: of the rows to fit
-/// on the newest are kept apart once more. Where they are too few for that, all of them have to do.
+/// The best threshold. It is chosen without the rows tested on, and on rows the model was not fitted on: the rows to fit on
+/// are split once more. If they are too few for that, on all of them.
 fn threshold(params: &ModelParams, label: Label, fit: &Part) -> Result<f64, FitError> {
     let (model, part) = match fit.split(label) {
         Ok(split) => (params.fit(label, &split.fit)?, split.test),
@@ -173,7 +175,7 @@ fn threshold(params: &ModelParams, label: Label, fit: &Part) -> Result<f64, FitE
     Ok(Ranking::of(&scores, &part.labels).best_threshold())
 }
 
-/// `None` unless there are both kinds of rows.
+/// `None` unless both labels occur.
 fn auc_roc(model: &Model, part: &Part) -> Option<f64> {
     let both = part.labels.iter().any(|label| *label) && part.labels.iter().any(|label| !label);
     both.then(|| {
@@ -182,7 +184,7 @@ fn auc_roc(model: &Model, part: &Part) -> Option<f64> {
     })
 }
 
-/// AUC-ROC of each day that has both kinds of rows, days counted from the first.
+/// AUC-ROC of each day on which both labels occur; days are counted from the first.
 fn auc_by_day(model: &Model, part: &Part) -> impl Iterator<Item = (i64, f64)> {
     let day = |time: i64| time.div_euclid(DAY_MS);
     let (first, last) = part.range().unwrap_or_default();

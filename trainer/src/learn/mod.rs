@@ -1,11 +1,13 @@
-//! Learning: from rows of the lake to a [`Run`](crate::Run) with fitted, judged models.
+//! Training: from rows of the lake to a [`Run`](crate::Run) with fitted and evaluated models.
 //!
-//! The only part of the crate that needs linfa, ndarray, plotters and rayon; the cargo feature `learn` leaves it out.
+//! The only part of the crate that needs linfa, ndarray, plotters and rayon: without the cargo feature `learn` it is left
+//! out.
 //!
 //! - [`train`](train()) does all of it
 //! - [`fit`] fits the forest and the logistic regression
 //! - [`importance`] measures what each input is worth to a model
-//! - [`report`] draws pictures and writes the model card
+//! - [`report`] draws the pictures and writes the model card
+//! - `label_result` is one label's part of a run, `trained` is the result of all
 
 mod commit;
 mod error;

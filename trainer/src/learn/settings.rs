@@ -3,21 +3,21 @@
 use super::fit::{ForestParams, LogisticParams, ModelParams};
 use crate::data::{Label, TimeRange};
 
-/// What to train, on what.
+/// What to train, and on which rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainSettings {
     /// The lake's folder or URL.
     pub lake: String,
-    /// The rows to use.
+    /// The times of the rows to use.
     pub range: TimeRange,
-    /// For `anomaly_ahead`. Its seed also decides the shuffles of the importances.
+    /// Settings of `anomaly_ahead`. The seed also decides the shuffles of the importances.
     pub forest: ForestParams,
-    /// For `trend_up`.
+    /// Settings of `trend_up`.
     pub logistic: LogisticParams,
 }
 
 impl TrainSettings {
-    /// The usual models on all of a lake.
+    /// Default settings, on all rows of a lake.
     pub fn of_lake(lake: impl Into<String>) -> Self {
         Self {
             lake: lake.into(),

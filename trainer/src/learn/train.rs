@@ -19,10 +19,10 @@ use crate::data::{Label, Part, Rows, open_lake, read_rows};
 use crate::drift::{REFERENCE_PATH, Reference};
 use crate::run::{Artifact, Run};
 
-/// Reads the lake, fits both models, and judges them. The bar shows how far it is; a hidden one shows nothing.
+/// Reads the lake, fits both models and evaluates them. The bar shows the progress; pass a hidden one to show nothing.
 ///
 /// # Errors
-/// When the lake cannot be read, or not one model can be trained.
+/// When the lake cannot be read, or no model can be trained.
 pub fn train<'a>(
     settings: &'a TrainSettings,
     progress: &'a ProgressBar,
@@ -37,20 +37,20 @@ async fn read_and_train(
     let lake = open_lake(&settings.lake)?;
     let rows = read_rows(&lake, settings.range, progress).await?;
     let (settings, progress) = (settings.clone(), progress.clone());
-    // On a thread of its own: a process that is interrupted ends without waiting for it, unlike for the runtime's threads.
-    let (tell, told) = tokio::sync::oneshot::channel();
+    // A thread of its own: an interrupted process ends without waiting for it, unlike for the runtime's threads.
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let train = move || {
-        let _ = tell.send(train_rows(&rows, &settings, &progress));
+        let _ = sender.send(train_rows(&rows, &settings, &progress));
     };
     let thread = thread::Builder::new().name("train".to_owned());
     thread.spawn(train).map_err(TrainError::Thread)?;
-    told.await.map_err(|_| TrainError::Stopped)?
+    receiver.await.map_err(|_| TrainError::Stopped)?
 }
 
-/// Fits both models to rows, and judges them.
+/// Fits both models to rows and evaluates them.
 ///
 /// # Errors
-/// When not one model can be trained.
+/// When no model can be trained.
 pub fn train_rows(
     rows: &Rows,
     settings: &TrainSettings,

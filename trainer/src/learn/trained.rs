@@ -5,23 +5,23 @@ use std::collections::BTreeMap;
 use crate::data::{Label, Part};
 use crate::run::Run;
 
-/// What came of a training.
+/// The result of a training.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// What is to be tracked.
+    /// The run, to be tracked.
     pub run: Run,
-    /// For each label that could not be trained a sentence why.
+    /// A sentence for each label that could not be trained.
     pub left_out: Vec<String>,
-    /// The newest day, to judge other versions by.
+    /// The newest day, to compare other versions on.
     pub newest_day: NewestDay,
 }
 
-/// The labelled rows of the newest day, none of which was fitted on.
+/// The labelled rows of the newest day. No model was fitted on them.
 #[derive(Debug, Clone, Default)]
 pub struct NewestDay(pub(super) BTreeMap<&'static str, Part>);
 
 impl NewestDay {
-    /// A label's rows; `None` if its model was left out.
+    /// A label's rows; `None` if its model could not be trained.
     pub fn part(&self, label: Label) -> Option<&Part> {
         self.0.get(label.as_str())
     }

@@ -1,4 +1,4 @@
-//! What every tracking does.
+//! The interface of both trackings.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,22 +8,27 @@ use super::run::{Beginning, OpenRun, RunRecord, RunStatus};
 use super::version::{Alias, ModelVersion};
 use crate::run::Run;
 
-/// What every tracking does.
+/// Stores runs and model versions.
 #[async_trait]
 pub trait Tracking: Send + Sync {
-    /// Where it is, for messages.
+    /// Its address or folder, for messages.
     fn place(&self) -> String;
 
-    /// Whether it can be used; asks once and does not wait for long.
+    /// Checks whether it can be used: one request, with a short timeout.
     async fn check(&self) -> Result<(), TrackingError>;
 
-    /// Begins a run, so that one that never ends can be seen; makes the experiment where there is none.
+    /// Starts a run, so that even one that never ends is visible. Creates the experiment if it does not exist.
     async fn start(&self, beginning: &Beginning) -> Result<OpenRun, TrackingError>;
 
-    /// Keeps what the run gave and marks it finished. Trying again after an error does no harm.
-    async fn finish(&self, run: &OpenRun, ended_ms: i64, given: &Run) -> Result<(), TrackingError>;
+    /// Stores the results of a run and marks it finished. May be repeated after an error.
+    async fn finish(
+        &self,
+        run: &OpenRun,
+        ended_ms: i64,
+        results: &Run,
+    ) -> Result<(), TrackingError>;
 
-    /// Marks a run that gave nothing, and says why.
+    /// Marks a run without results as failed or killed, with the reason.
     async fn abandon(
         &self,
         run: &OpenRun,
@@ -42,16 +47,16 @@ pub trait Tracking: Send + Sync {
     /// A file of a run.
     async fn file(&self, run: &str, path: &str) -> Result<Bytes, TrackingError>;
 
-    /// Makes the model that a run gave a new version. The same run and model give the same version again.
+    /// Registers a run's model as a new version. The same run and model always get the same version.
     async fn register(&self, run: &OpenRun, model: &str) -> Result<ModelVersion, TrackingError>;
 
-    /// Says on a version why it is where it is.
+    /// Writes on a version why it has its aliases.
     async fn note(&self, version: &ModelVersion, note: &str) -> Result<(), TrackingError>;
 
     /// Every version of a model, newest first.
     async fn versions(&self, model: &str) -> Result<Vec<ModelVersion>, TrackingError>;
 
-    /// The version an alias points at, if there is such an alias.
+    /// The version an alias points at, if the alias exists.
     async fn version_at(
         &self,
         model: &str,

@@ -1,32 +1,32 @@
-//! What can go wrong with runs and model versions, each with its remedy.
+//! Errors of tracking, each with its remedy.
 
 use std::path::Path;
 
-/// Why something could not be kept or read.
+/// Why something could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum TrackingError {
-    /// What the environment says makes no sense.
+    /// An environment variable is not valid.
     #[error("{variable} {problem}")]
     Settings {
         /// The environment variable.
         variable: &'static str,
-        /// What is wrong with it, and what would be right.
+        /// The problem and the remedy.
         problem: String,
     },
-    /// Nobody answers.
+    /// The server does not answer.
     #[error(
         "no MLflow server answers at {server}: {reason}; is it running, and is MLFLOW_TRACKING_URI right?"
     )]
     Unreachable {
         /// Its address.
         server: String,
-        /// What happened.
+        /// The cause.
         reason: String,
     },
-    /// The server does not know us, or does not let us.
+    /// The server refuses the credentials, or what they may do.
     #[error(
         "the MLflow server at {server} refuses access ({status}{}): check MLFLOW_TRACKING_USERNAME and \
-         MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and what that user may do",
+         MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and that user's permissions",
         said(.message)
     )]
     Denied {
@@ -34,37 +34,37 @@ pub enum TrackingError {
         server: String,
         /// 401 or 403.
         status: u16,
-        /// What it said.
+        /// The server's message.
         message: String,
     },
-    /// The server answers, but not with what was asked for.
+    /// The server reports an error.
     #[error("the MLflow server at {server} could not {what} ({status}{})", said(.message))]
     Refused {
         /// Its address.
         server: String,
-        /// What it was asked to do.
+        /// The request, as the sentence needs it.
         what: String,
         /// The HTTP status.
         status: u16,
-        /// What it said.
+        /// The server's message.
         message: String,
     },
-    /// Somebody answers, and it is no MLflow server, or one of another kind.
+    /// The reply is not that of an MLflow server.
     #[error(
-        "{server} does not answer as an MLflow server does when asked to {what}: {reason}; is MLFLOW_TRACKING_URI right?"
+        "{server} does not reply as an MLflow server does to a request to {what}: {reason}; is MLFLOW_TRACKING_URI right?"
     )]
     Foreign {
         /// Its address.
         server: String,
-        /// What it was asked to do.
+        /// The request, as the sentence needs it.
         what: String,
-        /// What was strange.
+        /// What is wrong with the reply.
         reason: String,
     },
-    /// An experiment that is in the bin takes no runs.
+    /// The experiment is deleted: it accepts no runs.
     #[error(
-        "experiment {name} is deleted on the MLflow server at {server}: bring it back with \
-         `mlflow experiments restore --experiment-id {id}`, or name another one with --experiment"
+        "experiment {name} is deleted on the MLflow server at {server}: restore it with \
+         `mlflow experiments restore --experiment-id {id}`, or choose another one with --experiment"
     )]
     ExperimentDeleted {
         /// Its name.
@@ -74,110 +74,108 @@ pub enum TrackingError {
         /// The server's address.
         server: String,
     },
-    /// There is none of that name.
+    /// The experiment does not exist.
     #[error(
-        "there is no experiment {name} in {place}: `coinlake train run --experiment {name}` makes it"
+        "there is no experiment {name} in {place}: `coinlake train run --experiment {name}` creates it"
     )]
     UnknownExperiment {
         /// Its name.
         name: String,
-        /// Where it was looked for.
+        /// The tracking.
         place: String,
     },
-    /// There is none of that id.
-    #[error("there is no run {run} in {place}: `coinlake train list` shows those there are")]
+    /// The run does not exist.
+    #[error("there is no run {run} in {place}: `coinlake train list` shows all")]
     UnknownRun {
         /// Its id.
         run: String,
-        /// Where it was looked for.
+        /// The tracking.
         place: String,
     },
-    /// There is none of that name and number.
-    #[error(
-        "there is no version {version} of {model} in {place}: `coinlake train list` shows those there are"
-    )]
+    /// The version does not exist.
+    #[error("there is no version {version} of {model} in {place}: `coinlake train list` shows all")]
     UnknownVersion {
         /// The registered model.
         model: String,
         /// The version.
         version: u32,
-        /// Where it was looked for.
+        /// The tracking.
         place: String,
     },
-    /// An alias that leads nowhere.
+    /// The alias points at a version that is deleted.
     #[error(
         "alias {alias} of {model} in {place} points at {target}, which is deleted: \
-         `coinlake train promote {model} VERSION {alias}` points it at one that is there"
+         `coinlake train promote {model} VERSION {alias}` points it at another version"
     )]
     Dangling {
         /// The registered model.
         model: String,
         /// `staging` or `production`.
         alias: String,
-        /// The version, as far as it is known.
+        /// The deleted version.
         target: String,
-        /// Where it was looked for.
+        /// The tracking.
         place: String,
     },
-    /// A run lacks a file it should have.
+    /// A file of the run is missing.
     #[error("run {run} in {place} has no file {path}: was it deleted?")]
     MissingFile {
         /// The run.
         run: String,
         /// The file.
         path: String,
-        /// Where the run is kept.
+        /// The tracking.
         place: String,
     },
-    /// The server wants clients to write artifacts to a store themselves.
+    /// The server expects clients to write artifacts to a store themselves.
     #[error(
-        "the MLflow server at {server} keeps artifacts at {uri}, outside its own reach: start it with \
-         `--artifacts-destination`, which lets clients hand artifacts to the server"
+        "the MLflow server at {server} stores artifacts at {uri}, which only clients can write: start it with \
+         `--artifacts-destination`, then it stores what clients send"
     )]
     ArtifactsElsewhere {
         /// Its address.
         server: String,
-        /// Where artifacts would go.
+        /// The artifact store.
         uri: String,
     },
-    /// No room.
-    #[error("no space left for {path}: free some, or keep models elsewhere with --data")]
+    /// The disk is full.
+    #[error("no space left for {path}: free some, or choose another folder with --data")]
     NoSpace {
         /// The file or folder.
         path: String,
     },
-    /// The disk says no.
+    /// The disk failed.
     #[error("{path} cannot be used: {reason}")]
     Disk {
         /// The file or folder.
         path: String,
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
-    /// A file is not what it should be.
-    #[error("{path} is damaged: {reason}; restore it, or move it away if it can go")]
+    /// A file cannot be read.
+    #[error("{path} is damaged: {reason}; restore it, or move it away if it is not needed")]
     Damaged {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// A version's model file is not one that can serve.
+    /// A version's model file is unusable.
     #[error("{model}/{version} of {place} cannot serve: {reason}")]
     Unservable {
         /// The registered model.
         model: String,
         /// The version.
         version: u32,
-        /// Where it was looked for.
+        /// The tracking.
         place: String,
-        /// What the model file's reader says.
+        /// The problem with the file.
         reason: String,
     },
 }
 
 impl TrackingError {
-    /// What the disk said about `path`.
+    /// The error of a file operation on `path`.
     pub(super) fn disk(path: &Path, error: &std::io::Error) -> Self {
         let path = path.display().to_string();
         match error.kind() {
@@ -191,7 +189,7 @@ impl TrackingError {
         }
     }
 
-    /// Whether trying again later can help.
+    /// Whether a later attempt may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::NoSpace { .. } => true,
@@ -206,7 +204,7 @@ pub(super) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// What a server said, where it said something.
+/// A server's message as the end of a sentence; empty without a message.
 fn said(message: &str) -> String {
     if message.is_empty() {
         String::new()

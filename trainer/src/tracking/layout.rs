@@ -1,14 +1,14 @@
-//! Where a run has its models.
+//! The places of models among a run's files.
 
-/// The file of a model, inside the folder that [`model_folder`] names.
+/// A model's file, in its [`model_folder`].
 pub(super) const MODEL_FILE: &str = "model.bin";
 
-/// Where a run keeps a model.
+/// The folder of a model.
 pub(super) fn model_folder(model: &str) -> String {
     format!("models/{model}")
 }
 
-/// Where a run keeps a model's file.
+/// The path of a model's file.
 pub(super) fn model_path(model: &str) -> String {
     format!("{}/{MODEL_FILE}", model_folder(model))
 }

@@ -1,7 +1,7 @@
-//! Where runs and model versions are kept: an MLflow server, or a folder of the same meaning.
+//! Stores runs and model versions: on an MLflow server, or in a folder with the same semantics.
 //!
-//! Always true, in both: a run that is finished holds everything that was given to it; a version never changes the
-//! model it stands for; an alias points at one version at a time, and moving it is one step.
+//! Always true in both: a finished run is complete; a version's model never changes; an alias points at one version at a
+//! time and moves in one step.
 //!
 //! - [`Tracking`]: what both do; [`open`] picks the one that the environment names
 //! - [`MlflowTracking`]: a server, found by [`MlflowServer`]
@@ -29,10 +29,10 @@ pub use run::{Beginning, OpenRun, RunRecord, RunStatus};
 pub use settings::MlflowServer;
 pub use version::{Alias, ModelVersion};
 
-/// The tracking that the environment asks for: the MLflow server of `MLFLOW_TRACKING_URI`, else `folder`.
+/// The tracking that the environment names: the MLflow server of `MLFLOW_TRACKING_URI`, else `folder`.
 ///
 /// # Errors
-/// When the environment names something that is no server.
+/// When the environment's variables do not describe a server.
 pub fn open(folder: &Path) -> Result<Box<dyn Tracking>, TrackingError> {
     Ok(match MlflowServer::from_env()? {
         Some(server) => Box::new(MlflowTracking::new(&server)?),

@@ -5,41 +5,41 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How a run begins.
+/// A run that is about to start.
 #[derive(Debug, Clone)]
 pub struct Beginning {
     /// The experiment it belongs to.
     pub experiment: String,
     /// Its name, for people.
     pub name: String,
-    /// When, in milliseconds since the epoch.
+    /// Time of the start, in milliseconds since the epoch.
     pub started_ms: i64,
-    /// What is known about it already.
+    /// Tags known at the start.
     pub tags: BTreeMap<String, String>,
 }
 
-/// A run that was begun.
+/// A run that was started.
 #[derive(Debug, Clone)]
 pub struct OpenRun {
     /// Its id.
     pub id: String,
-    /// Where its files go, in the tracking's own terms.
+    /// The place of its files, as the tracking names it.
     pub(super) files: String,
     pub(super) beginning: Beginning,
 }
 
-/// How a run stands.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// Under way, or its process died.
+    /// In progress, or its process died.
     #[serde(alias = "scheduled")]
     Running,
-    /// It gave what it was to give.
+    /// It is complete.
     Finished,
     /// It ended with an error.
     Failed,
-    /// Somebody ended it.
+    /// It was interrupted.
     Killed,
 }
 
@@ -54,25 +54,25 @@ impl fmt::Display for RunStatus {
     }
 }
 
-/// A run as it is kept.
+/// A stored run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunRecord {
     /// Its id.
     pub id: String,
     /// Its name, for people.
     pub name: String,
-    /// Where people look at it in a browser, if anywhere.
+    /// Its page in a browser, if it has one.
     pub link: Option<String>,
-    /// How it stands.
+    /// Its status.
     pub status: RunStatus,
-    /// When it began, in milliseconds since the epoch.
+    /// Time of the start, in milliseconds since the epoch.
     pub started_ms: i64,
-    /// When it ended.
+    /// Time of the end, in milliseconds since the epoch.
     pub ended_ms: Option<i64>,
-    /// What was set.
+    /// The settings.
     pub params: BTreeMap<String, String>,
-    /// What was measured; of a series the last value.
+    /// The measurements; the last value of a series.
     pub metrics: BTreeMap<String, f64>,
-    /// What is known about it.
+    /// Facts about it.
     pub tags: BTreeMap<String, String>,
 }

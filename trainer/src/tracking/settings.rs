@@ -1,4 +1,4 @@
-//! Where the MLflow server is and how to sign in, from the environment variables that MLflow's own client reads.
+//! Address and credentials of an MLflow server, from the environment variables that MLflow's own client reads.
 
 use std::fmt;
 
@@ -13,10 +13,22 @@ const USERNAME: &str = "MLFLOW_TRACKING_USERNAME";
 const PASSWORD: &str = "MLFLOW_TRACKING_PASSWORD";
 const TOKEN: &str = "MLFLOW_TRACKING_TOKEN";
 
-/// An MLflow server. Its Debug and Display forms hold no secret.
+/// An MLflow server. Its Debug and Display forms contain no secret.
+///
+/// ```
+/// use trainer::tracking::MlflowServer;
+///
+/// let variable = |name: &str| match name {
+///     "MLFLOW_TRACKING_URI" => Some("http://127.0.0.1:5000/".to_owned()),
+///     _ => None,
+/// };
+/// let server = MlflowServer::from_variables(variable)?.expect("the variable is set");
+/// assert_eq!(server.to_string(), "http://127.0.0.1:5000");
+/// # Ok::<_, trainer::tracking::TrackingError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct MlflowServer {
-    /// The address, without credentials and without a slash at its end.
+    /// The address, without credentials or a trailing slash.
     pub(super) url: Url,
     pub(super) sign_in: Option<SignIn>,
 }
@@ -31,18 +43,18 @@ pub(super) enum SignIn {
 }
 
 impl MlflowServer {
-    /// The server the environment names, if it names one.
+    /// The server that the environment names, if any.
     ///
     /// # Errors
-    /// When it names something that is no server.
+    /// When the variables do not describe a server.
     pub fn from_env() -> Result<Option<Self>, TrackingError> {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
-    /// The same, from variables at hand.
+    /// Like [`Self::from_env`], with variables from a function.
     ///
     /// # Errors
-    /// When they name something that is no server.
+    /// When the variables do not describe a server.
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, TrackingError> {
@@ -74,20 +86,20 @@ impl MlflowServer {
         if let Some(SignIn::Token(token)) = &sign_in
             && HeaderValue::from_str(token.expose_secret()).is_err()
         {
-            return Err(bad(TOKEN, "has a character that no HTTP header may hold"));
+            return Err(bad(TOKEN, "has a character that HTTP headers do not allow"));
         }
-        // Credentials of the address itself are taken above; from here on it may be shown.
+        // The credentials are taken; without them the address may be shown.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(Some(Self { url, sign_in }))
     }
 
-    /// The address of a run in the server's web interface.
+    /// The page of a run in the server's web interface.
     pub(super) fn page_of_run(&self, experiment_id: &str, run_id: &str) -> String {
         format!("{self}/#/experiments/{experiment_id}/runs/{run_id}")
     }
 
-    /// Whether it runs on this machine.
+    /// Whether the address is on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         match self.url.host() {
             Some(url::Host::Domain(name)) => name == "localhost",
@@ -105,15 +117,15 @@ impl fmt::Display for MlflowServer {
 }
 
 fn server_url(uri: &str) -> Result<Url, TrackingError> {
-    // Not the value: it may hold a password.
-    let wanted = "name a server, http://HOST:PORT or https://HOST; `mlflow server` starts one, and without the variable \
-                  runs are kept in the data directory";
-    let url =
-        Url::parse(uri).map_err(|error| bad(URI, &format!("is no URL ({error}): {wanted}")))?;
+    // Never show the value: it may contain a password.
+    let expected = "set it to a server, http://HOST:PORT or https://HOST; `mlflow server` starts one, and without the \
+                    variable runs are stored in the data directory";
+    let url = Url::parse(uri)
+        .map_err(|error| bad(URI, &format!("is not a URL ({error}): {expected}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad(
             URI,
-            &format!("is a `{}` address: {wanted}", url.scheme()),
+            &format!("is a `{}` address: {expected}", url.scheme()),
         ));
     }
     let mut url = url;
@@ -124,7 +136,7 @@ fn server_url(uri: &str) -> Result<Url, TrackingError> {
     Ok(url)
 }
 
-/// `http://user:password@host`, as MLflow's client takes it.
+/// The credentials of `http://user:password@host`, which MLflow's client accepts.
 fn in_url(url: &Url) -> Option<SignIn> {
     let decode = |text: &str| {
         percent_encoding::percent_decode_str(text)
@@ -163,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_is_refused_with_a_remedy() {
+    fn an_address_that_is_not_a_server_is_refused_with_a_remedy() {
         for uri in [
             "sqlite:///mlflow.db",
             "mlruns",
@@ -179,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_before_the_api_is_kept() {
+    fn a_path_before_the_api_remains() {
         let server = server(&[(URI, "https://example.com/mlflow/")])
             .unwrap()
             .unwrap();
@@ -187,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_goes_before_a_token() {
+    fn a_password_wins_over_a_token() {
         let server = server(&[
             (URI, "http://127.0.0.1:5000"),
             (USERNAME, "me"),
@@ -200,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_sign_in_is_named() {
+    fn a_missing_half_of_the_credentials_is_named() {
         let error = server(&[(URI, "http://h"), (USERNAME, "me")]).unwrap_err();
         assert!(error.to_string().starts_with(PASSWORD), "{error}");
     }

@@ -11,26 +11,26 @@ pub struct ModelVersion {
     pub model: String,
     /// Its number, from 1.
     pub version: u32,
-    /// The run that made it.
+    /// The run that trained it.
     pub run: String,
-    /// When it was registered, in milliseconds since the epoch.
+    /// Time of the registration, in milliseconds since the epoch.
     pub created_ms: i64,
-    /// Which aliases point at it.
+    /// The aliases that point at it.
     pub aliases: Vec<String>,
-    /// Why it is where it is.
+    /// Why it has its aliases.
     pub note: String,
-    /// Where its file lies, in the tracking's own terms.
+    /// The place of its file, as the tracking names it.
     #[serde(skip)]
     pub(super) source: String,
 }
 
-/// Where a version is in its life.
+/// A name that points at one version of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Alias {
-    /// It waits to be looked at.
+    /// The newest version, waiting to be judged.
     Staging,
-    /// It serves.
+    /// The version that serves.
     Production,
 }
 

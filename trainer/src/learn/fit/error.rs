@@ -1,4 +1,4 @@
-//! Why a model could not be fitted.
+//! Errors of fitting.
 
 use market::model::ModelError;
 

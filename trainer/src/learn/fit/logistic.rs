@@ -1,4 +1,4 @@
-//! Logistic regression: standard scaling, linfa's solver, and its result as the model that serves.
+//! Logistic regression: standard scaling, then linfa's solver; the result is the model that serves.
 
 use linfa::dataset::{Dataset, DatasetBase};
 use linfa::traits::Fit;
@@ -9,12 +9,12 @@ use ndarray::{Array1, Array2, Axis};
 use super::error::FitError;
 use super::matrix::{fill_of, filled, rows_of};
 
-/// What a logistic regression is to be like.
+/// Settings of a logistic regression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogisticParams {
-    /// The weight of the L2 penalty on the weights; scikit-learn's 1 / C.
+    /// The weight of the L2 penalty; 1 / C in scikit-learn.
     pub alpha: f64,
-    /// When the solver gives up.
+    /// The most iterations of the solver.
     pub iterations_max: u64,
 }
 
@@ -38,7 +38,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for LogisticParams {
             .map_err(linfa::Error::from)?;
         let too_few = || FitError::Linfa(linfa::Error::NotEnoughSamples);
         let mean = inputs.mean_axis(Axis(0)).ok_or_else(too_few)?;
-        // An input that never changes says nothing; any scale will do.
+        // A constant input carries no information: any scale will do.
         let scale = inputs
             .std_axis(Axis(0), 0.0)
             .mapv(|scale| if scale > 0.0 { scale } else { 1.0 });
@@ -47,7 +47,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for LogisticParams {
             .alpha(self.alpha)
             .max_iterations(self.iterations_max)
             .fit(&Dataset::new(scaled, dataset.targets.clone()))?;
-        // linfa takes the commoner class for the positive one.
+        // linfa takes the more common class for the positive one.
         let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
         let info = ModelInfo {
             name: TREND_UP.to_owned(),
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// Labels drawn with the probabilities of a known model.
+    /// Rows whose labels are drawn with the probabilities of a known model.
     fn drawn(rows: usize, weights: [f64; 2], intercept: f64) -> Dataset<f64, bool, ndarray::Ix1> {
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         let mut inputs = Array2::zeros((rows, INPUTS.len()));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_found_whichever_class_is_commoner_or_comes_first() {
+    fn weights_do_not_depend_on_which_class_is_common_or_first() {
         for intercept in [-1.5, 0.0, 1.5] {
             let data = drawn(20_000, [2.0, -1.0], intercept);
             for first in [true, false] {
@@ -118,7 +118,7 @@ mod tests {
                     data.targets.select(Axis(0), &order),
                 );
                 let model = LogisticParams::default().fit(&data).unwrap();
-                // A scaled unit is a standard deviation of a uniform draw from -1 to 1.
+                // The standard deviation of a uniform draw from -1 to 1 is 1 / sqrt(3).
                 let unit = 3.0_f64.sqrt();
                 assert!((model.weights()[2] * unit - 2.0).abs() < 0.15, "{model:?}");
                 assert!((model.weights()[7] * unit + 1.0).abs() < 0.15, "{model:?}");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn one_class_is_refused() {
+    fn a_single_class_is_refused() {
         let data = Dataset::new(Array2::zeros((50, INPUTS.len())), Array1::default(50));
         let refused = LogisticParams::default().fit(&data).unwrap_err();
         assert!(refused.to_string().contains("two classes"), "{refused}");

@@ -15,7 +15,7 @@ pub(super) fn dataset_of(part: &Part) -> Dataset<f64, bool, Ix1> {
     Dataset::new(inputs, Array1::from(part.labels.clone()))
 }
 
-/// A matrix's rows.
+/// A matrix's rows, if it has the models' inputs and no infinite value.
 pub(super) fn rows_of(matrix: &Array2<f64>) -> Result<&[Inputs], FitError> {
     let shape = |problem: String| FitError::Shape(problem);
     if matrix.ncols() != INPUTS.len() {

@@ -1,8 +1,8 @@
-//! How many threads fitting runs on.
+//! The number of threads that fitting uses.
 
 use std::num::NonZero;
 
-/// Runs work that goes parallel on so many threads; without a number on those it is on already, all cores by default.
+/// Runs parallel work on this many threads; without a number, on the threads it runs on already: all cores by default.
 pub(crate) fn on_threads<T: Send>(
     threads: Option<NonZero<usize>>,
     work: impl FnOnce() -> T + Send,

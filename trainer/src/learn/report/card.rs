@@ -1,4 +1,4 @@
-//! The model card: a page that says what a run's models are, what they are worth, and what they are not for.
+//! The model card: a page that describes a run's models, their evaluation and their limits.
 
 use std::fmt::Write;
 
@@ -8,25 +8,25 @@ use crate::evaluation::Evaluation;
 use crate::learn::importance::Importance;
 use crate::model::Model;
 
-/// What a card says about a model.
+/// A model, for the card.
 pub(crate) struct Subject<'a> {
     pub(crate) label: Label,
     pub(crate) model: &'a Model,
     pub(crate) evaluation: &'a Evaluation,
     pub(crate) importances: &'a [Importance],
-    /// First and last time of the rows tested on.
+    /// First and last event time of the rows tested on.
     pub(crate) tested: (i64, i64),
     pub(crate) fit_seconds: f64,
 }
 
-/// The page, in Markdown; pictures stand beside it.
+/// The page in Markdown. It links the pictures.
 pub(crate) fn card(rows: &Rows, subjects: &[Subject<'_>], left_out: &[String]) -> String {
     let mut card = String::from("# Model card\n\n");
     let (from, to) = rows.range().unwrap_or_default();
     let _ = writeln!(
         card,
-        "Learned from {} rows of `lake/features`: {} coins, {} to {}. Rows are split by time: the newest fifth was never \
-         shown to a model, and a gap of 15 minutes lies before it.\n",
+        "Trained on {} rows of `lake/features`: {} coins, {} to {}. Rows are split by time: no model was fitted on the newest \
+         fifth, and there is a gap of 15 minutes before it.\n",
         rows.len(),
         rows.coins().len(),
         show_ms(from),
@@ -38,14 +38,14 @@ pub(crate) fn card(rows: &Rows, subjects: &[Subject<'_>], left_out: &[String]) -
     if !left_out.is_empty() {
         card.push_str("## Not trained\n\n");
         for reason in left_out {
-            let _ = writeln!(card, "* {reason}");
+            let _ = writeln!(card, "- {reason}");
         }
         card.push('\n');
     }
     card.push_str(
-        "## What these models are not\n\nThey say how often something happened after minutes that looked like this one. \
-         They know nothing of news, of order books or of other markets, they were tested on the days right after those \
-         they learned from, and those days may have been kinder than the next. Nobody should trade on them.\n",
+        "## Limits\n\nThe models estimate how often something happened after similar minutes. They know nothing of news, order \
+         books or other markets. They were tested on the days right after those they were fitted on, and other days may be \
+         harder. Do not trade on them.\n",
     );
     card
 }
@@ -70,8 +70,8 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
     };
     let _ = writeln!(
         card,
-        "## {label}\n\nForetells {what}. A {kind}, fitted on {} rows from {} to {} in {fit_seconds:.1} s; tested on {} \
-         rows from {} to {}, of which {:.1} % came true.\n",
+        "## {label}\n\nPredicts {what}. A {kind}, fitted on {} rows from {} to {} in {fit_seconds:.1} s; tested on {} \
+         rows from {} to {}, {:.1} % of them true.\n",
         info.rows,
         show_ms(info.trained_from_ms),
         show_ms(info.trained_to_ms),
@@ -84,7 +84,7 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
     let _ = writeln!(
         card,
         "| | AUC-ROC | AUC-PR | Brier |\n|---|---|---|---|\n| model | {:.4} | {:.4} | {:.4} |\n\
-         | always the base rate | 0.5000 | {:.4} | {:.4} |\n| \\|zscore_15m\\| alone | {:.4} | {:.4} | |\n",
+         | base rate | 0.5000 | {:.4} | {:.4} |\n| \\|zscore_15m\\| alone | {:.4} | {:.4} | |\n",
         ranking.auc_roc(),
         ranking.auc_pr(),
         evaluation.brier,
@@ -102,8 +102,8 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
     };
     let _ = writeln!(
         card,
-        "From a probability of {:.4} on, chosen on the rows fitted on, a row counts as predicted: precision {}, recall {} \
-         ({} found, {} missed, {} false).\n",
+        "The threshold, {:.4}, was chosen on the rows fitted on. With it: precision {}, recall {} ({} found, {} missed, {} \
+         false).\n",
         evaluation.threshold,
         percent(confusion.precision()),
         percent(confusion.recall()),
@@ -118,7 +118,7 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
         .collect();
     let _ = writeln!(
         card,
-        "What it looks at most, by the fall of AUC-ROC when the input is shuffled: {}.\n",
+        "Its most important inputs, by the fall of AUC-ROC when the input is shuffled: {}.\n",
         strongest.join(", "),
     );
     let _ = writeln!(

@@ -1,4 +1,4 @@
-//! Shows people what a model is worth: pictures and the model card.
+//! Reports for people: pictures and the model card.
 
 mod card;
 pub mod pictures;

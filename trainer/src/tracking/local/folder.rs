@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, also after a power cut.
+//! A folder whose files are complete or absent, even after a power cut.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -11,17 +11,18 @@ use serde::de::DeserializeOwned;
 use super::format::Formatted;
 use crate::tracking::error::TrackingError;
 
-/// Held while something is written.
+/// Locked by every writer.
 const LOCK_FILE: &str = "LOCK";
-/// What is not whole yet. Nobody reads it; the next writer removes it.
+/// Incomplete files. Nobody reads them; the next writer removes them.
 const PARTIAL: &str = ".partial";
 
+/// The folder.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
     root: PathBuf,
 }
 
-/// Nobody else writes while this is held.
+/// Excludes other writers while it exists.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
@@ -38,7 +39,7 @@ impl Folder {
         &self.root
     }
 
-    /// Makes the folder where there is none, waits for other writers, and removes what a killed one left.
+    /// Creates the folder if needed, waits for other writers, and removes what a killed one left.
     pub fn lock(&self) -> Result<Lock, TrackingError> {
         let partial = self.root.join(PARTIAL);
         let path = self.root.join(LOCK_FILE);
@@ -54,7 +55,7 @@ impl Folder {
         }
     }
 
-    /// A file's contents, if it is there.
+    /// A file's contents, if it exists.
     pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, TrackingError> {
         let path = self.root.join(path);
         match fs::read(&path) {
@@ -68,7 +69,7 @@ impl Folder {
         }
     }
 
-    /// What a JSON file says, if it is there.
+    /// The value in a JSON file, if it exists.
     pub fn read_json<T: DeserializeOwned + Formatted>(
         &self,
         path: &Path,
@@ -88,7 +89,7 @@ impl Folder {
         }
     }
 
-    /// Replaces a JSON file in one step; the caller holds the lock.
+    /// Replaces a JSON file in one step. The caller holds the lock.
     pub fn replace_json(&self, path: &Path, value: &impl Serialize) -> Result<(), TrackingError> {
         let partial = self.root.join(PARTIAL).join("file.json");
         let target = self.root.join(path);
@@ -96,7 +97,7 @@ impl Folder {
         rename(&partial, &target)
     }
 
-    /// Makes a folder with a JSON file and other files in one step; the caller holds the lock. One of that name is
+    /// Creates a folder with a JSON file and other files in one step. The caller holds the lock. A folder of that name is
     /// replaced.
     pub fn create<'a>(
         &self,
@@ -116,7 +117,7 @@ impl Folder {
             )
         })();
         if let Err(error) = written {
-            // Gives the space back; what could not be removed is removed by the next writer.
+            // Frees the space. The next writer removes what remains.
             let _ = fs::remove_dir_all(&partial);
             return Err(error);
         }
@@ -130,7 +131,7 @@ impl Folder {
         rename(&partial, &target)
     }
 
-    /// Names of the folders in it.
+    /// The names of its folders.
     pub fn folders(&self) -> Result<Vec<String>, TrackingError> {
         let failed = |error: std::io::Error| TrackingError::disk(&self.root, &error);
         let entries = match fs::read_dir(&self.root) {
@@ -151,7 +152,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// Paths of all files below a folder, relative to it, with `/`, sorted.
+    /// The paths of all files below a folder, relative to it, with `/`, sorted.
     pub fn files_below(&self, folder: &Path) -> Result<Vec<String>, TrackingError> {
         let root = self.root.join(folder);
         let mut files = Vec::new();

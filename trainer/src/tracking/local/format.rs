@@ -1,13 +1,13 @@
-//! The format that the JSON files name.
+//! The format number in the JSON files.
 
-/// Raised when a file changes so that an older coinlake can no longer read it.
+/// Raised when a file changes so that an older version can no longer read it.
 pub(super) const FORMAT: u32 = 1;
 
-/// A file that says which format it has.
+/// A file with a format number.
 pub(super) trait Formatted {
     fn format(&self) -> u32;
 
-    /// What is wrong with it for this version of coinlake.
+    /// Why this version cannot read it, if so.
     fn problem(&self) -> Option<String> {
         (self.format() != FORMAT).then(|| {
             format!(

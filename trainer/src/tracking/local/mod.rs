@@ -6,8 +6,11 @@
 //! models/<run>/artifacts/…          files, the models among them
 //! ```
 //!
-//! Always true: a run's folder appears whole or not at all; `registry.json` is replaced in one step; whoever writes
-//! holds the lock on `models/LOCK`, so that two commands do not number the same version.
+//! Always true: a run's folder appears complete or not at all; `registry.json` is replaced in one step; every writer holds
+//! the lock on `models/LOCK`, so two commands never use the same version number.
+//!
+//! - `tracking` implements [`Tracking`](super::Tracking)
+//! - `folder` reads and writes files, `run_file` and `registry` are the contents of the JSON files
 
 mod folder;
 mod format;

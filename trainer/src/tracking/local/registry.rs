@@ -46,7 +46,7 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// The version that stands for a run's model; a new one where there is none.
+    /// The version of a run's model; added if it does not exist.
     pub fn add_version(&mut self, model: &str, run: &str, created_ms: i64) -> VersionEntry {
         let versions = &mut self.models.entry(model.to_owned()).or_default().versions;
         if let Some(known) = versions.iter().find(|entry| entry.run == run) {
@@ -62,7 +62,7 @@ impl Registry {
         entry
     }
 
-    /// Ascending.
+    /// All versions, ascending.
     pub fn versions(&self, model: &str) -> &[VersionEntry] {
         self.models.get(model).map_or(&[], |entry| &entry.versions)
     }
@@ -83,7 +83,7 @@ impl Registry {
         self.models.get(model)?.aliases.get(alias.as_str()).copied()
     }
 
-    /// Points an alias at a version; false when there is no such version.
+    /// Points an alias at a version; false if the version does not exist.
     pub fn point(&mut self, model: &str, alias: Alias, version: u32) -> bool {
         match self.models.get_mut(model) {
             Some(entry) if entry.versions.iter().any(|v| v.version == version) => {

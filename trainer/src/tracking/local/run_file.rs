@@ -20,7 +20,7 @@ pub(super) struct RunFile {
     pub params: BTreeMap<String, String>,
     pub metrics: Vec<Metric>,
     pub tags: BTreeMap<String, String>,
-    /// What the promotion rule looks at, by model.
+    /// The metrics that promotion uses, by model.
     pub models: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
@@ -31,14 +31,14 @@ impl Formatted for RunFile {
 }
 
 impl RunFile {
-    pub fn new(beginning: &Beginning, ended_ms: i64, status: RunStatus, given: &Run) -> Self {
+    pub fn new(beginning: &Beginning, ended_ms: i64, status: RunStatus, results: &Run) -> Self {
         let mut tags = beginning.tags.clone();
-        tags.extend(given.tags.clone());
-        let finite = given
+        tags.extend(results.tags.clone());
+        let finite = results
             .metrics
             .iter()
             .filter(|metric| metric.value.is_finite());
-        let models = given.models.iter();
+        let models = results.models.iter();
         Self {
             format: FORMAT,
             experiment: beginning.experiment.clone(),
@@ -46,7 +46,7 @@ impl RunFile {
             status,
             started_ms: beginning.started_ms,
             ended_ms,
-            params: given.params.clone(),
+            params: results.params.clone(),
             metrics: finite.cloned().collect(),
             tags,
             models: models

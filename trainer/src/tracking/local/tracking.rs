@@ -16,32 +16,62 @@ use crate::tracking::layout::model_path;
 use crate::tracking::run::{Beginning, OpenRun, RunRecord, RunStatus};
 use crate::tracking::version::{Alias, ModelVersion};
 
-/// A run's file of params, metrics and tags.
+/// The file with a run's params, metrics and tags.
 const RUN_FILE: &str = "run.json";
-/// A run's folder of files.
+/// The folder with a run's files.
 const ARTIFACTS: &str = "artifacts";
 /// Versions and aliases.
 const REGISTRY_FILE: &str = "registry.json";
 
-/// A folder of runs and model versions; it is made when something is kept in it.
+/// A folder of runs and model versions; created with the first of them.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use trainer::tracking::{Beginning, LocalTracking, RunStatus, Tracking};
+/// use trainer::{Artifact, Run};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let tracking = LocalTracking::new(folder.path());
+/// let run = tracking
+///     .start(&Beginning {
+///         experiment: "coinlake".to_owned(),
+///         name: "first".to_owned(),
+///         started_ms: 1_748_736_000_000,
+///         tags: BTreeMap::new(),
+///     })
+///     .await?;
+/// let results = Run {
+///     artifacts: vec![Artifact::new("notes.txt", b"sunny".to_vec())],
+///     ..Run::default()
+/// };
+/// tracking.finish(&run, 1_748_736_060_000, &results).await?;
+///
+/// assert_eq!(tracking.run(&run.id).await?.status, RunStatus::Finished);
+/// assert_eq!(tracking.file(&run.id, "notes.txt").await?, "sunny");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct LocalTracking {
     folder: Folder,
 }
 
 impl LocalTracking {
-    /// Touches nothing yet.
+    /// Does not touch the disk yet.
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: Folder::new(folder),
         }
     }
 
-    /// Everything a run gave, its models among it, to give it on to somebody else.
+    /// All results of a run with its models, to be uploaded.
     ///
     /// # Errors
-    /// When there is no such run, or a file of it cannot be read.
-    pub(in crate::tracking) fn given(
+    /// When the run does not exist, or a file of it cannot be read.
+    pub(in crate::tracking) fn results(
         &self,
         id: &str,
     ) -> Result<(Beginning, RunRecord, Run), TrackingError> {
@@ -53,7 +83,7 @@ impl LocalTracking {
         }
         let mut models = Vec::new();
         for (name, metrics) in file.models.clone() {
-            // A model goes its own way; it is not given twice.
+            // Models are uploaded on their own, not as artifacts.
             artifacts.retain(|artifact| artifact.path != model_path(&name));
             let bytes = self.read(id, &model_path(&name))?;
             models.push(TrainedModel {
@@ -68,14 +98,14 @@ impl LocalTracking {
             started_ms: file.started_ms,
             tags: Default::default(),
         };
-        let given = Run {
+        let results = Run {
             params: file.params.clone(),
             metrics: file.metrics.clone(),
             tags: file.tags.clone(),
             artifacts,
             models,
         };
-        Ok((beginning, file.into_record(id), given))
+        Ok((beginning, file.into_record(id), results))
     }
 
     fn artifacts(&self, run: &str) -> PathBuf {
@@ -98,7 +128,7 @@ impl LocalTracking {
             run: id.to_owned(),
             place: self.place(),
         };
-        // An id is a folder's name; anything else would lead out of here.
+        // An id is a folder's name; other text could name a path outside.
         if id.is_empty() || id.starts_with('.') || id.contains(['/', '\\']) {
             return Err(unknown());
         }
@@ -124,10 +154,11 @@ impl LocalTracking {
         Ok(result)
     }
 
-    fn keep(&self, run: &OpenRun, file: &RunFile, given: &Run) -> Result<(), TrackingError> {
-        let models = given.models.iter();
+    /// Writes a run's folder.
+    fn store(&self, run: &OpenRun, file: &RunFile, results: &Run) -> Result<(), TrackingError> {
+        let models = results.models.iter();
         let models = models.map(|model| (model_path(&model.name), model.bytes.as_slice()));
-        let artifacts = given.artifacts.iter();
+        let artifacts = results.artifacts.iter();
         let artifacts = artifacts.map(|file| (file.path.clone(), file.bytes.as_slice()));
         let files = artifacts.chain(models);
         let files = files.map(|(path, bytes)| (Path::new(ARTIFACTS).join(path), bytes));
@@ -156,7 +187,7 @@ impl LocalTracking {
     }
 }
 
-/// Disk work is done where it is asked for: these files are few and small, and no other task waits on this one.
+/// Blocks on the disk: the files are few and small, and no other task waits for this one.
 #[async_trait]
 impl Tracking for LocalTracking {
     fn place(&self) -> String {
@@ -168,22 +199,27 @@ impl Tracking for LocalTracking {
     }
 
     async fn start(&self, beginning: &Beginning) -> Result<OpenRun, TrackingError> {
-        // Found out now, not after the training.
+        // Fail now if the folder cannot be written, not after the training.
         drop(self.folder.lock()?);
         let started =
             Timestamp::from_millisecond(beginning.started_ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let random = rand::random::<u16>();
         Ok(OpenRun {
-            // Names sort by time; the rest keeps two of one second apart.
+            // Names sort by time; the rest makes two within one second different.
             id: format!("{}-{random:04x}", started.strftime("%Y%m%d-%H%M%S")),
             files: String::new(),
             beginning: beginning.clone(),
         })
     }
 
-    async fn finish(&self, run: &OpenRun, ended_ms: i64, given: &Run) -> Result<(), TrackingError> {
-        let file = RunFile::new(&run.beginning, ended_ms, RunStatus::Finished, given);
-        self.keep(run, &file, given)
+    async fn finish(
+        &self,
+        run: &OpenRun,
+        ended_ms: i64,
+        results: &Run,
+    ) -> Result<(), TrackingError> {
+        let file = RunFile::new(&run.beginning, ended_ms, RunStatus::Finished, results);
+        self.store(run, &file, results)
     }
 
     async fn abandon(
@@ -193,12 +229,12 @@ impl Tracking for LocalTracking {
         status: RunStatus,
         reason: &str,
     ) -> Result<(), TrackingError> {
-        let given = Run {
+        let results = Run {
             tags: [("failure".to_owned(), reason.to_owned())].into(),
             ..Run::default()
         };
-        let file = RunFile::new(&run.beginning, ended_ms, status, &given);
-        self.keep(run, &file, &given)
+        let file = RunFile::new(&run.beginning, ended_ms, status, &results);
+        self.store(run, &file, &results)
     }
 
     async fn runs(
@@ -208,7 +244,7 @@ impl Tracking for LocalTracking {
     ) -> Result<Vec<RunRecord>, TrackingError> {
         let mut runs = Vec::new();
         for id in self.folder.folders()? {
-            // Somebody else's folder has no such file.
+            // Other folders have no such file.
             match self.run_file(&id) {
                 Ok(file) if file.experiment == experiment => runs.push(file.into_record(&id)),
                 Ok(_) | Err(TrackingError::UnknownRun { .. }) => {}
@@ -273,7 +309,7 @@ impl Tracking for LocalTracking {
         let Some(entry) = entries.iter().find(|entry| entry.version == version) else {
             return Err(dangling(format!("version {version}")));
         };
-        // A run's folder can be removed by hand.
+        // A run's folder may have been removed by hand.
         match self.run_file(&entry.run) {
             Ok(_) => Ok(Some(self.version(model, entry, &registry))),
             Err(TrackingError::UnknownRun { run, .. }) => {

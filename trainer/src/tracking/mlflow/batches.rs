@@ -3,20 +3,20 @@
 use super::wire::{Batch, WireMetric, pairs};
 use crate::run::{Metric, Run};
 
-/// The server takes no more in one `log-batch`.
+/// Limits of the server for one `log-batch`.
 const PARAMS_MAX: usize = 100;
 const TAGS_MAX: usize = 100;
 const METRICS_MAX: usize = 1_000;
 const ENTITIES_MAX: usize = 1_000;
-/// Less than the server's limit of a million bytes, for what JSON adds around names and values.
+/// Less than the server's limit of a million bytes, because JSON adds to names and values.
 const BATCH_BYTES_MAX: usize = 700_000;
-/// What JSON adds around one of them, at most: keys, quotes, a time and a step.
+/// The most that JSON adds to one entity: keys, quotes, a time and a step.
 const ENTITY_BYTES: usize = 120;
 
-/// Everything of a run that is not a file, in as many requests as the server's limits ask for.
-pub(super) fn batches(run_id: &str, at_ms: i64, given: &Run) -> Vec<Batch> {
+/// A run's params, metrics and tags in as few requests as the limits allow.
+pub(super) fn batches(run_id: &str, at_ms: i64, results: &Run) -> Vec<Batch> {
     let mut batches = Batches::new(run_id);
-    for pair in pairs(&given.params) {
+    for pair in pairs(&results.params) {
         batches
             .room(pair.key.len() + pair.value.len(), |b| {
                 b.params.len() < PARAMS_MAX
@@ -24,7 +24,7 @@ pub(super) fn batches(run_id: &str, at_ms: i64, given: &Run) -> Vec<Batch> {
             .params
             .push(pair);
     }
-    for pair in pairs(&given.tags) {
+    for pair in pairs(&results.tags) {
         batches
             .room(pair.key.len() + pair.value.len(), |b| {
                 b.tags.len() < TAGS_MAX
@@ -32,7 +32,7 @@ pub(super) fn batches(run_id: &str, at_ms: i64, given: &Run) -> Vec<Batch> {
             .tags
             .push(pair);
     }
-    for metric in metrics(at_ms, &given.metrics) {
+    for metric in metrics(at_ms, &results.metrics) {
         batches
             .room(metric.key.len(), |b| b.metrics.len() < METRICS_MAX)
             .metrics
@@ -41,7 +41,7 @@ pub(super) fn batches(run_id: &str, at_ms: i64, given: &Run) -> Vec<Batch> {
     batches.full
 }
 
-/// Metrics as the API takes them. JSON has no word for what is not finite: nothing to say, so nothing is said.
+/// Metrics as the API takes them, without values that are not finite: JSON cannot write them.
 fn metrics(at_ms: i64, metrics: &[Metric]) -> impl Iterator<Item = WireMetric> {
     let finite = metrics.iter().filter(|metric| metric.value.is_finite());
     finite.map(move |metric| WireMetric {
@@ -67,7 +67,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// The batch that the next of `bytes` goes into.
+    /// The batch for the next entity of `bytes`.
     fn room(&mut self, bytes: usize, has_room: impl Fn(&Batch) -> bool) -> &mut Batch {
         let bytes = bytes + ENTITY_BYTES;
         let fits = self.full.last().is_some_and(|batch| {
@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn batches_keep_to_the_servers_limits_and_lose_nothing() {
-        for given in [
+    fn batches_respect_the_limits_and_lose_nothing() {
+        for results in [
             run(0, 0, 0, ""),
             run(1, 1, 1, "v"),
             run(250, 120, 2_500, "v"),
             run(300, 300, 10, &"é".repeat(3_000)),
         ] {
-            let batches = batches("r", 7, &given);
+            let batches = batches("r", 7, &results);
             for batch in &batches {
                 assert!(batch.params.len() <= 100 && batch.tags.len() <= 100);
                 let entities = batch.params.len() + batch.tags.len() + batch.metrics.len();
@@ -128,16 +128,16 @@ mod tests {
                 assert!(serde_json::to_vec(batch).unwrap().len() < 1_000_000);
             }
             let count = |of: fn(&Batch) -> usize| batches.iter().map(of).sum::<usize>();
-            assert_eq!(count(|b| b.params.len()), given.params.len());
-            assert_eq!(count(|b| b.tags.len()), given.tags.len());
-            assert_eq!(count(|b| b.metrics.len()), given.metrics.len());
+            assert_eq!(count(|b| b.params.len()), results.params.len());
+            assert_eq!(count(|b| b.tags.len()), results.tags.len());
+            assert_eq!(count(|b| b.metrics.len()), results.metrics.len());
         }
     }
 
     #[test]
-    fn what_is_not_a_number_is_not_sent() {
-        let mut given = run(0, 0, 1, "");
-        given.metrics[0].value = f64::NAN;
-        assert!(batches("r", 0, &given).is_empty());
+    fn values_that_are_not_finite_are_left_out() {
+        let mut results = run(0, 0, 1, "");
+        results.metrics[0].value = f64::NAN;
+        assert!(batches("r", 0, &results).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The connection to a server. What it can ask for is split by subject: experiments, runs, registry.
+//! The connection to a server. Its requests are in `experiments`, `runs` and `registry`.
 
 use super::http::Http;
 use crate::tracking::error::TrackingError;

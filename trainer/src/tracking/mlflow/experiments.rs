@@ -25,18 +25,18 @@ impl Client {
         }
     }
 
-    /// The experiment's number; makes it where there is none.
+    /// The experiment's id; creates the experiment if it does not exist.
     pub(super) async fn usable_experiment(&self, name: &str) -> Result<String, TrackingError> {
         let found = match self.experiment(name).await? {
             Some(found) => found,
             None => {
-                let what = format!("make experiment {name}");
+                let what = format!("create experiment {name}");
                 let body = json!({ "name": name, "tags": [{ "key": KIND_TAG, "value": KIND }] });
-                let made: Result<ExperimentId, _> =
+                let created: Result<ExperimentId, _> =
                     self.http.post(&what, "experiments/create", &body).await;
-                match made {
-                    Ok(made) => return Ok(made.experiment_id),
-                    // Made by another run a moment ago, or by a call of ours whose reply was lost.
+                match created {
+                    Ok(created) => return Ok(created.experiment_id),
+                    // Created by another run a moment ago, or by an earlier attempt whose reply was lost.
                     Err(failure) if failure.is("RESOURCE_ALREADY_EXISTS") => {
                         match self.experiment(name).await? {
                             Some(found) => found,

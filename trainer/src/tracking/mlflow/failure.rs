@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::tracking::error::{TrackingError, is_transient};
 
-/// A call that did not give what it was to give.
+/// A failed call.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) server: String,
@@ -17,7 +17,7 @@ pub(super) enum FailureKind {
     Unreachable(String),
     Status {
         status: u16,
-        /// MLflow's name for the error, where it gave one.
+        /// MLflow's name of the error, if the body has one.
         code: String,
         message: String,
         retry_after: Option<Duration>,
@@ -26,12 +26,12 @@ pub(super) enum FailureKind {
 }
 
 impl Failure {
-    /// Whether MLflow names the error so.
+    /// Whether the error has this MLflow name.
     pub(super) fn is(&self, error_code: &str) -> bool {
         matches!(&self.kind, FailureKind::Status { code, .. } if code == error_code)
     }
 
-    /// Whether there is no such thing.
+    /// Whether the resource does not exist.
     pub(super) fn is_not_found(&self) -> bool {
         self.is("RESOURCE_DOES_NOT_EXIST")
     }
@@ -82,13 +82,13 @@ impl From<Failure> for TrackingError {
                 status,
                 message,
             },
-            // An MLflow server gives its errors a name; somebody else's "not found" has none.
+            // An error of MLflow has a name; a 404 of another server has none.
             FailureKind::Status {
                 status: 404, code, ..
             } if code.is_empty() => Self::Foreign {
                 server,
                 what,
-                reason: "it knows no such address (404)".to_owned(),
+                reason: "it has no such address (404)".to_owned(),
             },
             FailureKind::Status {
                 status, message, ..

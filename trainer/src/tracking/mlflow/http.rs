@@ -1,8 +1,7 @@
 //! Calls to an MLflow server.
 //!
-//! Always true: credentials go to the configured server and nowhere else, redirects are not followed, and no error holds
-//! them. What may succeed at a later try is tried again for some seconds; nothing is tried again that the server has
-//! understood and refused.
+//! Always true: credentials go to the configured server only, redirects are not followed, and no error contains credentials.
+//! Transient failures are retried for some seconds; a request that the server understood and refused is not.
 
 use std::time::Duration;
 
@@ -20,15 +19,15 @@ use super::wire::ErrorReply;
 use crate::tracking::error::TrackingError;
 use crate::tracking::settings::{MlflowServer, SignIn};
 
-/// Tries of one call, pauses doubling from the shortest: a restart of the server fits into them.
+/// Retries of a call, with pauses that double from the shortest: long enough for a restart of the server.
 const RETRIES_MAX: usize = 5;
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// How long the server's own wish for a pause is heeded.
+/// The longest Retry-After that is respected.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// How much of what a server says is passed on.
+/// The longest message of a server that is passed on.
 const MESSAGE_CHARS_MAX: usize = 300;
 
 const API: &str = "api/2.0/mlflow";
@@ -65,7 +64,7 @@ impl Http {
         self.server.to_string()
     }
 
-    /// Asks the API, again and again where that can help.
+    /// GET, with retries.
     pub async fn get<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -76,7 +75,7 @@ impl Http {
             .await
     }
 
-    /// Asks the API once.
+    /// GET, once.
     pub async fn get_once<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -89,7 +88,7 @@ impl Http {
         self.parse(what, &reply)
     }
 
-    /// Tells the API something that does no harm when it is told twice.
+    /// POST, with retries: only for requests that may be repeated.
     pub async fn post<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -100,7 +99,7 @@ impl Http {
             .await
     }
 
-    /// Tells the API something, once.
+    /// POST, once.
     pub async fn post_once<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -111,7 +110,7 @@ impl Http {
         self.parse(what, &reply)
     }
 
-    /// Changes something in the API.
+    /// PATCH, with retries.
     pub async fn patch<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -124,7 +123,7 @@ impl Http {
         self.parse(what, &reply)
     }
 
-    /// Hands a file to the server. The name says where, below the server's artifact root.
+    /// Uploads a file. `name` is its path below the server's artifact root.
     pub async fn put_file(&self, what: &str, name: &str, contents: Bytes) -> Result<(), Failure> {
         let url = self.artifact_url(name);
         let body = &Body {
@@ -136,15 +135,15 @@ impl Http {
         Ok(())
     }
 
-    /// Fetches a file.
+    /// Downloads a file.
     pub async fn get_file(&self, what: &str, name: &str) -> Result<Bytes, Failure> {
         let url = self.artifact_url(name);
         self.retrying(|_again| self.call(what, Method::GET, url.clone(), None))
             .await
     }
 
-    /// Tries until it works, or fails for good, or has failed too often. From the second time on the attempt is told
-    /// so: the server may have done what was asked without being able to say it.
+    /// Repeats an attempt until it succeeds, fails permanently, or has failed too often. The attempt gets `false` the first
+    /// time and `true` after that: then the server may have done it already, and only its reply was lost.
     pub async fn retrying<T, Fut>(&self, mut attempt: impl FnMut(bool) -> Fut) -> Result<T, Failure>
     where
         Fut: Future<Output = Result<T, Failure>>,
@@ -168,11 +167,7 @@ impl Http {
                 pause.map(|pause| asked.unwrap_or(pause))
             })
             .notify(|failure, pause| {
-                tracing::warn!(
-                    "{}; trying again in {} ms",
-                    failure.reason(),
-                    pause.as_millis()
-                );
+                tracing::warn!("{}; retrying in {} ms", failure.reason(), pause.as_millis());
             })
             .await
     }
@@ -238,7 +233,7 @@ impl Http {
         if status.is_success() {
             return body.map_err(broken);
         }
-        // The message is a courtesy: a body that breaks takes nothing away from the status.
+        // The status is enough: a body that cannot be read only costs the message.
         let body = body.unwrap_or_default();
         let said: ErrorReply = serde_json::from_slice(&body).unwrap_or_default();
         Err(self.failure(
@@ -254,7 +249,7 @@ impl Http {
 
     fn parse<T: DeserializeOwned>(&self, what: &str, reply: &Bytes) -> Result<T, Failure> {
         serde_json::from_slice(reply).map_err(|error| {
-            let reason = format!("its reply is not the JSON that was expected: {error}");
+            let reason = format!("its reply is not the expected JSON: {error}");
             self.failure(what, FailureKind::Foreign(reason))
         })
     }
@@ -280,9 +275,9 @@ fn redirected(reply: &Response) -> String {
     match target.as_ref().and_then(Url::host_str) {
         Some(host) => {
             let scheme = target.as_ref().map_or("", Url::scheme);
-            format!("it sends callers on to {scheme}://{host}")
+            format!("it redirects to {scheme}://{host}")
         }
-        None => format!("it sends callers elsewhere ({})", reply.status().as_u16()),
+        None => format!("it redirects elsewhere ({})", reply.status().as_u16()),
     }
 }
 
@@ -291,7 +286,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
-/// The innermost cause says most; the address around it says nothing new.
+/// The innermost cause: the errors around it only repeat the address.
 fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no complete reply within {} s", CALL_TIMEOUT.as_secs());

@@ -1,4 +1,4 @@
-//! Runs and model versions in an MLflow server.
+//! Runs and model versions on an MLflow server.
 //!
 //! - `tracking` implements [`Tracking`](super::Tracking)
 //! - `client` asks for `experiments`, `runs` and the `registry`

@@ -10,7 +10,7 @@ use crate::tracking::version::ModelVersion;
 const VERSIONS_PER_PAGE: usize = 100;
 
 impl Client {
-    /// The registered model, if there is one.
+    /// The registered model, if it exists.
     pub(super) async fn registered(
         &self,
         model: &str,
@@ -71,7 +71,7 @@ impl Client {
         text.parse().map_err(|_| TrackingError::Foreign {
             server: self.http.server(),
             what: "show a model version".to_owned(),
-            reason: format!("version `{text}` is no number"),
+            reason: format!("version `{text}` is not a number"),
         })
     }
 }

@@ -33,7 +33,7 @@ impl Client {
         let reply: Result<RunReply, _> = self.http.get(&what, "runs/get", &query).await;
         match reply {
             Ok(reply) => Ok(reply.run),
-            // An id of another shape is refused before it is looked for.
+            // An id of another form is refused before the search.
             Err(failure) if failure.is_not_found() || failure.is("INVALID_PARAMETER_VALUE") => {
                 Err(TrackingError::UnknownRun {
                     run: id.to_owned(),
@@ -48,10 +48,10 @@ impl Client {
         &self,
         run: &str,
         at_ms: i64,
-        given: &Run,
+        results: &Run,
     ) -> Result<(), TrackingError> {
-        for batch in batches(run, at_ms, given) {
-            let what = format!("keep params, metrics and tags of run {run}");
+        for batch in batches(run, at_ms, results) {
+            let what = format!("store params, metrics and tags of run {run}");
             let _: Nothing = self.http.post(&what, "runs/log-batch", &batch).await?;
         }
         Ok(())
@@ -73,10 +73,10 @@ impl Client {
         Ok(())
     }
 
-    /// What the server's artifact proxy calls a file of a folder such as `mlflow-artifacts:/1/…/artifacts`.
+    /// The name of a file in the server's artifact proxy. `folder` is a URI such as `mlflow-artifacts:/1/…/artifacts`.
     pub(super) fn artifact_name(&self, folder: &str, path: &str) -> Result<String, TrackingError> {
         let below = match url::Url::parse(folder) {
-            // Another host than ours would be another server: it has credentials of its own.
+            // A host in the URI names another server, which needs other credentials.
             Ok(url) if url.scheme() == "mlflow-artifacts" && !url.has_host() => {
                 url.path().trim_matches('/').to_owned()
             }

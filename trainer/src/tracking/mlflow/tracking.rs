@@ -41,7 +41,7 @@ impl MlflowTracking {
         })
     }
 
-    /// A run that a local one was uploaded to, if there is one.
+    /// The run of an experiment with this tag, if there is one.
     pub(in crate::tracking) async fn run_with_tag(
         &self,
         experiment: &str,
@@ -112,12 +112,12 @@ impl Tracking for MlflowTracking {
             let reply: RunReply = self
                 .client
                 .http
-                .post_once("begin a run", "runs/create", body)
+                .post_once("start a run", "runs/create", body)
                 .await?;
             Ok(reply.run)
         };
         let run = self.client.http.retrying(attempt).await?;
-        // Found out now, not after the training.
+        // Fail now if the server does not store artifacts, not after the training.
         self.client.artifact_name(&run.info.artifact_uri, "")?;
         Ok(OpenRun {
             id: run.info.run_id,
@@ -126,15 +126,20 @@ impl Tracking for MlflowTracking {
         })
     }
 
-    async fn finish(&self, run: &OpenRun, ended_ms: i64, given: &Run) -> Result<(), TrackingError> {
-        self.client.log(&run.id, ended_ms, given).await?;
-        let models = given.models.iter();
+    async fn finish(
+        &self,
+        run: &OpenRun,
+        ended_ms: i64,
+        results: &Run,
+    ) -> Result<(), TrackingError> {
+        self.client.log(&run.id, ended_ms, results).await?;
+        let models = results.models.iter();
         let models = models.map(|model| (model_path(&model.name), &model.bytes));
-        let artifacts = given.artifacts.iter();
+        let artifacts = results.artifacts.iter();
         let artifacts = artifacts.map(|artifact| (artifact.path.clone(), &artifact.bytes));
         for (path, contents) in artifacts.chain(models) {
             let name = self.client.artifact_name(&run.files, &path)?;
-            let what = format!("keep {path} of run {}", run.id);
+            let what = format!("store {path} of run {}", run.id);
             self.client
                 .http
                 .put_file(&what, &name, Bytes::copy_from_slice(contents))
@@ -152,11 +157,11 @@ impl Tracking for MlflowTracking {
         status: RunStatus,
         reason: &str,
     ) -> Result<(), TrackingError> {
-        let given = Run {
+        let results = Run {
             tags: BTreeMap::from([("failure".to_owned(), reason.to_owned())]),
             ..Run::default()
         };
-        self.client.log(&run.id, ended_ms, &given).await?;
+        self.client.log(&run.id, ended_ms, &results).await?;
         self.client.end(&run.id, ended_ms, status).await
     }
 
@@ -211,12 +216,12 @@ impl Tracking for MlflowTracking {
     async fn register(&self, run: &OpenRun, model: &str) -> Result<ModelVersion, TrackingError> {
         let what = format!("register model {model}");
         let body = json!({ "name": model });
-        let made: Result<serde::de::IgnoredAny, _> = self
+        let created: Result<serde::de::IgnoredAny, _> = self
             .client
             .http
             .post(&what, "registered-models/create", &body)
             .await;
-        match made {
+        match created {
             Err(failure) if !failure.is("RESOURCE_ALREADY_EXISTS") => return Err(failure.into()),
             _ => {}
         }
@@ -226,10 +231,10 @@ impl Tracking for MlflowTracking {
             model_folder(model)
         );
         let of_this_run = format!("name = '{model}' and run_id = '{}'", run.id);
-        let what = format!("make a version of {model}");
+        let what = format!("create a version of {model}");
         let body = json!({ "name": model, "source": source, "run_id": run.id });
         let (what, body, of_this_run) = (&what, &body, &of_this_run);
-        // Looked for at every attempt, the first included: publishing a run twice makes no second version.
+        // Search before every attempt, the first included: publishing a run twice creates no second version.
         let attempt = move |_again: bool| async move {
             let found = self.client.search_versions(of_this_run).await?;
             if let Some(version) = found.into_iter().next() {
@@ -341,13 +346,13 @@ impl Tracking for MlflowTracking {
     }
 
     async fn model(&self, version: &ModelVersion) -> Result<Bytes, TrackingError> {
-        // Another tool may have registered it from anywhere.
+        // Another tool may have registered it without a run.
         if version.run.is_empty() {
             return Err(TrackingError::Unservable {
                 model: version.model.clone(),
                 version: version.version,
                 place: self.place(),
-                reason: "no run is known for it: was it registered by another tool?".to_owned(),
+                reason: "it has no run: was it registered by another tool?".to_owned(),
             });
         }
         self.client

@@ -1,4 +1,4 @@
-//! What is said to an MLflow server and what it answers: REST API 2.0, as MLflow 2 and 3 speak it.
+//! Requests and replies of the REST API 2.0, which MLflow 2 and 3 have.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::tracking::run::{RunRecord, RunStatus};
 use crate::tracking::settings::MlflowServer;
 
-/// How the server says no.
+/// The body of an error.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ErrorReply {
     #[serde(default)]
@@ -16,7 +16,7 @@ pub(super) struct ErrorReply {
     pub message: String,
 }
 
-/// An answer that says nothing.
+/// An empty reply.
 #[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
 
@@ -159,7 +159,7 @@ pub(super) struct WireVersion {
     pub run_id: String,
 }
 
-/// MLflow writes what JSON has no number for as a string.
+/// MLflow writes numbers that JSON cannot write as strings.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -187,7 +187,7 @@ impl From<RunStatus> for WireStatus {
 }
 
 impl WireRun {
-    /// The run as it is kept in `server`.
+    /// The run, with a link to its page on `server`.
     pub fn into_record(self, server: &MlflowServer) -> RunRecord {
         let Self { info, data } = self;
         let pairs = |pairs: Vec<Pair>| pairs.into_iter().map(|p| (p.key, p.value)).collect();
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_as_numbers_or_as_names() {
+    fn numbers_are_read_from_numbers_and_names() {
         let read = |json: &str| serde_json::from_str::<WireMetric>(json).unwrap().value;
         assert_eq!(read(r#"{"key": "a", "value": 0.25}"#), 0.25);
         assert!(read(r#"{"key": "a", "value": "NaN"}"#).is_nan());

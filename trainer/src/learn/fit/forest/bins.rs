@@ -1,4 +1,4 @@
-//! Inputs as the numbers of bins: what a tree looks for is a bin, so a node costs a count of its rows and not a sort.
+//! Inputs as bin numbers: a split is between two bins, so a node counts its rows and need not sort them.
 //!
 //! Always true: a value is in a bin above `b` exactly if it is above edge `b`, here and in `market::model`.
 
@@ -11,8 +11,8 @@ pub(super) type Edges = [Vec<f64>; INPUTS.len()];
 /// A row's bins.
 pub(super) type Binned = [u8; INPUTS.len()];
 
-/// Edges so that every bin holds about as many rows. A value that many rows share has a bin of its own; where there are
-/// few values each has.
+/// Edges such that all bins have about the same number of rows. A very common value has a bin of its own; if there are few
+/// values, each has one.
 pub(super) fn edges(rows: &[Inputs]) -> Edges {
     let edges: Vec<Vec<f64>> = (0..INPUTS.len())
         .into_par_iter()
@@ -42,7 +42,7 @@ fn edges_of(sorted: &[f64]) -> Vec<f64> {
     edges
 }
 
-/// Half-way from `below` to `above`, but not `above` itself.
+/// The middle between `below` and `above`, but never `above` itself.
 fn between(below: f64, above: f64) -> f64 {
     let middle = (below / 2.0 + above / 2.0).max(below);
     if middle < above { middle } else { below }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_values_have_a_bin_each_and_a_common_one_is_alone() {
+    fn few_values_and_common_ones_have_bins_of_their_own() {
         assert!(edges_of(&[]).is_empty());
         assert!(edges_of(&[1.0, 1.0]).is_empty());
         assert_eq!(edges_of(&[-0.0, 0.0, 1.0, 1.0, 4.0]), [0.5, 2.5]);
@@ -100,7 +100,7 @@ mod tests {
         #![proptest_config(crate::property::cases(50))]
 
         #[test]
-        fn bins_and_edges_say_the_same(
+        fn bins_and_edges_agree(
             values in prop::collection::vec(
                 prop_oneof![-5.0..5.0_f64, (-3..3_i8).prop_map(f64::from), any::<f64>().prop_filter("finite", |x| x.is_finite())],
                 1..2000,

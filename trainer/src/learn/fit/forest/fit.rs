@@ -15,7 +15,7 @@ use crate::learn::fit::error::FitError;
 use crate::learn::fit::matrix::{fill_of, filled, rows_of};
 use crate::learn::fit::threads::on_threads;
 
-/// A forest that can be asked through linfa; inside it is the one that serves.
+/// The forest that serves, with linfa's interface for predictions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedForest(pub Forest);
 
@@ -27,7 +27,8 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
         dataset: &DatasetBase<Array2<f64>, Array1<bool>>,
     ) -> Result<FittedForest, FitError> {
         let labels = dataset.targets.as_slice();
-        let labels = labels.ok_or_else(|| FitError::Shape("labels do not lie in order".into()))?;
+        let labels =
+            labels.ok_or_else(|| FitError::Shape("the labels are not contiguous".into()))?;
         let rows = rows_of(&dataset.records)?;
         if labels.len() != rows.len() {
             let problem = format!("{} rows have {} labels", rows.len(), labels.len());
@@ -97,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// Rows of noise; their labels by `label`.
+    /// Rows of noise, with labels from `label`.
     fn dataset(rows: usize, label: impl Fn(&[f64]) -> bool) -> Dataset<f64, bool, ndarray::Ix1> {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let inputs =
@@ -117,17 +118,17 @@ mod tests {
     }
 
     #[test]
-    fn what_one_input_decides_is_learned_without_a_mistake() {
+    fn a_label_decided_by_one_input_is_learned_without_error() {
         let tenths = |x: f64| (10.0 * x).round() / 10.0;
         let mut data = dataset(4000, |row| tenths(row[3]) > 0.25);
-        // Few values, so that no bin has rows of both kinds.
+        // Few values, so that no bin has rows of both labels.
         data.records.column_mut(3).mapv_inplace(tenths);
         let forest = ForestParams::default().fit(&data).unwrap();
         assert_eq!(wrong(&forest, &data), 0);
     }
 
     #[test]
-    fn what_two_inputs_decide_together_is_learned_too() {
+    fn a_label_decided_by_two_inputs_together_is_learned() {
         let data = dataset(8000, |row| (row[0] > 0.0) != (row[5] > 0.0));
         let params = ForestParams {
             leaf_rows_min: 5,
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_the_median_and_a_constant_is_no_split() {
+    fn absent_inputs_take_the_median_and_constants_never_split() {
         let mut data = dataset(1000, |row| row[3] > 0.25);
         data.records.column_mut(0).fill(f64::NAN);
         data.records.column_mut(1).fill(7.0);
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_all_alike_make_leaves() {
+    fn equal_rows_make_a_single_leaf() {
         let data = Dataset::new(
             Array2::zeros((100, INPUTS.len())),
             (0..100).map(|row| row % 4 == 0).collect(),
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_forest_is_refused_in_a_sentence() {
+    fn invalid_settings_and_rows_are_refused_with_the_reason() {
         let fine = || dataset(100, |row| row[0] > 0.0);
         let refused = |params: ForestParams, data: Dataset<f64, bool, ndarray::Ix1>| {
             params.fit(&data).unwrap_err().to_string()
@@ -203,7 +204,7 @@ mod tests {
         #![proptest_config(crate::property::cases(20))]
 
         #[test]
-        fn leaves_are_as_large_and_trees_as_deep_as_they_may(
+        fn trees_respect_depth_and_leaf_size(
             leaf_rows_min in 1..40_u32,
             depth_max in 1..9_u32,
             seed in any::<u64>(),

@@ -4,25 +4,46 @@ use std::num::NonZero;
 
 use crate::learn::fit::error::FitError;
 
-/// Rows at most: their counts fit 32 bits, however the bootstrap draws.
+/// The most rows: their counts fit 32 bits, whatever the bootstrap draws.
 const ROWS_MAX: usize = (u32::MAX / 256) as usize;
 
-/// What a forest is to be like.
+/// Settings of a random forest.
+///
+/// ```
+/// use market::model::INPUTS;
+/// use trainer::Label;
+/// use trainer::data::Part;
+/// use trainer::learn::fit::{ForestParams, ModelParams};
+///
+/// // Rows whose label is decided by their first input.
+/// let inputs: Vec<_> = (0..400).map(|row| [f64::from(row % 10); INPUTS.len()]).collect();
+/// let part = Part {
+///     times: (0..400).map(|row| row * 60_000).collect(),
+///     labels: inputs.iter().map(|row| row[0] > 4.5).collect(),
+///     inputs,
+/// };
+/// let params = ForestParams { trees: 10, ..ForestParams::default() };
+/// let model = ModelParams::Forest(params).fit(Label::AnomalyAhead, &part)?;
+///
+/// let probabilities = model.probabilities(&[[2.0; INPUTS.len()], [8.0; INPUTS.len()]]);
+/// assert!(probabilities[0] < probabilities[1]);
+/// # Ok::<_, trainer::learn::fit::FitError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForestParams {
-    /// How many trees.
+    /// The number of trees.
     pub trees: u32,
-    /// How many splits lie between root and leaf, at most.
+    /// The most splits between the root and a leaf.
     pub depth_max: u32,
-    /// How many different rows a leaf has, at least.
+    /// The least number of different rows in a leaf.
     pub leaf_rows_min: u32,
-    /// How far a node's answer is drawn towards its parent's: as if the parent's share stood in so many rows besides.
-    /// (Hierarchical shrinkage, Agarwal and others 2022.) 0 lets a leaf answer with its own share alone. Rows of
-    /// neighbouring minutes share most of their future, so the rows of a leaf say less than they seem to.
+    /// How strongly a node's prediction is shrunk towards its parent's, as a number of rows (hierarchical shrinkage, Agarwal
+    /// and others 2022). With 0 a leaf predicts its own share alone. Neighbouring minutes share most of their future, so a
+    /// leaf's rows carry less information than their number suggests.
     pub shrinkage: f64,
-    /// Decides every draw.
+    /// The seed of all random draws.
     pub seed: u64,
-    /// How many threads a training runs on; all cores unless told otherwise.
+    /// The number of threads; all cores by default.
     pub threads: Option<NonZero<usize>>,
 }
 

@@ -1,11 +1,10 @@
 //! Grows one tree on binned rows.
 //!
-//! Rows lie in memory in the order of the leaves they are in, so that a node reads its rows one after the other. A node
-//! counts its rows by bin for the inputs it drew, three of twelve: counting all twelve, so that a sibling's counts come by
-//! subtraction, would cost more.
+//! Rows are ordered by leaf, so a node reads contiguous memory. A node counts its rows by bin for the inputs it drew, three
+//! of twelve: counting all twelve, to get a sibling's counts by subtraction, would cost more.
 //!
-//! Always true: nothing but the rows, the settings and the random numbers decides, and counts are whole numbers; so a
-//! tree is the same on every machine.
+//! Always true: a tree depends on the rows, the settings and the random numbers alone, and counts are integers; so it is the
+//! same on every machine.
 
 use market::model::{INPUTS, Node};
 use rand::RngExt;
@@ -13,45 +12,45 @@ use rand_chacha::ChaCha8Rng;
 
 use super::bins::{Binned, Edges};
 
-/// How many inputs a node draws: the square root of all.
+/// The number of inputs a node draws: the square root of all.
 const DRAWN: usize = INPUTS.len().isqrt();
 
-/// Nodes of fewer rows look only at the bins that have some.
+/// Nodes with fewer rows visit only the bins that have rows.
 const SPARSE_ROWS: usize = 256;
 
-/// Where a row's counts begin.
+/// Index of a row's first count.
 const COUNTS: usize = INPUTS.len();
 
-/// A row's bins, and what it counts as: one row; how often the bootstrap drew it; the same if its label is true.
+/// A row's bins, then its counts: 1; how often the bootstrap drew it; the same if its label is true, else 0.
 type Row = [u8; INPUTS.len() + 4];
 
-/// Sums of what rows count as; the fourth is always 0, four are added as fast as three.
+/// Sums of the counts of rows. The fourth is always 0: four are added as fast as three.
 type Counts = [u32; 4];
 
 const ROWS: usize = 0;
 const WEIGHT: usize = 1;
 const POSITIVE: usize = 2;
 
-/// When a node is not split any further, and how far its answer is to be trusted.
+/// When a node becomes a leaf, and how far its prediction is shrunk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) depth_max: u32,
     pub(super) leaf_rows_min: u32,
-    /// See [`super::ForestParams::shrinkage`].
+    /// See [`ForestParams::shrinkage`](super::params::ForestParams::shrinkage).
     pub(super) shrinkage: f64,
 }
 
-/// What a node passes on to its children.
+/// The values that a node passes to its children.
 #[derive(Debug, Clone, Copy)]
 struct Parent {
-    /// The share of its rows whose label is true.
+    /// The share of its rows with a true label.
     share: f64,
-    /// The same, drawn towards those of its own ancestors.
-    answer: f64,
+    /// The share, shrunk towards those of its ancestors.
+    prediction: f64,
     weight: f64,
 }
 
-/// The place to grow trees in, one after the other.
+/// Grows trees one after the other; its buffers are reused.
 pub(super) struct Grower<'a> {
     bins: &'a [Binned],
     labels: &'a [bool],
@@ -61,12 +60,12 @@ pub(super) struct Grower<'a> {
     spare: Vec<Row>,
     weights: Vec<u8>,
     counts: Box<[[Counts; 256]; DRAWN]>,
-    /// The inputs in an order that changes with every draw.
+    /// The inputs in an order that every draw changes.
     inputs: [u8; INPUTS.len()],
     nodes: Vec<Node>,
 }
 
-/// A way to split a node.
+/// A split of a node.
 #[derive(Debug, Clone, Copy)]
 struct Split {
     feature: u8,
@@ -95,7 +94,7 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// A tree in preorder.
+    /// Grows a tree; returns its nodes in preorder.
     pub(super) fn grow(&mut self, rng: &mut ChaCha8Rng) -> Vec<Node> {
         self.draw_rows(rng);
         self.inputs = std::array::from_fn(|input| input as u8);
@@ -104,7 +103,7 @@ impl<'a> Grower<'a> {
         std::mem::take(&mut self.nodes)
     }
 
-    /// The bootstrap: as many draws as there are rows.
+    /// The bootstrap: draws as many times as there are rows.
     fn draw_rows(&mut self, rng: &mut ChaCha8Rng) {
         let total = self.bins.len();
         self.weights.clear();
@@ -141,9 +140,9 @@ impl<'a> Grower<'a> {
         }
         let weight = f64::from(all[WEIGHT]);
         let share = f64::from(all[POSITIVE]) / weight;
-        let answer = parent.map_or(share, |parent| {
+        let prediction = parent.map_or(share, |parent| {
             let trust = 1.0 + self.limits.shrinkage / parent.weight;
-            parent.answer + (share - parent.share) / trust
+            parent.prediction + (share - parent.share) / trust
         });
         let pure = all[POSITIVE] == 0 || all[POSITIVE] == all[WEIGHT];
         let leaf =
@@ -153,7 +152,7 @@ impl<'a> Grower<'a> {
             false => self.best_split(begin, end, &all, rng),
         };
         let Some(split) = split else {
-            let q = (answer * f64::from(u16::MAX)).round() as u16;
+            let q = (prediction * f64::from(u16::MAX)).round() as u16;
             self.nodes.push(Node::Leaf { q });
             return;
         };
@@ -162,19 +161,19 @@ impl<'a> Grower<'a> {
         let middle = begin + self.partition(begin, end, feature, bin);
         let here = Some(Parent {
             share,
-            answer,
+            prediction,
             weight,
         });
         self.node(begin, middle, depth + 1, here, rng);
         self.node(middle, end, depth + 1, here, rng);
     }
 
-    /// Puts the rows that go left first, in their order, and says how many they are.
+    /// Moves the rows that go left to the front, in their order, and returns their number.
     fn partition(&mut self, begin: usize, end: usize, feature: u8, bin: u8) -> usize {
         let rows = &mut self.rows[begin..end];
         let spare = &mut self.spare[..rows.len()];
         let (mut left, mut right) = (0, 0);
-        // Without a branch: each row is written to both sides, and stays on one.
+        // Without a branch: each row is written to both sides, and one of them advances.
         for place in 0..rows.len() {
             let row = rows[place];
             let goes_left = row[usize::from(feature)] <= bin;
@@ -187,8 +186,7 @@ impl<'a> Grower<'a> {
         left
     }
 
-    /// The split that leaves the least gini impurity, over inputs drawn at random. If all that were drawn have one bin
-    /// only, others are drawn.
+    /// The split with the least Gini impurity, over randomly drawn inputs. If none of them can be split, draws others.
     fn best_split(
         &mut self,
         begin: usize,
@@ -220,7 +218,7 @@ impl<'a> Grower<'a> {
                 break;
             }
         }
-        // No better than the node as it is: noise of the rounding, at most.
+        // Not better than no split: at most rounding noise.
         let (positive, weight) = (f64::from(all[POSITIVE]), f64::from(all[WEIGHT]));
         best.filter(|split| split.score > positive * positive / weight)
     }
@@ -232,10 +230,10 @@ fn add(counts: &mut Counts, row: &Row) {
     }
 }
 
-/// Adds each row to the counts of its bins. The counts are zero before.
+/// Adds each row to the counts of its bins, which are zero before.
 fn count(rows: &[Row], features: &[u8], counts: &mut [[Counts; 256]; DRAWN]) {
     if let Ok(features) = <[u8; DRAWN]>::try_from(features) {
-        // The usual case, all in one pass.
+        // The usual case: all in one pass.
         for row in rows {
             for (feature, counts) in features.iter().zip(counts.iter_mut()) {
                 add(&mut counts[usize::from(row[usize::from(*feature)])], row);
@@ -250,7 +248,7 @@ fn count(rows: &[Row], features: &[u8], counts: &mut [[Counts; 256]; DRAWN]) {
     }
 }
 
-/// The bins of a feature that have rows, a bit each.
+/// A bit for each bin of a feature that has rows.
 fn touched(rows: &[Row], feature: u8) -> [u64; 4] {
     let mut bits = [0; 4];
     for row in rows {
@@ -260,7 +258,7 @@ fn touched(rows: &[Row], feature: u8) -> [u64; 4] {
     bits
 }
 
-/// The bits of bins 0 to `last`.
+/// Bits 0 to `last`.
 fn all_up_to(last: usize) -> [u64; 4] {
     std::array::from_fn(|word| match last.checked_sub(64 * word) {
         None => 0,
@@ -269,8 +267,8 @@ fn all_up_to(last: usize) -> [u64; 4] {
     })
 }
 
-/// Looks for a better split than `best` at the edges between bins that have rows, and zeroes the counts. Says whether
-/// there is such an edge at all.
+/// Looks for a better split than `best` at the edges between bins with rows, and zeroes the counts. Returns whether there
+/// is such an edge.
 fn best_edge(
     feature: u8,
     counts: &mut [Counts; 256],
@@ -296,7 +294,7 @@ fn best_edge(
                 if left[ROWS].min(right_rows) >= limits.leaf_rows_min {
                     let score = purity(&left, all);
                     if best.is_none_or(|best| score > best.score) {
-                        // Any edge from one to the other parts these rows; the middle one is likeliest to part others.
+                        // Every edge between the two bins splits these rows alike; the middle one likely splits others best.
                         let bin = below + (bin - 1 - below) / 2;
                         *best = Some(Split {
                             feature,
@@ -315,7 +313,7 @@ fn best_edge(
     edges > 0
 }
 
-/// Greater, the less gini impurity is left: what differs between splits of one node.
+/// The part of the Gini impurity that differs between splits of a node; greater is purer.
 fn purity(left: &Counts, all: &Counts) -> f64 {
     let part = |positive: u32, weight: u32| {
         let positive = f64::from(positive);
@@ -330,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bits_reach_up_to_the_last_bin() {
+    fn bits_up_to_the_last_bin_are_set() {
         assert_eq!(all_up_to(0), [1, 0, 0, 0]);
         assert_eq!(all_up_to(63), [u64::MAX, 0, 0, 0]);
         assert_eq!(all_up_to(64), [u64::MAX, 1, 0, 0]);

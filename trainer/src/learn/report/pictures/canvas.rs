@@ -1,4 +1,4 @@
-//! What all pictures share: colours, fonts, and a white canvas.
+//! Colours, fonts and the white canvas of all pictures.
 
 use plotters::prelude::*;
 
@@ -6,25 +6,25 @@ use plotters::prelude::*;
 pub(super) const MODEL: RGBColor = RGBColor(37, 99, 235);
 /// The rule's colour.
 pub(super) const RULE: RGBColor = RGBColor(217, 119, 6);
-/// The colour of what is no better than chance, and of axes.
+/// The colour of chance and of axes.
 pub(super) const PLAIN: RGBColor = RGBColor(107, 114, 128);
-/// Text and titles.
+/// The colour of text.
 pub(super) const INK: RGBColor = RGBColor(31, 41, 55);
-/// Lines behind the data.
+/// The colour of lines behind the data.
 pub(super) const GRID: RGBColor = RGBColor(229, 231, 235);
 
 pub(super) const FONT: &str = "Helvetica, Arial, sans-serif";
 pub(super) const TITLE_SIZE: u32 = 24;
 pub(super) const TEXT_SIZE: u32 = 17;
 
-/// What can go wrong with a picture that is drawn into a string.
+/// The error type of drawing into a string, which cannot fail.
 type Problem = DrawingAreaErrorKind<std::io::Error>;
 
 pub(super) fn text(size: u32) -> TextStyle<'static> {
     (FONT, size).into_font().color(&INK)
 }
 
-/// Draws on white.
+/// Draws on white and returns the SVG.
 pub(super) fn svg(
     size: (u32, u32),
     draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Problem>,

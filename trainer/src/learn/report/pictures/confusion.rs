@@ -1,4 +1,4 @@
-//! What was predicted, and what came true: four counts.
+//! The confusion matrix.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -10,7 +10,7 @@ const SIZE: (u32, u32) = (560, 500);
 const CELL: (i32, i32) = (190, 140);
 const ORIGIN: (i32, i32) = (140, 120);
 
-/// Counts at the model's threshold, shaded by their share of what came true in their column.
+/// Counts at the model's threshold, shaded by their share of the column.
 pub fn confusion(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let counts = evaluation.confusion;
     let columns = [

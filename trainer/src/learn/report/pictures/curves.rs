@@ -1,4 +1,4 @@
-//! ROC, precision-recall and calibration: lines over two shares.
+//! Line charts: ROC, precision-recall and calibration.
 
 use plotters::prelude::*;
 use plotters::style::ShapeStyle;
@@ -8,14 +8,14 @@ use crate::evaluation::Evaluation;
 
 const SIZE: (u32, u32) = (640, 560);
 
-/// More points than this are not seen, and make large files.
+/// More points are not visible and make large files.
 const POINTS_MAX: usize = 250;
 
 struct Line {
     name: String,
     points: Vec<(f64, f64)>,
     style: ShapeStyle,
-    /// A dot at each point.
+    /// Whether each point has a dot.
     dots: bool,
 }
 
@@ -29,7 +29,7 @@ struct Chart<'a> {
     legend: SeriesLabelPosition,
 }
 
-/// How many true rows are found, for how many others that are taken for them.
+/// True-positive rate by false-positive rate.
 pub fn roc(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let Evaluation { ranking, rule, .. } = evaluation;
     draw(Chart {
@@ -53,7 +53,7 @@ pub fn roc(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     })
 }
 
-/// How much of what is predicted comes true, for how many of the true rows.
+/// Precision by recall.
 pub fn precision_recall(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let Evaluation {
         ranking,
@@ -62,7 +62,7 @@ pub fn precision_recall(label: &str, evaluation: &Evaluation) -> Vec<u8> {
         ..
     } = evaluation;
     let curve = ranking.precision_recall();
-    // The first few rows of a ranking swing between 0 and 1 by luck.
+    // The precision of the first few rows is mostly luck.
     let settled = curve.iter().filter(|(recall, _)| *recall > 0.02);
     let highest = settled
         .map(|(_, precision)| *precision)
@@ -88,7 +88,7 @@ pub fn precision_recall(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     })
 }
 
-/// What was said, and what came true.
+/// Actual share by predicted probability.
 pub fn calibration(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let bins = &evaluation.calibration;
     let points: Vec<_> = bins.iter().map(|bin| (bin.predicted, bin.actual)).collect();
@@ -143,7 +143,7 @@ fn model_line(name: String, points: Vec<(f64, f64)>) -> Line {
     }
 }
 
-/// To the next tenth, at most 1.
+/// Rounds up to a tenth, at most 1.
 fn round_up(value: f64) -> f64 {
     ((value * 10.0).ceil() / 10.0).clamp(0.1, 1.0)
 }
@@ -198,7 +198,7 @@ fn draw(chart: Chart<'_>) -> Vec<u8> {
     })
 }
 
-/// At most so many points, the first and the last among them.
+/// At most about [`POINTS_MAX`] points, with the first and the last one.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let last = points.len().saturating_sub(1);
     let step = points.len().div_ceil(POINTS_MAX).max(1);

@@ -1,4 +1,4 @@
-//! Permutation importances: a bar for each input.
+//! Permutation importances: a bar chart.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -12,7 +12,7 @@ const TOP: i32 = 64;
 const LEFT: i32 = 170;
 const RIGHT: i32 = 110;
 
-/// By how much AUC-ROC falls without each input, greatest first.
+/// By how much AUC-ROC falls when each input is shuffled, greatest first.
 pub fn importance(label: &str, importances: &[Importance]) -> Vec<u8> {
     let height = TOP + ROW_HEIGHT * importances.len() as i32 + 60;
     let drops = importances.iter().map(|i| i.auc_drop + i.deviation);

@@ -1,4 +1,4 @@
-//! Pictures of a model, as SVG: they are text, sharp at any size, and need no fonts or image libraries here.
+//! Pictures of a model as SVG: text, sharp at any size, without font or image libraries.
 
 mod canvas;
 mod confusion;
