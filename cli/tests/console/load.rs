@@ -104,7 +104,7 @@ async fn five_hundred_coins_are_cheap_to_watch() {
         .until("[...document.querySelectorAll('main table tbody tr td:nth-child(3)')].map((cell) => cell.textContent).join('') === '–––––'")
         .await;
     browser
-        .until("[...document.querySelectorAll('main p:not([hidden])')].some((p) => p.textContent.startsWith('How long SmartModules take'))")
+        .until("[...document.querySelectorAll('main p:not([hidden])')].some((p) => p.textContent.startsWith('SmartModule times are known'))")
         .await;
     browser.close().await;
     assert!(scripting_ms < SCRIPTING_MS_MAX, "{scripting_ms} ms");

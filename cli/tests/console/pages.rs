@@ -270,7 +270,7 @@ async fn compare_pipeline(browser: &Browser, client: &Client) {
     );
     // How long each stage's SmartModules work on a record, in the drawing and in the table.
     browser
-        .until("[...document.querySelectorAll('.pace')].filter((pace) => /^[0-9.]+ (ns|µs|ms) a record$/.test(pace.textContent)).length === 4")
+        .until("[...document.querySelectorAll('.pace')].filter((pace) => /^[0-9.]+ (ns|µs|ms) per record$/.test(pace.textContent)).length === 4")
         .await;
     let untold = browser
         .run("return [...document.querySelectorAll('main table tbody tr td:nth-child(3)')].filter((cell) => cell.textContent === '–').length")

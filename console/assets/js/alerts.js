@@ -1,4 +1,4 @@
-// The Alerts page: what fired and why, as it happens.
+// The Alerts page: the newest alerts, live.
 
 import { h, inNextFrame, nothing, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -8,8 +8,9 @@ const HELD_MAX = 1000;
 const SHOWN_MAX = 200;
 const SEVERITIES = ["critical", "warning", "info"];
 const KINDS = ["price_spike", "volume_spike"];
+const NO_ALERTS = "No alerts yet. They appear here as soon as crypto-alerts has them.";
 
-/** One alert as a list item. */
+/** An alert as a list item. */
 export function alertItem(alert, linked = true) {
   const name = h("strong", {}, alert.symbol ? alert.symbol.toUpperCase() : alert.coin);
   return h("li", { className: "alert", "data-severity": alert.severity, "data-id": alert.alert_id },
@@ -23,7 +24,7 @@ export function alertItem(alert, linked = true) {
         alert.score === undefined ? "" : ` · score ${format.decimal(alert.score, 2)}`)));
 }
 
-/** The hour around it. */
+/** The address of the chart of the hour around an alert. */
 function chartOf(alert) {
   return `#/coin/${encodeURIComponent(alert.coin)}?minutes=60&at=${alert.event_time}`;
 }
@@ -34,17 +35,17 @@ export function alertsPage(main, _path, query) {
 
   const options = (all, names) => [h("option", { value: "" }, all), ...names.map((n) => h("option", { value: n }, format.kind(n)))];
   const coin = h("input", { type: "search", id: "alert-coin", placeholder: "bitcoin", value: query.get("coin") ?? "", oninput: redrawAll });
-  const severity = h("select", { id: "alert-severity", onchange: redrawAll }, options("every severity", SEVERITIES));
-  const kind = h("select", { id: "alert-kind", onchange: redrawAll }, options("every kind", KINDS));
+  const severity = h("select", { id: "alert-severity", onchange: redrawAll }, options("all severities", SEVERITIES));
+  const kind = h("select", { id: "alert-kind", onchange: redrawAll }, options("all kinds", KINDS));
   const count = h("p", { className: "summary" });
-  const list = h("ol", { className: "alerts", "aria-label": "Alerts, the newest first" });
-  const told = h("p", { className: "unseen", "aria-live": "polite" });
-  const empty = nothing("No alert yet. Alerts appear here the moment crypto-alerts gets them.");
+  const list = h("ol", { className: "alerts", "aria-label": "Alerts, newest first" });
+  const announced = h("p", { className: "unseen", "aria-live": "polite" });
+  const empty = nothing(NO_ALERTS);
   main.append(
     h("h1", {}, "Alerts"),
     h("form", { className: "filters", onsubmit: (event) => event.preventDefault() },
       h("label", {}, "Coin", coin), h("label", {}, "Severity", severity), h("label", {}, "Kind", kind)),
-    count, told, list, empty,
+    count, announced, list, empty,
   );
 
   const wanted = (alert) =>
@@ -65,23 +66,21 @@ export function alertsPage(main, _path, query) {
       const fresh = alerts.slice(alerts.length - unseen).filter(wanted).slice(-SHOWN_MAX);
       list.prepend(...fresh.reverse().map((alert) => alertItem(alert)));
       while (list.childElementCount > SHOWN_MAX) list.lastElementChild.remove();
-      tell(fresh);
+      announce(fresh);
     }
     all = false;
     unseen = 0;
     empty.hidden = list.childElementCount > 0;
-    setText(empty, alerts.length === 0
-      ? "No alert yet. Alerts appear here the moment crypto-alerts gets them."
-      : "None of the newest alerts is of that kind.");
-    const rest = shown.length > SHOWN_MAX ? `, the newest ${SHOWN_MAX} are shown` : "";
-    setText(count, `${shown.length} of the newest ${alerts.length} alerts${rest}`);
+    setText(empty, alerts.length === 0 ? NO_ALERTS : "No alert matches the filters.");
+    const rest = shown.length > SHOWN_MAX ? `; the newest ${SHOWN_MAX} are shown` : "";
+    setText(count, `${format.count(shown.length)} of ${format.counted(alerts.length, "alert")} match${rest}`);
   });
 
-  function tell(fresh) {
+  function announce(fresh) {
     if (fresh.length === 0) return;
     const newest = fresh[0];
     const more = fresh.length > 1 ? ` and ${fresh.length - 1} more` : "";
-    setText(told, `${newest.severity}: ${newest.coin} ${newest.message}${more}`);
+    setText(announced, `${newest.severity}: ${newest.coin} ${newest.message}${more}`);
   }
 
   function redrawAll() {
@@ -92,7 +91,7 @@ export function alertsPage(main, _path, query) {
   let first = true;
   const disconnect = connect({ page: "alerts" }, {
     alerts: (fresh) => {
-      // After the connection was lost, the whole list comes again.
+      // After a reconnect the console sends the whole list again.
       const known = new Set(alerts.slice(-HELD_MAX).map((alert) => alert.alert_id));
       const added = fresh.filter((alert) => !known.has(alert.alert_id));
       alerts = alerts.concat(added).slice(-HELD_MAX);

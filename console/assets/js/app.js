@@ -1,4 +1,4 @@
-// The page's frame: which page is shown, and in which colours.
+// The frame around the pages: navigation and colours.
 
 import { h, nothing } from "./dom.js";
 import { alertsPage } from "./alerts.js";
@@ -8,7 +8,7 @@ import { marketPage } from "./market.js";
 import { modelsPage } from "./models.js";
 import { pipelinePage } from "./pipeline.js";
 
-/** A page fills `main` and returns what ends it. `of` is the tab it belongs to. */
+/** `show` fills `main` and returns a function that ends the page. `of` is the tab the page belongs to. */
 const PAGES = {
   market: { title: "Market", show: marketPage },
   coin: { title: "Chart", of: "market", show: coinPage },
@@ -22,7 +22,7 @@ const main = document.getElementById("main");
 let leave = () => {};
 let shown = "";
 
-/** `#/coin/bitcoin?minutes=60` is the page `coin` with the path `["bitcoin"]`. */
+/** Parses the address: `#/coin/bitcoin?minutes=60` is the page `coin` with the path `["bitcoin"]`. */
 function address() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const parts = path.split("/").filter(Boolean);
@@ -57,7 +57,7 @@ function show() {
   document.title = `${path[0] ?? page.title} · Coinlake`;
   main.dataset.page = name;
   leave = page.show(main, path, query) ?? (() => {});
-  // Whoever came by keyboard or screen reader is where the new page begins; the first page is where they are anyway.
+  // For keyboards and screen readers, the focus moves to the new page. The first page needs no move.
   if (shown && shown !== location.hash) main.focus({ preventScroll: true });
   if (shown.split("?")[0] !== location.hash.split("?")[0]) scrollTo(0, 0);
   shown = location.hash || "#/";
@@ -84,7 +84,7 @@ themeButton.addEventListener("click", () => {
   try {
     localStorage.setItem("theme", next);
   } catch {
-    // Storage is switched off: the choice lasts as long as the page.
+    // Without storage the choice lasts as long as the page.
   }
   labelTheme();
   document.dispatchEvent(new Event("themechange"));

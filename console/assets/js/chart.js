@@ -1,4 +1,4 @@
-// A coin's chart: price, moving averages, the volatility band and alert marks, drawn by uPlot.
+// A coin's chart, drawn by uPlot: price, means, volatility band and alerts.
 
 import { colour } from "./dom.js";
 import * as format from "./format.js";
@@ -8,7 +8,7 @@ const { uPlot } = globalThis;
 const MARK_SIZE = 5;
 const COLOURS = { critical: "--critical", warning: "--warning", info: "--muted" };
 
-/** Draws into `holder`. `columns` are the points' columns, `marks()` the alerts to mark. */
+/** Draws `columns` into `holder`, and a mark for each alert that `marks()` returns. */
 export function makeChart(holder, columns, marks, onHover) {
   const ink = (name) => () => colour(name);
   const line = (label, stroke, width = 1.2) => ({
@@ -48,7 +48,7 @@ export function makeChart(holder, columns, marks, onHover) {
   return {
     show: (shown) => chart.setData(data(shown)),
     redraw: () => chart.redraw(false),
-    /** Moves the cursor by so many points, for those who use the keyboard. */
+    /** Moves the cursor by this many points; for keyboards. */
     step: (by) => {
       const times = chart.data[0];
       const at = Math.max(0, Math.min(times.length - 1, (chart.cursor.idx ?? times.length - 1) + by));
@@ -63,7 +63,7 @@ export function makeChart(holder, columns, marks, onHover) {
   };
 }
 
-/** Times along the axis, with the day where it begins. */
+/** Labels of the time axis, with the date where a day begins. */
 function moments(splits, step) {
   let before = "";
   return splits.map((ms) => {

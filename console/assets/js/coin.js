@@ -1,4 +1,6 @@
-// A coin's page: its chart over a range, and the alerts in it. The range ends now and goes on, or it lies around a moment.
+// The chart page of a coin: its chart over a time range, and the alerts in that range.
+//
+// The range ends now and moves on, or it lies around a moment and stays.
 
 import { alertItem } from "./alerts.js";
 import { makeChart } from "./chart.js";
@@ -21,7 +23,7 @@ export function coinPage(main, [coin = ""], query) {
   let disconnect = () => {};
 
   const price = h("data", { className: "price" });
-  const ranges = h("nav", { className: "ranges", "aria-label": "Range of time" }, RANGES.map(([m, name]) =>
+  const ranges = h("nav", { className: "ranges", "aria-label": "Time range" }, RANGES.map(([m, name]) =>
     h("a", { href: `${path}?minutes=${m}${around}`, "aria-current": m === minutes ? "true" : undefined }, name)));
   const holder = h("div", {
     className: "chart", tabIndex: 0, role: "img", "aria-label": `Chart of ${coin}`, onkeydown: (event) => {
@@ -35,9 +37,9 @@ export function coinPage(main, [coin = ""], query) {
   const spoken = h("p", { className: "unseen", "aria-live": "polite" });
   const summary = h("p", { className: "summary" });
   const note = h("p", { className: "faint" },
-    "The band is where 95 of 100 prices of a random walk with this volatility would lie around the 15-minute mean. " +
-    "Triangles mark alerts. Drag to zoom, double-click to see all; with the keyboard, arrows move along the chart.");
-  const list = h("ol", { className: "alerts", "aria-label": `Alerts of ${coin}, the newest first` });
+    "A random walk with this volatility stays within the band 95 % of the time. Triangles mark alerts. " +
+    "Drag to zoom in, double-click to zoom out. The arrow keys move along the chart.");
+  const list = h("ol", { className: "alerts", "aria-label": `Alerts of ${coin}, newest first` });
   const state = nothing("Reading the lake …");
   main.append(
     h("p", { className: "crumbs" }, h("a", { href: "#/market" }, "Market"), " / ",
@@ -52,7 +54,7 @@ export function coinPage(main, [coin = ""], query) {
   const draw = inNextFrame(() => {
     const { time } = columns;
     if (time.length === 0) {
-      setText(state, `No price of ${coin} in this range. It is a coin of this market? Its ticks appear once they have been through crypto-features.`);
+      setText(state, `No prices of ${coin} in this range. Check the coin's name; prices appear once crypto-features has them.`);
       return;
     }
     state.hidden = true;
@@ -74,7 +76,7 @@ export function coinPage(main, [coin = ""], query) {
     if (chart) chart.redraw();
   });
 
-  /** The chart in words. */
+  /** Puts the chart into words. */
   function describe() {
     let low = Infinity;
     let high = -Infinity;
@@ -85,8 +87,8 @@ export function coinPage(main, [coin = ""], query) {
     const first = columns.price[0];
     const newest = columns.price.at(-1);
     const text = `${format.change(newest / first - 1)} since ${format.time(columns.time[0])}, low ${format.price(low)}, ` +
-      `high ${format.price(high)}, ${alerts.length === 1 ? "1 alert" : `${alerts.length} alerts`}`;
-    setText(summary, text + (columns.sampled ? ". Not every file of the lake was read for this range." : ""));
+      `high ${format.price(high)}, ${format.counted(alerts.length, "alert")}`;
+    setText(summary, text + (columns.sampled ? ". The range has more files than a chart reads; some were skipped." : ""));
     holder.setAttribute("aria-label", `Chart of ${coin}: ${text}`);
   }
 

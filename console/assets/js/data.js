@@ -1,4 +1,4 @@
-// The Data page: records of topics and rows of the lake, as they are.
+// The Data page: topics and their records, layers of the lake and their rows, as they are.
 
 import { h, nothing } from "./dom.js";
 import * as format from "./format.js";
@@ -31,7 +31,7 @@ function choices(label, entries, chosen) {
     h("li", {}, h("a", { href, "aria-current": name === chosen ? "true" : undefined }, name, note ? h("span", { className: "faint" }, note) : null)))));
 }
 
-/** A table that scrolls by itself where it is too wide. */
+/** A table that scrolls sideways where it is too wide. */
 function table(caption, heads, rows) {
   return h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": caption },
     h("table", { className: "plain" }, h("caption", {}, caption),
@@ -57,7 +57,7 @@ async function recordsOf(topic, query) {
   const go = (parameters) => {
     const text = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "")).toString();
     const hash = `#/data/topics/${encodeURIComponent(topic.name)}${text ? "?" + text : ""}`;
-    // The same address again asks again: there may be newer records.
+    // The same address again: reload, for newer records.
     if (location.hash === hash) dispatchEvent(new HashChangeEvent("hashchange"));
     else location.hash = hash;
   };
@@ -65,12 +65,12 @@ async function recordsOf(topic, query) {
   const partition = h("select", {}, several ? h("option", { value: "" }, "all") : null, topic.partitions.map(({ number }) =>
     h("option", { value: several ? String(number) : "" }, String(number))));
   partition.value = asked.partition ?? (several && asked.from ? "0" : "");
-  const from = h("input", { type: "number", min: 0, value: asked.from ?? "", placeholder: "the newest" });
+  const from = h("input", { type: "number", min: 0, value: asked.from ?? "", placeholder: "newest" });
   const key = h("input", { type: "search", value: asked.key ?? "", placeholder: "any" });
   page.append(h("form", {
     className: "filters", onsubmit: (event) => {
       event.preventDefault();
-      // An offset is one of a partition; a key may be in any.
+      // An offset needs a partition; a key may be in any.
       const one = partition.value || (from.value && !key.value && several ? "0" : "");
       go({ partition: one, from: key.value ? "" : from.value, key: key.value });
     },
@@ -85,12 +85,12 @@ async function recordsOf(topic, query) {
   }
   const { looked_at, records } = answer;
   page.append(h("p", { className: "summary" }, looked_at.map(({ number, start, end, from: oldest }) => {
-    const held = start === end ? "holds nothing" : `holds offsets ${start} to ${end - 1}`;
-    const searched = asked.key && oldest > start ? `, looked for the key down to ${oldest}` : "";
+    const held = start === end ? "is empty" : `holds offsets ${start} to ${end - 1}`;
+    const searched = asked.key && oldest > start ? `, searched for the key back to offset ${oldest}` : "";
     return `Partition ${number} ${held}${searched}`;
   }).join("; ")));
   if (records.length === 0) {
-    page.append(nothing("Nothing to show."));
+    page.append(nothing("No records found."));
     return page;
   }
   if (!asked.key && looked_at.length === 1) {
@@ -101,7 +101,7 @@ async function recordsOf(topic, query) {
     const newest = h("button", { type: "button", onclick: () => go({ partition: asked.partition ?? "" }) }, "Newest");
     page.append(h("p", { className: "filters" }, older, newer, newest));
   }
-  page.append(table(`Records of ${topic.name}, the newest first`, [...(several ? [["Partition", "number"]] : []), ["Offset", "number"], ["Time"], ["Key"], ["Value"]],
+  page.append(table(`Records of ${topic.name}, newest first`, [...(several ? [["Partition", "number"]] : []), ["Offset", "number"], ["Time"], ["Key"], ["Value"]],
     [...records].reverse().map((record) => h("tr", {},
       several ? h("td", { className: "number" }, String(record.partition)) : null,
       h("td", { className: "number" }, String(record.offset)),
@@ -111,14 +111,14 @@ async function recordsOf(topic, query) {
   return page;
 }
 
-/** A value in one line, and all of it when it is opened. */
+/** A value on one line, which opens to show all of it. */
 function valueOf(record) {
-  const cut = record.bytes > new TextEncoder().encode(record.value).length ? `\n… ${format.bytes(record.bytes)} in all` : "";
+  const cut = record.bytes > new TextEncoder().encode(record.value).length ? `\n… ${format.bytes(record.bytes)} in total` : "";
   let pretty = record.value;
   try {
     if (!cut) pretty = JSON.stringify(JSON.parse(record.value), null, 2);
   } catch {
-    // Not JSON: shown as it is.
+    // Not JSON: show it as it is.
   }
   const details = h("details", {}, h("summary", {}, h("code", {}, record.value.slice(0, 160))));
   details.addEventListener("toggle", () => {
@@ -133,18 +133,18 @@ async function lakeView(name, query) {
   if (!name) return [list, nothing("Choose a layer.")];
   const layer = await ask("/api/layer", { layer: name });
   const page = h("section", {}, h("h2", {}, `lake/${name}`),
-    h("p", { className: "summary" }, `${format.count(layer.files_total)} files, ${format.bytes(layer.bytes_total)}`));
+    h("p", { className: "summary" }, `${format.counted(layer.files_total, "file")}, ${format.bytes(layer.bytes_total)}`));
   const path = query.get("path");
   if (path) page.append(await rowsOf(name, path));
   if (layer.columns.length > 0) {
     page.append(h("details", {}, h("summary", {}, `Columns (${layer.columns.length})`),
-      table("Columns", [["Name"], ["Type"], ["May be null"]], layer.columns.map((column) => h("tr", {},
+      table("Columns", [["Name"], ["Type"], ["Nullable"]], layer.columns.map((column) => h("tr", {},
         h("th", { scope: "row" }, column.name), h("td", {}, column.type), h("td", {}, column.nullable ? "yes" : "no"))))));
   }
-  if (layer.files.length === 0) page.append(nothing("No file yet: a stage commits its first rows within a minute."));
+  if (layer.files.length === 0) page.append(nothing("No files yet: a stage commits its first rows within a minute."));
   else {
-    const caption = layer.files.length < layer.files_total ? `The newest ${layer.files.length} files` : "Files, the newest first";
-    page.append(table(caption, [["Date"], ["Rows from"], ["First offset", "number"], ["Size", "number"], ["Written"]],
+    const caption = layer.files.length < layer.files_total ? `The newest ${layer.files.length} files` : "Files, newest first";
+    page.append(table(caption, [["Date"], ["Input"], ["First offset", "number"], ["Size", "number"], ["Written"]],
       layer.files.map((file) => h("tr", {},
         h("td", { className: "nowrap" }, h("a", { href: `#/data/lake/${encodeURIComponent(name)}?path=${encodeURIComponent(file.path)}` }, file.date ?? file.path)),
         h("td", {}, `${file.topic}/${file.partition}`),

@@ -1,6 +1,6 @@
-// Building the page. Text always becomes a text node: what a record says is never markup.
+// Builds the page. Text always becomes a text node, so the content of a record is never markup.
 
-/** An element; a property that is a function listens, one with a dash or that is no property becomes an attribute. */
+/** An element. `onclick` and the like become listeners; names with a dash, and names the element does not know, attributes. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -23,17 +23,17 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Changes a text only when it is another one: an unchanged page costs nothing to lay out. */
+/** Sets a text only if it differs, so that an unchanged page needs no new layout. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** The same for an attribute. */
+/** Sets an attribute only if it differs. */
 export function setAttribute(node, name, value) {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** Runs `draw` in the next frame, once, however often it is asked for until then. */
+/** Returns a function that runs `draw` in the next frame, once, no matter how often it is called until then. */
 export function inNextFrame(draw) {
   let asked = 0;
   const ask = () => {
@@ -53,13 +53,13 @@ const probe = document.createElement("span");
 probe.hidden = true;
 document.body.append(probe);
 
-/** A colour of the theme as it is now, as canvases need it. */
+/** The present value of a colour of the theme, for canvases. */
 export function colour(name) {
   probe.style.color = `var(${name})`;
   return getComputedStyle(probe).color;
 }
 
-/** Calls back when the colours have changed, by the button or by the system; returns what ends it. */
+/** Calls `changed` after the colours changed, by button or by system. Returns a function that stops this. */
 export function onThemeChange(changed) {
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", changed);
@@ -70,7 +70,7 @@ export function onThemeChange(changed) {
   };
 }
 
-/** The message of a page that has nothing to show. */
+/** A message in place of content. */
 export function nothing(text) {
   return h("p", { className: "nothing" }, text);
 }

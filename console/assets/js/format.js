@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Numbers and times for people. Sizes are decimal (1 kB = 1,000 B), times are UTC.
 
 const NONE = "–";
 const byDigits = new Map();
@@ -6,7 +6,7 @@ const byDigits = new Map();
 function fixed(digits) {
   let format = byDigits.get(digits);
   if (!format) {
-    // What rounds to nothing has no sign.
+    // No sign for what rounds to zero.
     format = new Intl.NumberFormat("en-US",
       { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" });
     byDigits.set(digits, format);
@@ -17,7 +17,7 @@ function fixed(digits) {
 const compactFormat = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 const integerFormat = new Intl.NumberFormat("en-US");
 
-/** A price in USD, with four or five digits that mean something. */
+/** A price in USD, with about five significant digits. */
 export function price(value) {
   if (value === null || value === undefined) return NONE;
   const size = Math.abs(value);
@@ -28,7 +28,7 @@ export function price(value) {
   return fixed(digits).format(value);
 }
 
-/** A share of one as a signed percentage. */
+/** A fraction as a signed percentage. */
 export function change(value) {
   if (value === null || value === undefined) return NONE;
   return (value > 0 ? "+" : "") + decimal(value * 100, 2) + " %";
@@ -40,25 +40,30 @@ export function probability(value) {
   return fixed(value < 0.1 ? 1 : 0).format(value * 100) + " %";
 }
 
-/** A plain number with so many decimals. */
+/** A number with this many decimals. */
 export function decimal(value, digits = 1) {
   return value === null || value === undefined ? NONE : fixed(digits).format(value);
 }
 
-/** A count, whole up to six digits, else 1.2M. */
+/** A count: whole below a million, else as in 1.2M. */
 export function count(value) {
   if (value === null || value === undefined) return NONE;
   return Math.abs(value) < 1e6 ? integerFormat.format(value) : compactFormat.format(value);
 }
 
-/** A rate a second. */
+/** A count with its noun, `1 file` or `2 files`. */
+export function counted(value, noun) {
+  return `${count(value)} ${value === 1 ? noun : noun + "s"}`;
+}
+
+/** A rate per second. */
 export function rate(value) {
   if (value === null || value === undefined) return NONE;
   if (value === 0) return "0/s";
   return (value < 10 ? fixed(1).format(value) : count(Math.round(value))) + "/s";
 }
 
-/** A short time in seconds, `1.9 µs`. */
+/** A short duration, given in seconds: `1.9 µs`. */
 export function brief(seconds) {
   if (seconds === null || seconds === undefined) return NONE;
   const [unit, size] = seconds < 1e-6 ? ["ns", 1e-9] : seconds < 1e-3 ? ["µs", 1e-6] : seconds < 1 ? ["ms", 1e-3] : ["s", 1];
@@ -66,7 +71,7 @@ export function brief(seconds) {
   return fixed(value < 10 && unit !== "ns" ? 1 : 0).format(value) + " " + unit;
 }
 
-/** A size in bytes. */
+/** A size, given in bytes: `1.2 MB`. */
 export function bytes(value) {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
   let unit = 0;
@@ -78,7 +83,7 @@ export function bytes(value) {
   return fixed(unit === 0 || size >= 100 ? 0 : 1).format(size) + " " + units[unit];
 }
 
-/** How long ago, from seconds. */
+/** How long ago, given in seconds: `3 min ago`. */
 export function ago(seconds) {
   if (seconds === null || seconds === undefined) return "never";
   if (seconds < 2) return "just now";
@@ -92,14 +97,14 @@ function duration(seconds) {
   return `${Math.floor(seconds / 86_400)} days`;
 }
 
-/** A moment, `2025-06-01 14:05:09`. */
+/** A time, given in milliseconds since the epoch: `2025-06-01 14:05:09`. */
 export function time(ms) {
   const date = new Date(ms);
   if (Number.isNaN(date.getTime())) return NONE;
   return date.toISOString().slice(0, 19).replace("T", " ");
 }
 
-/** What a kind of anomaly is called. */
+/** The name of an alert's kind: `price spike`. */
 export function kind(name) {
   return name.replaceAll("_", " ");
 }

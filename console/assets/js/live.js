@@ -1,6 +1,7 @@
-// The stream of live updates. There is one at a time, that of the page that is shown.
+// Talks to the console: one stream of live updates, for the page that is shown, and single requests.
 
 import { setText } from "./dom.js";
+import { counted } from "./format.js";
 
 const health = document.getElementById("health");
 const healthText = document.getElementById("health-text");
@@ -10,15 +11,15 @@ function showHealth(state, text) {
   setText(healthText, text);
 }
 
-/** Listens with `handlers`, by event name; returns what ends it. */
+/** Opens the stream and calls `handlers` by event name. Returns a function that closes it. */
 export function connect(parameters, handlers) {
   const stream = new EventSource("/api/live?" + new URLSearchParams(parameters));
-  stream.addEventListener("error", () => showHealth("lost", "console is not reachable"));
+  stream.addEventListener("error", () => showHealth("lost", "console unreachable"));
   stream.addEventListener("status", (event) => {
     const { ok, problems } = JSON.parse(event.data);
-    if (ok === null) showHealth("unknown", "looking");
-    else if (ok) showHealth("ok", "all well");
-    else showHealth("wrong", problems.length === 1 ? "1 problem" : `${problems.length} problems`);
+    if (ok === null) showHealth("unknown", "checking");
+    else if (ok) showHealth("ok", "healthy");
+    else showHealth("wrong", counted(problems.length, "problem"));
   });
   for (const [name, handle] of Object.entries(handlers)) {
     stream.addEventListener(name, (event) => handle(JSON.parse(event.data)));
@@ -26,10 +27,10 @@ export function connect(parameters, handlers) {
   return () => stream.close();
 }
 
-/** Asks once; what cannot be answered is an Error with a sentence. */
+/** Sends one request. Throws an Error with the console's sentence if it fails. */
 export async function ask(path, parameters = {}) {
   const response = await fetch(path + "?" + new URLSearchParams(parameters));
-  const answer = await response.json().catch(() => ({ error: `the console answers with status ${response.status}` }));
+  const answer = await response.json().catch(() => ({ error: `the console answered with status ${response.status}` }));
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }

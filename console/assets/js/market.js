@@ -1,7 +1,7 @@
-// The Market page: a line a coin.
+// The Market page: a row for each coin.
 //
-// With hundreds of coins, several changes a second: changes are kept until the next frame, and only the rows that can be
-// seen are written then. A row that comes into view is brought up to date first.
+// Hundreds of coins change several times a second. Changes wait for the next frame, which writes only the rows in view. A
+// row that comes into view is updated first.
 
 import { colour, h, inNextFrame, nothing, onThemeChange, setAttribute, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -10,7 +10,7 @@ import * as spark from "./spark.js";
 
 const SORT_INTERVAL_MS = 2000;
 
-/** `of` is the field, `wide` columns go where the screen is narrow. */
+/** `of` is the field. Narrow screens hide `wide` columns. */
 const COLUMNS = [
   { name: "Coin", of: "coin", text: true },
   { name: "Price, USD", of: "price", show: format.price },
@@ -19,14 +19,14 @@ const COLUMNS = [
   { name: "15 min", of: "return_15m", show: format.change, signed: true },
   { name: "Last hour", spark: true },
   { name: "z-score", of: "zscore_15m", show: (v) => format.decimal(v, 1), alarming: (v) => Math.abs(v) > 3, wide: true,
-    title: "How many standard deviations the price lies from the mean of the 15 minutes before" },
+    title: "Distance of the price from the mean of the previous 15 minutes, in standard deviations" },
   { name: "Surge", of: "volume_surge", show: (v) => format.decimal(v, 1), alarming: (v) => v > 3, wide: true,
-    title: "What was traded since the last tick, against the daily average" },
+    title: "Recent trading volume, relative to the average of the last 24 hours" },
   { name: "Anomaly ahead", of: "anomaly_probability", show: format.probability, bar: true, wide: true,
-    title: "Probability of a critical alert within 15 minutes, by the model in production" },
+    title: "Probability of a critical alert within 15 minutes, from the model in production" },
   { name: "Trend up", of: "trend_up_probability", show: format.probability, bar: true, wide: true,
-    title: "Probability that the price is higher in 15 minutes, by the model in production" },
-  { name: "Market cap", of: "market_cap", show: format.count, wide: true },
+    title: "Probability that the price is higher in 15 minutes, from the model in production" },
+  { name: "Market cap", of: "market_cap", show: format.count, wide: true, title: "Market capitalization in USD" },
 ];
 
 export function marketPage(main) {
@@ -50,12 +50,12 @@ export function marketPage(main) {
     else cell.append(h("button", { type: "button", onclick: () => sortBy(column) }, column.name));
     return cell;
   });
-  // Rows are grids, which browsers no longer take for rows of a table: the roles say what they are.
+  // Rows are laid out as grids, so browsers need roles to see a table.
   const body = h("tbody", { role: "rowgroup" });
   const table = h("table", { role: "table", className: "market", "aria-describedby": "market-summary" },
     h("caption", { className: "unseen" }, "Every coin, live"),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, headers)), body);
-  const waiting = nothing("Waiting for the first record to come through crypto-features.");
+  const waiting = nothing("Waiting for the first record in crypto-features.");
   main.append(
     h("div", { className: "title" }, h("h1", {}, "Market"), filter), summary, waiting,
     h("div", { className: "scroll", hidden: true }, table),
@@ -153,8 +153,7 @@ export function marketPage(main) {
       if (now.return_15m > 0) up += 1;
       if (now.return_15m < 0) down += 1;
     }
-    const coins = rows.size === 1 ? "1 coin" : `${rows.size} coins`;
-    setText(summary, `${coins} at ${format.time(newest)}: ${up} up, ${down} down in 15 minutes`);
+    setText(summary, `${format.counted(rows.size, "coin")} at ${format.time(newest)}: ${up} up, ${down} down in 15 minutes`);
   }
 
   function sortBy(column) {
@@ -164,7 +163,7 @@ export function marketPage(main) {
   }
 
   function sortIfDue() {
-    // Nothing moves away under the pointer or the keyboard.
+    // Rows do not move under the pointer or the keyboard's focus.
     const busy = body.matches(":hover") || body.contains(document.activeElement);
     if (!busy && performance.now() - sortedAt > SORT_INTERVAL_MS) sort();
   }
@@ -179,7 +178,7 @@ export function marketPage(main) {
     const sorted = [...rows.values()].sort((a, b) => {
       const [left, right] = [a.now[order.of], b.now[order.of]];
       if (left === right) return a.coin < b.coin ? -1 : 1;
-      // What has no value comes last, whichever way.
+      // Coins without a value come last in both directions.
       if (left === null) return 1;
       if (right === null) return -1;
       return left < right ? -sign : sign;

@@ -1,4 +1,4 @@
-// The Models page: what was learned, what serves, and whether the market has moved away from it.
+// The Models page: training runs, the models in production, and their drift.
 
 import { h, nothing, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -6,18 +6,18 @@ import { ask, connect } from "./live.js";
 
 const NAMES = { anomaly_ahead: "Anomaly ahead", trend_up: "Trend up" };
 const WHAT = {
-  anomaly_ahead: "a critical alert within 15 minutes, by a random forest",
-  trend_up: "a higher price in 15 minutes, by logistic regression",
+  anomaly_ahead: "Predicts a critical alert within 15 minutes (random forest)",
+  trend_up: "Predicts a higher price in 15 minutes (logistic regression)",
 };
 const METRICS = [["auc_roc", "AUC-ROC"], ["auc_pr", "AUC-PR"], ["brier", "Brier"]];
-/** What a run's models are worth, on days they have not seen, beside the two baselines. */
+/** Metrics of a run's models on days they were not trained on, and of the two baselines. */
 const MEASURED = [...METRICS, ["precision", "Precision"], ["recall", "Recall"], ["base_rate", "Base rate"],
   ["base_rate_brier", "Brier of the base rate"], ["rule_auc_roc", "AUC-ROC of the rule"]];
 
 export function modelsPage(main, [chosen]) {
   let left = false;
   const disconnect = connect({ page: "other" }, {});
-  const place = h("p", { className: "summary" }, "Asking the model registry …");
+  const place = h("p", { className: "summary" }, "Loading runs from the model registry …");
   const content = h("div");
   main.append(h("h1", {}, "Models"), place, content);
   ask("/api/models").then((models) => !left && show(models), (error) => {
@@ -28,9 +28,9 @@ export function modelsPage(main, [chosen]) {
   });
 
   function show({ place: where, link, models, runs, pictures }) {
-    place.replaceChildren("Kept in ", link ? outward(link, where) : where);
+    place.replaceChildren("Stored in ", link ? outward(link, where) : where);
     if (runs.length === 0) {
-      content.append(nothing("No run yet: `coinlake train run` learns both models from the lake."));
+      content.append(nothing("No run yet: `coinlake train run` trains both models on the lake."));
       return;
     }
     const run = runs.find((r) => r.id === chosen) ?? runs.find((r) => r.status === "finished") ?? runs[0];
@@ -42,7 +42,7 @@ export function modelsPage(main, [chosen]) {
       h("h2", {}, "Runs"), runTable(runs, run, models));
   }
 
-  /** A link that leaves the console, in a tab of its own. */
+  /** A link that leaves the console and opens in a new tab. */
   function outward(href, text) {
     return h("a", { href, target: "_blank", rel: "noreferrer" }, text, h("span", { "aria-hidden": "true" }, " ↗"));
   }
@@ -50,7 +50,7 @@ export function modelsPage(main, [chosen]) {
   function modelCard({ name, versions }, runs) {
     const serving = versions.find((version) => version.aliases.includes("production"));
     const metrics = runs.find((run) => run.id === serving?.run)?.metrics ?? {};
-    const drift = h("p", { className: "drift faint" }, serving ? "Looking for drift …" : "");
+    const drift = h("p", { className: "drift faint" }, serving ? "Computing drift …" : "");
     if (serving) showDrift(drift, name);
     return h("section", { className: "card model" },
       h("h2", {}, NAMES[name] ?? name), h("p", { className: "faint" }, WHAT[name] ?? ""),
@@ -80,9 +80,9 @@ export function modelsPage(main, [chosen]) {
         return;
       }
       const [input, most] = drift.inputs[0];
-      const scores = drift.scores === null ? "" : `, of its scores ${format.decimal(drift.scores, 3)}`;
+      const scores = drift.scores === null ? "" : `, scores ${format.decimal(drift.scores, 3)}`;
       setText(line, `Drift of the lake's last day (PSI): ${input} ${format.decimal(most, 3)}${scores}` +
-        (most >= notable ? ". The market has moved: train anew." : ""));
+        (most >= notable ? ". The market has changed: retrain the models." : ""));
       line.classList.toggle("alarming", most >= notable);
     }, (error) => setText(line, `Drift is unknown: ${error.message}`));
   }
@@ -100,7 +100,7 @@ export function modelsPage(main, [chosen]) {
   function runTable(runs, shown, models) {
     const columns = models.flatMap(({ name }) => METRICS.slice(0, 2).map(([key, label]) => [`${name}/${key}`, `${NAMES[name] ?? name}, ${label}`]));
     return h("div", { className: "scroll" }, h("table", { className: "plain" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Run"), h("th", { scope: "col" }, "Began"), h("th", { scope: "col" }, "Status"),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Run"), h("th", { scope: "col" }, "Started"), h("th", { scope: "col" }, "Status"),
         columns.map(([, label]) => h("th", { scope: "col", className: "number" }, label)))),
       h("tbody", {}, runs.map((run) => h("tr", {},
         h("th", { scope: "row" }, h("a", { href: `#/models/${encodeURIComponent(run.id)}`, "aria-current": run === shown ? "true" : undefined }, run.name || run.id)),

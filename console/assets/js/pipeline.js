@@ -1,14 +1,14 @@
-// The Pipeline page: the way of the data, alive. Cards stand where the data stands; arrows are drawn between them.
+// The Pipeline page: how data flows. Topics, stages and layers are cards, and arrows run between them.
 
 import { h, inNextFrame, setText, svg } from "./dom.js";
 import * as format from "./format.js";
 import { connect } from "./live.js";
 
-/** Where an arrow leaves a card downwards. */
+/** Pixels from a card's left edge to an arrow that leaves it downwards. */
 const DOWN = 18;
-/** How soon one that goes across is on the height of its end. */
+/** Pixels in which an arrow to the right reaches the height of its end. */
 const BEND = 70;
-/** The SmartModule with room for models. */
+/** The SmartModule that holds the models. */
 const MODEL_SERVER = "crypto-predict";
 
 export function pipelinePage(main) {
@@ -22,11 +22,11 @@ export function pipelinePage(main) {
   const reasons = h("table", { className: "plain" });
   const rejected = h("section", { hidden: true }, h("h2", {}, "Why records are rejected"), reasons);
   const stages = h("table", { className: "plain" });
-  const untold = h("p", { className: "faint", hidden: true },
-    "How long SmartModules take, the broker tells only the console in its own process: that of `coinlake up` and `demo`.");
+  const noTimes = h("p", { className: "faint", hidden: true },
+    "SmartModule times are known only to the console of `coinlake up` and `coinlake demo`, which runs in the broker's process.");
   main.append(h("h1", {}, "Pipeline"), problems, drawing,
     h("h2", {}, "Stages"), h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Stages" }, stages),
-    untold, rejected);
+    noTimes, rejected);
 
   const draw = inNextFrame(() => {
     const newPlan = JSON.stringify(flow.stages);
@@ -37,7 +37,7 @@ export function pipelinePage(main) {
     write();
   });
 
-  /** One block an input topic: the topic, its stages below each other, and where each of them writes. */
+  /** Builds a block for each input topic: the topic, the stages that read it, and where each of them writes. */
   function build() {
     cards = new Map();
     edges = [];
@@ -56,7 +56,7 @@ export function pipelinePage(main) {
         edge(`topic ${input}`, `stage ${stage.name}`, () => rateOf(input));
         for (const { topic, layer } of stage.destinations) {
           if (topic) {
-            // A topic that others read has its own place further down.
+            // A topic that stages read has a block of its own further down.
             outputs.append(inputs.includes(topic) ? topicCard(topic, false) : topicCard(topic, true));
             edge(`stage ${stage.name}`, `topic ${topic}${inputs.includes(topic) ? " here" : ""}`, () => rateOf(topic));
           }
@@ -82,7 +82,7 @@ export function pipelinePage(main) {
   }
 
   function stageCard(stage) {
-    const what = stage.smartmodules.length > 0 ? `[${stage.smartmodules.join(", ")}]` : "as it came";
+    const what = stage.smartmodules.length > 0 ? `[${stage.smartmodules.join(", ")}]` : "no SmartModule";
     const pace = h("span", { className: "faint pace" });
     const models = stage.smartmodules.includes(MODEL_SERVER) ? h("span", { className: "faint" }) : null;
     const element = card(`stage ${stage.name}`, "stage", stage.name, "", h("span", {}, h("code", {}, what), pace), models);
@@ -92,7 +92,7 @@ export function pipelinePage(main) {
 
   function card(key, kind, name, note, ...more) {
     const text = h("span", { className: "faint" }, note);
-    // On the arrow, for those who see it.
+    // Visible where arrows have no labels; screen readers find it everywhere.
     const speed = kind === "topic" ? h("span", { className: "faint speed" }) : null;
     const alarm = h("span", { className: "alarm", hidden: true });
     const link = kind === "topic" ? `#/data/topics/${encodeURIComponent(name)}`
@@ -123,22 +123,22 @@ export function pipelinePage(main) {
       for (const key of [`topic ${name}`, `topic ${name} here`]) {
         const found = cards.get(key);
         if (!found) continue;
-        setText(found.text, `${format.count(end)} records`);
+        setText(found.text, format.counted(end, "record"));
         setText(found.speed, format.rate(records_per_second));
       }
     }
     for (const { name, files, bytes } of survey?.lake ?? []) {
       const found = cards.get(`layer ${name}`);
-      if (found) setText(found.text, `${format.count(files)} ${files === 1 ? "file" : "files"}, ${format.bytes(bytes)}`);
+      if (found) setText(found.text, `${format.counted(files, "file")}, ${format.bytes(bytes)}`);
     }
     for (const stage of flow.stages) {
       const parts = (survey?.stages ?? []).filter((part) => part.name === stage.name);
       if (parts.length === 0) continue;
       const lag = parts.reduce((sum, part) => sum + part.lag, 0);
       const { text, pace, models } = cards.get(`stage ${stage.name}`);
-      setText(text, `${format.count(lag)} to commit, last ${format.ago(newestCommit(parts))}`);
+      setText(text, `${format.count(lag)} to commit, last commit ${format.ago(newestCommit(parts))}`);
       const seconds = secondsPerRecord(stage.name);
-      setText(pace, seconds === null ? "" : `${format.brief(seconds)} a record`);
+      setText(pace, seconds === null ? "" : `${format.brief(seconds)} per record`);
       if (models) setText(models, survey.models.length > 0 ? `serves ${survey.models.join(", ")}` : "no model in production yet");
     }
     writeProblems(survey?.problems ?? []);
@@ -147,7 +147,7 @@ export function pipelinePage(main) {
     route();
   }
 
-  /** How long a stage's SmartModules work on a record; null where that is not known. */
+  /** How long a stage's SmartModules work on a record; null if unknown. */
   function secondsPerRecord(stage) {
     return flow.chains?.find((chain) => chain.stage === stage)?.seconds_per_record ?? null;
   }
@@ -181,10 +181,10 @@ export function pipelinePage(main) {
       h("td", { className: "number" }, part.committed_offset === null ? "–" : String(part.committed_offset)),
       h("td", { className: "number" }, format.ago(part.seconds_since_commit))));
     stages.replaceChildren(
-      h("thead", {}, h("tr", {}, ["Stage", "Reads", "SmartModule, a record", "To commit", "Committed up to offset", "Last commit"].map((name, index) =>
+      h("thead", {}, h("tr", {}, ["Stage", "Input", "Time per record", "Records to commit", "Committed offset", "Last commit"].map((name, index) =>
         h("th", { scope: "col", className: index > 1 ? "number" : "" }, name)))),
       h("tbody", {}, rows));
-    untold.hidden = flow.chains !== null;
+    noTimes.hidden = flow.chains !== null;
   }
 
   function writeReasons() {
@@ -192,7 +192,7 @@ export function pipelinePage(main) {
     rejected.hidden = of === 0;
     const rows = Object.entries(by_reason).filter(([, n]) => n > 0).sort(([, a], [, b]) => b - a);
     reasons.replaceChildren(
-      h("caption", {}, `Among the newest ${format.count(of)}`),
+      h("caption", {}, `Reasons of the newest ${format.counted(of, "rejected record")}`),
       h("tbody", {}, rows.map(([reason, n]) => {
         const bar = h("span", { className: "bar" });
         bar.style.setProperty("--share", n / of);
@@ -200,7 +200,7 @@ export function pipelinePage(main) {
       })));
   }
 
-  /** Lays the arrows from card to card, across where there is room, down where there is not. */
+  /** Draws the arrows from card to card: to the right where there is room, else downwards. */
   function route() {
     const origin = drawing.getBoundingClientRect();
     const boxes = new Map();
@@ -211,7 +211,7 @@ export function pipelinePage(main) {
     for (const { from, to, rate, paths, label } of edges) {
       const [a, b] = [boxes.get(from), boxes.get(to)];
       const across = b.left > a.left + a.width;
-      // Down the left side of the cards, and into the side of one that stands further in.
+      // Down the left side of the cards, and into the side of an indented one.
       const inner = b.left > a.left + DOWN;
       const start = across ? [a.left + a.width, a.top + a.height / 2] : [a.left + DOWN, a.top + a.height];
       const end = across || inner ? [b.left - 3, b.top + b.height / 2] : [b.left + DOWN, b.top - 3];
@@ -224,11 +224,11 @@ export function pipelinePage(main) {
       paths[1].classList.toggle("still", !(speed > 0));
       paths[1].classList.toggle("quick", speed > 100);
       if (label) {
-        // Where the cards stand below each other there is no room beside the arrows: the topics' cards tell.
+        // Stacked cards leave no room for labels; there the topics' cards show the rates.
         setText(label, speed === null || narrow.matches ? "" : format.rate(speed));
         label.setAttribute("text-anchor", across ? "end" : "start");
         label.setAttribute("x", across ? end[0] - 8 : start[0] + 10);
-        // On the side that the arrow does not come from.
+        // On the side away from the arrow's start.
         const beside = start[1] < end[1] ? 15 : -5;
         label.setAttribute("y", across ? end[1] + beside : (start[1] + end[1]) / 2 + 4);
       }

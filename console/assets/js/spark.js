@@ -1,8 +1,8 @@
-// Sparklines: the prices of the last hour, one a minute.
+// Sparklines: the prices of the last hour, one per minute.
 
 const LENGTH = 60;
 
-/** Takes a price in; the last one of a minute counts. */
+/** Adds a price, which replaces an earlier one of the same minute. */
 export function push(spark, time, price) {
   const minute = Math.floor(time / 60_000);
   const last = spark.at(-1);
@@ -14,14 +14,14 @@ export function push(spark, time, price) {
   if (stale > 0) spark.splice(0, stale);
 }
 
-/** What it shows, for those who cannot see it. */
+/** The sparkline in words, for screen readers. */
 export function inWords(spark) {
   if (spark.length < 2) return "no prices yet";
   const change = spark.at(-1)[1] / spark[0][1] - 1;
   return `${change >= 0 ? "up" : "down"} ${Math.abs(change * 100).toFixed(1)} % over the last hour`;
 }
 
-/** Draws it; `ink` holds the colours for rising and falling. */
+/** Draws a sparkline. `ink` holds the colours for rising and falling prices. */
 export function draw(canvas, spark, ink) {
   const scale = devicePixelRatio || 1;
   const width = canvas.clientWidth;

@@ -1,11 +1,11 @@
-// Runs before the page is drawn, so that it never flashes in the other colours.
+// Sets the chosen colours before the page is drawn, so that the others never flash up.
 "use strict";
 {
   let chosen = null;
   try {
     chosen = localStorage.getItem("theme");
   } catch {
-    // Storage is switched off: the system's colours it is.
+    // Without storage the system's colours apply.
   }
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 }
