@@ -29,7 +29,7 @@ pub(crate) fn records(topic: &str) -> Counter {
 pub(crate) struct OpenPage(Gauge);
 
 impl OpenPage {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pages = pages();
         pages.increment(1.0);
         Self(pages)

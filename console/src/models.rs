@@ -22,7 +22,7 @@ pub(crate) const PICTURES: [&str; 5] = [
     "importance",
 ];
 /// Computing drift reads a day of the lake, and drift changes slowly.
-const DRIFT_AGE_MAX: Duration = Duration::from_secs(600);
+const DRIFT_AGE_MAX: Duration = Duration::from_mins(10);
 
 /// Where the console finds runs and model versions.
 pub struct ModelsConfig {
@@ -93,7 +93,7 @@ impl From<ModelDrift> for DriftOfModel {
 }
 
 impl Models {
-    pub fn new(config: ModelsConfig) -> Self {
+    pub(crate) fn new(config: ModelsConfig) -> Self {
         Self {
             config,
             drift: Mutex::new(None),
@@ -101,7 +101,7 @@ impl Models {
     }
 
     /// The newest runs, and every version of every model.
-    pub async fn overview(&self) -> Result<Overview, TrackingError> {
+    pub(crate) async fn overview(&self) -> Result<Overview, TrackingError> {
         let tracking = &self.config.tracking;
         let mut models = Vec::new();
         for label in Label::ALL {
@@ -125,7 +125,7 @@ impl Models {
     }
 
     /// The drift, computed every ten minutes at most.
-    pub async fn drift(&self) -> Arc<Drift> {
+    pub(crate) async fn drift(&self) -> Arc<Drift> {
         let mut known = self.drift.lock().await;
         if let Some((at, drift)) = &*known
             && at.elapsed() < DRIFT_AGE_MAX
@@ -144,7 +144,7 @@ impl Models {
     }
 
     /// A picture of a model as SVG, drawn by `run`.
-    pub async fn picture(
+    pub(crate) async fn picture(
         &self,
         run: &str,
         model: &str,

@@ -20,7 +20,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     /// 502: the broker, the lake or the model registry failed.
-    pub fn upstream(message: impl ToString) -> Self {
+    pub(crate) fn upstream(message: impl ToString) -> Self {
         Self {
             status: StatusCode::BAD_GATEWAY,
             message: message.to_string(),
@@ -28,7 +28,7 @@ impl ApiError {
     }
 
     /// 404.
-    pub fn not_found(message: impl ToString) -> Self {
+    pub(crate) fn not_found(message: impl ToString) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
             message: message.to_string(),

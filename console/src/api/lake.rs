@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -10,7 +10,9 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use axum::Json;
 use axum::extract::{Query, State};
 use futures_util::TryStreamExt;
-use lake::{DataFile, Lake};
+use lake::{DataFile, Lake, LakeFile};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::errors::ParquetError;
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::ApiError;
@@ -18,8 +20,8 @@ use crate::shared::Shared;
 
 const FILES_SHOWN_MAX: usize = 200;
 const ROWS_SHOWN_MAX: usize = 50;
-/// Longer values are cut.
-const VALUE_BYTES_MAX: usize = 8 << 10;
+/// Longer cells are cut.
+const CELL_BYTES_MAX: usize = 8 << 10;
 
 /// The names of the layers that the platform's stages write.
 pub(crate) async fn layers(State(shared): State<Arc<Shared>>) -> Json<Vec<String>> {
@@ -166,45 +168,48 @@ pub(crate) async fn rows(
     let rows_total = builder.metadata().file_metadata().num_rows();
     let columns = builder.schema().fields().iter();
     let columns = columns.map(|field| field.name().clone()).collect();
-    let unreadable = |error: &dyn std::fmt::Display| {
-        ApiError::upstream(format!("{path} cannot be read: {error}"))
-    };
-    let batches: Vec<_> = builder
-        .with_batch_size(ROWS_SHOWN_MAX)
-        .with_limit(ROWS_SHOWN_MAX)
-        .build()
-        .map_err(|error| unreadable(&error))?
-        .try_collect()
+    let rows = first_rows(builder)
         .await
-        .map_err(|error| unreadable(&error))?;
-    let options = FormatOptions::default();
-    let mut rows = Vec::new();
-    for batch in &batches {
-        let columns = batch.columns().iter().map(printable);
-        let columns = columns
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| unreadable(&error))?;
-        let formatters = columns
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| unreadable(&error))?;
-        for row in 0..batch.num_rows() {
-            let cells = formatters.iter().zip(&columns);
-            rows.push(
-                cells
-                    .map(|(text, column)| column.is_valid(row).then(|| text.value(row).to_string()))
-                    .map(|cell| cell.map(cut))
-                    .collect(),
-            );
-        }
-    }
+        .map_err(|error| ApiError::upstream(format!("{path} cannot be read: {error}")))?;
     Ok(Json(Rows {
         path: path.to_owned(),
         rows_total,
         columns,
         rows,
     }))
+}
+
+/// The first rows as text.
+async fn first_rows(
+    builder: ParquetRecordBatchStreamBuilder<LakeFile>,
+) -> Result<Vec<Vec<Option<String>>>, ParquetError> {
+    let batches: Vec<_> = builder
+        .with_batch_size(ROWS_SHOWN_MAX)
+        .with_limit(ROWS_SHOWN_MAX)
+        .build()?
+        .try_collect()
+        .await?;
+    let mut rows = Vec::new();
+    for batch in &batches {
+        rows.append(&mut as_text(batch)?);
+    }
+    Ok(rows)
+}
+
+fn as_text(batch: &RecordBatch) -> Result<Vec<Vec<Option<String>>>, ArrowError> {
+    let options = FormatOptions::default();
+    let columns = batch.columns().iter().map(printable);
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let formatters = columns.iter();
+    let formatters = formatters
+        .map(|column| ArrayFormatter::try_new(column, &options))
+        .collect::<Result<Vec<_>, _>>()?;
+    let cell = |row: usize, column: usize| {
+        let is_valid = columns[column].is_valid(row);
+        is_valid.then(|| cut(formatters[column].value(row).to_string()))
+    };
+    let row = |row: usize| (0..columns.len()).map(|column| cell(row, column)).collect();
+    Ok((0..batch.num_rows()).map(row).collect())
 }
 
 /// Replaces a time zone's name by its offset: Arrow needs a time zone database to print a name.
@@ -219,10 +224,33 @@ fn printable(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 
 /// Cuts a long text.
 fn cut(mut text: String) -> String {
-    if text.len() > VALUE_BYTES_MAX {
-        let end = text.floor_char_boundary(VALUE_BYTES_MAX);
+    if text.len() > CELL_BYTES_MAX {
+        let end = text.floor_char_boundary(CELL_BYTES_MAX);
         text.truncate(end);
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{StringArray, TimestampMillisecondArray};
+
+    use super::*;
+
+    #[test]
+    fn cells_are_text_or_null_and_times_are_utc() {
+        let times = TimestampMillisecondArray::from(vec![Some(0), None]).with_timezone("UTC");
+        let long = "é".repeat(CELL_BYTES_MAX);
+        let names = StringArray::from(vec![Some("bitcoin"), Some(&long)]);
+        let columns: [(&str, ArrayRef); 2] = [("time", Arc::new(times)), ("name", Arc::new(names))];
+        let rows = as_text(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+        assert_eq!(rows[0][0].as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(rows[0][1].as_deref(), Some("bitcoin"));
+        assert_eq!(rows[1][0], None);
+        let shown = rows[1][1].as_ref().unwrap();
+        assert_eq!(shown.len(), CELL_BYTES_MAX + '…'.len_utf8());
+    }
 }

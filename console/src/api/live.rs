@@ -70,7 +70,7 @@ struct Feed {
     market_version: u64,
     alerts_next: u64,
     ready: VecDeque<Event>,
-    _open: OpenPage,
+    _open_page: OpenPage,
 }
 
 /// What the Pipeline page receives.
@@ -104,7 +104,7 @@ impl Feed {
             market_version: 0,
             alerts_next: 0,
             ready: VecDeque::new(),
-            _open: OpenPage::new(),
+            _open_page: OpenPage::new(),
         }
     }
 

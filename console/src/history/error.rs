@@ -20,7 +20,7 @@ pub(crate) enum HistoryError {
 }
 
 impl HistoryError {
-    pub fn of(layer: &str, reason: impl ToString) -> Self {
+    pub(crate) fn of(layer: &str, reason: impl ToString) -> Self {
         Self::Layer {
             layer: layer.to_owned(),
             reason: reason.to_string(),

@@ -40,7 +40,7 @@ pub(crate) struct Alert {
 
 impl Alerts {
     /// Takes records of crypto-alerts in. The console skips what it cannot read.
-    pub fn take(&mut self, partition: u32, records: &[Record]) {
+    pub(crate) fn take(&mut self, partition: u32, records: &[Record]) {
         for record in records {
             let Ok(alert) = serde_json::from_slice::<Alert>(&record.value) else {
                 continue;
@@ -60,7 +60,7 @@ impl Alerts {
     }
 
     /// The number of the next alert, and those in memory from number `from` on, oldest first.
-    pub fn since(&self, from: u64) -> (u64, Vec<Alert>) {
+    pub(crate) fn since(&self, from: u64) -> (u64, Vec<Alert>) {
         let new = usize::try_from(self.count - from).unwrap_or(usize::MAX);
         let skip = self.newest.len().saturating_sub(new);
         (self.count, self.newest.range(skip..).cloned().collect())

@@ -45,7 +45,7 @@ pub(crate) struct RowWithSpark {
 
 impl Coin {
     /// A coin seen for the first time.
-    pub fn new(features: Features) -> Self {
+    pub(crate) fn new(features: Features) -> Self {
         Self {
             points: VecDeque::from([features.point()]),
             row: Row {
@@ -59,7 +59,7 @@ impl Coin {
 
     /// Takes a feature row in and keeps the newest `points_max` points. False for a tick older than the newest: the
     /// lake keeps it, the row and the chart do not show it.
-    pub fn take_features(&mut self, features: Features, points_max: usize) -> bool {
+    pub(crate) fn take_features(&mut self, features: Features, points_max: usize) -> bool {
         let point = features.point();
         match self.points.back() {
             Some(newest) if newest.time > point.time => return false,
@@ -81,7 +81,7 @@ impl Coin {
     }
 
     /// Takes a prediction in. False for one that is outdated.
-    pub fn take_prediction(&mut self, prediction: Prediction) -> bool {
+    pub(crate) fn take_prediction(&mut self, prediction: Prediction) -> bool {
         let event_time = &mut self.row.quote.event_time;
         let age_ms = event_time.saturating_sub(prediction.event_time);
         if prediction.event_time < self.predicted_at || age_ms >= FORECAST_AGE_MAX_MS {
@@ -93,7 +93,7 @@ impl Coin {
         true
     }
 
-    pub fn row_with_spark(&self) -> RowWithSpark {
+    pub(crate) fn row_with_spark(&self) -> RowWithSpark {
         RowWithSpark {
             row: self.row.clone(),
             spark: self.spark(),
@@ -101,7 +101,7 @@ impl Coin {
     }
 
     /// The last price of every minute that has one, within the hour before the newest point.
-    pub fn spark(&self) -> Vec<(i64, f64)> {
+    pub(crate) fn spark(&self) -> Vec<(i64, f64)> {
         let mut spark: Vec<(i64, f64)> = Vec::with_capacity(SPARK_LEN);
         let newest = self.points.back();
         let newest = newest.map_or(0, |point| point.time / SPARK_STEP_MS);
@@ -119,7 +119,7 @@ impl Coin {
     }
 
     /// The points after `time`, ascending.
-    pub fn points_after(&self, time: i64) -> Vec<Point> {
+    pub(crate) fn points_after(&self, time: i64) -> Vec<Point> {
         let first = self.points.partition_point(|point| point.time <= time);
         self.points.range(first..).copied().collect()
     }

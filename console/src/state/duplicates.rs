@@ -16,7 +16,12 @@ struct Seen {
 
 impl Duplicates {
     /// Whether a record of `partition` made from the input at `source_offset` repeats an earlier one.
-    pub fn is_duplicate(&mut self, partition: u32, record: &Record, source_offset: i64) -> bool {
+    pub(crate) fn is_duplicate(
+        &mut self,
+        partition: u32,
+        record: &Record,
+        source_offset: i64,
+    ) -> bool {
         let seen = self.0.get(&partition);
         // Offsets fall only when the topic was recreated, and its input with it.
         if seen

@@ -29,7 +29,7 @@ pub(crate) struct Market {
 
 impl Market {
     /// Takes records of crypto-features in. The console skips what it cannot read.
-    pub fn take_features(&mut self, partition: u32, records: &[Record]) {
+    pub(crate) fn take_features(&mut self, partition: u32, records: &[Record]) {
         for record in records {
             if let Ok(features) = serde_json::from_slice::<Features>(&record.value)
                 && !self
@@ -74,7 +74,7 @@ impl Market {
     }
 
     /// Takes records of crypto-predictions in.
-    pub fn take_predictions(&mut self, partition: u32, records: &[Record]) {
+    pub(crate) fn take_predictions(&mut self, partition: u32, records: &[Record]) {
         for record in records {
             let Ok(prediction) = serde_json::from_slice::<Prediction>(&record.value) else {
                 continue;
@@ -97,25 +97,25 @@ impl Market {
     }
 
     /// Every coin, and the version they are of.
-    pub fn rows(&self) -> (u64, Vec<RowWithSpark>) {
+    pub(crate) fn rows(&self) -> (u64, Vec<RowWithSpark>) {
         let rows = self.coins.values().map(Coin::row_with_spark);
         (self.version, rows.collect())
     }
 
     /// The coins that changed after `version`, and the version they are of.
-    pub fn rows_since(&self, version: u64) -> (u64, Vec<Row>) {
+    pub(crate) fn rows_since(&self, version: u64) -> (u64, Vec<Row>) {
         let changed = self.coins.values().filter(|coin| coin.changed > version);
         (self.version, changed.map(|coin| coin.row.clone()).collect())
     }
 
     /// The newest event time of all coins: the market's present.
-    pub fn newest_time(&self) -> Option<i64> {
+    pub(crate) fn newest_time(&self) -> Option<i64> {
         let rows = self.coins.values().map(|coin| &coin.row);
         rows.map(|row| row.quote.event_time).max()
     }
 
     /// The points of a coin after `time` that are still in memory.
-    pub fn points_after(&self, coin: &str, time: i64) -> Vec<Point> {
+    pub(crate) fn points_after(&self, coin: &str, time: i64) -> Vec<Point> {
         let coin = self.coins.get(coin);
         coin.map_or_else(Vec::new, |coin| coin.points_after(time))
     }

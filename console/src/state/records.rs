@@ -56,7 +56,7 @@ pub(crate) struct Forecast {
 }
 
 impl Features {
-    pub fn point(&self) -> Point {
+    pub(crate) fn point(&self) -> Point {
         Point {
             time: self.quote.event_time,
             price: self.quote.price,

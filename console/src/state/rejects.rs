@@ -34,7 +34,7 @@ pub(crate) struct RejectCounts {
 
 impl Rejects {
     /// Takes records of crypto-rejected in. The console skips what it cannot read.
-    pub fn take(&mut self, partition: u32, records: &[Record]) {
+    pub(crate) fn take(&mut self, partition: u32, records: &[Record]) {
         for record in records {
             let Ok(reject) = serde_json::from_slice::<Reject>(&record.value) else {
                 continue;
@@ -56,7 +56,7 @@ impl Rejects {
         }
     }
 
-    pub fn counts(&self) -> RejectCounts {
+    pub(crate) fn counts(&self) -> RejectCounts {
         RejectCounts {
             of: self.newest.len(),
             by_reason: self.by_reason.clone(),

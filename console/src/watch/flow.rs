@@ -30,7 +30,7 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// The flow before anything was looked at.
-    pub fn unknown(blueprint: &Blueprint) -> Self {
+    pub(crate) fn unknown(blueprint: &Blueprint) -> Self {
         Self {
             stages: blueprint.stages.as_slice().into(),
             topics: Vec::new(),

@@ -39,7 +39,7 @@ enum FollowError {
 
 impl Follow {
     /// Passes the records of each partition to `take`, in order. Never returns.
-    pub async fn run(self, mut take: impl FnMut(u32, &[Record])) {
+    pub(crate) async fn run(self, mut take: impl FnMut(u32, &[Record])) {
         let mut positions = BTreeMap::new();
         let mut reconnect = Reconnect::new();
         loop {

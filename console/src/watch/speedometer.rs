@@ -29,7 +29,7 @@ pub(crate) struct Speedometer {
 struct Speed(VecDeque<(Instant, i64)>);
 
 impl Speedometer {
-    pub fn new(topics: Vec<String>) -> Self {
+    pub(crate) fn new(topics: Vec<String>) -> Self {
         let topics = topics
             .into_iter()
             .map(|name| (name, Vec::new(), Speed::default()))
@@ -38,7 +38,7 @@ impl Speedometer {
     }
 
     /// The topics that exist, now.
-    pub async fn measure(&mut self, client: &Client) -> Result<Vec<TopicFlow>> {
+    pub(crate) async fn measure(&mut self, client: &Client) -> Result<Vec<TopicFlow>> {
         let mut flows = Vec::new();
         for (name, probes, speed) in &mut self.topics {
             if probes.is_empty() {
@@ -64,7 +64,7 @@ impl Speedometer {
     }
 
     /// Starts over, with new connections.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         for (_, probes, speed) in &mut self.topics {
             probes.clear();
             speed.0.clear();

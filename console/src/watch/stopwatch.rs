@@ -43,7 +43,7 @@ struct Pace {
 }
 
 impl Stopwatch {
-    pub fn new(times: ChainTimes, stages: &[StagePlan]) -> Self {
+    pub(crate) fn new(times: ChainTimes, stages: &[StagePlan]) -> Self {
         let stages = stages.iter();
         let stages = stages
             .filter(|stage| !stage.smartmodules.is_empty())
@@ -56,7 +56,7 @@ impl Stopwatch {
     }
 
     /// The stages that have SmartModules, now.
-    pub fn read(&mut self) -> Vec<ChainFlow> {
+    pub(crate) fn read(&mut self) -> Vec<ChainFlow> {
         let stages = self.stages.iter_mut();
         stages
             .map(|(stage, smartmodules, pace)| ChainFlow {

@@ -14,7 +14,7 @@ pub(crate) struct LayerReader {
 }
 
 impl LayerReader {
-    pub fn new(lake: Lake) -> Self {
+    pub(crate) fn new(lake: Lake) -> Self {
         Self {
             lake,
             rows_by_path: HashMap::new(),
@@ -22,7 +22,7 @@ impl LayerReader {
     }
 
     /// Sums up the layer `name`, which consists of `files`.
-    pub async fn sum(&mut self, name: &str, files: &[DataFile]) -> Result<LakeLayer> {
+    pub(crate) async fn sum(&mut self, name: &str, files: &[DataFile]) -> Result<LakeLayer> {
         let mut layer = LakeLayer {
             name: name.to_owned(),
             rows: 0,
