@@ -11,6 +11,7 @@ use std::time::Instant;
 use arrow::record_batch::RecordBatch;
 use clap::Parser;
 use connector_runtime::secrets::Secrets;
+use market::names::topic;
 use parquet::arrow::ArrowWriter;
 use parquet_sink::config::StagePlan;
 use parquet_sink::encode::rows::{BATCH_ROWS, Rows, Source};
@@ -67,7 +68,7 @@ fn outputs() -> Vec<String> {
 }
 
 fn decode(schema: &Arc<LayerSchema>, outputs: &[String]) -> Vec<RecordBatch> {
-    let mut rows = Rows::new(schema.clone(), "crypto-clean", 0);
+    let mut rows = Rows::new(schema.clone(), topic::CLEAN, 0);
     let mut batches = Vec::new();
     for (offset, output) in outputs.iter().enumerate() {
         let source = Source {

@@ -26,13 +26,18 @@ use connector_runtime::writer::{Outgoing, TopicWriter};
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::topic::TopicSpec;
 use lake::Lake;
+use market::names::{layer, smartmodule, topic};
 use parquet_sink::{SECTION, StageConfig, StageStatus};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const RAW: &str = "crypto-raw";
-const MODULES: [&str; 3] = ["crypto-clean", "crypto-features", "crypto-anomaly"];
+/// How long the broker may take to acknowledge an append.
+const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+const MODULES: [&str; 3] = [
+    smartmodule::CLEAN,
+    smartmodule::FEATURES,
+    smartmodule::ANOMALY,
+];
 /// In the order of the data flow.
 const STAGES: [&str; 4] = [
     include_str!("../../../../fluvio-config/connectors/stage-raw.yaml"),
@@ -40,7 +45,13 @@ const STAGES: [&str; 4] = [
     include_str!("../../../../fluvio-config/connectors/stage-features.yaml"),
     include_str!("../../../../fluvio-config/connectors/stage-alerts.yaml"),
 ];
-const LAYERS: [&str; 5] = ["raw", "clean", "rejected", "features", "alerts"];
+const LAYERS: [&str; 5] = [
+    layer::RAW,
+    layer::CLEAN,
+    layer::REJECTED,
+    layer::FEATURES,
+    layer::ALERTS,
+];
 
 #[derive(Parser)]
 struct Args {
@@ -151,9 +162,9 @@ impl Site {
 
     /// Appends all records to the raw topic.
     async fn fill(&self, input: &[PathBuf]) {
-        let topic = TopicSettings::named(self.named(RAW));
+        let topic = TopicSettings::named(self.named(topic::RAW));
         ensure_topic(&self.client, &topic).await.unwrap();
-        let mut writer = TopicWriter::open(&self.client, &topic.name, 0, PATIENCE)
+        let mut writer = TopicWriter::open(&self.client, &topic.name, 0, ACK_TIMEOUT)
             .await
             .unwrap();
         for path in input {
@@ -178,7 +189,7 @@ impl Site {
 
     async fn close(self, stages: &[StageConfig]) {
         let admin = self.client.admin().await;
-        let mut topics = vec![self.named(RAW)];
+        let mut topics = vec![self.named(topic::RAW)];
         for stage in stages {
             let destinations = stage.settings.destinations.iter();
             topics.extend(destinations.filter_map(|destination| destination.topic.clone()));
@@ -275,7 +286,7 @@ async fn round(args: &Args, input: &[PathBuf]) -> Value {
         let summary = lake.layer_summary(layer).await.unwrap();
         rows.insert(layer.to_owned(), summary.rows.into());
     }
-    assert_eq!(rows["raw"], args.records, "every record is a row");
+    assert_eq!(rows[layer::RAW], args.records, "every record is a row");
     site.close(&stages).await;
     json!({"records": args.records, "seconds": seconds, "rows": rows})
 }
