@@ -1,8 +1,8 @@
-//! What every record costs natively, kernel by kernel: `cargo bench --workspace --bench kernels [-- FILTER]`.
+//! The native cost of each step: `cargo bench --workspace --bench kernels [-- FILTER]`.
 //!
-//! In the broker the same code runs as wasm: the throughput example of testing/harness measures that.
+//! In the broker the same code runs as wasm, which the throughput example of testing/harness measures.
 
-#![allow(missing_docs)] // what criterion's macros write
+#![allow(missing_docs)] // criterion's macros generate undocumented items
 
 use std::hint::black_box;
 
@@ -16,7 +16,7 @@ use market::{
     Output, Tick, label,
 };
 
-/// As many as a batch of the broker's usually holds.
+/// The usual number of records in a batch of the broker.
 const RECORDS: usize = 1_000;
 const COINS: [(&str, &str, f64); 7] = [
     ("bitcoin", "btc", 104_371.21),
@@ -45,7 +45,7 @@ fn raw() -> Vec<Vec<u8>> {
     (0..RECORDS).map(record).collect()
 }
 
-/// What `process` makes of them.
+/// The outputs of `process`.
 fn derive(records: &[Vec<u8>], mut process: impl FnMut(&Input<'_>, &mut Output)) -> Vec<Vec<u8>> {
     let mut output = Output::new();
     let mut derived = Vec::new();
@@ -107,7 +107,7 @@ fn predictor() -> Predictor {
         threshold: 0.5,
     };
     let edges = std::array::from_fn(|_| vec![-1e-3, 0.0, 1e-3]);
-    let forest = Forest::new(info, edges, vec![nodes(10); 100]).expect("it is sound");
+    let forest = Forest::new(info, edges, vec![nodes(10); 100]).expect("a valid forest");
     let models = ModelPair {
         anomaly: Some(forest),
         trend: None,
@@ -161,7 +161,7 @@ fn kernels(criterion: &mut Criterion) {
     });
     let fresh = predictor();
     group.bench_function("predict", |bencher| {
-        // One that has answered a record ignores it when it comes again.
+        // A predictor skips records that it has seen, so each iteration needs a new one.
         bencher.iter_batched_ref(
             || fresh.clone(),
             |predictor| {

@@ -12,7 +12,7 @@ pub mod topic {
     pub const FEATURES: &str = "crypto-features";
     /// Anomalies.
     pub const ALERTS: &str = "crypto-alerts";
-    /// What the models say about each feature row.
+    /// Predictions for each feature row.
     pub const PREDICTIONS: &str = "crypto-predictions";
     /// All of them, in the order the data takes.
     pub const ALL: [&str; 6] = [RAW, CLEAN, REJECTED, FEATURES, ALERTS, PREDICTIONS];

@@ -1,9 +1,9 @@
-//! Where records are written: bytes that grow, with room handed out in pieces of fixed size.
+//! The buffer that records are written to; it hands out space in pieces of fixed size.
 //!
-//! In a wasm engine every copy of more than eight bytes is a call out of the module, and a row has fifty small ones.
-//! With a piece of fixed size in hand they become single stores, checked once.
+//! In a wasm engine every copy of more than eight bytes is a call out of the module, and a row has fifty small ones. In a
+//! piece of fixed size they become single stores with one bounds check.
 
-/// Bytes written so far, and room after them.
+/// Bytes written, and space after them.
 #[derive(Debug, Default, Clone)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -11,12 +11,12 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// What was written.
+    /// The bytes written.
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
-    /// Forgets what was written and keeps the room.
+    /// Removes all bytes and keeps the memory.
     pub fn clear(&mut self) {
         self.len = 0;
     }
@@ -28,7 +28,7 @@ impl Buffer {
         self.len += bytes.len();
     }
 
-    /// Appends bytes that are likely few: by eights, the last of which may overlap the one before.
+    /// Appends what is likely few bytes: eight at a time, the last eight may overlap those before.
     #[inline]
     pub(crate) fn extend_short(&mut self, bytes: &[u8]) {
         let last = match bytes.last_chunk::<8>() {
@@ -59,7 +59,7 @@ impl Buffer {
         self.len += 1;
     }
 
-    /// Room for `N` bytes after what was written; [`Self::advance`] says how many were used.
+    /// Space for `N` bytes after those written; [`Self::advance`] then says how many were used.
     #[inline(always)]
     pub(super) fn room<const N: usize>(&mut self) -> &mut [u8; N] {
         if self.bytes.len() < self.len + N {
@@ -67,7 +67,7 @@ impl Buffer {
         }
         self.bytes[self.len..]
             .first_chunk_mut()
-            .expect("room was made")
+            .expect("make_room made N bytes")
     }
 
     #[inline(always)]

@@ -1,8 +1,8 @@
-//! The shortest decimal that reads back as the same double, for the doubles that rows are made of.
+//! The shortest decimal that reads back as the same double, fast for the doubles that occur in rows.
 //!
-//! zmij knows all doubles, but needs 128-bit products, which a wasm engine makes slowly. Between about 1e-11 and 4e15
-//! the power of ten that scales a double to sixteen digits fits 64 bits, so that one product gives all digits and no
-//! bit is lost. The rest is left to zmij; a test compares the two.
+//! zmij does it for all doubles, but with 128-bit products, which are slow in a wasm engine. Between about 1e-11 and 4e15 the
+//! power of ten that scales a double to sixteen digits fits 64 bits: one product gives all digits without loss. zmij does the
+//! rest; a test compares the two.
 
 /// Bits of a scaled double below its point.
 const FRACTION_BITS: u32 = 70;
@@ -20,10 +20,10 @@ const FIVES: [(u64, u32); 28] = {
     fives
 };
 
-/// As many bytes as a number may take, and room to write it in pieces of eight.
+/// The space to write a number in pieces of eight bytes; larger than any number.
 pub(super) const NUMBER_ROOM: usize = 56;
 
-/// Writes a finite number as JSON and tells its length.
+/// Writes a finite number as JSON and returns its length.
 #[inline(never)]
 pub(super) fn write_number(room: &mut [u8; NUMBER_ROOM], number: f64) -> usize {
     room[0] = b'-';
@@ -39,8 +39,7 @@ pub(super) fn write_number(room: &mut [u8; NUMBER_ROOM], number: f64) -> usize {
     text.len()
 }
 
-/// `digits` of sixteen places, then one digit more unless that is 0; times ten to `exponent` of the last of these
-/// seventeen.
+/// A number of seventeen digits, sixteen in `digits` and one in `last_digit`, times ten to the power of `exponent`.
 struct Decimal {
     digits: u64,
     last_digit: u8,
@@ -48,8 +47,8 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` for what is left to zmij: zero, powers of two (whose neighbours are not equally far away), the very
-    /// small and the very large.
+    /// `None` for the numbers that zmij writes: zero, powers of two (whose neighbours are not equally far away), very small
+    /// and very large ones.
     #[inline]
     fn of(number: f64) -> Option<Self> {
         let bits = number.to_bits();
@@ -69,13 +68,13 @@ impl Decimal {
         let scaled = wide_product(significand << shift, five);
         let whole = (scaled >> FRACTION_BITS) as u64;
         let rest = scaled & ((1 << FRACTION_BITS) - 1);
-        // Half the gap between neighbours, exactly: what lies nearer reads back as this double, and what lies just as
-        // far does so if the significand is even.
+        // Half the gap between neighbours, exactly: a decimal that is nearer reads back as this double, and one that is
+        // just as far does so if the significand is even.
         let gap = u128::from((five >> 1) >> (63 - shift)) << 64 | u128::from(five << shift);
         let half_gap = gap >> 1;
         let reach = half_gap + u128::from(significand & 1 == 0);
-        // A gap is less than a unit, so no more than one whole number of units is within reach, and what has fewer
-        // digits is a whole number of units too.
+        // The gap is less than a unit, so at most one multiple of the unit is within reach. Numbers with fewer digits are
+        // multiples of the unit, too.
         if rest < reach {
             return Some(Self {
                 digits: whole,
@@ -90,7 +89,7 @@ impl Decimal {
                 exponent: -power - 1,
             });
         }
-        // The nearest tenth of a unit, of two equally near ones the even one.
+        // The nearest tenth of a unit; the even one of two that are equally near.
         let tenths = ten_times(rest);
         let half = 1 << (FRACTION_BITS - 1);
         let mut last_digit = ((tenths + half) >> FRACTION_BITS) as u8;
@@ -104,14 +103,14 @@ impl Decimal {
         })
     }
 
-    /// Writes it from `start` on, which is 0 or 1, and tells where it ends.
+    /// Writes it from `start` on, which is 0 or 1, and returns its end.
     #[inline]
     fn write(&self, room: &mut [u8; NUMBER_ROOM], start: usize) -> usize {
-        // The digits, one a byte, the first one lowest, as a little-endian store writes them.
+        // The digits, one in each byte, the first in the lowest, for a little-endian store.
         let mut high = eight_digits(self.digits / 100_000_000);
         let mut low = eight_digits(self.digits % 100_000_000);
         let mut last = u64::from(self.last_digit);
-        // How many of them stand before the point.
+        // How many digits are before the point.
         let mut point = 17 + self.exponent;
         if high & 0xff == 0 {
             high = high >> 8 | low << 56;
@@ -171,7 +170,7 @@ impl Decimal {
 
 pub(super) const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
 
-/// Puts a point among digits, of which those beyond the next sixteen are lost.
+/// Inserts a point among digits. Digits beyond the next sixteen are lost.
 #[inline(always)]
 fn put_point(digits: &mut [u8; 40], place: usize) {
     let after: &mut [u8; 24] = digits[place & 31..]
@@ -186,7 +185,7 @@ fn put_point(digits: &mut [u8; 40], place: usize) {
     after[16] = (y >> 56) as u8;
 }
 
-/// Ten times a number of up to 124 bits, without a product of 128.
+/// Ten times a number of up to 124 bits, without a 128-bit product.
 #[inline]
 fn ten_times(number: u128) -> u128 {
     let (high, low) = ((number >> 64) as u64, number as u64);
@@ -196,20 +195,20 @@ fn ten_times(number: u128) -> u128 {
     u128::from(high) << 64 | u128::from(high_half << 32 | low_half & u64::from(u32::MAX))
 }
 
-/// Eight digits, one a byte, the first one lowest: halved from 8 to 4 to 2 to 1 digits, all parts at once. A part n
-/// becomes its high half q below its low half n - 100 q by one product: (n << 16) - q * ((100 << 16) - 1).
+/// Eight digits, one in each byte, the first in the lowest. Splits 8 digits into 4 + 4, 2 + 2 and 1 + 1, all parts at once.
+/// A part n with high half q becomes q below n - 100 q by one product: (n << 16) - q * ((100 << 16) - 1).
 #[inline]
 pub(super) fn eight_digits(number: u64) -> u64 {
     let high = (number * 109_951_163) >> 40;
     let fours = (number << 32).wrapping_sub(high.wrapping_mul((10_000 << 32) - 1));
-    // Two numbers below 10,000, so that 10,486 / 2^20 is as good as 1 / 100.
+    // For numbers below 10,000, 10,486 / 2^20 rounds like 1 / 100.
     let high = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
     let twos = (fours << 16).wrapping_sub(high.wrapping_mul((100 << 16) - 1));
     let high = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
     (twos << 8).wrapping_sub(high.wrapping_mul((10 << 8) - 1))
 }
 
-/// The product of two numbers of 64 bits, from their halves.
+/// The product of two 64-bit numbers, from their halves.
 #[inline]
 fn wide_product(a: u64, b: u64) -> u128 {
     const LOW: u64 = u32::MAX as u64;
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn as_zmij_writes_it() {
+    fn numbers_are_written_as_zmij_does() {
         for number in [
             0.0,
             -0.0,
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn as_zmij_writes_them_and_their_neighbours() {
+    fn powers_and_their_neighbours_are_written_as_zmij_does() {
         // Powers of two and ten, and their neighbours: where intervals change.
         for exponent in -1074..1024 {
             let power = 2_f64.powi(exponent);
@@ -306,7 +305,7 @@ mod tests {
         #![proptest_config(crate::property::cases(200_000))]
 
         #[test]
-        fn as_zmij_writes_any(
+        fn any_number_is_written_as_zmij_does(
             exponent in -40..55_i32,
             fraction in 0..1_u64 << 52,
             any in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL,
@@ -320,7 +319,7 @@ mod tests {
         }
 
         #[test]
-        fn halves_multiply_to_the_whole(a: u64, b: u64, c in 0..1_u128 << 124) {
+        fn products_of_halves_are_exact(a: u64, b: u64, c in 0..1_u128 << 124) {
             prop_assert_eq!(ten_times(c), c * 10);
             prop_assert_eq!(wide_product(a, b), u128::from(a) * u128::from(b));
         }

@@ -1,4 +1,4 @@
-//! Writing: one object, field by field, straight into a buffer.
+//! Writes one object, field by field, straight into a buffer.
 
 use super::buffer::Buffer;
 use super::float::{NUMBER_ROOM, ZEROS, eight_digits, write_number};
@@ -7,8 +7,8 @@ use super::scan::plain_len;
 /// The longest label.
 const LABEL_BYTES_MAX: usize = 24;
 
-/// A field's name as it stands in an object after other fields: `,"price":`. Made at compile time by
-/// [`label!`](crate::label), as numbers, so that writing it is three stores.
+/// A field's name as text after other fields: `,"price":`. [`label!`](crate::label) computes it at compile time, as three
+/// numbers, so that writing it is three stores.
 #[derive(Debug, Clone, Copy)]
 pub struct Label {
     eights: [u64; 3],
@@ -16,11 +16,11 @@ pub struct Label {
 }
 
 impl Label {
-    /// From a text of at most 24 bytes.
+    /// A label from a text of at most 24 bytes.
     ///
     /// # Panics
     ///
-    /// When it is longer: at compile time, where labels are made.
+    /// When the text is longer; at compile time, in a `const`.
     pub const fn new(text: &str) -> Self {
         let text = text.as_bytes();
         assert!(text.len() <= LABEL_BYTES_MAX);
@@ -36,7 +36,7 @@ impl Label {
     }
 }
 
-/// The [`Label`](crate::json::Label) of a field. Names must need no escapes.
+/// The [`Label`](crate::json::Label) of a field. The name must need no escapes.
 #[macro_export]
 macro_rules! label {
     ($name:expr) => {
@@ -44,25 +44,37 @@ macro_rules! label {
     };
 }
 
-/// Writes one object. Numbers take the shortest form that reads back as the same double; what is not finite is
-/// `null`. Fields are named by [`label!`](crate::label).
+/// Writes one object. A number takes the shortest form that reads back as the same double, or `null` if it is not finite.
+/// Fields are named by [`label!`](crate::label).
+///
+/// ```
+/// use market::json::{Buffer, ObjectWriter};
+/// use market::label;
+///
+/// let mut buffer = Buffer::default();
+/// let mut object = ObjectWriter::record(&mut buffer, 7, "accepted");
+/// object.text(label!("coin"), "bitcoin");
+/// object.number(label!("price"), 2.2e-7);
+/// object.end();
+/// assert_eq!(buffer.as_slice(), br#"{"source_offset":7,"status":"accepted","coin":"bitcoin","price":2.2e-7}"#);
+/// ```
 #[derive(Debug)]
 pub struct ObjectWriter<'a> {
     out: &'a mut Buffer,
 }
 
 impl<'a> ObjectWriter<'a> {
-    /// Starts a record the way every topic but crypto-raw holds them: where it came from, then what it is.
+    /// Starts a record with the fields that all topics but crypto-raw begin with: its source offset and its status.
     #[inline]
     pub fn record(out: &'a mut Buffer, source_offset: i64, status: &'static str) -> Self {
         let mut object = Self { out };
-        // The object's brace stands where a label has its comma.
+        // The object's brace in place of a label's comma.
         object.integer(const { Label::new("{\"source_offset\":") }, source_offset);
         object.word(label!("status"), status);
         object
     }
 
-    /// Fields that are written already, without the commas around them.
+    /// Fields that are JSON already, without commas around them.
     #[inline]
     pub fn fields(&mut self, fields: &[u8]) {
         self.out.push(b',');
@@ -131,7 +143,7 @@ impl<'a> ObjectWriter<'a> {
         self.number(label, number.unwrap_or(f64::NAN));
     }
 
-    /// A field that is an array of words which need no escapes.
+    /// A field with an array of words that need no escapes.
     pub fn words(&mut self, label: Label, words: impl IntoIterator<Item = &'static str>) {
         self.label(label);
         self.out.push(b'[');
@@ -223,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_fields_in_order() {
+    fn fields_are_written_in_order() {
         let mut out = Buffer::default();
         let mut object = ObjectWriter::record(&mut out, 7, "accepted");
         object.text(label!("coin"), "bit\"coin\u{1}");
@@ -243,7 +255,7 @@ mod tests {
         #![proptest_config(crate::property::cases(1_000))]
 
         #[test]
-        fn reads_back_the_same(text: String, number in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO) {
+        fn values_are_read_back_unchanged(text: String, number in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO) {
             let mut out = Buffer::default();
             let mut object = ObjectWriter::record(&mut out, 0, "none");
             object.text(label!("text"), &text);

@@ -88,7 +88,7 @@ pub(super) fn forest() -> impl Strategy<Value = Forest> {
         .prop_map(|(info, edges, numbers)| {
             let trees = numbers.iter().map(|numbers| tree(numbers, &edges));
             let trees = trees.collect();
-            Forest::new(info, edges, trees).expect("it is sound")
+            Forest::new(info, edges, trees).expect("a valid model")
         })
 }
 
@@ -103,7 +103,7 @@ pub(super) fn logistic() -> impl Strategy<Value = Logistic> {
     )
         .prop_map(|(info, mean, scale, weights, intercept)| {
             let scale = scale.map(f64::abs);
-            Logistic::new(info, mean, scale, weights, intercept).expect("it is sound")
+            Logistic::new(info, mean, scale, weights, intercept).expect("a valid model")
         })
 }
 
@@ -119,7 +119,7 @@ pub(super) fn a_forest(version: u32) -> Forest {
         version,
         ..info(ANOMALY_AHEAD)
     };
-    Forest::new(info, edges, vec![tree]).expect("it is sound")
+    Forest::new(info, edges, vec![tree]).expect("a valid model")
 }
 
 /// A logistic regression that follows the last minute's return.
@@ -130,5 +130,5 @@ pub(super) fn a_logistic(version: u32) -> Logistic {
         version,
         ..info(TREND_UP)
     };
-    Logistic::new(info, [0.0; 12], [1.0; 12], weights, 0.0).expect("it is sound")
+    Logistic::new(info, [0.0; 12], [1.0; 12], weights, 0.0).expect("a valid model")
 }

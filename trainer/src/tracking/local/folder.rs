@@ -29,18 +29,18 @@ pub(super) struct Lock {
 }
 
 impl Folder {
-    pub fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.root
     }
 
     /// Creates the folder if needed, waits for other writers, and removes what a killed one left.
-    pub fn lock(&self) -> Result<Lock, TrackingError> {
+    pub(super) fn lock(&self) -> Result<Lock, TrackingError> {
         let partial = self.root.join(PARTIAL);
         let path = self.root.join(LOCK_FILE);
         fs::create_dir_all(&self.root).map_err(|error| TrackingError::disk(&self.root, &error))?;
@@ -56,7 +56,7 @@ impl Folder {
     }
 
     /// A file's contents, if it exists.
-    pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, TrackingError> {
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, TrackingError> {
         let path = self.root.join(path);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -70,7 +70,7 @@ impl Folder {
     }
 
     /// The value in a JSON file, if it exists.
-    pub fn read_json<T: DeserializeOwned + Formatted>(
+    pub(super) fn read_json<T: DeserializeOwned + Formatted>(
         &self,
         path: &Path,
     ) -> Result<Option<T>, TrackingError> {
@@ -90,7 +90,11 @@ impl Folder {
     }
 
     /// Replaces a JSON file in one step. The caller holds the lock.
-    pub fn replace_json(&self, path: &Path, value: &impl Serialize) -> Result<(), TrackingError> {
+    pub(super) fn replace_json(
+        &self,
+        path: &Path,
+        value: &impl Serialize,
+    ) -> Result<(), TrackingError> {
         let partial = self.root.join(PARTIAL).join("file.json");
         let target = self.root.join(path);
         write(&partial, &pretty(path, value)?)?;
@@ -99,7 +103,7 @@ impl Folder {
 
     /// Creates a folder with a JSON file and other files in one step. The caller holds the lock. A folder of that name is
     /// replaced.
-    pub fn create<'a>(
+    pub(super) fn create<'a>(
         &self,
         name: &str,
         json_name: &str,
@@ -132,7 +136,7 @@ impl Folder {
     }
 
     /// The names of its folders.
-    pub fn folders(&self) -> Result<Vec<String>, TrackingError> {
+    pub(super) fn folders(&self) -> Result<Vec<String>, TrackingError> {
         let failed = |error: std::io::Error| TrackingError::disk(&self.root, &error);
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
@@ -153,7 +157,7 @@ impl Folder {
     }
 
     /// The paths of all files below a folder, relative to it, with `/`, sorted.
-    pub fn files_below(&self, folder: &Path) -> Result<Vec<String>, TrackingError> {
+    pub(super) fn files_below(&self, folder: &Path) -> Result<Vec<String>, TrackingError> {
         let root = self.root.join(folder);
         let mut files = Vec::new();
         let mut folders = vec![(root, String::new())];

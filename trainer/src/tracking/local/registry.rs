@@ -47,7 +47,7 @@ impl Default for Registry {
 
 impl Registry {
     /// The version of a run's model; added if it does not exist.
-    pub fn add_version(&mut self, model: &str, run: &str, created_ms: i64) -> VersionEntry {
+    pub(super) fn add_version(&mut self, model: &str, run: &str, created_ms: i64) -> VersionEntry {
         let versions = &mut self.models.entry(model.to_owned()).or_default().versions;
         if let Some(known) = versions.iter().find(|entry| entry.run == run) {
             return known.clone();
@@ -63,28 +63,28 @@ impl Registry {
     }
 
     /// All versions, ascending.
-    pub fn versions(&self, model: &str) -> &[VersionEntry] {
+    pub(super) fn versions(&self, model: &str) -> &[VersionEntry] {
         self.models.get(model).map_or(&[], |entry| &entry.versions)
     }
 
-    pub fn version_mut(&mut self, model: &str, version: u32) -> Option<&mut VersionEntry> {
+    pub(super) fn version_mut(&mut self, model: &str, version: u32) -> Option<&mut VersionEntry> {
         let versions = &mut self.models.get_mut(model)?.versions;
         versions.iter_mut().find(|entry| entry.version == version)
     }
 
-    pub fn aliases_of(&self, model: &str, version: u32) -> Vec<String> {
+    pub(super) fn aliases_of(&self, model: &str, version: u32) -> Vec<String> {
         let entry = self.models.get(model);
         let aliases = entry.into_iter().flat_map(|entry| &entry.aliases);
         let of_this = aliases.filter(|(_, points_at)| **points_at == version);
         of_this.map(|(alias, _)| alias.clone()).collect()
     }
 
-    pub fn points_at(&self, model: &str, alias: Alias) -> Option<u32> {
+    pub(super) fn points_at(&self, model: &str, alias: Alias) -> Option<u32> {
         self.models.get(model)?.aliases.get(alias.as_str()).copied()
     }
 
     /// Points an alias at a version; false if the version does not exist.
-    pub fn point(&mut self, model: &str, alias: Alias, version: u32) -> bool {
+    pub(super) fn point(&mut self, model: &str, alias: Alias, version: u32) -> bool {
         match self.models.get_mut(model) {
             Some(entry) if entry.versions.iter().any(|v| v.version == version) => {
                 entry.aliases.insert(alias.as_str().to_owned(), version);

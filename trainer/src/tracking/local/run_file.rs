@@ -31,7 +31,12 @@ impl Formatted for RunFile {
 }
 
 impl RunFile {
-    pub fn new(beginning: &Beginning, ended_ms: i64, status: RunStatus, results: &Run) -> Self {
+    pub(super) fn new(
+        beginning: &Beginning,
+        ended_ms: i64,
+        status: RunStatus,
+        results: &Run,
+    ) -> Self {
         let mut tags = beginning.tags.clone();
         tags.extend(results.tags.clone());
         let finite = results
@@ -55,7 +60,7 @@ impl RunFile {
         }
     }
 
-    pub fn into_record(self, id: &str) -> RunRecord {
+    pub(super) fn into_record(self, id: &str) -> RunRecord {
         let mut last = BTreeMap::<String, &Metric>::new();
         for metric in &self.metrics {
             let known = last.entry(metric.name.clone()).or_insert(metric);

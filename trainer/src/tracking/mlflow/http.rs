@@ -40,7 +40,7 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub fn new(server: &MlflowServer) -> Result<Self, TrackingError> {
+    pub(super) fn new(server: &MlflowServer) -> Result<Self, TrackingError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("coinlake/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -60,12 +60,12 @@ impl Http {
         })
     }
 
-    pub fn server(&self) -> String {
+    pub(super) fn server(&self) -> String {
         self.server.to_string()
     }
 
     /// GET, with retries.
-    pub async fn get<T: DeserializeOwned>(
+    pub(super) async fn get<T: DeserializeOwned>(
         &self,
         what: &str,
         path: &str,
@@ -76,7 +76,7 @@ impl Http {
     }
 
     /// GET, once.
-    pub async fn get_once<T: DeserializeOwned>(
+    pub(super) async fn get_once<T: DeserializeOwned>(
         &self,
         what: &str,
         path: &str,
@@ -89,7 +89,7 @@ impl Http {
     }
 
     /// POST, with retries: only for requests that may be repeated.
-    pub async fn post<T: DeserializeOwned>(
+    pub(super) async fn post<T: DeserializeOwned>(
         &self,
         what: &str,
         path: &str,
@@ -100,7 +100,7 @@ impl Http {
     }
 
     /// POST, once.
-    pub async fn post_once<T: DeserializeOwned>(
+    pub(super) async fn post_once<T: DeserializeOwned>(
         &self,
         what: &str,
         path: &str,
@@ -111,7 +111,7 @@ impl Http {
     }
 
     /// PATCH, with retries.
-    pub async fn patch<T: DeserializeOwned>(
+    pub(super) async fn patch<T: DeserializeOwned>(
         &self,
         what: &str,
         path: &str,
@@ -124,7 +124,12 @@ impl Http {
     }
 
     /// Uploads a file. `name` is its path below the server's artifact root.
-    pub async fn put_file(&self, what: &str, name: &str, contents: Bytes) -> Result<(), Failure> {
+    pub(super) async fn put_file(
+        &self,
+        what: &str,
+        name: &str,
+        contents: Bytes,
+    ) -> Result<(), Failure> {
         let url = self.artifact_url(name);
         let body = &Body {
             kind: "application/octet-stream",
@@ -136,7 +141,7 @@ impl Http {
     }
 
     /// Downloads a file.
-    pub async fn get_file(&self, what: &str, name: &str) -> Result<Bytes, Failure> {
+    pub(super) async fn get_file(&self, what: &str, name: &str) -> Result<Bytes, Failure> {
         let url = self.artifact_url(name);
         self.retrying(|_again| self.call(what, Method::GET, url.clone(), None))
             .await
@@ -144,7 +149,10 @@ impl Http {
 
     /// Repeats an attempt until it succeeds, fails permanently, or has failed too often. The attempt gets `false` the first
     /// time and `true` after that: then the server may have done it already, and only its reply was lost.
-    pub async fn retrying<T, Fut>(&self, mut attempt: impl FnMut(bool) -> Fut) -> Result<T, Failure>
+    pub(super) async fn retrying<T, Fut>(
+        &self,
+        mut attempt: impl FnMut(bool) -> Fut,
+    ) -> Result<T, Failure>
     where
         Fut: Future<Output = Result<T, Failure>>,
     {

@@ -188,7 +188,7 @@ impl From<RunStatus> for WireStatus {
 
 impl WireRun {
     /// The run, with a link to its page on `server`.
-    pub fn into_record(self, server: &MlflowServer) -> RunRecord {
+    pub(super) fn into_record(self, server: &MlflowServer) -> RunRecord {
         let Self { info, data } = self;
         let pairs = |pairs: Vec<Pair>| pairs.into_iter().map(|p| (p.key, p.value)).collect();
         RunRecord {
