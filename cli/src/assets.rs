@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::secrets::Secrets;
+use connector_runtime::config::Secrets;
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::config::TopicConfig;
 use parquet_sink::{EMPTY_COMMIT_INTERVAL, StageConfig};

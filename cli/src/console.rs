@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ::console::{Console, ConsoleConfig};
 use anyhow::Result;
 use clap::Args;
-use connector_runtime::monitor::{Monitor, MonitorArgs, Observed};
-use connector_runtime::pulse::Pulse;
-use connector_runtime::{log, shutdown};
+use connector_runtime::cluster::ClusterHealth;
+use connector_runtime::process::monitor::{Monitor, MonitorArgs, Observed};
+use connector_runtime::process::{log, shutdown};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::assets;
@@ -33,7 +33,7 @@ pub struct Options {
 /// The page is there as long as the process is; what it shows comes from the cluster.
 #[derive(Default)]
 struct ConsoleStatus {
-    pulse: Pulse,
+    cluster_health: ClusterHealth,
 }
 
 impl Observed for ConsoleStatus {
@@ -42,7 +42,7 @@ impl Observed for ConsoleStatus {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.pulse.felt()
+        self.cluster_health.check()
     }
 }
 
@@ -64,8 +64,11 @@ pub async fn run(options: Options) -> Result<()> {
     })
     .await?;
     // Only now: ready means that the page is served.
-    let _pulse = AbortOnDropHandle::new(tokio::spawn(async move {
-        status.pulse.keep(&cluster, RAW, &[0], |_, _| {}).await;
+    let _health_watch = AbortOnDropHandle::new(tokio::spawn(async move {
+        status
+            .cluster_health
+            .watch(&cluster, RAW, &[0], |_, _| {})
+            .await;
     }));
     log::say(&format!("console at http://{}", console.addr()));
     interrupted.cancelled().await;

@@ -8,9 +8,10 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use coingecko_source::SourceSettings;
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::monitor::{Monitor, MonitorArgs};
-use connector_runtime::secrets::Secrets;
-use connector_runtime::{log, reader, shutdown};
+use connector_runtime::config::Secrets;
+use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use connector_runtime::process::{log, shutdown};
+use connector_runtime::reader;
 use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed, Tail};
 
 use crate::assets;

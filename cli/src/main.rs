@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use connector_runtime::log::{self, LogFormat};
+use connector_runtime::process::log::{self, LogFormat};
 
 #[derive(Parser)]
 #[command(

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use connector_runtime::cli::ClusterArgs;
-use connector_runtime::monitor::{Monitor, MonitorArgs};
-use connector_runtime::{log, shutdown};
+use connector_runtime::process::ClusterArgs;
+use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use connector_runtime::process::{log, shutdown};
 use webhook_notifier::{NotifyStatus, WebhookArgs};
 
 #[derive(Args)]

@@ -14,7 +14,7 @@ use broker::{Broker, BrokerConfig};
 use coingecko_source::{SourceSettings, SourceStatus};
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::monitor::Monitor;
+use connector_runtime::process::monitor::Monitor;
 use connector_runtime::reader;
 use console::{ChainTime, Console, ConsoleConfig};
 use lake::Lake;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use connector_runtime::cluster::Client;
-use connector_runtime::log;
+use connector_runtime::process::log;
 use indicatif::{ProgressBar, ProgressStyle};
 use parquet_sink::StageStatus;
 use tokio::task::JoinHandle;

@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use coingecko_source::{KeyPlan, SourceSettings};
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::monitor::{Monitor, MonitorArgs};
-use connector_runtime::secrets::Secrets;
-use connector_runtime::{log, shutdown};
+use connector_runtime::config::Secrets;
+use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use connector_runtime::process::{log, shutdown};
 use tokio_util::task::AbortOnDropHandle;
 use webhook_notifier::{NotifyStatus, WebhookArgs};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Cluster;
-use connector_runtime::reader::Record;
+use connector_runtime::record::Record;
 use futures_util::future::BoxFuture;
 use lake::Lake;
 use market::names::topic;

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use connector_runtime::cli::ClusterArgs;
 use connector_runtime::cluster::Client;
+use connector_runtime::process::ClusterArgs;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::config::TopicConfig;

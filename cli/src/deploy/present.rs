@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Client;
-use connector_runtime::smartmodule::goes_by;
+use connector_runtime::cluster::smartmodule::matches_name;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::TopicSpec;
@@ -48,7 +48,7 @@ impl Present {
             .context("SmartModules cannot be listed")?;
         let module_names = assets::SMARTMODULES
             .into_iter()
-            .filter(|name| smartmodules.iter().any(|module| goes_by(module, name)))
+            .filter(|name| smartmodules.iter().any(|module| matches_name(module, name)))
             .collect();
         let (packages, smartmodules): (Vec<_>, Vec<_>) = smartmodules
             .into_iter()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use connector_runtime::cluster::{Cluster, ClusterError};
-use connector_runtime::shutdown;
+use connector_runtime::process::shutdown;
 
 use super::present::Present;
 use crate::assets;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
-use connector_runtime::shutdown;
+use connector_runtime::process::shutdown;
 use serde::Serialize;
 use survey::{Problem, Survey, Surveyor};
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use connector_runtime::monitor::{Monitor, MonitorArgs};
-use connector_runtime::{log, shutdown};
+use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use connector_runtime::process::{log, shutdown};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Serialize;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::Client;
+use connector_runtime::config::Secrets;
 use connector_runtime::reader;
-use connector_runtime::secrets::Secrets;
 use lake::Lake;
 use parquet_sink::{SECTION, StageConfig, StageStatus};
 use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed};

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::{Client, Cluster};
-use connector_runtime::reader::{self, Record};
+use connector_runtime::reader;
+use connector_runtime::record::Record;
 use serde_json::Value;
 
 /// How long a platform may take to get somewhere.

@@ -7,9 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use broker::{Broker, BrokerConfig};
 use connector_runtime::cluster::Cluster;
-use connector_runtime::progress::stored_positions;
+use connector_runtime::cluster::consumer_offset;
+use connector_runtime::record::Outgoing;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
-use connector_runtime::writer::{Outgoing, TopicWriter};
+use connector_runtime::writer::TopicWriter;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
@@ -101,7 +102,7 @@ impl Alerts {
         notifier.wait_for("the position to be stored", |_| {
             let stored = self.runtime.block_on(async {
                 let client = self.cluster.connect().await.unwrap();
-                stored_positions(&client, "coinlake-notify", TOPIC)
+                consumer_offset::stored(&client, "coinlake-notify", TOPIC)
                     .await
                     .unwrap()
             });

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::{Cluster, ClusterError};
 use connector_runtime::reader::{self, ReadError};
 use connector_runtime::record::{Outgoing, Record};
-use connector_runtime::retry::Reconnect;
 use connector_runtime::writer::{TopicWriter, WriteError, WriterOptions};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -99,7 +99,7 @@ impl Lane {
 
     /// Returns when everything pending is acknowledged.
     async fn flush(&mut self, target: &Target, status: &SourceStatus) -> anyhow::Result<()> {
-        let mut reconnect = Reconnect::new();
+        let mut reconnect = Backoff::new();
         let mut away = false;
         while !self.pending.is_empty() {
             let Err(failure) = self.attempt(target, status).await else {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use coingecko_source::{Config, SECTION, SourceStatus};
-use connector_runtime::monitor::Monitor;
-use connector_runtime::{cli, log, shutdown};
+use connector_runtime::process::monitor::Monitor;
+use connector_runtime::process::{ConnectorArgs, log, shutdown};
 
 /// Polls CoinGecko and puts every coin's market data into a Fluvio topic.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    connector: cli::Args,
+    connector: ConnectorArgs,
 }
 
 #[tokio::main]
@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     log::exit_code("coingecko-source", run(args).await)
 }
 
-async fn run(args: cli::Args) -> anyhow::Result<ExitCode> {
+async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config, SECTION, args.secrets.as_deref())?;
     let cluster = args.cluster()?;
     let monitor = Monitor::start(&args.monitor, "coingecko-source").await?;

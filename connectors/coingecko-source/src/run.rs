@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Cluster;
-use connector_runtime::retry::Reconnect;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
@@ -61,11 +61,14 @@ async fn poll_and_append(
     let Some(partitions) = ensure(&cluster, topic, &stop).await? else {
         return Ok(());
     };
-    let _pulse = AbortOnDropHandle::new(tokio::spawn({
+    let _health_watch = AbortOnDropHandle::new(tokio::spawn({
         let (status, cluster, topic) = (Arc::clone(&status), cluster.clone(), topic.name.clone());
         async move {
             let all: Vec<u32> = (0..partitions).collect();
-            status.pulse.keep(&cluster, &topic, &all, |_, _| {}).await;
+            status
+                .cluster_health
+                .watch(&cluster, &topic, &all, |_, _| {})
+                .await;
         }
     }));
     let target = Target {
@@ -100,7 +103,7 @@ async fn ensure(
     topic: &TopicSettings,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<u32>> {
-    let mut reconnect = Reconnect::new();
+    let mut reconnect = Backoff::new();
     let mut away = false;
     loop {
         let attempt = async {

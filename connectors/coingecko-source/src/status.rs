@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use connector_runtime::monitor::Observed;
-use connector_runtime::pulse::Pulse;
+use connector_runtime::cluster::ClusterHealth;
+use connector_runtime::process::monitor::Observed;
 use metrics::{Unit, counter, gauge, histogram};
 
 /// A source without a reply for so many polls is not ready.
@@ -29,7 +29,7 @@ pub struct SourceStatus {
     /// When the last poll succeeded, milliseconds since the epoch; 0 before the first.
     pub last_success_ms: AtomicI64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
-    pub(crate) pulse: Pulse,
+    pub(crate) cluster_health: ClusterHealth,
     state: Mutex<State>,
 }
 
@@ -179,7 +179,7 @@ impl Observed for SourceStatus {
 
     fn ready(&self) -> Result<(), String> {
         self.alive()?;
-        self.pulse.felt()?;
+        self.cluster_health.check()?;
         let state = self.state();
         if let Some(trouble) = state.waiting.values().next() {
             return Err(trouble.clone());

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use coingecko_source::{Config, SECTION, SourceSettings};
-use connector_runtime::secrets::Secrets;
+use connector_runtime::config::Secrets;
 
 fn shipped(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -12,10 +12,10 @@ use std::time::Duration;
 use broker::{Broker, BrokerConfig};
 use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus, partition_of};
 use connector_runtime::cluster::Cluster;
-use connector_runtime::monitor::Observed;
+use connector_runtime::config::Secrets;
+use connector_runtime::process::monitor::Observed;
 use connector_runtime::reader;
 use connector_runtime::record::Record;
-use connector_runtime::secrets::Secrets;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use arrow::record_batch::RecordBatch;
 use clap::Parser;
-use connector_runtime::secrets::Secrets;
+use connector_runtime::config::Secrets;
 use market::names::topic;
 use parquet::arrow::ArrowWriter;
 use parquet_sink::config::StagePlan;

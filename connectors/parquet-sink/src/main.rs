@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use connector_runtime::monitor::Monitor;
-use connector_runtime::{cli, log, shutdown};
+use connector_runtime::process::monitor::Monitor;
+use connector_runtime::process::{ConnectorArgs, log, shutdown};
 use parquet_sink::config::{Accept, Share};
 use parquet_sink::{SECTION, StageConfig, StageStatus};
 
@@ -14,7 +14,7 @@ use parquet_sink::{SECTION, StageConfig, StageStatus};
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    connector: cli::Args,
+    connector: ConnectorArgs,
     /// The lake to write to, instead of the one in the configuration.
     #[arg(long, value_name = "URL")]
     lake: Option<String>,

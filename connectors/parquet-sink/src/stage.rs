@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Cluster;
-use connector_runtime::reader::LogRange;
-use connector_runtime::retry::Reconnect;
+use connector_runtime::record::LogRange;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use futures_util::future::BoxFuture;
 use lake::Lake;
@@ -103,8 +103,8 @@ async fn run_partitions(stage: Arc<StageContext>, partitions: Vec<u32>) -> Resul
     for partition in &partitions {
         stage.status.partition(*partition);
     }
-    let pulse = tokio::spawn(pulse(stage.clone(), partitions.clone()));
-    let _pulse = AbortOnDropHandle::new(pulse);
+    let health = tokio::spawn(watch_health(stage.clone(), partitions.clone()));
+    let _health_watch = AbortOnDropHandle::new(health);
     let mut tasks = JoinSet::new();
     for partition in partitions {
         tasks.spawn(partition::run(stage.clone(), partition));
@@ -133,7 +133,7 @@ async fn prepare(
     cluster: &Cluster,
     stop: &CancellationToken,
 ) -> Result<Option<u32>, StageError> {
-    let mut pause = Reconnect::new();
+    let mut pause = Backoff::new();
     loop {
         let error = match topics(config, plan, cluster).await {
             Ok(partitions) => return Ok(Some(partitions)),
@@ -163,7 +163,7 @@ async fn topics(
 }
 
 /// Asks the cluster where the input ends, and sets the gauges.
-async fn pulse(stage: Arc<StageContext>, share: Vec<u32>) {
+async fn watch_health(stage: Arc<StageContext>, share: Vec<u32>) {
     let (status, meters) = (&stage.status, &stage.meters);
     let seen = |number, log: LogRange| {
         let partition = status.partition(number);
@@ -176,6 +176,8 @@ async fn pulse(stage: Arc<StageContext>, share: Vec<u32>) {
         let bytes = status.memory_bytes.load(Ordering::Relaxed);
         meters.memory_bytes.set(bytes as f64);
     };
-    let pulse = &status.pulse;
-    pulse.keep(&stage.cluster, &stage.topic, &share, seen).await;
+    let health = &status.cluster_health;
+    health
+        .watch(&stage.cluster, &stage.topic, &share, seen)
+        .await;
 }

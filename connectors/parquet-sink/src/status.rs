@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use connector_runtime::monitor::Observed;
-use connector_runtime::pulse::Pulse;
+use connector_runtime::cluster::ClusterHealth;
+use connector_runtime::process::monitor::Observed;
 use parking_lot::Mutex;
 
 /// The state of a stage. Numbers count from the start of the process; a restarted partition counts its inputs again.
@@ -27,7 +27,7 @@ pub struct StageStatus {
     pub restarts: AtomicU64,
     by_destination: Mutex<BTreeMap<String, Arc<DestinationStatus>>>,
     by_partition: Mutex<BTreeMap<u32, Arc<PartitionStatus>>>,
-    pub(crate) pulse: Pulse,
+    pub(crate) cluster_health: ClusterHealth,
     /// What is wrong at the moment, by the part of the stage that reports it.
     trouble: Mutex<BTreeMap<String, String>>,
     /// Why it ended.
@@ -128,7 +128,7 @@ impl Observed for StageStatus {
         if let Some((part, what)) = self.trouble.lock().first_key_value() {
             return Err(format!("{part}: {what}"));
         }
-        self.pulse.felt()?;
+        self.cluster_health.check()?;
         let closed = self.partitions().into_iter().find(|(_, partition)| {
             let open = partition.open.load(Ordering::Acquire);
             !open

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic is how a test fails, in its fixtures too
 
-use connector_runtime::secrets::Secrets;
+use connector_runtime::config::Secrets;
 
 use parquet_sink::config::StagePlan;
 use parquet_sink::{SECTION, StageConfig};

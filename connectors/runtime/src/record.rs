@@ -1,4 +1,4 @@
-//! Records as connectors see them.
+//! Records as connectors see them, and ranges of their offsets.
 
 use bytes::Bytes;
 
@@ -32,4 +32,25 @@ pub struct Outgoing {
     pub key: Option<Bytes>,
     /// The payload.
     pub value: Bytes,
+}
+
+/// What a partition holds: offsets from `start`, before `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogRange {
+    /// The oldest record.
+    pub start: i64,
+    /// The next record to arrive.
+    pub end: i64,
+}
+
+impl LogRange {
+    /// How many offsets it spans.
+    pub fn len(&self) -> i64 {
+        self.end - self.start
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.start >= self.end
+    }
 }

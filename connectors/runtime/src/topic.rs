@@ -10,7 +10,7 @@ use fluvio::metadata::topic::{
 use futures_util::future::BoxFuture;
 
 use crate::cluster::Client;
-use crate::spu::{Spu, SpuError, partition_specs, topic_spec};
+use crate::cluster::leader::{Spu, SpuError, partition_specs, topic_spec};
 
 /// A read never crosses a segment, so small segments keep answers small.
 pub const SEGMENT_SIZE_BYTES: u32 = 16 * 1024 * 1024;

@@ -1,9 +1,9 @@
 //! The only writer of one partition.
 //!
-//! * What [`TopicWriter::append`] returned is acknowledged: written, and committed on all replicas the topic asks for.
-//! * One batch is in flight, and it is never sent again: after an error nobody can know whether it arrived, so the writer
+//! - What [`TopicWriter::append`] returned is acknowledged: written, and committed on all replicas the topic asks for.
+//! - One batch is in flight, and it is never sent again: after an error nobody can know whether it arrived, so the writer
 //!   is poisoned, its connection closed, and only the topic's tail can tell.
-//! * Each acknowledgement must name the offset the batch was expected to get. Anything else means another writer.
+//! - Each acknowledgement must name the offset the batch was expected to get. Anything else means another writer.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,10 +17,10 @@ use fluvio_spu_schema::produce::{
 };
 use futures_util::future::BoxFuture;
 
-use crate::batch::{self, BATCH_BYTES_MAX};
 use crate::cluster::Client;
-pub use crate::record::Outgoing;
-use crate::spu::{RequestError, Spu, SpuError};
+use crate::cluster::batch::{self, BATCH_BYTES_MAX};
+use crate::cluster::leader::{RequestError, Spu, SpuError};
+use crate::record::Outgoing;
 
 /// How a [`TopicWriter`] writes.
 #[derive(Debug, Clone, Copy)]

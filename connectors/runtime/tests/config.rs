@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
+use connector_runtime::config::Secrets;
 use connector_runtime::config::{
     ConfigError, ConnectorConfig, Lookback, OffsetStrategy, Partitions, StartOffset,
 };
-use connector_runtime::secrets::Secrets;
 use fluvio::Compression;
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};

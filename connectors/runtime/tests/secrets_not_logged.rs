@@ -7,10 +7,10 @@ use std::process::Command;
 use broker::{Broker, BrokerConfig};
 use bytes::Bytes;
 use clap::Parser;
-use connector_runtime::cli::Args;
 use connector_runtime::cluster::Cluster;
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::log;
+use connector_runtime::process::ConnectorArgs;
+use connector_runtime::process::log;
 use connector_runtime::reader::ModuleReader;
 use connector_runtime::record::Outgoing;
 use connector_runtime::topic::ensure_topic;
@@ -46,7 +46,7 @@ struct Settings {
 #[ignore = "is started by the other test"]
 async fn connector() {
     let arguments = std::env::var("CONNECTOR_ARGUMENTS").unwrap();
-    let args = Args::parse_from(arguments.split(' '));
+    let args = ConnectorArgs::parse_from(arguments.split(' '));
     log::init(args.log_format, log::CONNECTOR_FILTER);
     let config =
         ConnectorConfig::<Settings>::load(&args.config, "test", args.secrets.as_deref()).unwrap();

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use backon::{BackoffBuilder, ExponentialBuilder};
+use connector_runtime::backoff::Backoff;
+use connector_runtime::cluster::consumer_offset;
 use connector_runtime::cluster::{Client, Cluster};
-use connector_runtime::progress::{store_position, stored_positions};
 use connector_runtime::reader::{self, PlainReader};
 use connector_runtime::record::Record;
-use connector_runtime::retry::Reconnect;
 use connector_runtime::topic;
 use futures_util::future::select_all;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +51,7 @@ pub async fn run(
         stored_at: Instant::now(),
         store_now: false,
     };
-    let mut pause = Reconnect::new();
+    let mut pause = Backoff::new();
     while !stop.is_cancelled() {
         let started = Instant::now();
         let Err(error) = notifier.read(cluster).await else {
@@ -149,7 +149,7 @@ impl Notifier<'_> {
     /// Where an earlier process was, and whom it told.
     async fn recover(&mut self, client: &Client) -> Result<BTreeMap<u32, Position>> {
         let partitions = topic::partition_count(client, TOPIC).await?;
-        let stored = stored_positions(client, CONSUMER_ID, TOPIC)
+        let stored = consumer_offset::stored(client, CONSUMER_ID, TOPIC)
             .await
             .context("the cluster does not say how far this consumer is")?;
         let mut positions = BTreeMap::new();
@@ -302,7 +302,7 @@ impl Notifier<'_> {
             if last <= position.stored {
                 continue;
             }
-            match store_position(client, CONSUMER_ID, TOPIC, partition, last).await {
+            match consumer_offset::store(client, CONSUMER_ID, TOPIC, partition, last).await {
                 Ok(()) => position.stored = last,
                 Err(error) => tracing::debug!(partition, "position not stored: {error:#}"),
             }

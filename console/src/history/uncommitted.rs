@@ -4,7 +4,8 @@
 //! that is too much to hold in memory, so a chart reads the lake and then the end of the topic.
 
 use connector_runtime::cluster::Cluster;
-use connector_runtime::reader::{self, Record};
+use connector_runtime::reader;
+use connector_runtime::record::Record;
 use connector_runtime::topic::partition_count;
 use lake::Lake;
 use market::names::{layer, topic};

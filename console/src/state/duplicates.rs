@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use connector_runtime::reader::Record;
+use connector_runtime::record::Record;
 
 /// Remembers the greatest `source_offset` of each partition; a record that is not above it is a duplicate.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use connector_runtime::reader::Record;
+use connector_runtime::record::Record;
 
 use crate::state::coin::{Coin, Row, RowWithSpark};
 use crate::state::duplicates::Duplicates;

@@ -1,6 +1,6 @@
 //! What the console reads from crypto-features and crypto-predictions.
 
-use connector_runtime::reader::Record;
+use connector_runtime::record::Record;
 use serde::{Deserialize, Serialize};
 
 use crate::state::points::Point;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use connector_runtime::reader::Record;
+use connector_runtime::record::Record;
 use serde::{Deserialize, Serialize};
 
 use crate::state::duplicates::Duplicates;

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::{Cluster, ClusterError};
-use connector_runtime::reader::{self, PlainReader, ReadError, Record};
-use connector_runtime::retry::Reconnect;
+use connector_runtime::reader::{self, PlainReader, ReadError};
+use connector_runtime::record::Record;
 use connector_runtime::topic::{self, TopicError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -41,7 +42,7 @@ impl Follow {
     /// Passes the records of each partition to `take`, in order. Never returns.
     pub(crate) async fn run(self, mut take: impl FnMut(u32, &[Record])) {
         let mut positions = BTreeMap::new();
-        let mut reconnect = Reconnect::new();
+        let mut reconnect = Backoff::new();
         loop {
             let read = self.read(&mut positions, &mut reconnect, &mut take);
             let Err(error) = read.await;
@@ -69,7 +70,7 @@ impl Follow {
     async fn read(
         &self,
         positions: &mut BTreeMap<u32, i64>,
-        reconnect: &mut Reconnect,
+        reconnect: &mut Backoff,
         take: &mut impl FnMut(u32, &[Record]),
     ) -> Result<Infallible, FollowError> {
         let client = self.cluster.connect().await?;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use anyhow::Result;
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::Probe;
+use connector_runtime::reader::OffsetProbe;
 use connector_runtime::topic;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ pub(crate) struct TopicFlow {
 }
 
 pub(crate) struct Speedometer {
-    topics: Vec<(String, Vec<Probe>, Speed)>,
+    topics: Vec<(String, Vec<OffsetProbe>, Speed)>,
 }
 
 /// Where a topic ended within the last seconds.
@@ -47,7 +47,7 @@ impl Speedometer {
                     continue;
                 };
                 for partition in 0..partitions {
-                    probes.push(Probe::open(client, name, partition).await?);
+                    probes.push(OffsetProbe::open(client, name, partition).await?);
                 }
             }
             let mut end = 0;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Client;
-use connector_runtime::smartmodule::goes_by;
+use connector_runtime::cluster::smartmodule::matches_name;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use market::model::{ModelError, ModelPair, slot};
 use market::names::smartmodule;
@@ -17,7 +17,7 @@ pub(crate) async fn survey(client: &Client, names: &[String], survey: &mut Surve
         .await
         .context("SmartModules cannot be listed")?;
     for name in names {
-        let mut matching = present.iter().filter(|module| goes_by(module, name));
+        let mut matching = present.iter().filter(|module| matches_name(module, name));
         let found = matching.next();
         if let (Some(one), Some(other)) = (found, matching.next()) {
             let [one, other] = [one, other].map(|module| module.spec.fqdn(&module.name));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::LogRange;
+use connector_runtime::record::LogRange;
 use connector_runtime::{reader, topic};
 use jiff::Timestamp;
 use lake::DataFile;

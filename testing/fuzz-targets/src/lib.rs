@@ -11,7 +11,7 @@ mod model;
 
 use std::io::Write;
 
-use connector_runtime::secrets::Secrets;
+use connector_runtime::config::Secrets;
 use crypto_anomaly::CryptoAnomaly;
 use crypto_clean::CryptoClean;
 use crypto_features::CryptoFeatures;

@@ -10,9 +10,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::Record;
-use connector_runtime::retry::Reconnect;
+use connector_runtime::record::Record;
 use lake::FileStamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -181,7 +181,7 @@ impl Placing<'_> {
         stamp: &FileStamp,
     ) -> Result<CommittedFile, StageError> {
         let meters = &self.stage.meters;
-        let mut pause = Reconnect::new();
+        let mut pause = Backoff::new();
         loop {
             let error = match place(file, stamp, &self.stage.lake).await {
                 Ok(committed) => {

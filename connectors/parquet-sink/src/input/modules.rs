@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::Client;
+use connector_runtime::cluster::smartmodule::matches_name;
 use connector_runtime::config::Transform;
-use connector_runtime::smartmodule::goes_by;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use lake::ModuleStamp;
 use sha2::{Digest, Sha256};
@@ -84,7 +84,9 @@ pub(crate) async fn stamps(
                 return Err(unanswered(format!("no answer in {secs} s")));
             }
         };
-        let mut matching = found.into_iter().filter(|module| goes_by(module, name));
+        let mut matching = found
+            .into_iter()
+            .filter(|module| matches_name(module, name));
         let module = matching
             .next()
             .ok_or_else(|| ModuleError::Missing(name.clone()))?;

@@ -1,7 +1,8 @@
 //! A single input record: how a restart recognises the topic.
 
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::{self, ReadError, Record};
+use connector_runtime::reader::{self, ReadError};
+use connector_runtime::record::Record;
 use sha2::{Digest, Sha256};
 
 /// The record at an offset; `None` when the log does not hold it.

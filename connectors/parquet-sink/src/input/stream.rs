@@ -1,7 +1,8 @@
 //! The input of one partition: the topic's own records, or SmartModule outputs made from them.
 
 use bytes::Bytes;
-use connector_runtime::reader::{ModuleReader, Output, PlainReader, ReadError, Record};
+use connector_runtime::reader::{ModuleReader, PlainReader, ReadError};
+use connector_runtime::record::{Output, Record};
 
 /// The input stream of one partition.
 pub(crate) enum Input {

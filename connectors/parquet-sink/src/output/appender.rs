@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Cluster;
-use connector_runtime::retry::Reconnect;
-use connector_runtime::writer::{Outgoing, TopicWriter};
+use connector_runtime::record::Outgoing;
+use connector_runtime::writer::TopicWriter;
 use metrics::Counter;
 use tokio::sync::{mpsc, watch};
 
@@ -123,7 +124,7 @@ impl Appender {
         mut self,
         mut queue: mpsc::Receiver<Vec<Pending>>,
     ) -> Result<(), OutputError> {
-        let mut pause = Reconnect::new();
+        let mut pause = Backoff::new();
         while let Some(outputs) = queue.recv().await {
             let mut bytes = self.batch.add(outputs);
             while bytes < APPEND_BYTES_MAX

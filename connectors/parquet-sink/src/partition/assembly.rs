@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use connector_runtime::reader::Record;
+use connector_runtime::record::Record;
 use lake::FileName;
 
 use super::position::Position;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::Client;
-use connector_runtime::progress::report_progress;
+use connector_runtime::cluster::consumer_offset;
 use futures_util::future::Either;
 use lake::{FileStamp, ModuleStamp, STAMP_VERSION};
 use tokio::task::JoinHandle;
@@ -321,7 +321,8 @@ impl Pipeline {
         // Only for people to look at: no commit waits for it.
         let report = tokio::spawn(async move {
             let last = committed.last_offset;
-            report_progress(&client, &stage.consumer_id, &stage.topic, partition, last).await;
+            consumer_offset::report(&client, &stage.consumer_id, &stage.topic, partition, last)
+                .await;
         });
         if let Some(older) = self.report.replace(report) {
             older.abort();

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use connector_runtime::reader::Record;
+use connector_runtime::record::Record;
 use lake::FileName;
 
 use crate::config::StagePlan;

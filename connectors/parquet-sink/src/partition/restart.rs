@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use connector_runtime::retry::Reconnect;
+use connector_runtime::backoff::Backoff;
 use tokio_util::sync::CancellationToken;
 
 use super::open::open;
@@ -35,7 +35,7 @@ struct Memory {
 /// # Errors
 /// The first error that a restart cannot mend.
 pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), StageError> {
-    let mut pause = Reconnect::new();
+    let mut pause = Backoff::new();
     let trouble = TroubleSpot::new(&stage.status, format!("partition {partition}"));
     let committed = &stage.status.partition(partition).committed_offset;
     let mut memory = Memory::default();

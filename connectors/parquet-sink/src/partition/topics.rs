@@ -1,7 +1,8 @@
 //! An output topic's records between two hand-overs, and its rows that the lake lacks.
 
-use connector_runtime::reader::{ReadError, Record};
-use connector_runtime::writer::Outgoing;
+use connector_runtime::reader::ReadError;
+use connector_runtime::record::Outgoing;
+use connector_runtime::record::Record;
 
 use crate::input::Item;
 use crate::output::Pending;

@@ -2,7 +2,8 @@
 //! record with the greatest `source_offset`.
 
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::{self, LogRange, ReadError};
+use connector_runtime::reader::{self, ReadError};
+use connector_runtime::record::LogRange;
 
 use crate::encode::envelope::source_offset;
 use crate::output::APPEND_BYTES_MAX;

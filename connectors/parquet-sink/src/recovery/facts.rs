@@ -1,6 +1,6 @@
 //! What was found at a start.
 
-use connector_runtime::reader::LogRange;
+use connector_runtime::record::LogRange;
 use lake::FileStamp;
 
 use crate::config::Accept;

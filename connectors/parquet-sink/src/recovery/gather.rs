@@ -1,7 +1,8 @@
 //! Reads the facts that [`super::resume`] decides from.
 
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::{self, LogRange};
+use connector_runtime::reader;
+use connector_runtime::record::LogRange;
 use lake::FileStamp;
 
 use super::duplicates::greatest_source_at;

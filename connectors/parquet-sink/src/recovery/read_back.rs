@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::{PlainReader, ReadError, Record};
+use connector_runtime::reader::{PlainReader, ReadError};
+use connector_runtime::record::Record;
 
 use super::resume::ReadBackPlan;
 use crate::encode::envelope::source_offset;

@@ -4,7 +4,7 @@
 //! after max(P, what it holds itself), so nothing is written twice and nothing is left out, whichever step of a commit
 //! came last. When the input has changed, this refuses and names the way out.
 
-use connector_runtime::reader::LogRange;
+use connector_runtime::record::LogRange;
 
 use super::facts::{Facts, TopicFacts};
 use super::refusal::Refusal;

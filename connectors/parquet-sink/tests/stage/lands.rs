@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use connector_runtime::progress::stored_positions;
+use connector_runtime::cluster::consumer_offset;
 use fluvio::metadata::smartmodule::{SmartModuleMetadata, SmartModuleSpec};
 use parquet_sink::StageConfig;
 use serde_json::Value;
@@ -72,7 +72,9 @@ async fn a_stopped_stage_has_reported_its_progress() {
     let (consumer, topic) = (config.meta.name.clone(), config.meta.topic.name.clone());
     platform.run_to_end(config).await;
     let client = platform.client().await;
-    let stored = stored_positions(&client, &consumer, &topic).await.unwrap();
+    let stored = consumer_offset::stored(&client, &consumer, &topic)
+        .await
+        .unwrap();
     let last = platform.end("crypto-raw", 0).await - 1;
     assert_eq!(stored, BTreeMap::from([(0, last)]));
 }

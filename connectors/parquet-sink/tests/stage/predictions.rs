@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use connector_runtime::reader::{self, Record};
+use connector_runtime::reader;
+use connector_runtime::record::Record;
 use connector_runtime::writer::TopicWriter;
 use market::model::{
     ANOMALY_AHEAD, Forest, INPUTS, Logistic, ModelInfo, ModelPair, Node, PredictParams, Predictor,

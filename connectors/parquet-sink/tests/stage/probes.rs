@@ -1,6 +1,6 @@
 //! Liveness and readiness of a running stage.
 
-use connector_runtime::monitor::Observed;
+use connector_runtime::process::monitor::Observed;
 
 use crate::support::{CLEAN, Platform, eventually, market};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_saphyr::Error as YamlError;
 
 use crate::config::render::Rendered;
-use crate::secrets::SecretsError;
+use crate::config::secrets::SecretsError;
 
 /// What is wrong with a configuration file.
 #[derive(Debug, thiserror::Error)]

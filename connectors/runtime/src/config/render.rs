@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::ConfigError;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::secrets::{Secrets, is_name};
+use crate::config::secrets::{Secrets, is_name};
 
 const OPEN: &str = "${{";
 const CLOSE: &str = "}}";

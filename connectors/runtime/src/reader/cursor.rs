@@ -7,7 +7,7 @@
 
 use fluvio_protocol::record::{Batch, RawRecords};
 
-use crate::batch;
+use crate::cluster::batch;
 use crate::reader::ReadError;
 use crate::record::Record;
 

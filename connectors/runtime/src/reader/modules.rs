@@ -22,11 +22,11 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::SmartModuleInvocation;
-use crate::batch;
 use crate::cluster::Client;
+use crate::cluster::batch;
+use crate::cluster::leader::{Spu, SpuError};
 use crate::reader::{IDLE_CHECK, ReadError, check_start};
 use crate::record::Output;
-use crate::spu::{Spu, SpuError};
 
 /// The most outputs of one answer: 64 times what an input batch may hold.
 const MAX_BYTES: i32 = 64 * 1024 * 1024;

@@ -10,10 +10,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::cluster::Client;
+use crate::cluster::leader::{Spu, SpuError};
 use crate::reader::cursor::{Cursor, Then};
 use crate::reader::{IDLE_CHECK, ReadError, check_start};
 use crate::record::Record;
-use crate::spu::{Spu, SpuError};
 
 /// The bytes of one answer. Large enough to read fast, small enough that several readers fit into little memory.
 const MAX_BYTES: usize = 4 * 1024 * 1024;

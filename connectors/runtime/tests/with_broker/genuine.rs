@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use connector_runtime::cluster::consumer_offset;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::Transform;
-use connector_runtime::progress::report_progress;
 use connector_runtime::reader::{
     ModuleReader, PlainReader, ReadError, offsets, read_range, read_tail,
 };
@@ -173,7 +173,7 @@ async fn errors_mean_what_they_say_and_progress_shows() {
     let err = reader.next().await.unwrap_err();
     assert!(matches!(err, ReadError::ModuleMissing { .. }), "{err:?}");
 
-    report_progress(&client, "real-test", &topic, 0, 42).await;
+    consumer_offset::report(&client, "real-test", &topic, 0, 42).await;
     let stored = client.consumer_offsets().await.unwrap();
     assert!(
         stored

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use connector_runtime::monitor::{Monitor, MonitorArgs, Observed};
-use connector_runtime::pulse::Pulse;
+use connector_runtime::cluster::ClusterHealth;
+use connector_runtime::process::monitor::{Monitor, MonitorArgs, Observed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -53,7 +53,7 @@ async fn eventually(addr: SocketAddr, path: &str, status: u16) -> String {
 
 /// A part that is as well as its broker.
 #[derive(Default)]
-struct Part(Pulse);
+struct Part(ClusterHealth);
 
 impl Observed for Part {
     fn alive(&self) -> Result<(), String> {
@@ -61,7 +61,7 @@ impl Observed for Part {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.0.felt()
+        self.0.check()
     }
 }
 
@@ -86,7 +86,7 @@ async fn ready_follows_the_broker_and_alive_does_not() {
     let (cluster, seen) = (fixture.cluster(), ends.clone());
     let asking = tokio::spawn(async move {
         let seen = |partition, log| *seen.lock().unwrap() = Some((partition, log));
-        part.0.keep(&cluster, TOPIC, &[0], seen).await;
+        part.0.watch(&cluster, TOPIC, &[0], seen).await;
     });
     assert_eq!(eventually(addr, "/readyz", 200).await, "[+]part ok\n");
     let (partition, log) = ends.lock().unwrap().unwrap();

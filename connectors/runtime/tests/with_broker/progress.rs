@@ -1,4 +1,4 @@
-use connector_runtime::progress::report_progress;
+use connector_runtime::cluster::consumer_offset;
 
 use crate::fixture::*;
 
@@ -9,7 +9,7 @@ async fn progress_shows_in_the_consumer_list() {
     writer.append(&numbered(0..100)).await.unwrap();
     let client = fixture.client().await;
     for last_offset in [10, 99] {
-        report_progress(&client, "stage-clean", TOPIC, 0, last_offset).await;
+        consumer_offset::report(&client, "stage-clean", TOPIC, 0, last_offset).await;
         let stored = client.consumer_offsets().await.unwrap();
         let found: Vec<_> = stored
             .iter()
@@ -19,5 +19,5 @@ async fn progress_shows_in_the_consumer_list() {
         assert_eq!((found[0].partition, found[0].offset), (0, last_offset));
     }
     // Nobody is told when it cannot be stored.
-    report_progress(&client, "stage-clean", "nothing", 0, 1).await;
+    consumer_offset::report(&client, "stage-clean", "nothing", 0, 1).await;
 }

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use connector_runtime::reader::{
-    LogRange, PlainReader, ReadError, Record, offsets, read_range, read_tail,
-};
+use connector_runtime::reader::{PlainReader, ReadError, offsets, read_range, read_tail};
+use connector_runtime::record::{LogRange, Record};
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{TopicWriter, WriterOptions};
 use fluvio::consumer::ConsumerConfigExt;

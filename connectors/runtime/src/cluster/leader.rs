@@ -32,9 +32,9 @@ use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
 use futures_util::future::BoxFuture;
 
-use crate::batch;
-use crate::cluster::{CONNECT_TIMEOUT, Client};
-use crate::reader::LogRange;
+use crate::cluster::batch;
+use crate::cluster::client::{self, CONNECT_TIMEOUT, Client};
+use crate::record::LogRange;
 
 /// How long an answer to a small question may take.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -438,6 +438,6 @@ async fn partition_spec(
 fn client_config(tls: &TlsPolicy, addr: &str) -> anyhow::Result<ClientConfig> {
     let connector = DomainConnector::try_from(tls.clone())?;
     let mut config = ClientConfig::new(addr, connector, false);
-    config.set_client_id(crate::cluster::CLIENT_ID);
+    config.set_client_id(client::CLIENT_ID);
     Ok(config)
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use crate::cluster::{Cluster, ClusterError};
-use crate::log::LogFormat;
-use crate::monitor::MonitorArgs;
+use crate::process::log::LogFormat;
+use crate::process::monitor::MonitorArgs;
 
 /// The arguments every connector takes.
 #[derive(Debug, Clone, clap::Parser)]
-pub struct Args {
+pub struct ConnectorArgs {
     /// The connector's configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
@@ -37,7 +37,7 @@ pub struct ClusterArgs {
     profile: Option<String>,
 }
 
-impl Args {
+impl ConnectorArgs {
     /// The cluster these arguments name.
     pub fn cluster(&self) -> Result<Cluster, ClusterError> {
         self.cluster.named()

@@ -1,10 +1,10 @@
 //! What a process says about itself over HTTP, for Prometheus and for whoever starts and stops processes.
 //!
-//! * `GET /metrics`: everything counted through the `metrics` facade, as Prometheus text. Counting costs next to nothing
+//! - `GET /metrics`: everything counted through the `metrics` facade, as Prometheus text. Counting costs next to nothing
 //!   in a process without a monitor.
-//! * `GET /healthz`: 200 while everything the process should do is being done; a task that ended makes it 503. A broker,
+//! - `GET /healthz`: 200 while everything the process should do is being done; a task that ended makes it 503. A broker,
 //!   lake or server that is away does not: starting the process anew would not bring it back.
-//! * `GET /readyz`: 200 while the process can do its work as far as it knows, which is never older than some seconds.
+//! - `GET /readyz`: 200 while the process can do its work as far as it knows, which is never older than some seconds.
 //!
 //! Both answer with a line for each part, `[+]stage-clean ok` or `[-]stage-clean: why not`. They run on the runtime of
 //! the work itself, so that a runtime that hangs does not answer.
@@ -100,7 +100,7 @@ impl Monitor {
             }
         };
         let server = serve(listener, parts.clone(), numbers);
-        crate::log::say(&format!("metrics at http://{addr}/metrics"));
+        crate::process::log::say(&format!("metrics at http://{addr}/metrics"));
         Ok(Self {
             parts,
             addr: Some(addr),

@@ -1,10 +1,10 @@
 //! Records of one partition, without a gap and without a double.
 //!
-//! * [`PlainReader`] hands out every record once, in order, and only what is committed. Answers that the broker cut off
+//! - [`PlainReader`] hands out every record once, in order, and only what is committed. Answers that the broker cut off
 //!   are read again; a hole is accepted only when the log really has one.
-//! * [`ModuleReader`] hands out what SmartModules make of the records. Their state lives as long as the reader: it never
+//! - [`ModuleReader`] hands out what SmartModules make of the records. Their state lives as long as the reader: it never
 //!   reopens by itself.
-//! * Neither reconnects: [`ReadError::is_transient`] tells whether to connect again and open another.
+//! - Neither reconnects: [`ReadError::is_transient`] tells whether to connect again and open another.
 
 mod cursor;
 mod modules;
@@ -16,10 +16,10 @@ use std::time::Duration;
 use fluvio::dataplane::link::ErrorCode;
 
 use crate::cluster::Client;
+use crate::cluster::leader::{Spu, SpuError};
 pub use crate::reader::modules::ModuleReader;
 pub use crate::reader::plain::PlainReader;
-pub use crate::record::{Output, Record};
-use crate::spu::{Spu, SpuError};
+use crate::record::{LogRange, Record};
 
 /// A stream that has been silent so long is asked whether it is still there.
 const IDLE_CHECK: Duration = Duration::from_secs(30);
@@ -28,27 +28,6 @@ const IDLE_CHECK: Duration = Duration::from_secs(30);
 /// everything that follows as well.
 const ONE_RECORD_BYTES: usize = 64 * 1024;
 
-/// What a partition holds: offsets from `start`, before `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogRange {
-    /// The oldest record.
-    pub start: i64,
-    /// The next record to arrive.
-    pub end: i64,
-}
-
-impl LogRange {
-    /// How many offsets it spans.
-    pub fn len(&self) -> i64 {
-        self.end - self.start
-    }
-
-    /// Whether it holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.start >= self.end
-    }
-}
-
 /// What a partition holds now, as far as it is committed.
 pub async fn offsets(client: &Client, topic: &str, partition: u32) -> Result<LogRange, ReadError> {
     let spu = Spu::connect(client, topic, partition).await?;
@@ -56,9 +35,9 @@ pub async fn offsets(client: &Client, topic: &str, partition: u32) -> Result<Log
 }
 
 /// Asks one partition what it holds, as often as wanted, over one connection.
-pub struct Probe(Spu);
+pub struct OffsetProbe(Spu);
 
-impl Probe {
+impl OffsetProbe {
     /// Connects to the partition's leader.
     pub async fn open(client: &Client, topic: &str, partition: u32) -> Result<Self, ReadError> {
         Ok(Self(Spu::connect(client, topic, partition).await?))

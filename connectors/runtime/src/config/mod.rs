@@ -1,15 +1,16 @@
 //! A connector's configuration file: the contract of `fluvio-connector-common`, checked more strictly.
 //!
-//! * `apiVersion` 0.1.0 (or none) has `meta.topic` as a name, 0.2.0 as an object; everything else is the same.
-//! * A key nobody knows is an error, wherever it stands. A connector's own settings must derive
+//! - `apiVersion` 0.1.0 (or none) has `meta.topic` as a name, 0.2.0 as an object; everything else is the same.
+//! - A key nobody knows is an error, wherever it stands. A connector's own settings must derive
 //!   `#[serde(deny_unknown_fields)]` to keep that promise.
-//! * `${{ secrets.NAME }}` is replaced before parsing. No error and no `Debug` shows what a secret became.
-//! * An error names the line, the key and what is expected there.
+//! - `${{ secrets.NAME }}` is replaced before parsing. No error and no `Debug` shows what a secret became.
+//! - An error names the line, the key and what is expected there.
 
 mod document;
 mod error;
 mod render;
 mod scalars;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,7 +25,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed};
 use crate::SmartModuleInvocation;
 pub use crate::config::error::ConfigError;
 use crate::config::error::{Source, line_of};
-use crate::secrets::{Secrets, is_name};
+use crate::config::secrets::is_name;
+pub use crate::config::secrets::{Secrets, SecretsError};
 use crate::topic::TopicSettings;
 
 /// A connector's whole configuration: what all connectors have, and `S`, the section of this one.

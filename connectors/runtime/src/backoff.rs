@@ -10,17 +10,17 @@ const DELAY_MAX: Duration = Duration::from_secs(10);
 /// Growing pauses between attempts to reach the cluster: from 0.1 s doubling to 10 s, and up to 0.1 s more at random, so
 /// that several connectors do not come back in step. It never gives up.
 #[derive(Debug)]
-pub struct Reconnect {
+pub struct Backoff {
     delays: ExponentialBackoff,
 }
 
-impl Default for Reconnect {
+impl Default for Backoff {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Reconnect {
+impl Backoff {
     /// Starts with the shortest pause.
     pub fn new() -> Self {
         let delays = ExponentialBuilder::new()
@@ -49,11 +49,11 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_limit_and_start_over() {
-        let mut reconnect = Reconnect::new();
-        let delays: Vec<Duration> = (0..20).map(|_| reconnect.next_delay()).collect();
+        let mut backoff = Backoff::new();
+        let delays: Vec<Duration> = (0..20).map(|_| backoff.next_delay()).collect();
         assert!(delays[0] >= DELAY_MIN && delays[0] < 3 * DELAY_MIN);
         assert!(delays[19] >= DELAY_MAX && delays[19] <= 2 * DELAY_MAX);
-        reconnect.reset();
-        assert!(reconnect.next_delay() < 3 * DELAY_MIN);
+        backoff.reset();
+        assert!(backoff.next_delay() < 3 * DELAY_MIN);
     }
 }

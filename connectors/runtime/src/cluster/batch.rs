@@ -1,8 +1,8 @@
 //! Batches on the wire: records in, records out, and whether anything is missing.
 //!
-//! * A batch that arrived whole decodes to all its records, or fails; there is no "as many as fit".
-//! * A batch that was cut off is recognised by its length alone and is never decoded.
-//! * Keys and values share the memory of the batch they came in.
+//! - A batch that arrived whole decodes to all its records, or fails; there is no "as many as fit".
+//! - A batch that was cut off is recognised by its length alone and is never decoded.
+//! - Keys and values share the memory of the batch they came in.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use fluvio::Compression;

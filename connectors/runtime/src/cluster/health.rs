@@ -6,9 +6,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cluster::Cluster;
-use crate::reader::LogRange;
-use crate::spu::{Spu, SpuError};
+use crate::cluster::client::Cluster;
+use crate::cluster::leader::{Spu, SpuError};
+use crate::record::LogRange;
 
 /// How often it is asked.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -17,24 +17,24 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// What the last questions brought.
 #[derive(Debug, Default)]
-pub struct Pulse {
-    felt: Mutex<Felt>,
+pub struct ClusterHealth {
+    seen: Mutex<Seen>,
 }
 
 #[derive(Debug, Default)]
-struct Felt {
+struct Seen {
     last_answer: Option<Instant>,
     trouble: Option<String>,
 }
 
-impl Pulse {
+impl ClusterHealth {
     /// Whether the cluster answers; else why not.
-    pub fn felt(&self) -> Result<(), String> {
-        let felt = self.felt.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(trouble) = &felt.trouble {
+    pub fn check(&self) -> Result<(), String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trouble) = &seen.trouble {
             return Err(trouble.clone());
         }
-        match felt.last_answer {
+        match seen.last_answer {
             None => Err("the cluster has not answered yet".to_owned()),
             Some(at) if at.elapsed() > SILENCE_MAX => Err(format!(
                 "the cluster has not answered for {} s",
@@ -45,7 +45,7 @@ impl Pulse {
     }
 
     /// Asks until it is dropped; `seen` gets what each partition holds.
-    pub async fn keep(
+    pub async fn watch(
         &self,
         cluster: &Cluster,
         topic: &str,
@@ -58,13 +58,13 @@ impl Pulse {
         loop {
             timer.tick().await;
             match ask(cluster, topic, partitions, &mut leaders, &mut seen).await {
-                Ok(()) => self.set(Felt {
+                Ok(()) => self.set(Seen {
                     last_answer: Some(Instant::now()),
                     trouble: None,
                 }),
                 Err(trouble) => {
                     leaders.clear();
-                    self.set(Felt {
+                    self.set(Seen {
                         last_answer: None,
                         trouble: Some(trouble),
                     });
@@ -73,8 +73,8 @@ impl Pulse {
         }
     }
 
-    fn set(&self, felt: Felt) {
-        *self.felt.lock().unwrap_or_else(PoisonError::into_inner) = felt;
+    fn set(&self, seen: Seen) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 }
 

@@ -10,7 +10,7 @@ use fluvio::config::{ConfigFile, TlsPolicy};
 use fluvio::{Fluvio, FluvioClusterConfig};
 use futures_util::future::BoxFuture;
 
-use crate::tls;
+use crate::cluster::tls;
 
 /// How long connecting may take, look-ups included.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);

@@ -8,19 +8,19 @@ use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 
-use crate::cluster::Client;
-use crate::spu::{REQUEST_TIMEOUT, Spu};
+use crate::cluster::client::Client;
+use crate::cluster::leader::{REQUEST_TIMEOUT, Spu};
 
 /// Stores that `consumer_id` is done with everything up to and including `last_offset`. Only for people to look at:
 /// nothing depends on it, and a failure is logged at debug level.
-pub async fn report_progress(
+pub async fn report(
     client: &Client,
     consumer_id: &str,
     topic: &str,
     partition: u32,
     last_offset: i64,
 ) {
-    if let Err(reason) = store_position(client, consumer_id, topic, partition, last_offset).await {
+    if let Err(reason) = store(client, consumer_id, topic, partition, last_offset).await {
         tracing::debug!(
             consumer_id, topic, partition, last_offset, %reason,
             "progress not stored for `fluvio consumer list`"
@@ -32,7 +32,7 @@ pub async fn report_progress(
 ///
 /// # Errors
 /// When the cluster does not say.
-pub fn stored_positions<'a>(
+pub fn stored<'a>(
     client: &'a Client,
     consumer_id: &'a str,
     topic: &'a str,
@@ -54,17 +54,23 @@ pub fn stored_positions<'a>(
 //
 // An offset is stored through a stream that was opened under the consumer's id, and the stream's id comes with its first
 // answer: so a short stream is opened at a record that exists.
-pub fn store_position<'a>(
+pub fn store<'a>(
     client: &'a Client,
     consumer_id: &'a str,
     topic: &'a str,
     partition: u32,
     last_offset: i64,
 ) -> BoxFuture<'a, anyhow::Result<()>> {
-    Box::pin(store(client, consumer_id, topic, partition, last_offset))
+    Box::pin(store_on_stream(
+        client,
+        consumer_id,
+        topic,
+        partition,
+        last_offset,
+    ))
 }
 
-async fn store(
+async fn store_on_stream(
     client: &Client,
     consumer_id: &str,
     topic: &str,
