@@ -133,14 +133,14 @@ async fn prepare(
     cluster: &Cluster,
     stop: &CancellationToken,
 ) -> Result<Option<u32>, StageError> {
-    let mut pause = Backoff::new();
+    let mut backoff = Backoff::new();
     loop {
         let error = match topics(config, plan, cluster).await {
             Ok(partitions) => return Ok(Some(partitions)),
             Err(error) if error.is_transient() => error,
             Err(error) => return Err(error),
         };
-        if !wait_to_retry(&plan.name, &error, pause.next_delay(), stop).await {
+        if !wait_to_retry(&plan.name, &error, backoff.next_delay(), stop).await {
             return Ok(None);
         }
     }

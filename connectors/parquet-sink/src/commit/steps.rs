@@ -181,7 +181,7 @@ impl Placing<'_> {
         stamp: &FileStamp,
     ) -> Result<CommittedFile, StageError> {
         let meters = &self.stage.meters;
-        let mut pause = Backoff::new();
+        let mut backoff = Backoff::new();
         loop {
             let error = match place(file, stamp, &self.stage.lake).await {
                 Ok(committed) => {
@@ -193,7 +193,7 @@ impl Placing<'_> {
                 Err(CommitError::Overtaken { path }) => return Err(StageError::Overtaken { path }),
                 Err(error) => return Err(error.into()),
             };
-            let delay = pause.next_delay();
+            let delay = backoff.next_delay();
             tracing::warn!(file = file.path, "{error}; retrying in {delay:?}");
             self.trouble.set(&error);
             meters.commit_retries.increment(1);

@@ -124,7 +124,7 @@ impl Appender {
         mut self,
         mut queue: mpsc::Receiver<Vec<Pending>>,
     ) -> Result<(), OutputError> {
-        let mut pause = Backoff::new();
+        let mut backoff = Backoff::new();
         while let Some(outputs) = queue.recv().await {
             let mut bytes = self.batch.add(outputs);
             while bytes < APPEND_BYTES_MAX
@@ -136,11 +136,11 @@ impl Appender {
                 match self.append().await {
                     Ok(()) => {
                         self.report.trouble.clear();
-                        pause.reset();
+                        backoff.reset();
                     }
                     Err(error) if error.is_transient() => {
                         self.report.trouble.set(&error);
-                        let delay = pause.next_delay();
+                        let delay = backoff.next_delay();
                         tracing::warn!(
                             topic = self.topic,
                             partition = self.partition,

@@ -35,7 +35,7 @@ struct Memory {
 /// # Errors
 /// The first error that a restart cannot mend.
 pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), StageError> {
-    let mut pause = Backoff::new();
+    let mut backoff = Backoff::new();
     let trouble = TroubleSpot::new(&stage.status, format!("partition {partition}"));
     let committed = &stage.status.partition(partition).committed_offset;
     let mut memory = Memory::default();
@@ -45,7 +45,7 @@ pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), 
         let error = match run_once(&stage, partition, &trouble, &mut memory).await {
             Ok(Finished::Stopped) => return Ok(()),
             Ok(Finished::Reopen) => {
-                pause.reset();
+                backoff.reset();
                 memory.module_was_replaced = true;
                 continue;
             }
@@ -66,9 +66,9 @@ pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), 
         trouble.set(&error);
         let got_further = committed.load(Ordering::Acquire) > committed_before;
         if got_further || started.elapsed() >= HEALTHY_AFTER {
-            pause.reset();
+            backoff.reset();
         }
-        if !wait_to_retry(&stage.plan.name, &error, pause.next_delay(), &stage.stop).await {
+        if !wait_to_retry(&stage.plan.name, &error, backoff.next_delay(), &stage.stop).await {
             return Ok(());
         }
     }

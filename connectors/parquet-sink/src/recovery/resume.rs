@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_side_layer_without_rows_for_long_held_up_to_the_commit() {
+    fn a_side_layer_without_new_rows_resumes_at_the_commit() {
         let plan = plan(|facts| facts.lake.side_layers[0] = Some(stamp(0, 9, 5)));
         assert_eq!(plan.side_layers[0], 49);
     }
