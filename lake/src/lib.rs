@@ -20,8 +20,9 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
-//! use arrow::datatypes::Float64Type;
+//! use arrow_array::cast::AsArray;
+//! use arrow_array::types::Float64Type;
+//! use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 //! use futures_util::TryStreamExt;
 //! use lake::{Created, FileName, Lake};
 //! use parquet::arrow::ArrowWriter;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::record_batch::RecordBatch;
+use arrow_array::RecordBatch;
 use clap::Parser;
 use connector_runtime::config::Secrets;
 use market::names::topic;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_cast::cast;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::ArrowError;
+use arrow_schema::DataType;
 use axum::Json;
 use axum::extract::{Query, State};
 use futures_util::TryStreamExt;
@@ -236,7 +236,7 @@ fn cut(mut text: String) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{StringArray, TimestampMillisecondArray};
+    use arrow_array::{StringArray, TimestampMillisecondArray};
 
     use super::*;
 

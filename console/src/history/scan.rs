@@ -1,8 +1,8 @@
 //! Reads one coin's rows from a layer of the lake.
 
-use arrow::array::{Array, RecordBatch, Scalar, StringArray};
-use arrow::compute::kernels::cmp;
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::ArrowError;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -90,11 +90,12 @@ async fn read_file(
     if groups.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted = Scalar::new(StringArray::from(vec![coin.to_owned()]));
+    let wanted = coin.to_owned();
     let is_coin = ArrowPredicateFn::new(coin_column, move |batch: RecordBatch| {
         let coins = batch.columns().first();
+        let coins = coins.and_then(|column| column.as_string_opt::<i32>());
         let coins = coins.ok_or_else(|| ArrowError::SchemaError("no column `coin`".to_owned()))?;
-        cmp::eq(coins, &wanted)
+        Ok(coins.iter().map(|coin| Some(coin? == wanted)).collect())
     });
     rows.with_row_groups(groups)
         .with_projection(shown)

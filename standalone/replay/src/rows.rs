@@ -9,9 +9,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema, TimeUnit};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
@@ -294,7 +296,7 @@ impl Default for Batch {
 }
 
 impl Batch {
-    fn new(batch: &RecordBatch) -> Result<Self, arrow::error::ArrowError> {
+    fn new(batch: &RecordBatch) -> Result<Self, arrow_schema::ArrowError> {
         let column = |name: &str, as_type: &DataType| {
             let array = batch
                 .column_by_name(name)

@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::Int32Type;
+use arrow_array::{
     ArrayRef, DictionaryArray, Float32Array, Float64Array, Int64Array, LargeStringArray,
     RecordBatch, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray,
     TimestampNanosecondArray,
 };
-use arrow::datatypes::Int32Type;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -51,7 +51,7 @@ fn columns() -> Vec<(&'static str, ArrayRef)> {
 /// The columns with one replaced.
 fn with(
     name: &'static str,
-    column: impl arrow::array::Array + 'static,
+    column: impl arrow_array::Array + 'static,
 ) -> Vec<(&'static str, ArrayRef)> {
     let mut columns = columns();
     let found = columns

@@ -1,7 +1,8 @@
 //! Rows out of a Parquet file of the layer.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int64Type, TimestampMillisecondType};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use bytes::Bytes;
 use market::WindowFeatures;
 use parquet::arrow::ProjectionMask;
@@ -46,9 +47,9 @@ macro_rules! columns {
 
         /// The typed columns of a batch.
         struct Columns<'a> {
-            coin: &'a arrow::array::StringArray,
-            event_time: &'a arrow::array::TimestampMillisecondArray,
-            price: &'a arrow::array::Float64Array,
+            coin: &'a arrow_array::StringArray,
+            event_time: &'a arrow_array::TimestampMillisecondArray,
+            price: &'a arrow_array::Float64Array,
             $($name: &'a columns!(@type $kind),)*
         }
 
@@ -85,8 +86,8 @@ macro_rules! columns {
             }
         }
     };
-    (@type number) => { arrow::array::Float64Array };
-    (@type count) => { arrow::array::Int64Array };
+    (@type number) => { arrow_array::Float64Array };
+    (@type count) => { arrow_array::Int64Array };
     (@find number, $path:expr, $batch:expr, $name:expr) => {
         find($path, $batch, $name, "float64", |a| a.as_primitive_opt::<Float64Type>())?
     };

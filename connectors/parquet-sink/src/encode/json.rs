@@ -3,7 +3,7 @@
 //! Always true: each value that is read adds exactly one value to its column. After an error a column may hold one more,
 //! perhaps incomplete, which the caller cuts off.
 
-use arrow::array::StringBuilder;
+use arrow_array::builder::StringBuilder;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
