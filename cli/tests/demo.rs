@@ -263,7 +263,7 @@ fn a_data_directory_keeps_to_its_market() {
         "--recording",
         recording.to_str().unwrap(),
     ]);
-    assert!(said.contains("holds the made-up market"), "{said}");
+    assert!(said.contains("holds the synthetic market"), "{said}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ async fn deploys_once_and_takes_all_of_it_away_again() {
     for target in Target::all().await {
         // Nobody to ask, and nobody said yes.
         let said = refused(&target.deploy(&[]).await);
-        assert!(said.contains("say --yes, nothing was changed"), "{said}");
+        assert!(said.contains("add --yes"), "{said}");
         assert!(target.smartmodules().await.is_empty());
 
         let printed = target.deployed(&[]).await;
@@ -253,7 +253,10 @@ async fn waits_for_another_deploy() {
         // Kept open: it goes on telling.
         let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
         let said = lines.next_line().await.unwrap().unwrap();
-        assert!(said.contains("not there yet: topic crypto-raw"), "{said}");
+        assert!(
+            said.contains("not deployed yet: topic crypto-raw"),
+            "{said}"
+        );
         // Any partition count is right for one who waits.
         target.deployed(&["--partitions", "2"]).await;
         assert!(waiting.wait().await.unwrap().success());

@@ -1,4 +1,4 @@
-//! What is in production serves, and goes on serving whatever happens to the models' files and their server.
+//! What is in production serves, and keeps serving whatever happens to the models' files and their server.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -75,7 +75,7 @@ fn what_is_promoted_serves_and_goes_on_serving() {
     fs::write(&file, b"not a model").unwrap();
     let demo = Demo::start(&place);
     assert!(
-        demo.said.contains("trend_up/1") && demo.said.contains("goes on serving"),
+        demo.said.contains("trend_up/1") && demo.said.contains("keeps serving"),
         "{}",
         demo.said
     );
@@ -118,8 +118,7 @@ fn a_model_of_another_market_deserves_a_look() {
     let health = place.health();
     let warnings = health["warnings"].to_string();
     assert!(
-        warnings.contains("trend_up/1 knows another market than the last day's")
-            && warnings.contains("hour_of_day"),
+        warnings.contains("trend_up/1 was trained on") && warnings.contains("hour_of_day"),
         "{health}"
     );
     assert_eq!(health["problems"], json!([]), "a warning is no problem");

@@ -58,7 +58,7 @@ fn train_compare_and_promote(place: &Place) {
     assert!(drift.as_f64().is_some_and(|psi| psi >= 0.0), "{drift}");
     let shown = place.text(&["list"]);
     assert!(
-        shown.contains("anomaly_ahead/3") && shown.contains("went to production"),
+        shown.contains("anomaly_ahead/3") && shown.contains("promoted to production"),
         "{shown}"
     );
 }
@@ -91,7 +91,7 @@ fn a_server_keeps_runs_and_versions() {
         "{said}"
     );
     let again = place.text(&["publish", &run]);
-    assert!(again.contains("already, as run"), "{again}");
+    assert!(again.contains("is already in"), "{again}");
     assert_eq!(place.version_at("trend_up", "staging"), Some(4));
     assert_eq!(place.version_at("trend_up", "production"), Some(3));
 }
@@ -111,7 +111,7 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     assert!(promote.contains("no version 7 of trend_up"), "{promote}");
     let listed = place.text(&["list"]);
     assert!(
-        listed.contains("`coinlake train run` makes one"),
+        listed.contains("`coinlake train run` creates one"),
         "{listed}"
     );
 

@@ -1,0 +1,10 @@
+//! Options that several commands share.
+//!
+//! - [`target`]: which running platform to look at
+//! - [`smartmodules`]: where the SmartModule files are
+
+mod smartmodules;
+mod target;
+
+pub(crate) use smartmodules::SmartModulesArgs;
+pub(crate) use target::TargetArgs;

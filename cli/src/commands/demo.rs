@@ -1,0 +1,205 @@
+//! `coinlake demo`: the whole platform on this machine, fed from a recording or a synthetic market.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use coingecko_source::SourceSettings;
+use connector_runtime::config::ConnectorConfig;
+use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use connector_runtime::process::{log, shutdown};
+use connector_runtime::reader;
+use market::names::topic;
+use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed, Tail};
+
+use crate::args::SmartModulesArgs;
+use crate::assets;
+use crate::platform::{
+    Backbone, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, Platform, ProgressLine,
+    SYNTHETIC_MARKET, Summary, end_offsets,
+};
+
+/// The data directory of a demo without `--data`; the next such demo deletes it first.
+const SCRATCH_DIR: &str = "coinlake-demo";
+
+/// How often a demo asks the replay whether it has failed.
+const REPLAY_POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// Replay this Parquet file instead of the synthetic market; columns: event_time, coin, symbol, price_usd,
+    /// market_cap_usd, volume_24h_usd
+    #[arg(long, value_name = "FILE")]
+    recording: Option<PathBuf>,
+    /// Replay speed: 60 replays an hour of market time in a minute, `max` replays as fast as possible
+    #[arg(long, value_name = "N|max", default_value = "max")]
+    speed: Speed,
+    /// Store the data here and resume from it next time [default: coinlake-demo, emptied at every start]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the broker; port 0 selects a free port [default: 127.0.0.1:9003, with --exit a free port]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Address of the web console; port 0 selects a free port [default: 127.0.0.1:9080, with --exit no console]
+    #[arg(long, value_name = "ADDR:PORT")]
+    console: Option<SocketAddr>,
+    #[command(flatten)]
+    smartmodules: SmartModulesArgs,
+    /// Exit when every record has been processed and committed
+    #[arg(long)]
+    exit: bool,
+    /// Print the summary as a JSON object on stdout
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    monitor: MonitorArgs,
+}
+
+impl DemoArgs {
+    /// Whether the demo runs on the synthetic market.
+    pub(crate) fn is_synthetic(&self) -> bool {
+        self.recording.is_none()
+    }
+
+    fn market(&self) -> Result<(Market, String)> {
+        Ok(match &self.recording {
+            Some(path) => {
+                let recording = Recording::open(path)?;
+                let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+                (
+                    Market::Recording(recording),
+                    format!("the recording {}", path.display()),
+                )
+            }
+            None => (
+                Market::MadeUp(MadeUpMarket::default()),
+                SYNTHETIC_MARKET.to_owned(),
+            ),
+        })
+    }
+
+    fn data_dir(&self, market: &str) -> Result<DataDir> {
+        match &self.data {
+            Some(dir) => DataDir::open(dir, market),
+            None => {
+                DataDir::clear(Path::new(SCRATCH_DIR))?;
+                DataDir::open(Path::new(SCRATCH_DIR), market)
+            }
+        }
+    }
+
+    fn listen(&self) -> SocketAddr {
+        // Nothing connects to a demo that ends by itself, so it can leave the well-known port free.
+        let default = if self.exit {
+            "127.0.0.1:0"
+        } else {
+            DEFAULT_BROKER_LISTEN
+        };
+        self.listen
+            .unwrap_or_else(|| default.parse().expect("a literal address"))
+    }
+
+    fn console(&self) -> Option<SocketAddr> {
+        let default = || DEFAULT_CONSOLE_LISTEN.parse().expect("a literal address");
+        match self.exit {
+            true => self.console,
+            false => Some(self.console.unwrap_or_else(default)),
+        }
+    }
+}
+
+/// Runs until everything is processed (`--exit`) or until it is interrupted.
+pub(crate) async fn run(args: DemoArgs) -> Result<()> {
+    let interrupted = shutdown::on_signal();
+    let started = Instant::now();
+    // Everything that can be wrong with the arguments is found before anything is created.
+    let (market, market_name) = args.market()?;
+    let smartmodules = args.smartmodules.read()?;
+    let records_total = market.records_total();
+    let data = args.data_dir(&market_name)?;
+    let lake = data.lake();
+    let monitor = Monitor::start(&args.monitor, "demo").await?;
+    let mut backbone = Backbone::start(data, args.listen(), smartmodules).await?;
+    let addr = backbone.addr();
+    let console = match args.console() {
+        Some(listen) => Some(backbone.serve_console(listen).await?),
+        None => None,
+    };
+    let replay = start_replay(&backbone, market, args.speed).await?;
+    let mut platform = Platform::launch(backbone, source_config(replay.base_url())?)?;
+    platform.observe(&monitor);
+    log::say(&format!(
+        "broker at {addr}, lake at {}, market: {market_name}",
+        lake.display()
+    ));
+    if let Some(console) = console {
+        log::say(&format!("console at http://{console}"));
+    }
+
+    let progress = ProgressLine::start(&platform, Some(records_total));
+    let drained = tokio::select! {
+        () = interrupted.cancelled() => false,
+        result = platform.drained(records_total) => { result?; true }
+        error = failed(&replay) => return Err(error),
+    };
+    progress.finish();
+    if !drained {
+        platform.stop().await?.stop().await;
+        log::say("interrupted; everything read so far is committed");
+        return Ok(());
+    }
+    let client = platform.connect().await?;
+    let summary = Summary::collect(&client, &lake, started.elapsed()).await?;
+    if args.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else {
+        log::say(&summary.to_string());
+    }
+    if !args.exit {
+        log::say(&format!(
+            "the market is drained; the broker stays at {addr} until Ctrl-C"
+        ));
+        tokio::select! {
+            () = interrupted.cancelled() => {}
+            error = platform.failed() => return Err(error),
+        }
+    }
+    platform.stop().await?.stop().await;
+    Ok(())
+}
+
+/// Serves the market from the record after the last one in crypto-raw.
+async fn start_replay(backbone: &Backbone, market: Market, speed: Speed) -> Result<ReplayServer> {
+    let client = backbone.connect().await?;
+    let mut tails = Vec::new();
+    for (partition, records) in (0..).zip(end_offsets(&client, topic::RAW).await?) {
+        let last = reader::read_tail(&client, topic::RAW, partition).await?;
+        tails.push(Tail {
+            records,
+            last: last.map(|record| record.value.to_vec()),
+        });
+    }
+    let position = Position::from_tails(tails, coingecko_source::partition_of);
+    Ok(ReplayServer::start(market, speed, position).await?)
+}
+
+/// The shipped source, polling the replay without a pause.
+fn source_config(base_url: String) -> Result<ConnectorConfig<SourceSettings>> {
+    let mut config = assets::source()?;
+    config.settings.base_url = Some(base_url);
+    config.settings.poll_interval = Duration::ZERO;
+    Ok(config)
+}
+
+/// Resolves when the replay has failed.
+async fn failed(replay: &ReplayServer) -> anyhow::Error {
+    let mut poll = tokio::time::interval(REPLAY_POLL_INTERVAL);
+    loop {
+        poll.tick().await;
+        if let Some(failure) = replay.failure() {
+            return anyhow!(failure);
+        }
+    }
+}

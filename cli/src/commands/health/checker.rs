@@ -1,0 +1,77 @@
+//! Checks a platform on request and caches what is expensive to compute.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use survey::{Problem, Survey, Surveyor};
+
+use super::models::ModelsHealth;
+use super::report::HealthReport;
+use crate::args::TargetArgs;
+use crate::assets;
+
+/// Computing the drift reads a day of the lake, and the result changes slowly.
+const MODELS_AGE_MAX: Duration = Duration::from_secs(60);
+
+pub(crate) struct Checker<'a> {
+    target: &'a TargetArgs,
+    /// Remembers the lake files it has seen.
+    surveyor: Option<Surveyor>,
+    models: Option<(Instant, ModelsHealth)>,
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn new(target: &'a TargetArgs) -> Self {
+        Self {
+            target,
+            surveyor: None,
+            models: None,
+        }
+    }
+
+    /// Checks everything. A platform that cannot be checked is a problem like any other, so that scripts need to know
+    /// one form only.
+    pub(crate) async fn check(&mut self) -> HealthReport {
+        match self.try_check().await {
+            Ok(report) => report,
+            Err(error) => HealthReport {
+                survey: Survey::failed(&error),
+                ..HealthReport::default()
+            },
+        }
+    }
+
+    async fn try_check(&mut self) -> Result<HealthReport> {
+        // Resolved each time: a restarted broker may have another address.
+        let target = self.target.resolve()?;
+        let client = target.cluster.connect().await?;
+        let surveyor = match &mut self.surveyor {
+            Some(surveyor) => surveyor,
+            None => self
+                .surveyor
+                .insert(Surveyor::new(assets::blueprint()?, target.lake)),
+        };
+        let mut survey = surveyor.survey(&client).await?;
+        let models = match &self.models {
+            Some((at, models)) if at.elapsed() < MODELS_AGE_MAX => models.clone(),
+            _ => {
+                let models = ModelsHealth::check(self.target.data(), &target.lake_url).await;
+                self.models = Some((Instant::now(), models.clone()));
+                models
+            }
+        };
+        survey
+            .problems
+            .extend(models.problems.into_iter().map(|message| Problem {
+                about: "models".to_owned(),
+                message,
+            }));
+        survey.ok = survey.problems.is_empty();
+        Ok(HealthReport {
+            survey,
+            warnings: models.warnings,
+            mlflow: models.mlflow,
+            drift: models.drift,
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! `coinlake train`: training on the lake, runs, model versions and their promotion.
+//!
+//! - [`run`]: trains (cargo feature `train`, on by default)
+//! - [`list`], [`compare`]: show runs and versions
+//! - [`promote`]: points an alias at a version
+//! - [`publish`]: uploads a run to an MLflow server
+//! - [`serve`]: deploys the models in production to a running broker
+//! - [`runs`], [`table`]: arguments and output that these share
+
+mod compare;
+mod list;
+mod promote;
+mod publish;
+#[cfg(feature = "train")]
+mod run;
+#[cfg(not(feature = "train"))]
+mod run_unavailable;
+mod runs;
+mod serve;
+mod table;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use self::compare::CompareArgs;
+use self::list::ListArgs;
+use self::promote::PromoteArgs;
+use self::publish::PublishArgs;
+#[cfg(feature = "train")]
+use self::run::RunArgs;
+#[cfg(not(feature = "train"))]
+use self::run_unavailable::{self as run, RunArgs};
+
+#[derive(Subcommand)]
+pub(crate) enum TrainCommand {
+    /// Train both models on the lake, evaluate and register them, and promote those that are better
+    #[cfg_attr(not(feature = "train"), command(hide = true, disable_help_flag = true))]
+    Run(RunArgs),
+    /// List runs, model versions and what is in production
+    List(ListArgs),
+    /// Compare two runs
+    Compare(CompareArgs),
+    /// Point `staging` or `production` at a version; the running broker then serves what is in production
+    Promote(PromoteArgs),
+    /// Upload a run from the data directory to the MLflow server
+    Publish(PublishArgs),
+}
+
+pub(crate) async fn run(command: TrainCommand) -> Result<()> {
+    match command {
+        TrainCommand::Run(args) => run::run(args).await,
+        TrainCommand::List(args) => list::run(args).await,
+        TrainCommand::Compare(args) => compare::run(args).await,
+        TrainCommand::Promote(args) => promote::run(args).await,
+        TrainCommand::Publish(args) => publish::run(args).await,
+    }
+}

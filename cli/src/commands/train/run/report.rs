@@ -1,0 +1,72 @@
+//! The result of a training.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use trainer::tracking::Alias;
+
+use crate::commands::train::table::{number, table};
+
+/// The metrics that are shown to people.
+const SHOWN_METRICS: [&str; 5] = [
+    "auc_roc",
+    "rule_auc_roc",
+    "auc_pr",
+    "brier",
+    "base_rate_brier",
+];
+
+/// Its JSON form is an interface that scripts rely on.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    /// Where the run is stored: an MLflow server or a folder.
+    pub(crate) place: String,
+    pub(crate) run: String,
+    pub(crate) seconds: f64,
+    pub(crate) models: Vec<ModelReport>,
+    /// Why a label could not be trained, a sentence for each.
+    pub(crate) left_out: Vec<String>,
+    /// What the broker serves now, if a version was promoted to production.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) serving: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ModelReport {
+    pub(crate) model: String,
+    pub(crate) version: u32,
+    pub(crate) alias: Alias,
+    /// Why it has this alias.
+    pub(crate) reason: String,
+    pub(crate) metrics: BTreeMap<String, f64>,
+}
+
+impl Report {
+    pub(crate) fn print(&self) {
+        println!("run {} in {}, {:.1} s", self.run, self.place, self.seconds);
+        let mut header = vec!["version", "in"];
+        header.extend(SHOWN_METRICS);
+        let mut rows = table(&header);
+        for model in &self.models {
+            let mut cells = vec![
+                format!("{}/{}", model.model, model.version).into(),
+                model.alias.into(),
+            ];
+            cells.extend(SHOWN_METRICS.map(|metric| number(model.metrics.get(metric).copied())));
+            rows.add_row(cells);
+        }
+        println!("{rows}");
+        for model in &self.models {
+            println!(
+                "{}/{} in {}: {}",
+                model.model, model.version, model.alias, model.reason
+            );
+        }
+        for reason in &self.left_out {
+            println!("left out: {reason}");
+        }
+        if let Some(serving) = &self.serving {
+            println!("{serving}");
+        }
+    }
+}

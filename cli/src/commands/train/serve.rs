@@ -1,0 +1,72 @@
+//! Deploys the models in production to a running broker.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use connector_runtime::cluster::Cluster;
+
+use crate::args::SmartModulesArgs;
+use crate::deployment::{Bundle, deploy};
+use crate::models;
+use crate::platform::DataDir;
+
+/// Where models in production are served.
+#[derive(Args)]
+pub(crate) struct BrokerArgs {
+    /// Serve on the cluster of this fluvio profile instead of the data directory's broker
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    #[command(flatten)]
+    smartmodules: SmartModulesArgs,
+}
+
+/// Deploys the models in production, and says in a sentence what the broker serves now. A data directory whose broker
+/// does not run is no error: its next start deploys them.
+///
+/// # Errors
+/// When the broker refuses the models, or when a cluster that was asked for is not there.
+pub(crate) async fn serve(data: &Path, args: &BrokerArgs) -> Result<String> {
+    let later = "`coinlake deploy`, `up` and `demo` deploy the models";
+    let Some(cluster) = cluster(data, args)? else {
+        return Ok(format!(
+            "no broker has run on {} yet: {later}",
+            data.display()
+        ));
+    };
+    let client = match cluster.connect().await {
+        Ok(client) => client,
+        Err(error) if args.profile.is_some() => return Err(error.into()),
+        Err(_) => {
+            return Ok(format!(
+                "the broker of {} is not running: {later}",
+                data.display()
+            ));
+        }
+    };
+    let production = models::models_in_production(data).await;
+    let names = production.labels().join(" and ");
+    let bundle = Bundle::models_only(args.smartmodules.read()?, production);
+    deploy(&client, bundle).await.with_context(|| {
+        format!(
+            "the version is registered as production, but the broker at {} still serves the models it had",
+            cluster.name()
+        )
+    })?;
+    Ok(format!(
+        "the broker at {} serves {names} now",
+        cluster.name()
+    ))
+}
+
+/// The broker to serve on; `None` if the data directory has not had one, or does not exist because models and lake are
+/// elsewhere.
+fn cluster(data: &Path, args: &BrokerArgs) -> Result<Option<Cluster>> {
+    if let Some(profile) = &args.profile {
+        return Ok(Some(Cluster::from_profile(Some(profile))?));
+    }
+    match DataDir::existing(data) {
+        Ok(data) => Ok(data.broker_addr()?.map(Cluster::at)),
+        Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,24 @@
+//! Runs the command that was asked for.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::Command;
+use crate::commands::{console, demo, deploy, health, notify, train, up};
+
+/// # Errors
+/// When the command fails. A `health` that finds problems is no error, but a failing exit code.
+#[tokio::main]
+pub(crate) async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(args) => demo::run(args).await?,
+        Command::Up(args) => up::run(args).await?,
+        Command::Console(args) => console::run(args).await?,
+        Command::Deploy(args) => deploy::run(args).await?,
+        Command::Notify(args) => notify::run(args).await?,
+        Command::Health(args) => return health::run(args).await,
+        Command::Train(command) => train::run(command).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,28 @@
+//! The one-machine platform: broker, source and stages in one process, talking over TCP as on a cluster.
+//!
+//! Starting it has two phases, each a type of its own: a [`Backbone`] is a broker with everything deployed, a [`Platform`]
+//! is a backbone with a running source and running stages.
+//!
+//! - [`data_dir`]: its data directory
+//! - [`listen`]: its default addresses
+//! - [`backbone`] and [`running`]: the two phases
+//! - [`end_offsets`]: how many records a topic has had
+//! - [`progress`] and [`summary`]: what people see during and after a run
+//! - [`memory`]: returns freed memory to the operating system
+
+mod backbone;
+mod data_dir;
+mod end_offsets;
+mod listen;
+mod memory;
+mod progress;
+mod running;
+mod summary;
+
+pub(crate) use backbone::Backbone;
+pub(crate) use data_dir::{DEFAULT_DATA_DIR, DataDir, SYNTHETIC_MARKET};
+pub(crate) use end_offsets::end_offsets;
+pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN};
+pub(crate) use progress::ProgressLine;
+pub(crate) use running::Platform;
+pub(crate) use summary::Summary;

@@ -1,0 +1,177 @@
+//! The second phase: source and stages running on a backbone.
+//!
+//! A connector that ends with an error ends the platform: it retries by itself whatever a retry can fix.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use coingecko_source::{SourceSettings, SourceStatus};
+use connector_runtime::cluster::{Client, Cluster};
+use connector_runtime::config::ConnectorConfig;
+use connector_runtime::process::monitor::Monitor;
+use market::names::topic;
+use parquet_sink::StageStatus;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::backbone::Backbone;
+use super::end_offsets::end_offsets;
+use super::memory;
+use crate::assets;
+
+/// The name of the source in errors and in probes.
+const SOURCE_NAME: &str = "coingecko-source";
+
+const DRAIN_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A running `parquet-sink`.
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    /// The topic it reads.
+    pub(crate) topic: String,
+    pub(crate) status: Arc<StageStatus>,
+}
+
+pub(crate) struct Platform {
+    backbone: Backbone,
+    stages: Vec<Stage>,
+    stage_tasks: JoinSet<(String, Result<()>)>,
+    stop_stages: CancellationToken,
+    source_status: Arc<SourceStatus>,
+    source_task: JoinSet<Result<()>>,
+    stop_source: CancellationToken,
+}
+
+impl Platform {
+    /// Starts the stages, then the source.
+    pub(crate) fn launch(
+        backbone: Backbone,
+        source: ConnectorConfig<SourceSettings>,
+    ) -> Result<Self> {
+        memory::trim_regularly();
+        let mut stage_tasks = JoinSet::new();
+        let stop_stages = CancellationToken::new();
+        let mut stages = Vec::new();
+        for mut config in assets::stages()? {
+            config.settings.lake = backbone.lake_url();
+            let status = Arc::new(StageStatus::default());
+            let name = config.meta.name.clone();
+            stages.push(Stage {
+                name: name.clone(),
+                topic: config.meta.topic.name.clone(),
+                status: Arc::clone(&status),
+            });
+            let (cluster, stop) = (backbone.cluster().clone(), stop_stages.clone());
+            stage_tasks.spawn(async move {
+                (name, parquet_sink::run(config, cluster, stop, status).await)
+            });
+        }
+        let stop_source = CancellationToken::new();
+        let source_status = Arc::new(SourceStatus::default());
+        let mut source_task = JoinSet::new();
+        source_task.spawn(coingecko_source::run(
+            source,
+            backbone.cluster().clone(),
+            stop_source.clone(),
+            Arc::clone(&source_status),
+        ));
+        Ok(Self {
+            backbone,
+            stages,
+            stage_tasks,
+            stop_stages,
+            source_status,
+            source_task,
+            stop_source,
+        })
+    }
+
+    /// The stages, in the order the data takes.
+    pub(crate) fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    pub(crate) fn source_status(&self) -> Arc<SourceStatus> {
+        Arc::clone(&self.source_status)
+    }
+
+    /// Adds source and stages to the monitor's probes and metrics.
+    pub(crate) fn observe(&self, monitor: &Monitor) {
+        monitor.observe(SOURCE_NAME, self.source_status());
+        for stage in &self.stages {
+            monitor.observe(&stage.name, stage.status.clone());
+        }
+    }
+
+    /// The broker, as the connectors see it.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        self.backbone.cluster()
+    }
+
+    /// A new connection to the broker.
+    pub(crate) async fn connect(&self) -> Result<Client> {
+        self.backbone.connect().await
+    }
+
+    /// Resolves when a connector ends by itself, which it only does for a reason that a retry cannot fix.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        let (name, result) = tokio::select! {
+            Some(ended) = self.stage_tasks.join_next() => match ended {
+                Ok(ended) => ended,
+                Err(panic) => ("a stage".to_owned(), Err(anyhow!(panic))),
+            },
+            Some(ended) = self.source_task.join_next() => {
+                (SOURCE_NAME.to_owned(), ended.unwrap_or_else(|panic| Err(anyhow!(panic))))
+            }
+        };
+        match result {
+            Ok(()) => anyhow!("{name} ended unexpectedly"),
+            Err(error) => error.context(format!("{name} stopped")),
+        }
+    }
+
+    /// Resolves when crypto-raw has had `records` and every stage has processed its whole topic.
+    ///
+    /// # Errors
+    /// When a connector ends meanwhile, or the broker does not answer.
+    pub(crate) async fn drained(&mut self, records: u64) -> Result<()> {
+        let client = self.connect().await?;
+        let mut poll = tokio::time::interval(DRAIN_POLL_INTERVAL);
+        // In the order the data takes: once a stage is done, its output topics have stopped growing.
+        for index in 0..self.stages.len() {
+            loop {
+                tokio::select! {
+                    _ = poll.tick() => {}
+                    error = self.failed() => return Err(error),
+                }
+                if index == 0 {
+                    let sent: u64 = end_offsets(&client, topic::RAW).await?.iter().sum();
+                    if sent < records {
+                        continue;
+                    }
+                }
+                let stage = &self.stages[index];
+                let end: u64 = end_offsets(&client, &stage.topic).await?.iter().sum();
+                if stage.status.next_input() >= end.cast_signed() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops source and stages where they are, once they have committed what they have read.
+    pub(crate) async fn stop(mut self) -> Result<Backbone> {
+        self.stop_source.cancel();
+        while let Some(ended) = self.source_task.join_next().await {
+            ended?.with_context(|| format!("{SOURCE_NAME} stopped"))?;
+        }
+        self.stop_stages.cancel();
+        while let Some(ended) = self.stage_tasks.join_next().await {
+            let (name, result) = ended?;
+            result.with_context(|| format!("{name} stopped"))?;
+        }
+        Ok(self.backbone)
+    }
+}
