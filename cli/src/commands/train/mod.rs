@@ -1,11 +1,11 @@
 //! `coinlake train`: training on the lake, runs, model versions and their promotion.
 //!
-//! - [`run`]: trains (cargo feature `train`, on by default)
-//! - [`list`], [`compare`]: show runs and versions
-//! - [`promote`]: points an alias at a version
-//! - [`publish`]: uploads a run to an MLflow server
-//! - [`serve`]: deploys the models in production to a running broker
-//! - [`runs`], [`table`]: arguments and output that these share
+//! - [`run`] trains, with the cargo feature `train`, on by default
+//! - [`list`] and [`compare`] show runs and versions
+//! - [`promote`] points an alias at a version
+//! - [`publish`] uploads a run to an MLflow server
+//! - [`serve`] deploys the models in production to a running broker
+//! - [`runs`] and [`table`] hold arguments and output that these share
 
 mod compare;
 mod list;
