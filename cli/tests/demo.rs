@@ -12,7 +12,7 @@ use broker::{Broker, BrokerConfig};
 use connector_runtime::cluster::Cluster;
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use market::model::{INPUTS, Logistic, ModelInfo, ModelPair, TREND_UP, slot};
-use replay::{InjectedKind, MadeUpMarket, Quality};
+use replay::{InjectedKind, Quality, SyntheticMarket};
 use serde_json::Value;
 
 /// The demo's summary on `data`, with more arguments.
@@ -109,7 +109,7 @@ fn the_recording_goes_through_whole() {
 fn alerts_find_what_was_injected() {
     let data = tempfile::tempdir().unwrap();
     let summary = demo(data.path(), &[]);
-    let market = MadeUpMarket::default();
+    let market = SyntheticMarket::default();
     assert_eq!(count(&summary, "raw"), market.records_total());
     assert_eq!(
         count(&summary, "clean") + count(&summary, "rejected"),
@@ -252,7 +252,7 @@ fn a_data_directory_that_is_a_file_is_named() {
 fn a_data_directory_keeps_to_its_market() {
     let Some(recording) = recording() else { return };
     let data = tempfile::tempdir().unwrap();
-    let note = r#"{"layout": 1, "market": "the made-up market"}"#;
+    let note = r#"{"layout": 1, "market": "the synthetic market"}"#;
     std::fs::write(data.path().join("coinlake.json"), note).unwrap();
     let data = data.path().to_str().unwrap();
     let said = refused(&[

@@ -12,7 +12,7 @@ use connector_runtime::process::monitor::{Monitor, MonitorArgs};
 use connector_runtime::process::{log, shutdown};
 use connector_runtime::reader;
 use market::names::topic;
-use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed, Tail};
+use replay::{Market, Position, Recording, ReplayServer, Speed, SyntheticMarket, Tail};
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
@@ -74,7 +74,7 @@ impl DemoArgs {
                 )
             }
             None => (
-                Market::MadeUp(MadeUpMarket::default()),
+                Market::Synthetic(SyntheticMarket::default()),
                 SYNTHETIC_MARKET.to_owned(),
             ),
         })

@@ -12,7 +12,7 @@ use connector_runtime::config::Secrets;
 use connector_runtime::reader;
 use lake::Lake;
 use parquet_sink::{SECTION, StageConfig, StageStatus};
-use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed};
+use replay::{Market, Position, Recording, ReplayServer, Speed, SyntheticMarket};
 use tokio::process::Child;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -59,10 +59,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The made-up market as fast as it goes, each stage in one process.
-    pub fn made_up(partitions: u32) -> Self {
+    /// The synthetic market as fast as it goes, each stage in one process.
+    pub fn synthetic(partitions: u32) -> Self {
         Self {
-            market: Market::MadeUp(MadeUpMarket::default()),
+            market: Market::Synthetic(SyntheticMarket::default()),
             speed: Speed::Max,
             partitions,
             copies: 1,
@@ -79,7 +79,7 @@ impl Setup {
         }
         Some(Self {
             market: Market::Recording(Recording::open(&path).unwrap()),
-            ..Self::made_up(partitions)
+            ..Self::synthetic(partitions)
         })
     }
 }
@@ -139,10 +139,12 @@ async fn topic(client: &Client, layer: &str, partitions: u32) -> Rows {
     seen
 }
 
-/// What an undisturbed run on the embedded broker makes of the made-up market in three partitions.
-pub async fn made_up_landed() -> &'static Landed {
+/// What an undisturbed run on the embedded broker makes of the synthetic market in three partitions.
+pub async fn synthetic_landed() -> &'static Landed {
     static LANDED: OnceCell<Landed> = OnceCell::const_new();
-    LANDED.get_or_init(|| undisturbed(Setup::made_up(3))).await
+    LANDED
+        .get_or_init(|| undisturbed(Setup::synthetic(3)))
+        .await
 }
 
 /// On the embedded broker: the market first, then one stage after the other, in this process.

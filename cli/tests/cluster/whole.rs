@@ -14,11 +14,11 @@ use crate::support::*;
 /// Scale-out by configuration: each stage in three processes, each with its share of the partitions.
 #[tokio::test(flavor = "multi_thread")]
 async fn several_processes_do_as_one_does() {
-    let expected = made_up_landed().await;
+    let expected = synthetic_landed().await;
     for target in Target::all().await {
         let setup = Setup {
             copies: 3,
-            ..Setup::made_up(3)
+            ..Setup::synthetic(3)
         };
         let pipeline = Pipeline::start(&target, setup).await;
         let landed = pipeline.landed(expected).await;
@@ -33,8 +33,8 @@ async fn a_cluster_gives_what_the_embedded_broker_gives() {
         let Some(target) = Target::genuine().await else {
             return;
         };
-        let expected = undisturbed(Setup::made_up(partitions)).await;
-        let pipeline = Pipeline::start(&target, Setup::made_up(partitions)).await;
+        let expected = undisturbed(Setup::synthetic(partitions)).await;
+        let pipeline = Pipeline::start(&target, Setup::synthetic(partitions)).await;
         let landed = pipeline.landed(&expected).await;
         landed.assert_equal(&expected, &format!("{partitions} partitions"));
         target.clean_up().await;
@@ -58,10 +58,10 @@ async fn killed_stages_lose_and_double_nothing() {
     const KILLS: usize = 12;
     let seed = 1;
     println!("seed {seed}");
-    let expected = made_up_landed().await;
+    let expected = synthetic_landed().await;
     for target in Target::all().await {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut pipeline = Pipeline::start(&target, Setup::made_up(3)).await;
+        let mut pipeline = Pipeline::start(&target, Setup::synthetic(3)).await;
         let ticks = expected.count("clean") as u64;
         let mut moments: Vec<u64> = (0..KILLS).map(|_| random.random_range(0..ticks)).collect();
         moments.sort_unstable();
@@ -82,9 +82,9 @@ async fn a_killed_spu_loses_and_doubles_nothing() {
     let Some(mut target) = Target::own().await else {
         return;
     };
-    let expected = made_up_landed().await;
+    let expected = synthetic_landed().await;
     let mut cluster = target.own.take().unwrap();
-    let mut pipeline = Pipeline::start(&target, Setup::made_up(3)).await;
+    let mut pipeline = Pipeline::start(&target, Setup::synthetic(3)).await;
     let ticks = expected.count("clean") as u64;
     for part in 1..6 {
         pipeline.reaches("clean", ticks * part / 6).await;
@@ -103,14 +103,14 @@ async fn a_promoted_model_takes_over_without_a_gap() {
     let Some(target) = Target::genuine().await else {
         return;
     };
-    let expected = made_up_landed().await;
+    let expected = synthetic_landed().await;
     let partitions = PARTITIONS.to_string();
     target.deployed(&["--partitions", &partitions]).await;
     serve(&target, 1).await;
     let setup = Setup {
         // Three days in three quarters of a minute: stages look for another module every ten seconds.
         speed: Speed::Times(5760.0),
-        ..Setup::made_up(PARTITIONS)
+        ..Setup::synthetic(PARTITIONS)
     };
     let mut pipeline = Pipeline::start(&target, setup).await;
     let rows = expected.count("features");

@@ -1,4 +1,4 @@
-//! Every page, with the made-up market behind it: first while it runs, then drained, when every number can be compared
+//! Every page, with the synthetic market behind it: first while it runs, then drained, when every number can be compared
 //! with topics and lake.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use connector_runtime::reader;
 use connector_runtime::record::Outgoing;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::TopicWriter;
-use replay::MadeUpMarket;
+use replay::SyntheticMarket;
 use serde_json::{Value, json};
 
 use crate::ONE_AT_A_TIME;
@@ -52,7 +52,7 @@ async fn every_page_shows_what_topics_and_lake_hold() {
     watch_it_live(&browser).await;
 
     let client = connect(&broker).await;
-    let total = i64::try_from(MadeUpMarket::default().records_total()).unwrap();
+    let total = i64::try_from(SyntheticMarket::default().records_total()).unwrap();
     holds(&client, "crypto-raw", total).await;
     let rejected = reader::offsets(&client, "crypto-rejected", 0)
         .await

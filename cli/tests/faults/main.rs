@@ -64,7 +64,7 @@ pub async fn golden() -> &'static (Left, Duration) {
         .await
 }
 
-/// The demo on the made-up market, which ends when that is drained.
+/// The demo on the synthetic market, which ends when that is drained.
 pub fn demo_command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_coinlake"));
     command

@@ -14,7 +14,7 @@ use connector_runtime::cluster::Cluster;
 use connector_runtime::reader;
 use faults::{Listening, Network, Proxy};
 use lake::Lake;
-use replay::{MadeUpMarket, Market, Position, ReplayServer, Speed, Tail};
+use replay::{Market, Position, ReplayServer, Speed, SyntheticMarket, Tail};
 use tempfile::TempDir;
 
 use crate::Left;
@@ -120,7 +120,7 @@ impl Platform {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut platform = Self {
             data,
-            market: Market::MadeUp(MadeUpMarket::default()),
+            market: Market::Synthetic(SyntheticMarket::default()),
             replay: None,
             broker: nowhere,
             met_at: nowhere,

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The lake of one demo on the made-up market, which all tests read.
+/// The lake of one demo on the synthetic market, which all tests read.
 fn lake() -> PathBuf {
     static DATA: OnceLock<TempDir> = OnceLock::new();
     let data = DATA.get_or_init(|| {

@@ -1,13 +1,13 @@
-//! Markets to replay: recordings, a made-up market with known truth, and the HTTP server that answers from them as
+//! Markets to replay: recordings, a synthetic market with known truth, and the HTTP server that answers from them as
 //! CoinGecko does.
 //!
-//! - [`Recording`] reads a Parquet file, [`MadeUpMarket`] invents ten coins; a [`Market`] is either.
+//! - [`Recording`] reads a Parquet file, [`SyntheticMarket`] invents ten coins; a [`Market`] is either.
 //! - A market is a sequence of [`Step`]s: one step is what one poll of `/coins/markets` returns.
 //! - [`ReplayServer`] serves the steps, one a poll, from the [`Position`] where an earlier run stopped.
-//! - [`Injected`] is what the made-up market hides in its data, [`Quality`] measures how much of it was found.
+//! - [`Injected`] is what the synthetic market hides in its data, [`Quality`] measures how much of it was found.
 
 mod coin;
-mod made_up;
+mod synthetic;
 
 mod position;
 mod recording;
@@ -16,9 +16,9 @@ mod server;
 mod steps;
 mod truth;
 
-pub use made_up::MadeUpMarket;
 pub use position::{PartitionOf, Position, PositionError, Tail};
 pub use recording::{Recording, RecordingError};
 pub use server::{Progress, ReplayError, ReplayServer, Speed};
 pub use steps::{Element, Market, Step, Steps};
+pub use synthetic::SyntheticMarket;
 pub use truth::{Injected, InjectedKind, Quality};

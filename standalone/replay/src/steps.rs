@@ -6,8 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::made_up::{MadeUpMarket, MadeUpSteps};
 use crate::recording::{Recording, RecordingError, RecordingSteps};
+use crate::synthetic::{SyntheticMarket, SyntheticSteps};
 
 /// CoinGecko's largest page.
 pub(crate) const STEP_RECORDS_MAX: usize = 250;
@@ -17,8 +17,8 @@ pub(crate) const STEP_RECORDS_MAX: usize = 250;
 pub enum Market {
     /// Ticks somebody recorded.
     Recording(Recording),
-    /// Ticks made up from a seed.
-    MadeUp(MadeUpMarket),
+    /// Ticks generated from a seed.
+    Synthetic(SyntheticMarket),
 }
 
 impl Market {
@@ -26,7 +26,7 @@ impl Market {
     pub fn steps_total(&self) -> u64 {
         match self {
             Self::Recording(recording) => recording.steps_total(),
-            Self::MadeUp(made_up) => made_up.steps_total(),
+            Self::Synthetic(synthetic) => synthetic.steps_total(),
         }
     }
 
@@ -34,7 +34,7 @@ impl Market {
     pub fn records_total(&self) -> u64 {
         match self {
             Self::Recording(recording) => recording.records_total(),
-            Self::MadeUp(made_up) => made_up.records_total(),
+            Self::Synthetic(synthetic) => synthetic.records_total(),
         }
     }
 
@@ -42,7 +42,7 @@ impl Market {
     pub fn truth(&self) -> &[crate::Injected] {
         match self {
             Self::Recording(_) => &[],
-            Self::MadeUp(made_up) => made_up.truth(),
+            Self::Synthetic(synthetic) => synthetic.truth(),
         }
     }
 
@@ -53,7 +53,7 @@ impl Market {
     pub fn steps(&self) -> Result<Steps, RecordingError> {
         Ok(match self {
             Self::Recording(recording) => Steps::Recording(Box::new(recording.steps()?)),
-            Self::MadeUp(made_up) => Steps::MadeUp(Box::new(made_up.steps())),
+            Self::Synthetic(synthetic) => Steps::Synthetic(Box::new(synthetic.steps())),
         })
     }
 }
@@ -62,8 +62,8 @@ impl Market {
 pub enum Steps {
     /// Those of a recording.
     Recording(Box<RecordingSteps>),
-    /// Those of a made-up market.
-    MadeUp(Box<MadeUpSteps>),
+    /// Those of a synthetic market.
+    Synthetic(Box<SyntheticSteps>),
 }
 
 impl Steps {
@@ -75,7 +75,7 @@ impl Steps {
         step.clear();
         match self {
             Self::Recording(steps) => steps.next_into(step),
-            Self::MadeUp(steps) => Ok(steps.next_into(step)),
+            Self::Synthetic(steps) => Ok(steps.next_into(step)),
         }
     }
 }

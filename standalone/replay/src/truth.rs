@@ -1,8 +1,8 @@
-//! What the made-up market hides, and how much of it the alerts found.
+//! What the synthetic market hides, and how much of it the alerts found.
 
 use market::Reason;
 
-/// Something put into the made-up market on purpose.
+/// Something put into the synthetic market on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Injected {
     /// The coin id.

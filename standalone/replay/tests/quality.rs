@@ -1,4 +1,4 @@
-//! The made-up market through the very code that runs in the broker: what was injected is what comes out.
+//! The synthetic market through the very code that runs in the broker: what was injected is what comes out.
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
@@ -8,7 +8,7 @@ use market::{
     AnomalyParams, AnomalyRule, CleanParams, Cleaner, FeatureParams, Featurizer, Input, Reason,
     Severity,
 };
-use replay::{InjectedKind, MadeUpMarket, Market, Quality, Step};
+use replay::{InjectedKind, Market, Quality, Step, SyntheticMarket};
 
 /// 2026-01-01: after everything in the market, before the tick of the year 2100.
 const ARRIVAL_MS: i64 = 1_767_225_600_000;
@@ -69,8 +69,8 @@ fn quality(market: &Market, outcome: &Outcome) -> Quality {
 
 #[test]
 fn each_bad_payload_is_rejected_for_its_reason_and_nothing_else_is() {
-    for seed in [MadeUpMarket::SEED, 1, 2, 3] {
-        let market = Market::MadeUp(MadeUpMarket::new(seed, MadeUpMarket::MINUTES));
+    for seed in [SyntheticMarket::SEED, 1, 2, 3] {
+        let market = Market::Synthetic(SyntheticMarket::new(seed, SyntheticMarket::MINUTES));
         let outcome = run(&market);
         let mut injected = BTreeMap::new();
         for bad in market.truth() {
@@ -94,8 +94,8 @@ fn each_bad_payload_is_rejected_for_its_reason_and_nothing_else_is() {
 
 #[test]
 fn alerts_find_what_was_injected_and_little_else() {
-    for seed in [MadeUpMarket::SEED, 1, 2, 3, 4, 5] {
-        let market = Market::MadeUp(MadeUpMarket::new(seed, MadeUpMarket::MINUTES));
+    for seed in [SyntheticMarket::SEED, 1, 2, 3, 4, 5] {
+        let market = Market::Synthetic(SyntheticMarket::new(seed, SyntheticMarket::MINUTES));
         let outcome = run(&market);
         let quality = quality(&market, &outcome);
         println!(

@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
-use replay::{MadeUpMarket, Market, Position, ReplayServer, Speed, Step, Tail};
+use replay::{Market, Position, ReplayServer, Speed, Step, SyntheticMarket, Tail};
 use reqwest::{Client, StatusCode, header};
 
 const MARKETS: &str = "/coins/markets?vs_currency=usd&per_page=250&page=1";
 
 fn market(minutes: u32) -> Market {
-    Market::MadeUp(MadeUpMarket::new(11, minutes))
+    Market::Synthetic(SyntheticMarket::new(11, minutes))
 }
 
 /// Every element of a market, and the partition it goes to.

@@ -16,7 +16,7 @@ use connector_runtime::reader;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use replay::{MadeUpMarket, Market, Position, Recording, ReplayServer, Speed, Step, Tail};
+use replay::{Market, Position, Recording, ReplayServer, Speed, Step, SyntheticMarket, Tail};
 use tokio_util::sync::CancellationToken;
 
 const TOPIC: &str = "crypto-raw";
@@ -122,7 +122,7 @@ async fn a_run_that_breaks_off_again_and_again_ends_like_one_that_never_did() {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for partitions in [1, 3] {
         let data = tempfile::tempdir().unwrap();
-        let market = Market::MadeUp(MadeUpMarket::new(seed, 900));
+        let market = Market::Synthetic(SyntheticMarket::new(seed, 900));
         for _ in 0..8 {
             run(data.path(), &market, partitions, rng.random_range(1..1_000)).await;
         }

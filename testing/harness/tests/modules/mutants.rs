@@ -5,7 +5,7 @@ use harness::{Answer, Chain, Module, wasm_path};
 use market::model::slot;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use replay::{MadeUpMarket, Market, Step};
+use replay::{Market, Step, SyntheticMarket};
 
 use crate::all;
 
@@ -42,7 +42,7 @@ type Payload = (String, Vec<u8>);
 fn mutated_payloads_trap_no_module() {
     let wanted = faults::times(200_000, 10_000_000);
     let mut random = ChaCha8Rng::seed_from_u64(faults::seed());
-    let raw = made_up();
+    let raw = synthetic();
     let features = answers(Module::new("crypto-clean"), &raw);
     let rows = answers(Module::new("crypto-features"), &features);
     assert!(rows.len() > 40_000, "the market is nearly all good");
@@ -85,9 +85,9 @@ fn mutated_payloads_trap_no_module() {
     println!("{seen} mutated payloads, {silent} of them answered with nothing to say: no trap");
 }
 
-/// Every payload of the made-up market, bad ones included.
-fn made_up() -> Vec<Payload> {
-    let market = Market::MadeUp(MadeUpMarket::default());
+/// Every payload of the synthetic market, bad ones included.
+fn synthetic() -> Vec<Payload> {
+    let market = Market::Synthetic(SyntheticMarket::default());
     let (mut steps, mut step) = (market.steps().unwrap(), Step::default());
     let mut payloads = Vec::new();
     while steps.next_into(&mut step).unwrap() {

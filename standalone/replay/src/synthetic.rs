@@ -1,4 +1,4 @@
-//! A made-up market: ten coins, a tick a minute, and a truth that is known.
+//! A synthetic market: ten coins, a tick a minute, and a truth that is known.
 //!
 //! Always true: everything follows from the seed and the length; nothing else, no clock, is asked. All times lie in
 //! the past (from 2024-01-01 on), so that no tick but the injected ones is `future`.
@@ -50,9 +50,9 @@ const ASSETS: [Asset; 10] = [
     Asset { id: "pepe", symbol: "pepe", name: "Pepe", price: 1.3e-6, supply: 420.7e12, volume_24h: 0.1e9, spread: 6.0e-4 },
 ];
 
-/// Ten made-up coins over a number of minutes, the same for the same seed.
+/// Ten invented coins over a number of minutes, the same for the same seed.
 #[derive(Debug, Clone)]
-pub struct MadeUpMarket {
+pub struct SyntheticMarket {
     seed: u64,
     minutes: u32,
     truth: Arc<[Injected]>,
@@ -70,7 +70,7 @@ struct Bad {
     variant: u32,
 }
 
-impl MadeUpMarket {
+impl SyntheticMarket {
     /// The seed of the demo.
     pub const SEED: u64 = 7;
     /// The length of the demo: three days.
@@ -115,9 +115,9 @@ impl MadeUpMarket {
         self.steps_total() * ASSETS.len() as u64 + added.count() as u64
     }
 
-    pub(crate) fn steps(&self) -> MadeUpSteps {
+    pub(crate) fn steps(&self) -> SyntheticSteps {
         let series = (0..ASSETS.len()).map(|asset| Series::new(self.seed, asset, &self.truth));
-        MadeUpSteps {
+        SyntheticSteps {
             series: series.collect(),
             bad: self.bad.clone(),
             bad_next: 0,
@@ -127,7 +127,7 @@ impl MadeUpMarket {
     }
 }
 
-impl Default for MadeUpMarket {
+impl Default for SyntheticMarket {
     /// The market of the demo.
     fn default() -> Self {
         Self::new(Self::SEED, Self::MINUTES)
@@ -318,8 +318,8 @@ fn significant(price: f64) -> f64 {
     (price * scale).round() / scale
 }
 
-/// The steps of a [`MadeUpMarket`].
-pub struct MadeUpSteps {
+/// The steps of a [`SyntheticMarket`].
+pub struct SyntheticSteps {
     series: Vec<Series>,
     bad: Arc<[Bad]>,
     bad_next: usize,
@@ -327,7 +327,7 @@ pub struct MadeUpSteps {
     minutes: u32,
 }
 
-impl MadeUpSteps {
+impl SyntheticSteps {
     pub(crate) fn next_into(&mut self, step: &mut Step) -> bool {
         if self.minute == self.minutes {
             return false;
@@ -464,7 +464,7 @@ fn push_added(step: &mut Step, series: &Series, bad: &Bad, minute: i64) {
 mod tests {
     use super::*;
 
-    fn read(market: &MadeUpMarket) -> (u64, u64, Vec<u8>) {
+    fn read(market: &SyntheticMarket) -> (u64, u64, Vec<u8>) {
         let (mut steps, mut records, mut bytes) = (0, 0, Vec::new());
         let (mut reader, mut step) = (market.steps(), Step::default());
         loop {
@@ -481,17 +481,17 @@ mod tests {
 
     #[test]
     fn the_same_seed_is_the_same_market_and_another_is_not() {
-        let market = MadeUpMarket::new(3, 600);
+        let market = SyntheticMarket::new(3, 600);
         let first = read(&market);
         assert_eq!(first.0, market.steps_total());
         assert_eq!(first.1, market.records_total());
-        assert!(first == read(&MadeUpMarket::new(3, 600)));
-        assert!(first != read(&MadeUpMarket::new(4, 600)));
+        assert!(first == read(&SyntheticMarket::new(3, 600)));
+        assert!(first != read(&SyntheticMarket::new(4, 600)));
     }
 
     #[test]
     fn every_reject_reason_occurs_in_the_demo() {
-        let market = MadeUpMarket::new(MadeUpMarket::SEED, MadeUpMarket::MINUTES);
+        let market = SyntheticMarket::new(SyntheticMarket::SEED, SyntheticMarket::MINUTES);
         for reason in Reason::ALL {
             let count = market
                 .truth()
