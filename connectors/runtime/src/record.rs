@@ -1,55 +1,64 @@
-//! Records as connectors see them, and ranges of their offsets.
+//! Records of a topic, and ranges of their offsets.
 
 use bytes::Bytes;
 
-/// A record of a topic, as stored.
+/// A record as the topic stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Position in the partition.
     pub offset: i64,
-    /// When the producer appended it, milliseconds since the epoch, UTC; -1 when the producer did not say.
+    /// The producer's time in milliseconds since the epoch, UTC; -1 when the producer gave none.
     pub timestamp_ms: i64,
-    /// Absent for a record without a key.
+    /// `None` for a record without a key.
     pub key: Option<Bytes>,
     /// The payload.
     pub value: Bytes,
 }
 
-/// What came out of a SmartModule. It has no offset: the client cannot know which input it was made from, so a module
-/// that needs to tell writes it into the payload.
+/// The output of a SmartModule. It has no offset: the client does not learn which input it was made from. A module that
+/// must say so writes it into the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// Absent for a record without a key.
+    /// `None` for a record without a key.
     pub key: Option<Bytes>,
     /// The payload.
     pub value: Bytes,
 }
 
-/// A record on its way into a topic. Offset and timestamp are given to it on arrival.
+/// A record to append. It gets its offset and timestamp when it is appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Absent for a record without a key.
+    /// `None` for a record without a key.
     pub key: Option<Bytes>,
     /// The payload.
     pub value: Bytes,
 }
 
-/// What a partition holds: offsets from `start`, before `end`.
+/// What a partition holds: the offsets from `start` up to, but not including, `end`.
+///
+/// ```
+/// use connector_runtime::record::LogRange;
+///
+/// // Retention has deleted the first 40 records.
+/// let log = LogRange { start: 40, end: 100 };
+/// assert_eq!(log.len(), 60);
+/// assert!(!log.is_empty());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogRange {
-    /// The oldest record.
+    /// The offset of the oldest record.
     pub start: i64,
-    /// The next record to arrive.
+    /// The offset that the next record will get.
     pub end: i64,
 }
 
 impl LogRange {
-    /// How many offsets it spans.
+    /// The number of offsets.
     pub fn len(&self) -> i64 {
         self.end - self.start
     }
 
-    /// Whether it holds nothing.
+    /// Whether it holds no record.
     pub fn is_empty(&self) -> bool {
         self.start >= self.end
     }

@@ -1,8 +1,8 @@
-//! Batches on the wire: records in, records out, and whether anything is missing.
+//! Batches of records on the wire: encode, decode, and find out whether one was cut.
 //!
-//! - A batch that arrived whole decodes to all its records, or fails; there is no "as many as fit".
-//! - A batch that was cut off is recognised by its length alone and is never decoded.
-//! - Keys and values share the memory of the batch they came in.
+//! - A batch that arrived whole decodes to all its records, or not at all.
+//! - A batch that was cut shows by its length alone, and is never decoded.
+//! - Keys and values share the memory of their batch.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use fluvio::Compression;
@@ -10,11 +10,11 @@ use fluvio_protocol::record::{BATCH_FILE_HEADER_SIZE, BATCH_HEADER_SIZE, Batch, 
 
 use crate::record::{Outgoing, Record};
 
-/// The most a batch holds before compression. Module streams skip records when a batch's output grows past `max_bytes`
-/// (64 MiB), so what we write stays far below.
+/// The largest batch before compression. A stream with SmartModules skips records when the output of one batch exceeds 64 MiB,
+/// so batches stay far below that.
 pub(crate) const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// What stands in front of a batch's records: the batch header and the record count.
+/// Bytes before a batch's records: the batch header and the record count.
 const BATCH_OVERHEAD_BYTES: usize = BATCH_FILE_HEADER_SIZE + size_of::<i32>();
 
 const SCHEMA_ID_BYTES: usize = size_of::<u32>();
@@ -22,7 +22,7 @@ const SCHEMA_ID_BYTES: usize = size_of::<u32>();
 /// Why a batch that arrived whole cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BatchError {
-    #[error("unknown compression or broken compressed data: {0}")]
+    #[error("unknown compression, or corrupt compressed data: {0}")]
     Compression(String),
     #[error("it ends in the middle of a record")]
     Truncated,
@@ -30,7 +30,7 @@ pub(crate) enum BatchError {
     Malformed(&'static str),
 }
 
-/// How many bytes of the batch are missing, because the answer it came in was cut at `max_bytes`.
+/// How many bytes of the batch are missing because its response was cut at `max_bytes`.
 pub(crate) fn missing_bytes(batch: &Batch<RawRecords>) -> usize {
     let schema_bytes = if batch.header.has_schema() {
         SCHEMA_ID_BYTES
@@ -43,7 +43,7 @@ pub(crate) fn missing_bytes(batch: &Batch<RawRecords>) -> usize {
     expected.saturating_sub(batch.records().0.len())
 }
 
-/// The offset behind the batch's last record, also when the batch was cut.
+/// The offset after the batch's last record, even when the batch was cut.
 pub(crate) fn end_offset(batch: &Batch<RawRecords>) -> i64 {
     batch.base_offset + i64::from(batch.last_offset_delta()) + 1
 }
@@ -55,15 +55,16 @@ pub(crate) fn wire_bytes(batch: &Batch<RawRecords>) -> usize {
 
 /// All records of a batch that arrived whole.
 ///
-/// Offsets: a record's own delta counts where the batch has holes (a topic with deduplication), its position otherwise.
+/// A record's offset comes from its own delta, because a topic with deduplication leaves gaps; from its position when the
+/// deltas make no sense.
 pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchError> {
     let compression = batch
         .get_compression()
-        .map_err(|err| BatchError::Compression(err.to_string()))?;
+        .map_err(|error| BatchError::Compression(error.to_string()))?;
     let mut bytes = match compression.uncompress(&batch.records().0) {
         Ok(None) => batch.records().0.clone(),
         Ok(Some(plain)) => Bytes::from(plain),
-        Err(err) => return Err(BatchError::Compression(err.to_string())),
+        Err(error) => return Err(BatchError::Compression(error.to_string())),
     };
     if bytes.is_empty() {
         return Ok(Vec::new());
@@ -75,7 +76,7 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchErro
         .map_err(|_| BatchError::Malformed("its record count is negative"))?;
     let first_timestamp_ms = batch.get_base_timestamp();
 
-    // A record takes at least 6 bytes: a count that cannot be true must not reserve memory.
+    // A record takes at least 6 bytes: an impossible count must not reserve memory.
     let mut records = Vec::with_capacity(count.min(bytes.remaining() / 6 + 1));
     let mut deltas_hold = true;
     let mut last_delta = -1;
@@ -133,7 +134,7 @@ fn decode_record(bytes: &mut Bytes) -> Result<RawRecord, BatchError> {
         1 => Some(take(&mut record)?),
         _ => {
             return Err(BatchError::Malformed(
-                "the mark of a record's key is neither 0 nor 1",
+                "the key flag of a record is neither 0 nor 1",
             ));
         }
     };
@@ -146,7 +147,7 @@ fn decode_record(bytes: &mut Bytes) -> Result<RawRecord, BatchError> {
     })
 }
 
-/// A length and so many bytes.
+/// A length, and as many bytes.
 fn take(bytes: &mut Bytes) -> Result<Bytes, BatchError> {
     let len = usize::try_from(varint(bytes)?)
         .map_err(|_| BatchError::Malformed("a length is negative"))?;
@@ -156,7 +157,7 @@ fn take(bytes: &mut Bytes) -> Result<Bytes, BatchError> {
     Ok(bytes.split_to(len))
 }
 
-/// A zigzag varint, as protocol buffers write them.
+/// A zigzag varint, as in protocol buffers.
 fn varint(bytes: &mut Bytes) -> Result<i64, BatchError> {
     let mut num: u64 = 0;
     for shift in (0..64).step_by(7) {
@@ -186,10 +187,10 @@ fn varint_bytes(num: i64) -> usize {
     (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-/// The record's size in front of its own length, when it is the `position`th of a batch.
+/// The size of a record without its length prefix, at this position in a batch.
 fn record_body_bytes(record: &Outgoing, position: usize) -> usize {
     let data = |bytes: &Bytes| varint_bytes(bytes.len() as i64) + bytes.len();
-    // attributes, timestamp delta 0, offset delta, key mark, key, value, headers 0
+    // attributes, timestamp delta 0, offset delta, key flag, key, value, header count 0
     1 + 1
         + varint_bytes(position as i64)
         + 1
@@ -198,14 +199,13 @@ fn record_body_bytes(record: &Outgoing, position: usize) -> usize {
         + 1
 }
 
-/// The size of a batch with this record alone, before compression.
+/// The size of a batch with only this record, before compression.
 pub(crate) fn alone_bytes(record: &Outgoing) -> usize {
     let body = record_body_bytes(record, 0);
     BATCH_OVERHEAD_BYTES + varint_bytes(body as i64) + body
 }
 
-/// A batch of as many of `records` as fit, at least one, and how many those are. `timestamp_ms` becomes the timestamp of
-/// each.
+/// A batch of the first `records`, as many as fit but at least one, and their number. Each gets `timestamp_ms`.
 pub(crate) fn encode(
     records: &[Outgoing],
     timestamp_ms: i64,
@@ -243,7 +243,7 @@ pub(crate) fn encode(
         Compression::None => out.freeze(),
         compression => compression
             .compress(&out)
-            .map_err(|err| BatchError::Compression(err.to_string()))?,
+            .map_err(|error| BatchError::Compression(error.to_string()))?,
     };
     let mut batch = Batch::<RawRecords>::default();
     batch.header.set_compression(compression);
@@ -285,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn our_encoding_is_fluvios(records in proptest::collection::vec(outgoing(), 1..80)) {
+        fn the_encoding_is_that_of_fluvio(records in proptest::collection::vec(outgoing(), 1..80)) {
             let (ours, count) = encode(&records, 1_700_000_000_000, Compression::None).unwrap();
             prop_assert_eq!(count, records.len());
             let theirs: Vec<WireRecord> = records
@@ -307,7 +307,7 @@ mod tests {
         }
 
         #[test]
-        fn what_goes_in_comes_out(
+        fn decoding_returns_what_was_encoded(
             records in proptest::collection::vec(outgoing(), 1..80),
             base_offset in 0..1_000_000i64,
             compression in prop_oneof![
@@ -330,7 +330,7 @@ mod tests {
         }
 
         #[test]
-        fn every_cut_is_noticed(records in proptest::collection::vec(outgoing(), 1..10), at in any::<prop::sample::Index>()) {
+        fn missing_bytes_of_a_cut_batch_are_counted(records in proptest::collection::vec(outgoing(), 1..10), at in any::<prop::sample::Index>()) {
             let (batch, _) = encode(&records, 1, Compression::None).unwrap();
             let mut bytes = Vec::new();
             batch.encode(&mut bytes, 0).unwrap();
@@ -341,7 +341,7 @@ mod tests {
         }
 
         #[test]
-        fn rubbish_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), compression in 0..6i16) {
+        fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), compression in 0..6i16) {
             let mut batch = Batch::<RawRecords>::default();
             batch.header.attributes = compression;
             *batch.mut_records() = RawRecords(Bytes::from(bytes));
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_full_at_its_limit() {
+    fn a_batch_stops_at_its_size_limit() {
         let record = Outgoing {
             key: None,
             value: Bytes::from(vec![7; 100_000]),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_record_alone_is_exact() {
+    fn alone_bytes_is_the_exact_size_of_the_batch() {
         for len in [0, 1, 63, 64, 8191, 8192, 100_000] {
             let record = Outgoing {
                 key: Some(Bytes::from_static(b"bitcoin")),
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deduplicated_batch_keeps_the_offsets_of_what_is_left() {
+    fn records_left_by_deduplication_keep_their_offsets() {
         let records: Vec<WireRecord> = [1i64, 4]
             .iter()
             .map(|delta| {

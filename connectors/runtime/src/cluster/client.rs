@@ -1,7 +1,7 @@
-//! One fresh connection to a Fluvio cluster.
+//! The address of a Fluvio cluster, and a connection to it.
 //!
-//! A client does not survive a restart of the broker, so callers keep a [`Cluster`], which is only an address, and
-//! connect again when a reader or writer reports that the connection is gone.
+//! A connection does not survive a restart of the broker. So callers keep a [`Cluster`], which is only an address, and connect
+//! again when a reader or writer reports that the connection is gone.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -10,15 +10,25 @@ use fluvio::config::{ConfigFile, TlsPolicy};
 use fluvio::{Fluvio, FluvioClusterConfig};
 use futures_util::future::BoxFuture;
 
-use crate::cluster::tls;
+use super::tls;
 
-/// How long connecting may take, look-ups included.
+/// How long connecting may take, including all look-ups.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// By this name a cluster counts connector traffic apart from other clients'.
+/// How long the response to a small request may take.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Under this name a cluster counts the traffic of connectors separately.
 pub(crate) const CLIENT_ID: &str = "fluvio_connector";
 
-/// Where a cluster is. Cheap to clone; holds no connection.
+/// The address of a cluster. Cheap to clone; holds no connection.
+///
+/// ```
+/// use connector_runtime::cluster::Cluster;
+///
+/// let cluster = Cluster::at("127.0.0.1:9003");
+/// assert_eq!(cluster.name(), "127.0.0.1:9003");
+/// ```
 #[derive(Clone)]
 pub struct Cluster {
     name: String,
@@ -35,11 +45,14 @@ impl Cluster {
         }
     }
 
-    /// The cluster of a fluvio profile; `None` is the current one. The file is the client's own: `FLV_PROFILE_PATH`, else
-    /// `~/.fluvio/config`.
+    /// The cluster of a fluvio profile; `None` is the current profile. The profiles are in the file `FLV_PROFILE_PATH`, by
+    /// default `~/.fluvio/config`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the profile names no cluster.
     pub fn from_profile(name: Option<&str>) -> Result<Self, ClusterError> {
-        let file = ConfigFile::load(None).map_err(|err| ClusterError::Profile {
-            reason: format!("the profile file cannot be read: {err}"),
+        let file = ConfigFile::load(None).map_err(|error| ClusterError::Profile {
+            reason: format!("the profile file cannot be read: {error}"),
         })?;
         let config = file.config();
         let (name, cluster) = match name {
@@ -62,7 +75,10 @@ impl Cluster {
         })
     }
 
-    /// A new connection. A client does not survive a restart of the broker: connect again.
+    /// Opens a new connection.
+    ///
+    /// # Errors
+    /// When the cluster does not answer in time, or a certificate is not accepted.
     pub fn connect(&self) -> BoxFuture<'_, Result<Client, ClusterError>> {
         Box::pin(self.attempt())
     }
@@ -84,11 +100,11 @@ impl Cluster {
                 fluvio,
                 cluster: self.clone(),
             }),
-            Ok(Err(err)) => Err(match tls::certificate_problem(err.as_ref()) {
+            Ok(Err(error)) => Err(match tls::certificate_problem(error.as_ref()) {
                 Some(problem) => refused(problem),
                 None => ClusterError::Unreachable {
                     cluster: self.name.clone(),
-                    reason: format!("{err:#}"),
+                    reason: format!("{error:#}"),
                 },
             }),
             Err(_) => Err(ClusterError::Unreachable {
@@ -98,7 +114,7 @@ impl Cluster {
         }
     }
 
-    /// Address, and profile where there is one; for messages.
+    /// The address, and the profile if one was used; for messages.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -108,7 +124,7 @@ impl Cluster {
     }
 }
 
-/// Never the TLS key that a profile may hold.
+/// Without the TLS key that a profile may hold.
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Cluster").field(&self.name).finish()
@@ -141,31 +157,31 @@ impl Deref for Client {
     }
 }
 
-/// Why there is no connection.
+/// Why connecting to a cluster failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// Nobody answers, or not as a Fluvio cluster does.
+    /// No answer, or not that of a Fluvio cluster.
     #[error(
-        "no Fluvio cluster at {cluster}: {reason}; is it running, and is the address or profile the right one?"
+        "no Fluvio cluster at {cluster}: {reason}; is it running, and is this the right address or profile?"
     )]
     Unreachable {
-        /// Address, and profile where there is one.
+        /// The address, and the profile if one was used.
         cluster: String,
         /// What happened.
         reason: String,
     },
-    /// One of the two does not accept the other's certificate.
+    /// Client or cluster does not accept the other's certificate.
     #[error("no TLS connection to the Fluvio cluster at {cluster}: {problem}")]
     Certificate {
-        /// Address, and profile where there is one.
+        /// The address, and the profile if one was used.
         cluster: String,
-        /// Whose, what is wrong with it, and the remedy.
+        /// Whose certificate, what is wrong with it, and the remedy.
         problem: String,
     },
     /// The profile does not say where the cluster is.
     #[error(
-        "{reason}; `fluvio profile list` shows the profiles, `fluvio cluster start` or `fluvio profile add` makes one, \
-         and --cluster HOST:PORT goes without"
+        "{reason}; list the profiles with `fluvio profile list`, create one with `fluvio cluster start` or `fluvio profile add`, \
+         or connect without a profile: --cluster HOST:PORT"
     )]
     Profile {
         /// What is wrong with it.
@@ -174,7 +190,7 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    /// Whether trying again later can help. A renewed certificate is read by the next attempt.
+    /// Whether a later attempt can succeed. Each attempt reads the certificates again.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Certificate { .. })
     }

@@ -1,4 +1,4 @@
-//! How far a consumer is, as the cluster keeps it and `fluvio consumer list` shows it.
+//! The positions of consumers that the cluster stores and `fluvio consumer list` shows.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 
-use crate::cluster::client::Client;
-use crate::cluster::leader::{REQUEST_TIMEOUT, Spu};
+use super::client::{Client, REQUEST_TIMEOUT};
+use super::leader::Leader;
 
-/// Stores that `consumer_id` is done with everything up to and including `last_offset`. Only for people to look at:
-/// nothing depends on it, and a failure is logged at debug level.
+/// Stores, for `fluvio consumer list` only, that `consumer_id` has handled everything up to `last_offset`. A failure is logged
+/// at debug level.
 pub async fn report(
     client: &Client,
     consumer_id: &str,
@@ -20,18 +20,21 @@ pub async fn report(
     partition: u32,
     last_offset: i64,
 ) {
-    if let Err(reason) = store(client, consumer_id, topic, partition, last_offset).await {
+    if let Err(error) = store(client, consumer_id, topic, partition, last_offset).await {
         tracing::debug!(
-            consumer_id, topic, partition, last_offset, %reason,
-            "progress not stored for `fluvio consumer list`"
+            consumer_id,
+            topic,
+            partition,
+            last_offset,
+            "consumer offset not stored: {error:#}"
         );
     }
 }
 
-/// The last offset that `consumer_id` was done with, for each partition of `topic` it stored one for.
+/// The last offset that `consumer_id` has handled, for each partition of `topic` with a stored offset.
 ///
 /// # Errors
-/// When the cluster does not say.
+/// When the cluster does not answer.
 pub fn stored<'a>(
     client: &'a Client,
     consumer_id: &'a str,
@@ -47,13 +50,10 @@ pub fn stored<'a>(
     })
 }
 
-/// Stores that `consumer_id` is done with everything up to and including `last_offset`, which the log must hold.
+/// Stores that `consumer_id` has handled everything up to and including `last_offset`, a record that the log still holds.
 ///
 /// # Errors
-/// When the cluster did not confirm it.
-//
-// An offset is stored through a stream that was opened under the consumer's id, and the stream's id comes with its first
-// answer: so a short stream is opened at a record that exists.
+/// When the cluster does not confirm it.
 pub fn store<'a>(
     client: &'a Client,
     consumer_id: &'a str,
@@ -70,6 +70,8 @@ pub fn store<'a>(
     ))
 }
 
+/// The broker stores an offset only for a stream that was opened under the consumer's id, and the first response carries the
+/// stream's id. So this opens a stream at a record that exists.
 async fn store_on_stream(
     client: &Client,
     consumer_id: &str,
@@ -77,14 +79,14 @@ async fn store_on_stream(
     partition: u32,
     last_offset: i64,
 ) -> anyhow::Result<()> {
-    let spu = Spu::connect(client, topic, partition).await?;
+    let leader = Leader::connect(client, topic, partition).await?;
     let mut request = DefaultStreamFetchRequest::default();
     request.topic = topic.to_owned();
     request.partition = partition;
     request.fetch_offset = last_offset;
     request.max_bytes = 1;
     request.consumer_id = Some(consumer_id.to_owned());
-    let mut stream = spu.stream(request).await?;
+    let mut stream = leader.stream(request).await?;
     let first = tokio::time::timeout(REQUEST_TIMEOUT, stream.next())
         .await?
         .ok_or_else(|| anyhow::anyhow!("the broker closed the connection"))??;
@@ -92,7 +94,7 @@ async fn store_on_stream(
         anyhow::bail!(first.partition.error_code);
     }
     let update = UpdateConsumerOffsetRequest::new(last_offset, first.stream_id);
-    let stored = spu.request(update, REQUEST_TIMEOUT).await?;
+    let stored = leader.request(update, REQUEST_TIMEOUT).await?;
     if stored.error_code != ErrorCode::None {
         anyhow::bail!(stored.error_code);
     }

@@ -1,40 +1,44 @@
-//! Whether a cluster still answers, and where a topic's partitions end.
+//! Whether a cluster answers, and where a topic's partitions end.
 //!
-//! A stream that waits for records looks the same whether there are none or nobody is there any more. So whoever wants
-//! to say "ready", or how far behind it is, asks every few seconds.
+//! A stream that waits for records looks the same whether there are none or the broker is gone. So a task asks every few
+//! seconds.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cluster::client::Cluster;
-use crate::cluster::leader::{Spu, SpuError};
+use parking_lot::Mutex;
+
+use super::client::Cluster;
+use super::leader::Leader;
 use crate::record::LogRange;
 
-/// How often it is asked.
+/// The pause between two questions.
 const INTERVAL: Duration = Duration::from_secs(3);
-/// How old the last answer may be: an answer takes its time while the cluster is busy.
+/// The greatest age of the last answer: a busy cluster answers late.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
-/// What the last questions brought.
+/// The health of a cluster, for readiness probes.
 #[derive(Debug, Default)]
 pub struct ClusterHealth {
-    seen: Mutex<Seen>,
+    last: Mutex<LastAnswer>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    last_answer: Option<Instant>,
-    trouble: Option<String>,
+struct LastAnswer {
+    at: Option<Instant>,
+    error: Option<String>,
 }
 
 impl ClusterHealth {
-    /// Whether the cluster answers; else why not.
+    /// Whether the cluster answers.
+    ///
+    /// # Errors
+    /// The reason when it does not.
     pub fn check(&self) -> Result<(), String> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(trouble) = &seen.trouble {
-            return Err(trouble.clone());
+        let last = self.last.lock();
+        if let Some(error) = &last.error {
+            return Err(error.clone());
         }
-        match seen.last_answer {
+        match last.at {
             None => Err("the cluster has not answered yet".to_owned()),
             Some(at) if at.elapsed() > SILENCE_MAX => Err(format!(
                 "the cluster has not answered for {} s",
@@ -44,64 +48,53 @@ impl ClusterHealth {
         }
     }
 
-    /// Asks until it is dropped; `seen` gets what each partition holds.
+    /// Asks the cluster again and again, until the future is dropped. `on_range` receives each partition's offsets.
     pub async fn watch(
         &self,
         cluster: &Cluster,
         topic: &str,
         partitions: &[u32],
-        mut seen: impl FnMut(u32, LogRange),
+        mut on_range: impl FnMut(u32, LogRange),
     ) {
         let mut timer = tokio::time::interval(INTERVAL);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut leaders = Vec::new();
         loop {
             timer.tick().await;
-            match ask(cluster, topic, partitions, &mut leaders, &mut seen).await {
-                Ok(()) => self.set(Seen {
-                    last_answer: Some(Instant::now()),
-                    trouble: None,
-                }),
-                Err(trouble) => {
+            let asked = ask(cluster, topic, partitions, &mut leaders, &mut on_range).await;
+            *self.last.lock() = match asked {
+                Ok(()) => LastAnswer {
+                    at: Some(Instant::now()),
+                    error: None,
+                },
+                Err(error) => {
                     leaders.clear();
-                    self.set(Seen {
-                        last_answer: None,
-                        trouble: Some(trouble),
-                    });
+                    LastAnswer {
+                        at: None,
+                        error: Some(error.to_string()),
+                    }
                 }
-            }
+            };
         }
-    }
-
-    fn set(&self, seen: Seen) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 }
 
-/// Connections are kept from one time to the next in `leaders`.
+/// Asks each leader for its offsets. `leaders` holds the connections from one call to the next.
 async fn ask(
     cluster: &Cluster,
     topic: &str,
     partitions: &[u32],
-    leaders: &mut Vec<Spu>,
-    seen: &mut impl FnMut(u32, LogRange),
-) -> Result<(), String> {
+    leaders: &mut Vec<Leader>,
+    on_range: &mut impl FnMut(u32, LogRange),
+) -> anyhow::Result<()> {
     if leaders.is_empty() {
-        let client = cluster.connect().await.map_err(|err| err.to_string())?;
+        let client = cluster.connect().await?;
         for partition in partitions {
-            leaders.push(
-                Spu::connect(&client, topic, *partition)
-                    .await
-                    .map_err(phrase)?,
-            );
+            leaders.push(Leader::connect(&client, topic, *partition).await?);
         }
     }
     for leader in leaders {
-        seen(leader.partition, leader.offsets().await.map_err(phrase)?);
+        on_range(leader.partition, leader.offsets().await?);
     }
     Ok(())
-}
-
-fn phrase(error: SpuError) -> String {
-    error.to_string()
 }

@@ -1,10 +1,10 @@
-//! Which SmartModule a name means.
+//! Finding a SmartModule by its name.
 
 use fluvio::metadata::objects::Metadata;
 use fluvio::metadata::smartmodule::{SmartModulePackageKey, SmartModuleSpec};
 
-/// Whether a cluster's module goes by `name`, by the rule of its SPUs: it is the module's own name, or that of its package,
-/// which `smdk load` makes, with any group and version unless `name` has them.
+/// Whether `name` means this SmartModule, by the rule of the SPUs: `name` is the module's own name or that of its package
+/// (`smdk load` creates packages), with or without group and version.
 pub fn matches_name(module: &Metadata<SmartModuleSpec>, name: &str) -> bool {
     let package = module.spec.meta.as_ref().map(|meta| &meta.package);
     SmartModulePackageKey::from_qualified_name(name)

@@ -1,4 +1,5 @@
-//! What is wrong with certificates, in words: the layers below say "connection failed" or a file's error without the file.
+//! Errors about certificates that name the certificate and the remedy. The layers below report "connection failed", or a
+//! file's error without its name.
 
 use std::error::Error as StdError;
 use std::fs::File;
@@ -8,22 +9,22 @@ use std::sync::Once;
 use fluvio::config::{TlsConfig, TlsPolicy};
 use rustls::{AlertDescription, CertificateError, Error};
 
-/// Several crates bring a provider each; without a choice rustls panics at the first TLS connection.
+/// Chooses the TLS provider: several crates bring one each, and rustls panics when none is chosen.
 pub(crate) fn install_crypto_provider() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        // An error means the program has already chosen one, which is as good.
+        // It fails when the program has chosen one already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     });
 }
 
-/// What keeps a policy from being used at all.
+/// Why a policy cannot be used at all; `None` when it can.
 pub(crate) fn unusable(policy: &TlsPolicy) -> Option<String> {
     let paths = match policy {
         TlsPolicy::Disabled | TlsPolicy::Verified(TlsConfig::Inline(_)) => return None,
         TlsPolicy::Anonymous => {
             return Some(
-                "the fluvio client cannot connect with tls_policy `anonymous`: set it to `verified`, with certificates"
+                "the fluvio client cannot connect with tls_policy `anonymous`: set it to `verified` and add certificates"
                     .to_owned(),
             );
         }
@@ -44,19 +45,12 @@ pub(crate) fn unusable(policy: &TlsPolicy) -> Option<String> {
     })
 }
 
-/// What is wrong with whose certificate, when that is why a connection failed.
+/// Whose certificate was refused and why; `None` when the connection failed for another reason.
 pub(crate) fn certificate_problem(error: &(dyn StdError + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(problem) = tls_error(error).and_then(problem) {
-            return Some(problem);
-        }
-        cause = error.source();
-    }
-    None
+    anyhow::Chain::new(error).find_map(|error| tls_error(error).and_then(problem))
 }
 
-/// An I/O error holds a TLS error without naming it as its source.
+/// The TLS error that this error is or holds: an I/O error holds one without naming it as its source.
 fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     match error.downcast_ref::<io::Error>() {
         Some(error) => error.get_ref()?.downcast_ref(),
@@ -85,7 +79,7 @@ fn problem(error: &Error) -> Option<String> {
             | AlertDescription::UnknownCA
             | AlertDescription::UnsupportedCertificate),
         ) => format!(
-            "the cluster does not accept the client certificate of the profile ({alert:?}): use one of its own CA"
+            "the cluster does not accept the client certificate of the profile ({alert:?}): use one that its CA has signed"
         ),
         _ => return None,
     })

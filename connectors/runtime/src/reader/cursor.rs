@@ -1,38 +1,38 @@
-//! What an answer means to a reader that must not miss anything. No I/O.
+//! What a reader without gaps does with a response. No I/O.
 //!
-//! The broker cuts an answer at `max_bytes`, in the middle of a batch if need be. Whether a batch is whole shows in its
-//! length, and only whole batches count: the reader acknowledges the end of the last whole one, so that the broker goes
-//! on with the batch it cut. A batch too large for one answer is asked for again with more bytes. A jump between offsets
-//! is believed when an answer that was asked for right there shows it again: the log itself has a hole.
+//! - The broker cuts a response at `max_bytes`, even in the middle of a batch. Only whole batches count: the reader acknowledges
+//!   the end of the last whole one, and the broker continues with the one it cut.
+//! - The reader asks again, for more bytes, when a batch is larger than a response.
+//! - A gap between offsets is accepted when a second response, requested at the gap, shows it again: the log itself has it.
 
 use fluvio_protocol::record::{Batch, RawRecords};
 
+use super::error::ReadError;
 use crate::cluster::batch;
-use crate::reader::ReadError;
 use crate::record::Record;
 
-/// No batch is as large as this; the protocol counts bytes in an i32.
+/// Larger than any batch; the protocol counts bytes in an i32.
 const MAX_BYTES_LIMIT: usize = 1024 * 1024 * 1024;
 
-/// Where a reader stands.
+/// The position of a reader.
 #[derive(Debug)]
 pub(super) struct Cursor {
     /// `topic/partition`, for messages.
     pub(super) name: String,
-    /// The next offset to hand out. All records before it have been.
+    /// The next offset to return. All records before it were returned.
     pub(super) position: i64,
-    /// The bytes to ask for.
+    /// The size of the next response.
     pub(super) max_bytes: usize,
-    /// A jump was seen at this position, and is not confirmed yet.
-    hole_suspected_at: Option<i64>,
+    /// A gap at this position that is not confirmed yet.
+    gap_suspected_at: Option<i64>,
 }
 
-/// What to do after an answer.
+/// What to do after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
-    /// Acknowledge the position, the same stream goes on there.
+    /// Acknowledge the position: the stream continues there.
     Acknowledge,
-    /// Ask anew, at the position and for the bytes that the cursor names now.
+    /// Open a new stream at the cursor's position, with its `max_bytes`.
     Reopen,
 }
 
@@ -42,21 +42,21 @@ impl Cursor {
             name,
             position,
             max_bytes,
-            hole_suspected_at: None,
+            gap_suspected_at: None,
         }
     }
 
-    /// The records of an answer that have not been handed out yet. `log_end` is the high watermark the answer names.
+    /// The records of a response that were not returned yet. `log_end` is the response's high watermark.
     pub(super) fn take(
         &mut self,
         batches: &[Batch<RawRecords>],
         log_end: i64,
     ) -> Result<(Vec<Record>, Then), ReadError> {
         let mut records = Vec::new();
-        let asked_for = self.position;
+        let requested_at = self.position;
         for batch in batches {
             if batch::missing_bytes(batch) > 0 {
-                if self.position == asked_for {
+                if self.position == requested_at {
                     self.ask_for_more(batch::wire_bytes(batch))?;
                     return Ok((records, Then::Reopen));
                 }
@@ -66,10 +66,10 @@ impl Cursor {
             if batch_end <= self.position {
                 continue;
             }
-            if batch.base_offset > self.position && !self.hole_is_real(batch.base_offset) {
+            if batch.base_offset > self.position && !self.gap_is_confirmed(batch.base_offset) {
                 return Ok((records, Then::Reopen));
             }
-            let decoded = batch::decode(batch).map_err(|err| self.corrupt(err))?;
+            let decoded = batch::decode(batch).map_err(|error| self.corrupt(error))?;
             let fresh = decoded
                 .into_iter()
                 .filter(|record| record.offset >= self.position);
@@ -77,7 +77,7 @@ impl Cursor {
             self.position = batch_end;
         }
         if batches.is_empty() && log_end > self.position {
-            // Not even a batch's header fitted.
+            // Not even a batch's header fits.
             self.ask_for_more(0)?;
             return Ok((records, Then::Reopen));
         }
@@ -94,15 +94,15 @@ impl Cursor {
         Ok(())
     }
 
-    fn hole_is_real(&mut self, batch_start: i64) -> bool {
-        if self.hole_suspected_at == Some(self.position) {
+    fn gap_is_confirmed(&mut self, batch_start: i64) -> bool {
+        if self.gap_suspected_at == Some(self.position) {
             tracing::warn!(
                 partition = %self.name, from = self.position, to = batch_start,
-                "the log has a hole; going on behind it"
+                "the log has a gap: continuing after it"
             );
             return true;
         }
-        self.hole_suspected_at = Some(self.position);
+        self.gap_suspected_at = Some(self.position);
         false
     }
 
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::record::Outgoing;
 
-    /// A partition's log as an SPU reads it: whole batches on disk, answers cut at any byte.
+    /// A partition's log as an SPU reads it: whole batches on disk, responses cut at any byte.
     struct Log {
         batches: Vec<(i64, i64, Vec<u8>)>,
         end: i64,
@@ -135,8 +135,8 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Part {
         records: usize,
-        /// Offsets that nothing was written for, before the batch.
-        hole: i64,
+        /// Unused offsets before the batch.
+        gap: i64,
         value_bytes: usize,
         compression: Compression,
     }
@@ -145,7 +145,7 @@ mod tests {
         fn new(parts: &[Part]) -> (Self, Vec<i64>) {
             let (mut batches, mut offsets, mut end) = (Vec::new(), Vec::new(), 0);
             for part in parts {
-                end += part.hole;
+                end += part.gap;
                 let records: Vec<Outgoing> = (0..part.records)
                     .map(|position| Outgoing {
                         key: None,
@@ -169,7 +169,7 @@ mod tests {
             (Self { batches, end }, offsets)
         }
 
-        /// From the batch that holds `offset` on, at most `max_bytes`.
+        /// At most `max_bytes`, from the batch that holds `offset`.
         fn read(&self, offset: i64, max_bytes: usize) -> Vec<Batch<RawRecords>> {
             let mut bytes: Vec<u8> = vec![0; 4];
             for (_, _, batch) in self.batches.iter().filter(|(_, end, _)| *end > offset) {
@@ -195,9 +195,9 @@ mod tests {
                 1 => Just(Compression::Zstd)
             ],
         )
-            .prop_map(|(records, hole, value_bytes, compression)| Part {
+            .prop_map(|(records, gap, value_bytes, compression)| Part {
                 records,
-                hole,
+                gap,
                 value_bytes,
                 compression,
             })
@@ -205,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_record_once_however_answers_are_cut(
+        fn every_record_comes_once_wherever_responses_are_cut(
             parts in proptest::collection::vec(part(), 1..12),
             from in any::<prop::sample::Index>(),
             max_bytes in prop_oneof![1..200usize, 200..20_000usize],
@@ -231,12 +231,12 @@ mod tests {
         }
     }
 
-    /// An answer that skips a batch, which no log of ours would give: it is asked for again, nothing is lost.
+    /// A response that skips a batch is requested again, and nothing is lost.
     #[test]
-    fn a_jump_that_is_not_in_the_log_is_not_believed() {
+    fn a_gap_that_the_log_does_not_have_is_not_accepted() {
         let part = Part {
             records: 10,
-            hole: 0,
+            gap: 0,
             value_bytes: 10,
             compression: Compression::None,
         };
@@ -252,10 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_never_becomes_whole_is_an_error() {
+    fn a_batch_that_never_arrives_whole_is_an_error() {
         let part = Part {
             records: 1,
-            hole: 0,
+            gap: 0,
             value_bytes: 10,
             compression: Compression::None,
         };
@@ -265,7 +265,7 @@ mod tests {
         let error = loop {
             match cursor.take(&cut, log.end) {
                 Ok((records, then)) => assert_eq!((records.len(), then), (0, Then::Reopen)),
-                Err(err) => break err.to_string(),
+                Err(error) => break error.to_string(),
             }
         };
         assert_eq!(

@@ -1,49 +1,44 @@
-//! What SmartModules make of a partition's records.
+//! A reader of what SmartModules output for the records of a partition.
 //!
-//! The modules live in the broker, and their state as long as this reader's stream: after any error, or when the reader
-//! is dropped, the next one starts with fresh modules. Outputs carry no offset (the client would number them by their
-//! place in the batch), so a module that must tell writes the input's offset into the payload; one that also answers
-//! every input lets the caller see that nothing is missing. A cluster may process the whole batch that `from_offset` is in:
-//! outputs of earlier inputs come first then, and the payload's offset tells them apart.
-//!
-//! A cluster skips records when the output of one input batch exceeds `max_bytes`. What [`TopicWriter`] writes cannot come
-//! near that; other producers' batches are not announced anywhere, so a topic they write to needs `max_request_size` of at
-//! most 1 MiB there.
+//! - The modules run in the broker. Their state lives as long as the stream: after an error or a drop, the next reader starts
+//!   with fresh modules.
+//! - Outputs carry no offset, because the client would number them by their place in the batch. A module writes the input's
+//!   offset into the payload; with one output per input, the caller can see that none is missing.
+//! - A cluster may process the whole batch of `from_offset`: then outputs of earlier inputs come first.
+//! - A cluster skips records when the output of one input batch exceeds `max_bytes`. Batches of [`TopicWriter`] are too small
+//!   for that. A topic with other producers needs a `max_request_size` of at most 1 MiB there.
 //!
 //! [`TopicWriter`]: crate::writer::TopicWriter
 
 use fluvio::dataplane::link::ErrorCode;
-use fluvio_socket::AsyncResponse;
 use fluvio_spu_schema::server::stream_fetch::{
     CHAIN_SMARTMODULE_API, DefaultStreamFetchRequest, DefaultStreamFetchResponse,
 };
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use tokio::time::Instant;
 
+use super::error::ReadError;
+use super::responses::{Heard, Responses};
+use super::start::check_start;
 use crate::SmartModuleInvocation;
 use crate::cluster::Client;
 use crate::cluster::batch;
-use crate::cluster::leader::{Spu, SpuError};
-use crate::reader::{IDLE_CHECK, ReadError, check_start};
+use crate::cluster::leader::Leader;
 use crate::record::Output;
 
-/// The most outputs of one answer: 64 times what an input batch may hold.
+/// The largest output of one batch: 64 times what an input batch may hold.
 const MAX_BYTES: i32 = 64 * 1024 * 1024;
 
-/// The outputs of SmartModules over a partition's records, in order.
+/// Reads the outputs of SmartModules for a partition's records, in order.
 pub struct ModuleReader {
-    spu: Spu,
+    leader: Leader,
     from_offset: i64,
-    stream: AsyncResponse<DefaultStreamFetchRequest>,
-    /// What the broker reported behind outputs that came with it.
+    responses: Responses,
+    /// The error that came with the last outputs.
     failed: Option<ErrorCode>,
-    last_heard: Instant,
 }
 
 impl ModuleReader {
-    /// Starts at the input record `from_offset`, with fresh modules. What is wrong with a module shows at the first
-    /// [`next`](Self::next).
+    /// Starts at the input record `from_offset`, with fresh modules. A module's errors come from [`next`](Self::next).
     pub async fn open(
         client: &Client,
         topic: &str,
@@ -51,12 +46,12 @@ impl ModuleReader {
         from_offset: i64,
         modules: Vec<SmartModuleInvocation>,
     ) -> Result<Self, ReadError> {
-        let spu = Spu::connect(client, topic, partition).await?;
-        let held = spu.offsets().await?;
-        check_start(&spu, held, from_offset)?;
-        if spu.stream_version() < CHAIN_SMARTMODULE_API {
+        let leader = Leader::connect(client, topic, partition).await?;
+        let log = leader.offsets().await?;
+        check_start(&leader, log, from_offset)?;
+        if leader.stream_version() < CHAIN_SMARTMODULE_API {
             return Err(ReadError::Refused {
-                partition: spu.name(),
+                partition: leader.name(),
                 reason: "it is too old to run chained SmartModules: upgrade the cluster".to_owned(),
             });
         }
@@ -65,25 +60,24 @@ impl ModuleReader {
         request.partition = partition;
         request.fetch_offset = from_offset;
         request.max_bytes = MAX_BYTES;
-        request.isolation = spu.isolation();
+        request.isolation = leader.isolation();
         request.smartmodules = modules;
-        let stream = spu.stream(request).await?;
+        let what = format!("reading {} through SmartModules", leader.name());
         Ok(Self {
-            spu,
+            responses: Responses::open(&leader, request, what).await?,
+            leader,
             from_offset,
-            stream,
             failed: None,
-            last_heard: Instant::now(),
         })
     }
 
-    /// The next outputs; may be empty. Waits when there are none yet. Cancel-safe. After an error the modules' state is
-    /// lost: open again.
+    /// The next outputs, possibly none. Waits for a response. Cancel-safe. After an error the modules' state is lost: open
+    /// another reader.
     pub async fn next(&mut self) -> Result<Vec<Output>, ReadError> {
-        self.next_answer().await
+        self.next_response().await
     }
 
-    fn next_answer(&mut self) -> BoxFuture<'_, Result<Vec<Output>, ReadError>> {
+    fn next_response(&mut self) -> BoxFuture<'_, Result<Vec<Output>, ReadError>> {
         Box::pin(self.hear())
     }
 
@@ -91,24 +85,16 @@ impl ModuleReader {
         if let Some(code) = &self.failed {
             return Err(ReadError::from_code(
                 code.clone(),
-                &self.spu,
+                &self.leader,
                 self.from_offset,
             ));
         }
         loop {
-            let heard =
-                tokio::time::timeout_at(self.last_heard + IDLE_CHECK, self.stream.next()).await;
-            match heard {
-                Ok(Some(Ok(response))) => {
-                    self.last_heard = Instant::now();
-                    return self.take(response);
-                }
-                Ok(Some(Err(err))) => return Err(self.disconnected(err)),
-                Ok(None) => return Err(self.disconnected("the broker closed the connection")),
-                // Nothing to do, or nobody there any more? Only an answer can tell.
-                Err(_) => {
-                    self.spu.offsets().await?;
-                    self.last_heard = Instant::now();
+            match self.responses.next().await? {
+                Heard::Response(response) => return self.take(response),
+                Heard::Silence => {
+                    self.leader.offsets().await?;
+                    self.responses.is_alive();
                 }
             }
         }
@@ -122,12 +108,12 @@ impl ModuleReader {
         for batch in &answer.records.batches {
             let missing_bytes = batch::missing_bytes(batch);
             let decoded = if missing_bytes > 0 {
-                Err(format!("{missing_bytes} bytes of an answer are missing"))
+                Err(format!("{missing_bytes} bytes of a response are missing"))
             } else {
-                batch::decode(batch).map_err(|err| err.to_string())
+                batch::decode(batch).map_err(|error| error.to_string())
             };
             let records = decoded.map_err(|reason| ReadError::Corrupt {
-                partition: self.spu.name(),
+                partition: self.leader.name(),
                 offset: batch.base_offset,
                 reason,
             })?;
@@ -138,22 +124,14 @@ impl ModuleReader {
         }
         if answer.error_code != ErrorCode::None {
             let error =
-                ReadError::from_code(answer.error_code.clone(), &self.spu, self.from_offset);
+                ReadError::from_code(answer.error_code.clone(), &self.leader, self.from_offset);
             self.failed = Some(answer.error_code);
             if outputs.is_empty() {
                 return Err(error);
             }
         } else if let Some(offset) = next_offset {
-            self.spu.acknowledge(stream_id, offset);
+            self.leader.acknowledge(stream_id, offset);
         }
         Ok(outputs)
-    }
-
-    fn disconnected(&self, reason: impl std::fmt::Display) -> ReadError {
-        SpuError::disconnected(
-            format!("reading {} through SmartModules", self.spu.name()),
-            reason,
-        )
-        .into()
     }
 }

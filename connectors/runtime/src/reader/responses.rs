@@ -1,0 +1,70 @@
+//! The responses of one stream, and the silence between them.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use fluvio_socket::AsyncResponse;
+use fluvio_spu_schema::server::stream_fetch::{
+    DefaultStreamFetchRequest, DefaultStreamFetchResponse,
+};
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::error::ReadError;
+use crate::cluster::leader::Leader;
+use crate::cluster::partition_error::PartitionError;
+
+/// After this long without a response a reader asks whether the leader is still there.
+const IDLE_CHECK: Duration = Duration::from_secs(30);
+
+/// An open stream.
+pub(super) struct Responses {
+    stream: AsyncResponse<DefaultStreamFetchRequest>,
+    /// What a reader does with it, for messages.
+    what: String,
+    last_heard: Instant,
+}
+
+/// What a stream brings.
+pub(super) enum Heard {
+    Response(DefaultStreamFetchResponse),
+    /// Nothing for a while: check that the leader answers, then call [`Responses::is_alive`].
+    Silence,
+}
+
+impl Responses {
+    pub(super) async fn open(
+        leader: &Leader,
+        request: DefaultStreamFetchRequest,
+        what: String,
+    ) -> Result<Self, ReadError> {
+        Ok(Self {
+            stream: leader.stream(request).await?,
+            what,
+            last_heard: Instant::now(),
+        })
+    }
+
+    /// Waits for a response. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Heard, ReadError> {
+        let deadline = self.last_heard + IDLE_CHECK;
+        match tokio::time::timeout_at(deadline, self.stream.next()).await {
+            Ok(Some(Ok(response))) => {
+                self.last_heard = Instant::now();
+                Ok(Heard::Response(response))
+            }
+            Ok(Some(Err(error))) => Err(self.disconnected(error)),
+            Ok(None) => Err(self.disconnected("the broker closed the connection")),
+            Err(_) => Ok(Heard::Silence),
+        }
+    }
+
+    /// The leader has answered: the next check comes after another silence.
+    pub(super) fn is_alive(&mut self) {
+        self.last_heard = Instant::now();
+    }
+
+    fn disconnected(&self, reason: impl Display) -> ReadError {
+        PartitionError::disconnected(&self.what, reason).into()
+    }
+}
