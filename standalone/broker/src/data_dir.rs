@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::BrokerError;
+use crate::error::BrokerError;
 
 /// What `FORMAT` says in a directory this version wrote.
 const FORMAT: &str = "coinlake-broker 1";

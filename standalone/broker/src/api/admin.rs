@@ -18,11 +18,10 @@ use fluvio_sc_schema::tableformat::{TableFormatSpec, TableFormatStatus};
 use fluvio_sc_schema::topic::{TopicSpec, UpdateTopicAction};
 use fluvio_sc_schema::{AdminSpec, Status};
 
-use super::{RawRequest, RequestError};
-use crate::Shared;
-use crate::server::Connection;
-use crate::store::{Specs, StoreError};
-use crate::wire::{Encoded, Typed, TypedBytes};
+use crate::connection::wire::{Encoded, Typed, TypedBytes};
+use crate::connection::{Connection, RawRequest, RequestError};
+use crate::metadata::{Specs, StoreError};
+use crate::shared::Shared;
 
 /// How long an SC waits to hear of partitions.
 const SILENCE: Duration = Duration::from_secs(90);

@@ -14,9 +14,8 @@ use fluvio_spu_schema::server::update_offset::{
     OffsetUpdateStatus, UpdateOffsetsRequest, UpdateOffsetsResponse,
 };
 
-use super::{RawRequest, RequestError};
-use crate::consumers::Consumer;
-use crate::server::Connection;
+use crate::connection::{Connection, RawRequest, RequestError};
+use crate::metadata::Consumer;
 
 pub async fn fetch(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
     let fetch: FetchOffsetsRequest = request.decode()?;

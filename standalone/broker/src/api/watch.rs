@@ -13,11 +13,10 @@ use fluvio_sc_schema::spu::SpuSpec;
 use fluvio_sc_schema::tableformat::TableFormatSpec;
 use fluvio_sc_schema::topic::TopicSpec;
 
-use super::{RawRequest, RequestError};
-use crate::Shared;
+use crate::connection::wire::{Encoded, Typed};
+use crate::connection::{Connection, RawRequest, RequestError};
 use crate::metadata::{Registry, Snapshot};
-use crate::server::Connection;
-use crate::wire::{Encoded, Typed};
+use crate::shared::Shared;
 
 pub fn watch(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(), RequestError> {
     let version = request.header.api_version();

@@ -8,8 +8,10 @@
 //!   survives the death of the machine once it was synced: when its segment was full, when the broker stopped, and
 //!   at the latest `sync_interval` after it was written.
 
+mod answer;
 pub mod batch;
 mod partition;
 mod segment;
 
+pub use answer::{READ_BYTES_MAX, read_error};
 pub use partition::{AppendError, Cursor, Partition, PartitionConfig, Read, ReadError};

@@ -28,9 +28,9 @@ use fluvio_types::defaults::{
 };
 
 use super::{Registry, SPU_ID};
-use crate::BrokerError;
+use crate::error::BrokerError;
 use crate::log::{Partition, PartitionConfig};
-use crate::store::{Specs, Store};
+use crate::metadata::store::{Specs, Store};
 
 /// More partitions than this in one topic are refused.
 const PARTITIONS_MAX: u32 = 1024;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fluvio_protocol::link::ErrorCode;
 
-use crate::store::{Store, StoreError, StoredOffset};
+use crate::metadata::store::{Store, StoreError, StoredOffset};
 
 /// A consumer of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! SmartModules: finding them, compiling them, running batches through them.
+//! Chains of SmartModules: finding them, compiling them, running batches through them.
 //!
 //! A chain belongs to one stream or one produce request and keeps its modules' state as long as that lasts. Compiling
 //! takes a fraction of a second and runs on a blocking thread, as everything that calls into WASM does. (The engine
@@ -22,10 +22,11 @@ use fluvio_spu_schema::server::smartmodule::{
     SmartModuleContextData, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
 };
 
+use crate::chain_times;
 use crate::log::batch::{self, BatchBuilder, BatchError};
 use crate::log::{Cursor, Partition};
 use crate::meters::ChainMeters;
-use crate::{Shared, chain_times};
+use crate::shared::Shared;
 
 /// A module that unpacks to more is refused.
 const WASM_BYTES_MAX: u64 = 256 * 1024 * 1024;

@@ -11,43 +11,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fluvio_protocol::link::ErrorCode;
 use fluvio_protocol::record::ReplicaKey;
-use fluvio_spu_schema::fetch::{
-    FetchRequest, FetchResponse, FetchablePartitionResponse, FetchableTopicResponse,
-};
+use fluvio_spu_schema::fetch::FetchablePartitionResponse;
 use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
 use fluvio_spu_schema::server::stream_fetch::{StreamFetchRequest, StreamFetchResponse};
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
 
-use crate::api::{RawRequest, RequestError};
-use crate::consumers::Consumer;
-use crate::log::{Cursor, Partition, Read, ReadError};
+use crate::api::blocking::blocking;
+use crate::api::read::read;
+use crate::connection::wire::{self, RawSet, SetFollows};
+use crate::connection::{Connection, RawRequest, RequestError, StreamHandle};
+use crate::log::{Cursor, Partition, READ_BYTES_MAX, Read, read_error};
+use crate::metadata::Consumer;
 use crate::meters::Sent;
-use crate::processor::{Prepared, Processor};
-use crate::produce::blocking;
-use crate::server::Connection;
-use crate::smart::{self, Chain, Processed};
-use crate::wire::{self, RawSet, SetFollows};
-
-/// More than this is not read at once, whatever the client allows.
-pub const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Larger reads are made on a blocking thread.
-const INLINE_BYTES_MAX: u64 = 128 * 1024;
-
-/// What a connection knows of one of its streams.
-#[derive(Debug, Clone)]
-pub struct StreamHandle {
-    acknowledged: watch::Sender<i64>,
-    /// Whose offsets the stream may store.
-    pub consumer: Option<Consumer>,
-}
-
-impl StreamHandle {
-    /// Tells the stream where the client wants to read on.
-    pub fn acknowledge(&self, offset: i64) {
-        self.acknowledged.send_replace(offset);
-    }
-}
+use crate::smart::{self, Chain, Prepared, Processed, Processor};
 
 /// Starts a stream.
 pub fn handle(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(), RequestError> {
@@ -58,10 +34,7 @@ pub fn handle(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(
         .consumer_id
         .as_ref()
         .map(|id| Consumer::new(&fetch.topic, fetch.partition, id));
-    let id = connection.add_stream(StreamHandle {
-        acknowledged,
-        consumer,
-    });
+    let id = connection.add_stream(StreamHandle::new(acknowledged, consumer));
     let stream = Stream {
         connection: connection.clone(),
         request,
@@ -268,126 +241,5 @@ impl Stream {
         )?;
         self.sent.count(&records);
         Ok(self.connection.send_parts(head, records).await?)
-    }
-}
-
-/// Answers a plain fetch: each partition in turn with at least one batch, until the answer is full.
-pub async fn handle_fetch(
-    connection: &Connection,
-    mut request: RawRequest,
-) -> Result<(), RequestError> {
-    let fetch: FetchRequest<RawSet> = request.decode()?;
-    let mut bytes_left = usize::try_from(fetch.max_bytes)
-        .unwrap_or(0)
-        .clamp(1, READ_BYTES_MAX);
-    let faults = &connection.broker.config.faults;
-    let mut topics = Vec::new();
-    for topic in fetch.topics {
-        let mut partitions = Vec::new();
-        for wanted in topic.fetch_partitions {
-            let partition_index = wanted.partition_index;
-            let bytes_max = usize::try_from(wanted.max_bytes)
-                .unwrap_or(0)
-                .max(1)
-                .min(bytes_left);
-            let response = match fetch_partition(
-                connection,
-                &topic.name,
-                partition_index,
-                wanted.fetch_offset,
-                bytes_max,
-            )
-            .await
-            {
-                Ok(read) => FetchablePartitionResponse {
-                    partition_index,
-                    error_code: ErrorCode::None,
-                    high_watermark: faults.watermark(read.end_offset),
-                    next_filter_offset: 0,
-                    log_start_offset: read.start_offset,
-                    aborted: None,
-                    records: RawSet(read.bytes),
-                },
-                Err(error_code) => FetchablePartitionResponse {
-                    partition_index,
-                    error_code,
-                    ..Default::default()
-                },
-            };
-            bytes_left = bytes_left.saturating_sub(response.records.0.len());
-            partitions.push(response);
-        }
-        topics.push(FetchableTopicResponse {
-            name: topic.name,
-            partitions,
-            data: std::marker::PhantomData,
-        });
-    }
-    let response = FetchResponse {
-        topics,
-        ..Default::default()
-    };
-    Ok(connection.send(request.response(&response)?).await?)
-}
-
-async fn fetch_partition(
-    connection: &Connection,
-    topic: &str,
-    partition: u32,
-    offset: i64,
-    bytes_max: usize,
-) -> Result<Read, ErrorCode> {
-    let partition = connection.broker.topics.partition(topic, partition)?;
-    // Whatever is wrong with the offset is said when there is room.
-    if bytes_max == 0 {
-        return Ok(Read {
-            bytes: Bytes::new(),
-            next_offset: offset,
-            start_offset: partition.start_offset(),
-            end_offset: partition.end_offset(),
-        });
-    }
-    if connection.broker.config.faults.cuts_reads() {
-        return partition.read_cut(offset, bytes_max).map_err(read_error);
-    }
-    let tasks = &connection.broker.tasks;
-    let mut cursor = Cursor::default();
-    read(tasks, &partition, &mut cursor, offset, bytes_max).await
-}
-
-async fn read(
-    tasks: &TaskTracker,
-    partition: &Arc<Partition>,
-    cursor: &mut Cursor,
-    offset: i64,
-    bytes_max: usize,
-) -> Result<Read, ErrorCode> {
-    if partition.bytes_from(offset).min(bytes_max as u64) <= INLINE_BYTES_MAX {
-        return partition
-            .read(cursor, offset, bytes_max)
-            .map_err(read_error);
-    }
-    let (partition, mut moved) = (partition.clone(), std::mem::take(cursor));
-    let work = move || (partition.read(&mut moved, offset, bytes_max), moved);
-    let (read, moved) = blocking(tasks, work).await?;
-    *cursor = moved;
-    read.map_err(read_error)
-}
-
-/// What the client is told when nothing was read.
-pub fn read_error(error: ReadError) -> ErrorCode {
-    match error {
-        ReadError::Evicted {
-            offset,
-            start_offset,
-        } => ErrorCode::OffsetEvicted {
-            offset,
-            next_available: start_offset,
-        },
-        ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        ReadError::Io(error) => {
-            tracing::error!("cannot read the log: {error}");
-            ErrorCode::StorageError
-        }
     }
 }

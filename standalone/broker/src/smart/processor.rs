@@ -10,10 +10,9 @@ use bytes::Bytes;
 use fluvio_protocol::link::ErrorCode;
 use tokio::task::JoinHandle;
 
-use crate::Faults;
-use crate::log::{Cursor, Partition, Read};
+use crate::faults::Faults;
+use crate::log::{Cursor, Partition, READ_BYTES_MAX, Read, read_error};
 use crate::smart::{Chain, Processed};
-use crate::stream_fetch::{READ_BYTES_MAX, read_error};
 
 /// How much goes into the modules for one response, where the batches allow.
 const INPUT_BYTES: usize = 1024 * 1024;

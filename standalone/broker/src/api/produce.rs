@@ -17,15 +17,14 @@ use fluvio_spu_schema::produce::{
     PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use fluvio_spu_schema::server::smartmodule::SmartModuleInvocation;
-use tokio_util::task::TaskTracker;
 
-use crate::Shared;
-use crate::api::{RawRequest, RequestError};
+use crate::api::blocking::{blocking, joined};
+use crate::connection::wire::RawSet;
+use crate::connection::{Connection, RawRequest, RequestError};
 use crate::log::{AppendError, Partition};
 use crate::meters;
-use crate::server::Connection;
+use crate::shared::Shared;
 use crate::smart::{self, Chain};
-use crate::wire::RawSet;
 
 /// Larger appends are made on a blocking thread.
 const INLINE_BYTES_MAX: usize = 256 * 1024;
@@ -195,20 +194,4 @@ fn error_code(error: AppendError, topic: &str, partition: u32) -> ErrorCode {
             }
         }
     }
-}
-
-/// Runs what blocks, as one of the broker's `tasks`: it may hold the data directory, which a broker that stops gives free only
-/// then. A panic in there becomes a server error.
-pub async fn blocking<T: Send + 'static>(
-    tasks: &TaskTracker,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ErrorCode> {
-    joined(tasks.spawn_blocking(work).await)
-}
-
-fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T, ErrorCode> {
-    ended.map_err(|error| {
-        tracing::error!("a blocking task failed: {error}");
-        ErrorCode::UnknownServerError
-    })
 }

@@ -1,0 +1,171 @@
+//! A running broker: opening its data, serving, syncing, stopping.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fluvio_sc_schema::objects::Metadata;
+use fluvio_sc_schema::smartmodule::{SmartModuleSpec, SmartModuleStatus};
+use fluvio_sc_schema::tableformat::{TableFormatSpec, TableFormatStatus};
+use fluvio_smartengine::SmartEngine;
+use futures_util::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chain_times::ChainTimes;
+use crate::config::BrokerConfig;
+use crate::data_dir::DataDir;
+use crate::error::BrokerError;
+use crate::metadata::{Consumers, Registry, Specs, Store, Topics};
+use crate::shared::Shared;
+use crate::{connection, log, meters};
+
+/// A running broker. Dropping it stops it too, without waiting.
+#[derive(Debug)]
+pub struct Broker {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    _stops: tokio_util::sync::DropGuard,
+}
+
+impl Broker {
+    /// Opens the data directory and starts to serve, in tasks of the tokio runtime it is called in.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or the data directory cannot be used: each error says what to do.
+    pub fn start(config: BrokerConfig) -> BoxFuture<'static, Result<Self, BrokerError>> {
+        Box::pin(Self::open(config))
+    }
+
+    async fn open(config: BrokerConfig) -> Result<Self, BrokerError> {
+        let addr = config.listen;
+        let listener = TcpListener::bind(addr)
+            .await
+            .map_err(|source| match source.kind() {
+                std::io::ErrorKind::AddrInUse => BrokerError::AddrInUse { addr },
+                _ => BrokerError::Listen { addr, source },
+            })?;
+        let addr = listener
+            .local_addr()
+            .map_err(|source| BrokerError::Listen { addr, source })?;
+
+        let data_dir = DataDir::open(&config.data_dir)?;
+        let store = Arc::new(Store::open(&data_dir.path().join("meta.redb"))?);
+        let smart_modules = Registry::new();
+        smart_modules.put(
+            store
+                .specs::<SmartModuleSpec>(Specs::SmartModules, "SmartModule")?
+                .into_iter()
+                .map(|(name, spec)| Metadata {
+                    name,
+                    spec,
+                    status: SmartModuleStatus,
+                }),
+        );
+        let table_formats = Registry::new();
+        table_formats.put(
+            store
+                .specs::<TableFormatSpec>(Specs::TableFormats, "table format")?
+                .into_iter()
+                .map(|(name, spec)| Metadata {
+                    name,
+                    spec,
+                    status: TableFormatStatus::default(),
+                }),
+        );
+        meters::describe();
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            topics: Topics::open(data_dir.path().join("logs"), store.clone()).await?,
+            consumers: Consumers::open(store.clone())?,
+            smart_modules,
+            table_formats,
+            engine: SmartEngine::new(),
+            chain_times: ChainTimes::default(),
+            store,
+            stop: stop.clone(),
+            tasks: TaskTracker::new(),
+            config,
+            _data_dir: data_dir,
+        });
+        shared
+            .tasks
+            .spawn(connection::accept(listener, shared.clone()));
+        shared.tasks.spawn(maintain(shared.clone()));
+        tracing::info!(%addr, data_dir = %shared.config.data_dir.display(), "broker started");
+        Ok(Self {
+            addr,
+            shared,
+            _stops: stop.drop_guard(),
+        })
+    }
+
+    /// The address clients connect to.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// How long its SmartModules work on a record, now and as long as it runs.
+    pub fn chain_times(&self) -> ChainTimes {
+        self.shared.chain_times.clone()
+    }
+
+    /// Ends every connection, syncs the log and gives the data directory free.
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.close())
+    }
+
+    async fn close(self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        sync(&self.shared).await;
+        tracing::info!("broker stopped");
+    }
+}
+
+/// Syncs and evicts until the broker stops.
+async fn maintain(broker: Arc<Shared>) {
+    let mut sync_timer = tokio::time::interval(broker.config.sync_interval);
+    let mut evict_timer = tokio::time::interval(broker.config.evict_interval);
+    sync_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    evict_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = broker.stop.cancelled() => return,
+            _ = sync_timer.tick() => sync(&broker).await,
+            _ = evict_timer.tick() => evict(&broker).await,
+        }
+    }
+}
+
+async fn sync(broker: &Arc<Shared>) {
+    for_each_partition(broker, "sync", |partition| partition.sync()).await;
+}
+
+async fn evict(broker: &Arc<Shared>) {
+    let now = SystemTime::now();
+    for_each_partition(broker, "evict segments of", move |partition| {
+        partition.evict(now).map(drop)
+    })
+    .await;
+}
+
+async fn for_each_partition(
+    broker: &Arc<Shared>,
+    what: &'static str,
+    work: impl Fn(&log::Partition) -> std::io::Result<()> + Send + 'static,
+) {
+    let topics = broker.topics.all();
+    let done = tokio::task::spawn_blocking(move || {
+        for partition in topics.iter().flat_map(|topic| topic.partitions()) {
+            if let Err(error) = work(partition) {
+                tracing::error!("cannot {what} a log: {error}");
+            }
+        }
+    });
+    if let Err(error) = done.await {
+        tracing::error!("cannot {what} the logs: {error}");
+    }
+}

@@ -1,0 +1,127 @@
+//! One client's connection: writing to it, and the streams and tasks that belong to it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::{Buf, Bytes};
+use fluvio_sc_schema::objects::Metadata;
+use fluvio_sc_schema::spu::SpuSpec;
+use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::RequestError;
+use crate::metadata::{self, Consumer};
+use crate::shared::Shared;
+
+/// What a connection knows of one of its streams.
+#[derive(Debug, Clone)]
+pub struct StreamHandle {
+    acknowledged: watch::Sender<i64>,
+    /// Whose offsets the stream may store.
+    pub consumer: Option<Consumer>,
+}
+
+impl StreamHandle {
+    /// A stream that is told by `acknowledged` how far its client is.
+    pub fn new(acknowledged: watch::Sender<i64>, consumer: Option<Consumer>) -> Self {
+        Self {
+            acknowledged,
+            consumer,
+        }
+    }
+
+    /// Tells the stream where the client wants to read on.
+    pub fn acknowledge(&self, offset: i64) {
+        self.acknowledged.send_replace(offset);
+    }
+}
+
+/// One client's connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// The broker it is to.
+    pub broker: Arc<Shared>,
+    /// The address the client reached us by.
+    pub local: SocketAddr,
+    /// Cancelled when the connection or the broker ends.
+    pub closed: CancellationToken,
+    writer: tokio::sync::Mutex<OwnedWriteHalf>,
+    streams: Mutex<HashMap<u32, StreamHandle>>,
+    last_stream_id: AtomicU32,
+}
+
+impl Connection {
+    /// A connection without streams.
+    pub fn new(
+        broker: Arc<Shared>,
+        local: SocketAddr,
+        closed: CancellationToken,
+        writer: OwnedWriteHalf,
+    ) -> Self {
+        Self {
+            broker,
+            local,
+            closed,
+            writer: tokio::sync::Mutex::new(writer),
+            streams: Mutex::default(),
+            last_stream_id: AtomicU32::new(0),
+        }
+    }
+
+    /// Writes a frame.
+    pub async fn send(&self, frame: Bytes) -> std::io::Result<()> {
+        self.send_parts(frame, Bytes::new()).await
+    }
+
+    /// Writes a frame that is in two parts.
+    pub async fn send_parts(&self, head: Bytes, tail: Bytes) -> std::io::Result<()> {
+        let mut frame = head.chain(tail);
+        let mut writer = self.writer.lock().await;
+        writer
+            .write_all_buf(&mut frame)
+            .await
+            .inspect_err(|_| self.closed.cancel())
+    }
+
+    /// Runs a task that ends with the connection.
+    pub fn spawn(
+        self: &Arc<Self>,
+        task: impl Future<Output = Result<(), RequestError>> + Send + 'static,
+    ) {
+        let connection = self.clone();
+        self.broker.tasks.spawn(async move {
+            let done = tokio::select! {
+                () = connection.closed.cancelled() => return,
+                done = task => done,
+            };
+            if let Err(error) = done {
+                tracing::debug!("connection ended: {error}");
+                connection.closed.cancel();
+            }
+        });
+    }
+
+    /// The SPU as this client should see it.
+    pub fn spu(&self) -> Metadata<SpuSpec> {
+        let advertised = self.broker.config.advertise.clone();
+        let (host, port) = advertised.unwrap_or_else(|| metadata::host_port(self.local));
+        metadata::spu(host, port)
+    }
+
+    /// Registers a stream under a new id, which is never 0.
+    pub fn add_stream(&self, stream: StreamHandle) -> u32 {
+        let id = self.last_stream_id.fetch_add(1, Ordering::Relaxed) + 1;
+        self.streams.lock().insert(id, stream);
+        id
+    }
+
+    /// The stream of that id.
+    pub fn stream(&self, id: u32) -> Option<StreamHandle> {
+        self.streams.lock().get(&id).cloned()
+    }
+}

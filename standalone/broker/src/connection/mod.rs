@@ -1,0 +1,13 @@
+//! Connections of clients.
+//!
+//! - `server` accepts them and reads their requests; `client` is one of them.
+//! - `request` is a request before its kind is known; `wire` holds frames and the encodings of record sets.
+
+mod client;
+mod request;
+mod server;
+pub mod wire;
+
+pub use client::{Connection, StreamHandle};
+pub use request::{RawRequest, RequestError};
+pub use server::accept;

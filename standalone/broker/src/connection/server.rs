@@ -1,0 +1,80 @@
+//! Connections: accepting them, reading their requests one after another, writing their answers.
+//!
+//! Always true:
+//! - Requests of a connection are carried out in the order they came; watches and streams go on beside them.
+//! - Everything a connection started ends with it, and with the broker: all wait on its token.
+//! - A frame is written whole or the connection ends; so a task may be dropped anywhere only once the token is cancelled.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::api;
+use crate::connection::{Connection, RequestError, wire};
+use crate::meters;
+use crate::shared::Shared;
+
+/// Accepts connections until the broker stops.
+pub async fn accept(listener: TcpListener, broker: Arc<Shared>) {
+    loop {
+        let accepted = tokio::select! {
+            () = broker.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let broker = broker.clone();
+                let tasks = broker.tasks.clone();
+                tasks.spawn(async move {
+                    if let Err(error) = serve(stream, broker).await {
+                        tracing::debug!(%peer, "connection ended: {error}");
+                    }
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: those in use must be given back first.
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, broker: Arc<Shared>) -> Result<(), RequestError> {
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?;
+    let (mut reader, writer) = stream.into_split();
+    let closed = broker.stop.child_token();
+    let _open = Open::new();
+    let _closes = closed.clone().drop_guard();
+    let frame_bytes_max = broker.config.frame_bytes_max;
+    let connection = Arc::new(Connection::new(broker, local, closed.clone(), writer));
+    let serve = async {
+        let mut buffer = BytesMut::new();
+        while let Some(frame) = wire::read_frame(&mut reader, &mut buffer, frame_bytes_max).await? {
+            api::handle(&connection, frame).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        () = closed.cancelled() => Ok(()),
+        served = serve => served,
+    }
+}
+
+/// Counts the connections that are open.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        meters::connections().increment(1);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        meters::connections().decrement(1);
+    }
+}
