@@ -13,9 +13,17 @@ pub(crate) fn workspace() -> &'static Path {
         .expect("xtask is a folder of the workspace")
 }
 
+/// The profile of the demo, the tests and the lints: half the compiling of a release.
+pub(crate) const PROFILE: &str = "--profile=quick";
+
 /// Where cargo puts what it builds.
 pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+/// A program that cargo built with [`PROFILE`].
+pub(crate) fn program(name: &str) -> PathBuf {
+    target_dir().join("quick").join(name)
 }
 
 /// Runs cargo in the workspace.

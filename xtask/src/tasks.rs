@@ -6,25 +6,23 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::kubernetes;
-use crate::process::{cargo, target_dir};
+use crate::process::{PROFILE, cargo, program};
 use crate::smartmodules;
 
 /// `cargo xtask demo`.
 pub(crate) fn demo(args: &[String]) -> Result<()> {
     smartmodules::build()?;
-    cargo(&["build", "--release", "--package", "coinlake"])?;
+    cargo(&["build", PROFILE, "--package", "coinlake"])?;
     // exec, so that Ctrl-C and the exit code are the demo's own.
-    let error = Command::new(target_dir().join("release/coinlake"))
-        .arg("demo")
-        .args(args)
-        .exec();
-    Err(error).context("cannot start target/release/coinlake")
+    let coinlake = program("coinlake");
+    let error = Command::new(&coinlake).arg("demo").args(args).exec();
+    Err(error).with_context(|| format!("cannot start {}", coinlake.display()))
 }
 
 /// `cargo xtask test`.
 pub(crate) fn test(args: &[String]) -> Result<()> {
     smartmodules::build()?;
-    let mut all = vec!["test", "--release", "--workspace"];
+    let mut all = vec!["test", PROFILE, "--workspace"];
     all.extend(args.iter().map(String::as_str));
     cargo(&all)?;
     // With arguments only the named tests run. The image's commands are built by the tests.
@@ -39,7 +37,7 @@ pub(crate) fn k8s() -> Result<()> {
     smartmodules::build()?;
     cargo(&[
         "build",
-        "--release",
+        PROFILE,
         "--package=coinlake",
         "--package=coingecko-source",
         "--package=parquet-sink",
@@ -52,7 +50,7 @@ pub(crate) fn lint() -> Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&[
         "clippy",
-        "--release",
+        PROFILE,
         "--workspace",
         "--all-targets",
         "--",

@@ -322,7 +322,7 @@ impl Platform {
         let path = Path::new(env!("CARGO_BIN_EXE_coinlake")).with_file_name(command);
         assert!(
             path.is_file(),
-            "{} is not there: run `cargo build --release --workspace --bins` first",
+            "{} is not there: run `cargo build --profile quick --workspace --bins` first",
             path.display()
         );
         let mut command = Command::new(path);
