@@ -38,7 +38,7 @@ async fn a_topic_is_created_once_as_it_is_described() {
     let other = ensure_topic(&client, &TopicSettings::named(TOPIC).with_partitions(2)).await;
     insta::assert_snapshot!(
         other.unwrap_err(),
-        @"topic ticks has 3 partitions where 2 are asked for: a stage writes partition i from partition i, so set the count in the config to 3, or delete the topic to have it made anew"
+        @"topic ticks has 3 partitions, but the configuration asks for 2: set the count to 3, or delete the topic so that it is created again"
     );
 }
 

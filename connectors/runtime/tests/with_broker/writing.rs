@@ -236,7 +236,7 @@ async fn the_topics_compression_counts() {
     let refused = TopicWriter::open_with(&client, TOPIC, 0, options).await;
     insta::assert_snapshot!(
         refused.err().unwrap(),
-        @"topic ticks demands compression zstd, meta.producer.compression asks for gzip: leave it out"
+        @"topic ticks requires compression zstd, but meta.producer.compression is gzip: remove it"
     );
 }
 
