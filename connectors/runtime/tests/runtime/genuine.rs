@@ -3,36 +3,30 @@
 
 use std::time::{Duration, Instant};
 
+use connector_runtime::cluster::Client;
 use connector_runtime::cluster::consumer_offset;
-use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::Transform;
 use connector_runtime::reader::{
     ModuleReader, PlainReader, ReadError, offsets, read_range, read_tail,
 };
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::TopicWriter;
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
-use fluvio::metadata::topic::TopicSpec;
+use fixtures::{genuine, smartmodules, topic};
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 
-use crate::fixture::{ACK_TIMEOUT, assert_exactly, numbered};
+use crate::support::{ACK_TIMEOUT, assert_exactly, numbered};
 
 const RECORDS: usize = 300_000;
 
 async fn client() -> Option<Client> {
-    let Ok(profile) = std::env::var("COINLAKE_TEST_CLUSTER") else {
+    let Some((cluster, _)) = genuine::shared() else {
         println!("skipped: COINLAKE_TEST_CLUSTER names no profile of a genuine cluster");
         return None;
     };
-    let cluster = Cluster::from_profile(Some(&profile)).unwrap();
     Some(cluster.connect().await.unwrap())
 }
 
-async fn delete_topic(client: &Client, name: &str) {
-    let admin = client.admin().await;
-    admin.delete::<TopicSpec>(name).await.unwrap();
-}
-
-async fn topic(client: &Client, purpose: &str) -> String {
+async fn new_topic(client: &Client, purpose: &str) -> String {
     let name = format!("{purpose}-{}", std::process::id());
     ensure_topic(client, &TopicSettings::named(&name))
         .await
@@ -44,14 +38,14 @@ async fn topic(client: &Client, purpose: &str) -> String {
 async fn a_topic_is_there_soon_after_another_was_deleted() {
     let Some(client) = client().await else { return };
     for round in 0..5 {
-        let old = topic(&client, &format!("old-{round}")).await;
+        let old = new_topic(&client, &format!("old-{round}")).await;
         let mut writer = TopicWriter::open(&client, &old, 0, ACK_TIMEOUT)
             .await
             .unwrap();
         writer.append(&numbered(0..10)).await.unwrap();
-        delete_topic(&client, &old).await;
+        topic::delete(&client, &old).await;
         let started = Instant::now();
-        let new = topic(&client, &format!("new-{round}")).await;
+        let new = new_topic(&client, &format!("new-{round}")).await;
         let created = started.elapsed();
         let mut writer = TopicWriter::open(&client, &new, 0, ACK_TIMEOUT)
             .await
@@ -61,7 +55,7 @@ async fn a_topic_is_there_soon_after_another_was_deleted() {
         assert_exactly(&reader.next().await.unwrap(), 0..10);
         println!("{round}: created in {created:?}");
         assert!(created < Duration::from_secs(20), "{created:?}");
-        delete_topic(&client, &new).await;
+        topic::delete(&client, &new).await;
     }
 }
 
@@ -69,7 +63,7 @@ async fn a_topic_is_there_soon_after_another_was_deleted() {
 async fn all_is_written_and_all_is_read() {
     let Some(client) = client().await else { return };
     for batch_records in [30, 400, 100_000] {
-        let topic = topic(&client, &format!("plain-{batch_records}")).await;
+        let topic = new_topic(&client, &format!("plain-{batch_records}")).await;
         let mut writer = TopicWriter::open(&client, &topic, 0, ACK_TIMEOUT)
             .await
             .unwrap();
@@ -109,14 +103,14 @@ async fn all_is_written_and_all_is_read() {
             offsets(&client, &topic, 0).await.unwrap().end,
             records as i64
         );
-        delete_topic(&client, &topic).await;
+        topic::delete(&client, &topic).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_keeps_up_with_writing() {
     let Some(client) = client().await else { return };
-    let topic = topic(&client, "live").await;
+    let topic = new_topic(&client, "live").await;
     let mut writer = TopicWriter::open(&client, &topic, 0, ACK_TIMEOUT)
         .await
         .unwrap();
@@ -135,13 +129,13 @@ async fn reading_keeps_up_with_writing() {
     }
     writing.await.unwrap();
     assert_exactly(&read, 0..20_000);
-    delete_topic(&client, &topic).await;
+    topic::delete(&client, &topic).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_mean_what_they_say_and_progress_shows() {
     let Some(client) = client().await else { return };
-    let topic = topic(&client, "errors").await;
+    let topic = new_topic(&client, "errors").await;
     let mut writer = TopicWriter::open(&client, &topic, 0, ACK_TIMEOUT)
         .await
         .unwrap();
@@ -181,26 +175,15 @@ async fn errors_mean_what_they_say_and_progress_shows() {
             .any(|it| it.consumer_id == "real-test" && it.topic == topic && it.offset == 42),
         "{stored:?}"
     );
-    delete_topic(&client, &topic).await;
+    topic::delete(&client, &topic).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn modules_answer_every_input_once_and_in_order() {
     let Some(client) = client().await else { return };
-    let topic = topic(&client, "modules").await;
+    let topic = new_topic(&client, "modules").await;
     let name = format!("clean-{}", std::process::id());
-    let path = format!(
-        "{}/../../target/smartmodules/crypto-clean.wasm",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let wasm = std::fs::read(&path)
-        .unwrap_or_else(|_| panic!("{path} is missing: run `cargo xtask smartmodules` first"));
-    let spec = SmartModuleSpec {
-        wasm: SmartModuleWasm::from_raw_wasm_bytes(&wasm).unwrap(),
-        ..Default::default()
-    };
-    let admin = client.admin().await;
-    admin.create(name.clone(), false, spec).await.unwrap();
+    topic::create_smartmodule(&client, &name, &smartmodules::wasm("crypto-clean")).await;
     let module = Transform {
         uses: name.clone(),
         with: [("emit".to_owned(), "all".to_owned())].into(),
@@ -250,6 +233,7 @@ async fn modules_answer_every_input_once_and_in_order() {
         }
         println!("from {from}: read in {:?}", started.elapsed());
     }
+    let admin = client.admin().await;
     admin.delete::<SmartModuleSpec>(name).await.unwrap();
-    delete_topic(&client, &topic).await;
+    topic::delete(&client, &topic).await;
 }

@@ -1,13 +1,13 @@
 use connector_runtime::cluster::consumer_offset;
 
-use crate::fixture::*;
+use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_shows_in_the_consumer_list() {
-    let fixture = Fixture::with_topic().await;
-    let mut writer = fixture.writer().await;
+    let broker = with_topic().await;
+    let mut writer = open_writer(&broker).await;
     writer.append(&numbered(0..100)).await.unwrap();
-    let client = fixture.client().await;
+    let client = broker.connect().await;
     for last_offset in [10, 99] {
         consumer_offset::report(&client, "stage-clean", TOPIC, 0, last_offset).await;
         let stored = client.consumer_offsets().await.unwrap();

@@ -10,7 +10,7 @@ use connector_runtime::process::monitor::{Monitor, MonitorArgs, Observed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::fixture::{Fixture, TOPIC, numbered};
+use crate::support::{TOPIC, numbered, open_writer, with_topic};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -67,9 +67,8 @@ impl Observed for Part {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ready_follows_the_broker_and_alive_does_not() {
-    let mut fixture = Fixture::with_topic().await;
-    fixture
-        .writer()
+    let mut broker = with_topic().await;
+    open_writer(&broker)
         .await
         .append(&numbered(0..7))
         .await
@@ -83,7 +82,7 @@ async fn ready_follows_the_broker_and_alive_does_not() {
     let part = Arc::new(Part::default());
     let ends = Arc::new(std::sync::Mutex::new(None));
     monitor.observe("part", part.clone());
-    let (cluster, seen) = (fixture.cluster(), ends.clone());
+    let (cluster, seen) = (broker.cluster(), ends.clone());
     let asking = tokio::spawn(async move {
         let seen = |partition, log| *seen.lock().unwrap() = Some((partition, log));
         part.0.watch(&cluster, TOPIC, &[0], seen).await;
@@ -92,11 +91,11 @@ async fn ready_follows_the_broker_and_alive_does_not() {
     let (partition, log) = ends.lock().unwrap().unwrap();
     assert_eq!((partition, log.start, log.end), (0, 0, 7));
 
-    fixture.stop().await;
+    broker.stop().await;
     let body = eventually(addr, "/readyz", 503).await;
     assert!(body.starts_with("[-]part: "), "{body}");
     assert_eq!(get(addr, "/healthz").await.0, 200);
-    fixture.start_again().await;
+    broker.restart().await;
     eventually(addr, "/readyz", 200).await;
     asking.abort();
 }

@@ -3,14 +3,15 @@ use std::time::Duration;
 use connector_runtime::topic::{
     SEGMENT_SIZE_BYTES, TopicError, TopicSettings, ensure_topic, partition_count,
 };
+use fixtures::broker::TestBroker;
 use fluvio::metadata::topic::TopicSpec;
 
-use crate::fixture::*;
+use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_once_as_it_is_described() {
-    let fixture = Fixture::start().await;
-    let client = fixture.client().await;
+    let broker = TestBroker::start().await;
+    let client = broker.connect().await;
     let missing = partition_count(&client, TOPIC).await;
     assert!(matches!(missing, Err(TopicError::Missing { .. })));
 
@@ -44,8 +45,8 @@ async fn a_topic_is_created_once_as_it_is_described() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_may_create_the_same_topic() {
-    let fixture = Fixture::start().await;
-    let (one, two) = (fixture.client().await, fixture.client().await);
+    let broker = TestBroker::start().await;
+    let (one, two) = (broker.connect().await, broker.connect().await);
     let settings = TopicSettings::named(TOPIC).with_partitions(2);
     let (one, two) = tokio::join!(ensure_topic(&one, &settings), ensure_topic(&two, &settings));
     assert_eq!((one.unwrap(), two.unwrap()), (2, 2));
@@ -53,16 +54,15 @@ async fn two_may_create_the_same_topic() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_does_not_say_so_has_created_it_all_the_same() {
-    let fixture = Fixture::start().await;
-    let client = fixture.client().await;
-    fixture.faults.silent_creations(1);
+    let broker = TestBroker::start().await;
+    let client = broker.connect().await;
+    broker.faults().silent_creations(1);
     let settings = TopicSettings::named(TOPIC).with_partitions(3);
     let ensured = tokio::time::timeout(Duration::from_secs(30), ensure_topic(&client, &settings));
     assert_eq!(ensured.await.unwrap().unwrap(), 3);
     // The caller's connection is good for more.
     assert_eq!(partition_count(&client, TOPIC).await.unwrap(), 3);
-    fixture
-        .writer()
+    open_writer(&broker)
         .await
         .append(&numbered(0..10))
         .await
@@ -71,8 +71,8 @@ async fn a_cluster_that_does_not_say_so_has_created_it_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_the_cluster_refuses_is_an_error() {
-    let fixture = Fixture::start().await;
-    let refused = ensure_topic(&fixture.client().await, &TopicSettings::named("Not A Name")).await;
+    let broker = TestBroker::start().await;
+    let refused = ensure_topic(&broker.connect().await, &TopicSettings::named("Not A Name")).await;
     let Err(TopicError::NotCreated { .. }) = refused else {
         panic!("{refused:?}");
     };

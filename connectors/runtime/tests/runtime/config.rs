@@ -1,7 +1,5 @@
 //! Configs as people write them: real ones parse, wrong ones get a sentence that names place and remedy.
 
-#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
-
 use std::time::Duration;
 
 use connector_runtime::config::Secrets;

@@ -4,19 +4,20 @@ use connector_runtime::reader::{PlainReader, ReadError, offsets, read_range, rea
 use connector_runtime::record::{LogRange, Record};
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{TopicWriter, WriterOptions};
+use fixtures::broker::TestBroker;
 use fluvio::consumer::ConsumerConfigExt;
 use fluvio::{Compression, Offset};
 use futures_util::StreamExt;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use crate::fixture::*;
+use crate::support::*;
 
 const RECORDS: usize = 12_000;
 
 /// Batches of 40 records, about 10 KB.
-async fn fill(fixture: &Fixture, records: usize) {
-    let mut writer = fixture.writer().await;
+async fn fill(broker: &TestBroker, records: usize) {
+    let mut writer = open_writer(broker).await;
     for start in (0..records).step_by(40) {
         writer
             .append(&numbered(start..records.min(start + 40)))
@@ -35,11 +36,11 @@ async fn read(reader: &mut PlainReader, count: usize) -> Vec<Record> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bare_client_loses_records_and_the_reader_does_not() {
-    let fixture = Fixture::with_topic().await;
-    fill(&fixture, RECORDS).await;
-    fixture.faults.cut_reads(true);
+    let broker = with_topic().await;
+    fill(&broker, RECORDS).await;
+    broker.faults().cut_reads(true);
 
-    let client = fixture.client().await;
+    let client = broker.connect().await;
     let config = ConsumerConfigExt::builder()
         .topic(TOPIC)
         .partition(0)
@@ -66,12 +67,12 @@ async fn the_bare_client_loses_records_and_the_reader_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_larger_than_an_answer_is_asked_for_again() {
-    let fixture = Fixture::with_topic().await;
-    let mut writer = fixture.writer().await;
+    let broker = with_topic().await;
+    let mut writer = open_writer(&broker).await;
     writer.append(&numbered(0..5_000)).await.unwrap();
-    fixture.faults.cut_reads(true);
+    broker.faults().cut_reads(true);
     for max_bytes in [1, 60, 5_000, 200_000] {
-        let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 1_234)
+        let mut reader = PlainReader::open(&broker.connect().await, TOPIC, 0, 1_234)
             .await
             .unwrap()
             .with_max_bytes(max_bytes);
@@ -81,8 +82,8 @@ async fn a_batch_larger_than_an_answer_is_asked_for_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_compression_is_read() {
-    let fixture = Fixture::with_topic().await;
-    let client = fixture.client().await;
+    let broker = with_topic().await;
+    let client = broker.connect().await;
     let all = [
         Compression::None,
         Compression::Gzip,
@@ -104,7 +105,7 @@ async fn every_compression_is_read() {
             .await
             .unwrap();
     }
-    fixture.faults.cut_reads(true);
+    broker.faults().cut_reads(true);
     let mut reader = PlainReader::open(&client, TOPIC, 0, 0)
         .await
         .unwrap()
@@ -114,16 +115,16 @@ async fn every_compression_is_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_read_loses_nothing() {
-    let fixture = Fixture::with_topic().await;
-    fixture.faults.cut_reads(true);
-    let mut writer = fixture.writer().await;
+    let broker = with_topic().await;
+    broker.faults().cut_reads(true);
+    let mut writer = open_writer(&broker).await;
     let writing = tokio::spawn(async move {
         for start in (0..4_000).step_by(10) {
             writer.append(&numbered(start..start + 10)).await.unwrap();
         }
     });
     let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 0)
+    let mut reader = PlainReader::open(&broker.connect().await, TOPIC, 0, 0)
         .await
         .unwrap()
         .with_max_bytes(3_000);
@@ -142,21 +143,21 @@ async fn a_cancelled_read_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_of_the_broker_reading_goes_on() {
-    let mut fixture = Fixture::with_topic().await;
-    fill(&fixture, 1_000).await;
-    let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 0)
+    let mut broker = with_topic().await;
+    fill(&broker, 1_000).await;
+    let mut reader = PlainReader::open(&broker.connect().await, TOPIC, 0, 0)
         .await
         .unwrap();
     let mut records = read(&mut reader, 1_000).await;
 
-    let (lost, ()) = tokio::join!(reader.next(), fixture.stop());
+    let (lost, ()) = tokio::join!(reader.next(), broker.stop());
     let error = lost.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    assert!(fixture.cluster().connect().await.is_err());
+    assert!(broker.cluster().connect().await.is_err());
 
-    fixture.start_again().await;
-    let client = fixture.client().await;
-    let mut writer = fixture.writer().await;
+    broker.restart().await;
+    let client = broker.connect().await;
+    let mut writer = open_writer(&broker).await;
     assert_eq!(writer.end_offset(), 1_000);
     writer.append(&numbered(1_000..1_100)).await.unwrap();
     let mut reader = PlainReader::open(&client, TOPIC, 0, reader.position())
@@ -168,10 +169,10 @@ async fn after_a_restart_of_the_broker_reading_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_at_the_end_waits_for_the_next_record() {
-    let fixture = Fixture::with_topic().await;
-    let mut writer = fixture.writer().await;
+    let broker = with_topic().await;
+    let mut writer = open_writer(&broker).await;
     writer.append(&numbered(0..3)).await.unwrap();
-    let mut reader = PlainReader::open(&fixture.client().await, TOPIC, 0, 3)
+    let mut reader = PlainReader::open(&broker.connect().await, TOPIC, 0, 3)
         .await
         .unwrap();
     let waiting = tokio::spawn(async move { reader.next().await.unwrap() });
@@ -179,7 +180,7 @@ async fn a_reader_at_the_end_waits_for_the_next_record() {
     let mut records = waiting.await.unwrap();
     if records.len() == 1 {
         records.extend(
-            read_range(&fixture.client().await, TOPIC, 0, 4..5)
+            read_range(&broker.connect().await, TOPIC, 0, 4..5)
                 .await
                 .unwrap(),
         );
@@ -189,14 +190,14 @@ async fn a_reader_at_the_end_waits_for_the_next_record() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ranges_and_the_tail() {
-    let fixture = Fixture::with_topic().await;
-    let client = fixture.client().await;
+    let broker = with_topic().await;
+    let client = broker.connect().await;
     assert_eq!(read_tail(&client, TOPIC, 0).await.unwrap(), None);
     assert_eq!(
         offsets(&client, TOPIC, 0).await.unwrap(),
         LogRange { start: 0, end: 0 }
     );
-    fill(&fixture, 1_000).await;
+    fill(&broker, 1_000).await;
     assert_eq!(
         offsets(&client, TOPIC, 0).await.unwrap(),
         LogRange {
@@ -226,20 +227,20 @@ async fn ranges_and_the_tail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_counts_whatever_the_watermark_says() {
     const RECORDS: usize = 25_113;
-    let fixture = Fixture::with_topic().await;
-    let client = fixture.client().await;
+    let broker = with_topic().await;
+    let client = broker.connect().await;
     // Small batches, and some that no question for the end reads whole.
-    fill(&fixture, 20_000).await;
-    let mut writer = fixture.writer().await;
+    fill(&broker, 20_000).await;
+    let mut writer = open_writer(&broker).await;
     writer.append(&numbered(20_000..RECORDS)).await.unwrap();
     for cut in [false, true] {
-        fixture.faults.cut_reads(cut);
+        broker.faults().cut_reads(cut);
         for hidden in [0, 1, 50, 6_000, 20_103, RECORDS] {
-            fixture.faults.old_watermarks(hidden as u64);
+            broker.faults().old_watermarks(hidden as u64);
             let what = format!("cut: {cut}, hidden: {hidden}");
             let held = offsets(&client, TOPIC, 0).await.unwrap();
             assert_eq!((held.start, held.end), (0, RECORDS as i64), "{what}");
-            assert_eq!(fixture.writer().await.end_offset(), held.end, "{what}");
+            assert_eq!(open_writer(&broker).await.end_offset(), held.end, "{what}");
             let tail = read_tail(&client, TOPIC, 0).await.unwrap().unwrap();
             assert_exactly(&[tail], RECORDS - 1..RECORDS);
             let newest = read_range(&client, TOPIC, 0, 25_000..held.end);
@@ -250,8 +251,8 @@ async fn what_was_acknowledged_counts_whatever_the_watermark_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_named() {
-    let fixture = Fixture::with_topic().await;
-    let client = fixture.client().await;
+    let broker = with_topic().await;
+    let client = broker.connect().await;
     let refusal = |result: Result<PlainReader, ReadError>| match result {
         Ok(_) => panic!("opened"),
         Err(err) => {
@@ -275,13 +276,14 @@ async fn what_is_not_there_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evicted_records_are_named_with_what_is_left() {
-    let fixture = Fixture::evicting_every(Duration::from_millis(20)).await;
-    let client = fixture.client().await;
+    let broker =
+        TestBroker::start_with(|config| config.evict_interval = Duration::from_millis(20)).await;
+    let client = broker.connect().await;
     let mut settings = TopicSettings::named(TOPIC);
     settings.segment_size_bytes = Some(1_000_000);
     settings.partition_size_bytes_max = Some(2_000_000);
     ensure_topic(&client, &settings).await.unwrap();
-    fill(&fixture, 30_000).await;
+    fill(&broker, 30_000).await;
     let start = loop {
         let held = offsets(&client, TOPIC, 0).await.unwrap();
         if held.start > 0 {

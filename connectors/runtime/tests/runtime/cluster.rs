@@ -3,7 +3,7 @@ use std::time::Duration;
 use connector_runtime::cluster::Cluster;
 use connector_runtime::reader;
 
-use crate::fixture::*;
+use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there_is_said_at_once() {
@@ -24,18 +24,18 @@ async fn nobody_there_is_said_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_came_back_is_found_again() {
-    let mut fixture = Fixture::with_topic().await;
-    fixture.client().await;
-    fixture.start_again().await;
-    fixture.client().await;
+    let mut broker = with_topic().await;
+    broker.connect().await;
+    broker.restart().await;
+    broker.connect().await;
 }
 
 /// Whoever asks a partition something, again and again, leaves no connection behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_connection_is_closed() {
-    let fixture = Fixture::with_topic().await;
-    let client = fixture.client().await;
-    let port = format!(":{:04X}", fixture.addr().port());
+    let broker = with_topic().await;
+    let client = broker.connect().await;
+    let port = format!(":{:04X}", broker.addr().port());
     // Connections to the broker, as it sees them.
     let open = || {
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();

@@ -5,15 +5,16 @@ use connector_runtime::reader::{offsets, read_range, read_tail};
 use connector_runtime::record::Outgoing;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{TopicWriter, WriteError, WriterOptions};
+use fixtures::broker::TestBroker;
 use fluvio::{Compression, DeliverySemantic, RecordKey, TopicProducerConfigBuilder};
 
-use crate::fixture::*;
+use crate::support::*;
 
 /// What a stage does: on any error a new writer, and on from where the tail says. Returns how often it had to.
-async fn write_all(fixture: &Fixture, count: usize, ack_timeout: Duration) -> usize {
+async fn write_all(broker: &TestBroker, count: usize, ack_timeout: Duration) -> usize {
     let mut reopened = 0;
     loop {
-        let client = fixture.client().await;
+        let client = broker.connect().await;
         let done = read_tail(&client, TOPIC, 0)
             .await
             .unwrap()
@@ -45,8 +46,8 @@ async fn write_all(fixture: &Fixture, count: usize, ack_timeout: Duration) -> us
     }
 }
 
-async fn assert_holds(fixture: &Fixture, count: usize) {
-    let client = fixture.client().await;
+async fn assert_holds(broker: &TestBroker, count: usize) {
+    let client = broker.connect().await;
     let held = offsets(&client, TOPIC, 0).await.unwrap();
     let records = read_range(&client, TOPIC, 0, held.start..held.end)
         .await
@@ -56,8 +57,8 @@ async fn assert_holds(fixture: &Fixture, count: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_records_become_several_batches_and_one_range() {
-    let fixture = Fixture::with_topic().await;
-    let mut writer = fixture.writer().await;
+    let broker = with_topic().await;
+    let mut writer = open_writer(&broker).await;
     assert_eq!(writer.append(&[]).await.unwrap(), 0..0);
     assert_eq!(
         writer.append(&numbered(0..20_000)).await.unwrap(),
@@ -68,24 +69,24 @@ async fn many_records_become_several_batches_and_one_range() {
         20_000..20_001
     );
     assert_eq!(writer.end_offset(), 20_001);
-    assert_holds(&fixture, 20_001).await;
+    assert_holds(&broker, 20_001).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_acknowledgement_neither_loses_nor_doubles() {
-    let fixture = Fixture::with_topic().await;
-    fixture.faults.lose_acks(2);
-    let reopened = write_all(&fixture, 1_000, Duration::from_millis(300)).await;
+    let broker = with_topic().await;
+    broker.faults().lose_acks(2);
+    let reopened = write_all(&broker, 1_000, Duration::from_millis(300)).await;
     assert_eq!(reopened, 2);
-    assert_holds(&fixture, 1_000).await;
+    assert_holds(&broker, 1_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_acknowledgement_neither_loses_nor_doubles() {
-    let fixture = Fixture::with_topic().await;
-    fixture.faults.delay_acks(Duration::from_secs(3));
+    let broker = with_topic().await;
+    broker.faults().delay_acks(Duration::from_secs(3));
     let mut writer = TopicWriter::open(
-        &fixture.client().await,
+        &broker.connect().await,
         TOPIC,
         0,
         Duration::from_millis(100),
@@ -94,24 +95,24 @@ async fn a_late_acknowledgement_neither_loses_nor_doubles() {
     .unwrap();
     let late = writer.append(&numbered(0..100)).await;
     assert!(matches!(late, Err(WriteError::TimedOut { .. })), "{late:?}");
-    fixture.faults.delay_acks(Duration::ZERO);
-    write_all(&fixture, 1_000, ACK_TIMEOUT).await;
-    assert_holds(&fixture, 1_000).await;
+    broker.faults().delay_acks(Duration::ZERO);
+    write_all(&broker, 1_000, ACK_TIMEOUT).await;
+    assert_holds(&broker, 1_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_neither_loses_nor_doubles() {
-    let fixture = Fixture::with_topic().await;
-    fixture.faults.break_before_ack(3);
-    assert_eq!(write_all(&fixture, 1_000, ACK_TIMEOUT).await, 3);
-    assert_holds(&fixture, 1_000).await;
+    let broker = with_topic().await;
+    broker.faults().break_before_ack(3);
+    assert_eq!(write_all(&broker, 1_000, ACK_TIMEOUT).await, 3);
+    assert_holds(&broker, 1_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_batch_is_an_error_here_and_success_to_the_bare_client() {
-    let fixture = Fixture::with_topic().await;
-    let client = fixture.client().await;
-    fixture.faults.refuse_writes(1);
+    let broker = with_topic().await;
+    let client = broker.connect().await;
+    broker.faults().refuse_writes(1);
     let config = TopicProducerConfigBuilder::default()
         .delivery_semantic(DeliverySemantic::AtMostOnce)
         .build()
@@ -125,18 +126,18 @@ async fn a_refused_batch_is_an_error_here_and_success_to_the_bare_client() {
     assert!(sent.wait().await.is_ok());
     assert!(offsets(&client, TOPIC, 0).await.unwrap().is_empty());
 
-    fixture.faults.refuse_writes(1);
-    assert_eq!(write_all(&fixture, 1_000, ACK_TIMEOUT).await, 1);
-    assert_holds(&fixture, 1_000).await;
+    broker.faults().refuse_writes(1);
+    assert_eq!(write_all(&broker, 1_000, ACK_TIMEOUT).await, 1);
+    assert_holds(&broker, 1_000).await;
 }
 
 /// Whoever sends again after an error, as the bare client's users do, writes twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn sending_again_without_looking_doubles() {
-    let fixture = Fixture::with_topic().await;
-    fixture.faults.break_before_ack(1);
+    let broker = with_topic().await;
+    broker.faults().break_before_ack(1);
     for _ in 0..2 {
-        let client = fixture.client().await;
+        let client = broker.connect().await;
         let producer = client.topic_producer(TOPIC).await.unwrap();
         let Ok(sent) = producer.send(RecordKey::NULL, "once").await else {
             continue;
@@ -146,16 +147,16 @@ async fn sending_again_without_looking_doubles() {
             break;
         }
     }
-    let held = offsets(&fixture.client().await, TOPIC, 0).await.unwrap();
+    let held = offsets(&broker.connect().await, TOPIC, 0).await.unwrap();
     assert_eq!(held.len(), 2, "the fault switch no longer does anything");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_writer_is_noticed() {
-    let fixture = Fixture::with_topic().await;
-    let mut ours = fixture.writer().await;
+    let broker = with_topic().await;
+    let mut ours = open_writer(&broker).await;
     ours.append(&numbered(0..10)).await.unwrap();
-    let mut theirs = fixture.writer().await;
+    let mut theirs = open_writer(&broker).await;
     theirs.append(&numbered(10..11)).await.unwrap();
     let noticed = ours.append(&numbered(11..12)).await;
     assert!(
@@ -177,9 +178,9 @@ async fn another_writer_is_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abandoned_append_poisons() {
-    let fixture = Fixture::with_topic().await;
-    fixture.faults.delay_acks(Duration::from_secs(60));
-    let mut writer = fixture.writer().await;
+    let broker = with_topic().await;
+    broker.faults().delay_acks(Duration::from_secs(60));
+    let mut writer = open_writer(&broker).await;
     let abandoned =
         tokio::time::timeout(Duration::from_millis(50), writer.append(&numbered(0..1))).await;
     assert!(abandoned.is_err());
@@ -191,8 +192,8 @@ async fn an_abandoned_append_poisons() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_no_module_could_read_is_refused_and_nothing_is_written() {
-    let fixture = Fixture::with_topic().await;
-    let mut writer = fixture.writer().await;
+    let broker = with_topic().await;
+    let mut writer = open_writer(&broker).await;
     let mut records = numbered(0..2);
     records.push(Outgoing {
         key: None,
@@ -204,31 +205,31 @@ async fn a_record_that_no_module_could_read_is_refused_and_nothing_is_written() 
         "{refused:?}"
     );
     assert_eq!(writer.append(&numbered(0..2)).await.unwrap(), 0..2);
-    assert_holds(&fixture, 2).await;
+    assert_holds(&broker, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_broker_is_an_error_and_a_new_writer_goes_on() {
-    let mut fixture = Fixture::with_topic().await;
-    let mut writer = fixture.writer().await;
+    let mut broker = with_topic().await;
+    let mut writer = open_writer(&broker).await;
     writer.append(&numbered(0..100)).await.unwrap();
-    fixture.start_again().await;
+    broker.restart().await;
     let lost = writer.append(&numbered(100..200)).await.unwrap_err();
     assert!(lost.is_transient(), "{lost}");
-    write_all(&fixture, 1_000, ACK_TIMEOUT).await;
-    assert_holds(&fixture, 1_000).await;
+    write_all(&broker, 1_000, ACK_TIMEOUT).await;
+    assert_holds(&broker, 1_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_topics_compression_counts() {
-    let fixture = Fixture::start().await;
-    let client = fixture.client().await;
+    let broker = TestBroker::start().await;
+    let client = broker.connect().await;
     let mut settings = TopicSettings::named(TOPIC);
     settings.compression = Some(Compression::Zstd);
     ensure_topic(&client, &settings).await.unwrap();
-    let mut writer = fixture.writer().await;
+    let mut writer = open_writer(&broker).await;
     writer.append(&numbered(0..100)).await.unwrap();
-    assert_holds(&fixture, 100).await;
+    assert_holds(&broker, 100).await;
     let options = WriterOptions {
         ack_timeout: ACK_TIMEOUT,
         compression: Some(Compression::Gzip),
@@ -244,8 +245,8 @@ async fn the_topics_compression_counts() {
 /// the broker is back, after whoever took its place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_producer_of_the_bare_client_still_writes() {
-    let mut fixture = Fixture::with_topic().await;
-    let client = fixture.client().await;
+    let mut broker = with_topic().await;
+    let client = broker.connect().await;
     let config = TopicProducerConfigBuilder::default()
         .delivery_semantic(DeliverySemantic::AtMostOnce)
         .build()
@@ -254,7 +255,7 @@ async fn a_dropped_producer_of_the_bare_client_still_writes() {
         .topic_producer_with_config(TOPIC, config)
         .await
         .unwrap();
-    fixture.stop().await;
+    broker.stop().await;
     let sent = producer.send(RecordKey::NULL, "late").await.unwrap();
     assert!(
         tokio::time::timeout(Duration::from_millis(500), sent.wait())
@@ -264,8 +265,8 @@ async fn a_dropped_producer_of_the_bare_client_still_writes() {
     drop(producer);
     drop(client);
 
-    fixture.start_again().await;
-    let client = fixture.client().await;
+    broker.restart().await;
+    let client = broker.connect().await;
     let arrived = async {
         while offsets(&client, TOPIC, 0).await.unwrap().is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;

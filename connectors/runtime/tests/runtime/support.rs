@@ -1,0 +1,54 @@
+//! A broker with a topic, and records to put into it.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+use connector_runtime::record::{Outgoing, Record};
+use connector_runtime::topic::{TopicSettings, ensure_topic};
+use connector_runtime::writer::TopicWriter;
+use fixtures::broker::TestBroker;
+
+pub const TOPIC: &str = "ticks";
+pub const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A broker with the topic [`TOPIC`] of one partition.
+pub async fn with_topic() -> TestBroker {
+    let broker = TestBroker::start().await;
+    ensure_topic(broker.client(), &TopicSettings::named(TOPIC))
+        .await
+        .unwrap();
+    broker
+}
+
+/// A writer with a connection of its own.
+pub async fn open_writer(broker: &TestBroker) -> TopicWriter {
+    TopicWriter::open(&broker.connect().await, TOPIC, 0, ACK_TIMEOUT)
+        .await
+        .unwrap()
+}
+
+/// Records that say which they are.
+pub fn numbered(numbers: Range<usize>) -> Vec<Outgoing> {
+    numbers
+        .map(|number| Outgoing {
+            key: Some(Bytes::from_static(b"bitcoin")),
+            value: Bytes::from(format!("{number:08}{}", "x".repeat(number % 500))),
+        })
+        .collect()
+}
+
+pub fn number_of(value: &[u8]) -> usize {
+    std::str::from_utf8(&value[..8]).unwrap().parse().unwrap()
+}
+
+/// Panics unless these are the records `numbers`, in order, each once, at offsets equal to their numbers.
+#[track_caller]
+pub fn assert_exactly(records: &[Record], numbers: Range<usize>) {
+    assert_eq!(records.len(), numbers.len());
+    for (record, number) in records.iter().zip(numbers) {
+        assert_eq!(number_of(&record.value), number);
+        assert_eq!(record.offset, number as i64);
+        assert!(record.timestamp_ms > 0);
+    }
+}
