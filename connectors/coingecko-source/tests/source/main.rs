@@ -1,7 +1,8 @@
 //! The whole source between a server that misbehaves, over real HTTP, and the embedded broker.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
 
+mod config;
 mod hour;
 mod server;
 
@@ -9,28 +10,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use broker::{Broker, BrokerConfig};
 use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus, partition_of};
-use connector_runtime::cluster::Cluster;
 use connector_runtime::config::Secrets;
 use connector_runtime::process::monitor::Observed;
-use connector_runtime::reader;
 use connector_runtime::record::Record;
+use fixtures::broker::TestBroker;
+use fixtures::patience::{eventually, within};
+use fixtures::topic;
+use server::{Answer, Server};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use fluvio::metadata::topic::TopicSpec;
-use server::{Answer, Server};
-
 const TOPIC: &str = "crypto-raw";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker and a running source.
 struct Setting {
-    broker: Option<Broker>,
-    broker_config: BrokerConfig,
-    cluster: Cluster,
-    _data: tempfile::TempDir,
+    broker: TestBroker,
     status: Arc<SourceStatus>,
     stop: CancellationToken,
     source: JoinHandle<anyhow::Result<()>>,
@@ -39,11 +34,7 @@ struct Setting {
 impl Setting {
     /// Starts a source that polls the server as fast as it answers, with further settings.
     async fn start(server: &Server, partitions: u32, settings: &str) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let mut broker_config = BrokerConfig::new(data.path());
-        let broker = Broker::start(broker_config.clone()).await.unwrap();
-        broker_config.listen = broker.addr();
-        let cluster = Cluster::at(broker.addr());
+        let broker = TestBroker::start().await;
         let text = format!(
             "apiVersion: 0.2.0\nmeta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic:\n    meta:\n      \
              name: {TOPIC}\n    partition:\n      count: {partitions}\n{SECTION}:\n  base_url: {}\n  poll_interval: 0s\n{settings}",
@@ -51,44 +42,26 @@ impl Setting {
         );
         let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();
         let (status, stop) = (Arc::new(SourceStatus::default()), CancellationToken::new());
-        let run = coingecko_source::run(config, cluster.clone(), stop.clone(), status.clone());
+        let run = coingecko_source::run(config, broker.cluster(), stop.clone(), status.clone());
         Self {
-            broker: Some(broker),
-            broker_config,
-            cluster,
-            _data: data,
+            broker,
             status,
             stop,
             source: tokio::spawn(run),
         }
     }
 
-    /// Ends the broker and starts it again at the same address.
-    async fn restart_broker(&mut self) {
-        self.broker.take().unwrap().stop().await;
-        self.broker = Some(Broker::start(self.broker_config.clone()).await.unwrap());
-    }
-
     /// Stops the source the way a signal does and returns what each partition holds.
     async fn stop(self) -> Vec<Vec<Record>> {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.source)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        let client = self.cluster.connect().await.unwrap();
-        let partitions = connector_runtime::topic::partition_count(&client, TOPIC)
+        within(self.source).await.unwrap().unwrap();
+        let client = self.broker.client();
+        let partitions = connector_runtime::topic::partition_count(client, TOPIC)
             .await
             .unwrap();
         let mut held = Vec::new();
         for partition in 0..partitions {
-            let range = reader::offsets(&client, TOPIC, partition).await.unwrap();
-            held.push(
-                reader::read_range(&client, TOPIC, partition, range.start..range.end)
-                    .await
-                    .unwrap(),
-            );
+            held.push(topic::records(client, TOPIC, partition).await);
         }
         held
     }
@@ -100,13 +73,6 @@ fn values(records: &[Record]) -> Vec<String> {
         .iter()
         .map(|record| String::from_utf8(record.value.to_vec()).unwrap())
         .collect()
-}
-
-/// Waits until the server's script has been played.
-async fn played(server: &Server) {
-    tokio::time::timeout(PATIENCE, server.played())
-        .await
-        .expect("the source stopped polling");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +109,7 @@ async fn nothing_a_server_sends_stops_the_loop() {
     ];
     let server = Server::start(script).await;
     let setting = Setting::start(&server, 1, "  timeout: 2s\n  body_bytes_max: 100000\n").await;
-    played(&server).await;
+    within(server.played()).await;
     let status = setting.status.clone();
     let held = setting.stop().await;
     let expected = [
@@ -202,7 +168,7 @@ async fn an_unchanged_page_is_not_sent_again() {
     ];
     let server = Server::start(script).await;
     let setting = Setting::start(&server, 1, "").await;
-    played(&server).await;
+    within(server.played()).await;
     let status = setting.status.clone();
     let held = setting.stop().await;
     assert_eq!(
@@ -241,7 +207,7 @@ async fn a_limit_is_respected_for_as_long_as_the_server_says() {
     ];
     let server = Server::start(script).await;
     let setting = Setting::start(&server, 1, "").await;
-    played(&server).await;
+    within(server.played()).await;
     assert_eq!(setting.status.errors(ErrorKind::RateLimited), 1);
     let requests = server.requests();
     assert!(requests[1].at - requests[0].at >= Duration::from_secs(2));
@@ -254,10 +220,7 @@ async fn a_refused_key_ends_the_first_poll_and_names_the_setting() {
     let settings = "  api_key: CG-very-secret\n  plan: pro\n";
     let server = Server::start(vec![Answer::raw(refusal)]).await;
     let setting = Setting::start(&server, 1, settings).await;
-    let ended = tokio::time::timeout(PATIENCE, setting.source)
-        .await
-        .unwrap()
-        .unwrap();
+    let ended = within(setting.source).await.unwrap();
     let message = format!("{:#}", ended.unwrap_err());
     assert!(
         message.contains("coingecko.api_key") && message.contains("a pro key"),
@@ -275,7 +238,7 @@ async fn a_refused_key_ends_the_first_poll_and_names_the_setting() {
     let good = || Answer::json(r#"[{"id":"bitcoin"}]"#);
     let server = Server::start(vec![good(), Answer::raw(refusal), good()]).await;
     let setting = Setting::start(&server, 1, settings).await;
-    played(&server).await;
+    within(server.played()).await;
     assert_eq!(setting.stop().await[0].len(), 2);
 }
 
@@ -286,12 +249,12 @@ async fn a_key_does_not_follow_a_redirect_to_another_host() {
         "HTTP/1.1 301 Moved Permanently\r\nlocation: {}/coins/markets\r\ncontent-length: 0\r\n\r\n",
         elsewhere.base_url()
     );
-    let within =
+    let here =
         "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
     let good = Answer::json(r#"[{"id":"bitcoin"}]"#);
-    let server = Server::start(vec![Answer::raw(&redirect), Answer::raw(within), good]).await;
+    let server = Server::start(vec![Answer::raw(&redirect), Answer::raw(here), good]).await;
     let setting = Setting::start(&server, 1, "  api_key: CG-very-secret\n").await;
-    played(&server).await;
+    within(server.played()).await;
     assert_eq!(setting.status.errors(ErrorKind::Redirected), 1);
     assert_eq!(setting.stop().await[0].len(), 1);
     assert!(elsewhere.requests().is_empty());
@@ -316,7 +279,7 @@ async fn ranks_are_read_page_by_page_until_the_list_ends() {
     ];
     let server = Server::start(script).await;
     let setting = Setting::start(&server, 1, "  top: 600\n").await;
-    played(&server).await;
+    within(server.played()).await;
     let held = setting.stop().await;
     assert_eq!(held[0].len(), 600 + 253);
     let targets: Vec<bool> = server
@@ -345,12 +308,10 @@ async fn coins_keep_their_partition_and_their_order_through_restarts_of_the_brok
     let server = Server::start((0..POLLS).map(answer).collect()).await;
     let mut setting = Setting::start(&server, 3, "").await;
     for part in 1..=3 {
-        tokio::time::timeout(PATIENCE, server.played_at_least(POLLS / 4 * part))
-            .await
-            .unwrap();
-        setting.restart_broker().await;
+        within(server.played_at_least(POLLS / 4 * part)).await;
+        setting.broker.restart().await;
     }
-    played(&server).await;
+    within(server.played()).await;
     let held = setting.stop().await;
     for (partition, records) in held.iter().enumerate() {
         let mine: Vec<&str> = coins
@@ -380,19 +341,16 @@ async fn ready_while_broker_and_server_answer_and_alive_until_the_end() {
         "not before the first reply"
     );
     let becomes = async |status: &SourceStatus, ready: bool| {
-        let looking = async {
-            while status.ready().is_ok() != ready {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let found = tokio::time::timeout(PATIENCE, looking).await;
-        found.unwrap_or_else(|_| panic!("not ready: {:?}", status.ready()));
+        eventually(&format!("ready: {ready}"), async || {
+            status.ready().is_ok() == ready
+        })
+        .await;
     };
     becomes(&setting.status, true).await;
-    setting.broker.take().unwrap().stop().await;
+    setting.broker.stop().await;
     becomes(&setting.status, false).await;
     setting.status.alive().unwrap();
-    setting.broker = Some(Broker::start(setting.broker_config.clone()).await.unwrap());
+    setting.broker.restart().await;
     becomes(&setting.status, true).await;
 
     let status = setting.status.clone();
@@ -406,20 +364,9 @@ async fn a_topic_that_disappears_ends_the_source_with_a_sentence() {
         (0..100_000).map(|poll| Answer::json(&format!(r#"[{{"id":"bitcoin","poll":{poll}}}]"#)));
     let server = Server::start(answers.collect()).await;
     let setting = Setting::start(&server, 1, "").await;
-    tokio::time::timeout(PATIENCE, server.played_at_least(100))
-        .await
-        .unwrap();
-    let client = setting.cluster.connect().await.unwrap();
-    client
-        .admin()
-        .await
-        .delete::<TopicSpec>(TOPIC)
-        .await
-        .unwrap();
-    let ended = tokio::time::timeout(PATIENCE, setting.source)
-        .await
-        .unwrap()
-        .unwrap();
+    within(server.played_at_least(100)).await;
+    topic::delete(setting.broker.client(), TOPIC).await;
+    let ended = within(setting.source).await.unwrap();
     let message = format!("{:#}", ended.unwrap_err());
     assert!(
         message.contains("topic crypto-raw does not exist"),

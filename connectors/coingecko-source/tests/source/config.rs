@@ -1,13 +1,11 @@
 //! The files that ship with the connector, and what is wrong with others.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
-use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use coingecko_source::{Config, SECTION, SourceSettings};
 use connector_runtime::config::Secrets;
+use secrecy::ExposeSecret;
 
 fn shipped(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -2,13 +2,12 @@
 //! bytes that trickle, redirects elsewhere, lists of anything, the same again, and older than before. The finished command
 //! goes on by itself, sends every list that came whole, once and in order, and its memory stays what it was.
 
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use broker::{Broker, BrokerConfig};
-use connector_runtime::cluster::Cluster;
 use connector_runtime::reader;
 use faults::Vitals;
+use fixtures::broker::TestBroker;
+use fixtures::process::{Process, program};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -20,17 +19,6 @@ const HOUR: u64 = 60;
 const DAY: u64 = 24 * 60;
 /// More than that is a leak. What it holds of a body without end comes and goes.
 const GROWTH_MAX_BYTES: u64 = 32 << 20;
-
-/// Killed when it is dropped.
-struct Source(Child);
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_misbehaves_for_an_hour() {
@@ -55,9 +43,7 @@ async fn a_server_that_misbehaves_for_an_hour() {
 
     let server = Server::start(script).await;
     let folder = tempfile::tempdir().unwrap();
-    let broker = Broker::start(BrokerConfig::new(folder.path().join("broker")))
-        .await
-        .unwrap();
+    let broker = TestBroker::start().await;
     let config = folder.path().join("source.yaml");
     let text = format!(
         "apiVersion: 0.1.0\nmeta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic: {TOPIC}\n\
@@ -65,30 +51,27 @@ async fn a_server_that_misbehaves_for_an_hour() {
         server.base_url()
     );
     std::fs::write(&config, text).unwrap();
-    let source = Command::new(env!("CARGO_BIN_EXE_coingecko-source"))
-        .arg("--config")
-        .arg(&config)
-        .args(["--cluster", &broker.addr().to_string()])
-        .stderr(Stdio::null())
-        .spawn();
-    let source = Source(source.unwrap());
+    let mut source = program("coingecko-source");
+    source.arg("--config").arg(&config);
+    source.args(["--cluster", &broker.addr().to_string()]);
+    let source = Process::start(source);
     let patience = Duration::from_secs(60 + 10 * polls);
     let played = async {
         server.played_at_least(tenth).await;
-        let early = Vitals::of(source.0.id()).unwrap();
+        let early = Vitals::of(source.id()).unwrap();
         server.played().await;
-        (early, Vitals::of(source.0.id()).unwrap())
+        (early, Vitals::of(source.id()).unwrap())
     };
     let played = tokio::time::timeout(patience, played).await;
     let (early, late) = played.expect("the source stopped polling");
 
-    let client = Cluster::at(broker.addr()).connect().await.unwrap();
+    let client = broker.client();
     let expected = market.expected;
     let held = tokio::time::timeout(patience, async {
         loop {
-            let range = reader::offsets(&client, TOPIC, 0).await.unwrap();
+            let range = reader::offsets(client, TOPIC, 0).await.unwrap();
             if range.end as usize >= expected.len() {
-                return reader::read_range(&client, TOPIC, 0, range.start..range.end).await;
+                return reader::read_range(client, TOPIC, 0, range.start..range.end).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
