@@ -39,6 +39,12 @@ pub fn server() -> Option<&'static Server> {
     SERVER.get_or_init(start).as_ref()
 }
 
+/// One of the test's own, for names that another test uses too.
+#[allow(dead_code)] // for the tests of `coinlake train`
+pub fn own_server() -> Option<Server> {
+    Some(Server::start(&command()?, &[], &[]))
+}
+
 /// One that asks who is there.
 pub fn server_with_sign_in() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
