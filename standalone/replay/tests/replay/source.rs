@@ -1,27 +1,25 @@
 //! Replay, source and broker together: what a market holds is in the topic once and in order, whenever the run broke off.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use broker::{Broker, BrokerConfig};
 use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus, partition_of};
-use connector_runtime::cluster::Cluster;
+use connector_runtime::cluster::Client;
 use connector_runtime::config::Secrets;
-use connector_runtime::reader;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
+use fixtures::broker::TestBroker;
+use fixtures::patience::within;
+use fixtures::recording::recording;
+use fixtures::topic;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use replay::{Market, Position, Recording, ReplayServer, Speed, Step, SyntheticMarket, Tail};
 use tokio_util::sync::CancellationToken;
 
 const TOPIC: &str = "crypto-raw";
-const PATIENCE: Duration = Duration::from_secs(120);
-const RECORDING: &str = "../../../shared/data/market-2025-06-dev.parquet";
 
 /// What a market sends to each partition, in order.
 fn expected(market: &Market, partitions: u32) -> Vec<Vec<Vec<u8>>> {
@@ -37,31 +35,21 @@ fn expected(market: &Market, partitions: u32) -> Vec<Vec<Vec<u8>>> {
 }
 
 /// What each partition of the topic holds.
-async fn held(cluster: &Cluster, partitions: u32) -> Vec<Vec<Vec<u8>>> {
-    let client = cluster.connect().await.unwrap();
+async fn held(client: &Client, partitions: u32) -> Vec<Vec<Vec<u8>>> {
     let mut all = Vec::new();
     for partition in 0..partitions {
-        let range = reader::offsets(&client, TOPIC, partition).await.unwrap();
-        let records = reader::read_range(&client, TOPIC, partition, range.start..range.end)
-            .await
-            .unwrap();
-        all.push(
-            records
-                .into_iter()
-                .map(|record| record.value.to_vec())
-                .collect(),
-        );
+        let records = topic::records(client, TOPIC, partition).await;
+        let values = records.iter().map(|record| record.value.to_vec());
+        all.push(values.collect());
     }
     all
 }
 
 /// Runs from where the topic stands until `enough` records were sent in this run, or all; then everything falls over.
-async fn run(data: &Path, market: &Market, partitions: u32, enough: u64) -> Duration {
-    let broker = Broker::start(BrokerConfig::new(data)).await.unwrap();
-    let cluster = Cluster::at(broker.addr());
-    let client = cluster.connect().await.unwrap();
+async fn run(data: PathBuf, market: &Market, partitions: u32, enough: u64) -> Duration {
+    let mut broker = TestBroker::on(data).await;
     ensure_topic(
-        &client,
+        broker.client(),
         &TopicSettings::named(TOPIC).with_partitions(partitions),
     )
     .await
@@ -70,7 +58,11 @@ async fn run(data: &Path, market: &Market, partitions: u32, enough: u64) -> Dura
         records: values.len() as u64,
         last: values.last().cloned(),
     };
-    let tails: Vec<Tail> = held(&cluster, partitions).await.iter().map(tail).collect();
+    let tails: Vec<Tail> = held(broker.client(), partitions)
+        .await
+        .iter()
+        .map(tail)
+        .collect();
     let missing = market.records_total() - tails.iter().map(|tail| tail.records).sum::<u64>();
     let position = Position::from_tails(tails, partition_of);
     let replay = ReplayServer::start(market.clone(), Speed::Max, position)
@@ -86,7 +78,7 @@ async fn run(data: &Path, market: &Market, partitions: u32, enough: u64) -> Dura
     let started = Instant::now();
     let source = tokio::spawn(coingecko_source::run(
         config,
-        cluster,
+        broker.cluster(),
         CancellationToken::new(),
         status.clone(),
     ));
@@ -96,9 +88,7 @@ async fn run(data: &Path, market: &Market, partitions: u32, enough: u64) -> Dura
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, sent)
-        .await
-        .expect("the source got stuck");
+    within(sent).await;
     let took = started.elapsed();
     for kind in ErrorKind::ALL
         .into_iter()
@@ -124,11 +114,17 @@ async fn a_run_that_breaks_off_again_and_again_ends_like_one_that_never_did() {
         let data = tempfile::tempdir().unwrap();
         let market = Market::Synthetic(SyntheticMarket::new(seed, 900));
         for _ in 0..8 {
-            run(data.path(), &market, partitions, rng.random_range(1..1_000)).await;
+            run(
+                data.path().into(),
+                &market,
+                partitions,
+                rng.random_range(1..1_000),
+            )
+            .await;
         }
-        run(data.path(), &market, partitions, u64::MAX).await;
-        let broker = Broker::start(BrokerConfig::new(data.path())).await.unwrap();
-        let held = held(&Cluster::at(broker.addr()), partitions).await;
+        run(data.path().into(), &market, partitions, u64::MAX).await;
+        let broker = TestBroker::on(data.path().into()).await;
+        let held = held(broker.client(), partitions).await;
         assert!(
             held == expected(&market, partitions),
             "SEED={seed}, {partitions} partitions"
@@ -138,11 +134,7 @@ async fn a_run_that_breaks_off_again_and_again_ends_like_one_that_never_did() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_arrives_whole_and_fast() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING);
-    if !path.exists() {
-        println!("skipped: {} is not there", path.display());
-        return;
-    }
+    let Some(path) = recording() else { return };
     let opened = Instant::now();
     let market = Market::Recording(Recording::open(&path).unwrap());
     println!(
@@ -151,7 +143,9 @@ async fn a_recording_arrives_whole_and_fast() {
         opened.elapsed()
     );
     let data = tempfile::tempdir().unwrap();
-    let took = run(data.path(), &market, 1, u64::MAX).await.as_secs_f64();
+    let took = run(data.path().into(), &market, 1, u64::MAX)
+        .await
+        .as_secs_f64();
     println!(
         "{} polls and {} records in {took:.2} s: {:.0} polls/s, {:.0} records/s",
         market.steps_total(),
@@ -159,8 +153,8 @@ async fn a_recording_arrives_whole_and_fast() {
         market.steps_total() as f64 / took,
         market.records_total() as f64 / took
     );
-    let broker = Broker::start(BrokerConfig::new(data.path())).await.unwrap();
-    let held = held(&Cluster::at(broker.addr()), 1).await;
+    let broker = TestBroker::on(data.path().into()).await;
+    let held = held(broker.client(), 1).await;
     assert!(held == expected(&market, 1));
     let mut coins: HashMap<String, u64> = HashMap::new();
     for json in &held[0] {

@@ -1,7 +1,5 @@
 //! The synthetic market through the very code that runs in the broker: what was injected is what comes out.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
 use std::collections::BTreeMap;
 
 use market::{

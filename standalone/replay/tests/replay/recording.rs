@@ -1,7 +1,5 @@
 //! Recordings as people write them, good and bad.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

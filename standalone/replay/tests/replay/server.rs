@@ -1,7 +1,5 @@
 //! The server over real HTTP, as a client sees it.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
 use replay::{Market, Position, ReplayServer, Speed, Step, SyntheticMarket, Tail};
 use reqwest::{Client, StatusCode, header};
 

@@ -1,0 +1,8 @@
+//! Markets as whoever replays them sees them.
+
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
+mod quality;
+mod recording;
+mod server;
+mod source;
