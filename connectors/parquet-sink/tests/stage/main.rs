@@ -1,7 +1,8 @@
 //! Whole stages with the real broker and the real SmartModules. Each file tests one guarantee.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
 
+mod config;
 mod crash;
 mod input;
 mod lands;

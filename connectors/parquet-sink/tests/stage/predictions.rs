@@ -9,6 +9,7 @@ use bytes::Bytes;
 use connector_runtime::reader;
 use connector_runtime::record::Record;
 use connector_runtime::writer::TopicWriter;
+use fixtures::smartmodules;
 use market::model::{
     ANOMALY_AHEAD, Forest, INPUTS, Logistic, ModelInfo, ModelPair, Node, PredictParams, Predictor,
     TREND_UP, slot,
@@ -59,7 +60,7 @@ fn models(version: u32) -> ModelPair {
 }
 
 fn serving(version: u32) -> Vec<u8> {
-    slot::fill(&built_module("crypto-predict"), &models(version)).unwrap()
+    slot::fill(&smartmodules::wasm("crypto-predict"), &models(version)).unwrap()
 }
 
 fn often(platform: &Platform) -> Failpoints {

@@ -4,15 +4,11 @@
 //! cluster, topics and SmartModules of its own on that cluster, deleted at the end.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use arrow_cast::cast;
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::DataType;
-use broker::{Broker, BrokerConfig, Faults};
+use broker::Faults;
 use bytes::Bytes;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::Secrets;
@@ -21,10 +17,13 @@ use connector_runtime::record::Outgoing;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::TopicWriter;
 use faults::{Listening, Network, Proxy};
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
+use fixtures::broker::TestBroker;
+use fixtures::patience::within;
+pub use fixtures::patience::{PATIENCE, eventually};
+use fixtures::{genuine, rows, smartmodules, topic};
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::topic::TopicSpec;
 use lake::{FileStamp, Lake};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet_sink::envelope::source_offset;
 use parquet_sink::failpoints::Failpoints;
 use parquet_sink::{SECTION, StageConfig, StageStatus, run_with};
@@ -32,13 +31,10 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How long something may take before a test gives up on it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
 pub struct Platform {
     pub cluster: Cluster,
     pub data: TempDir,
-    broker: Option<Broker>,
+    broker: Option<TestBroker>,
     /// Behind the name of every topic and SmartModule on a cluster that the tests share.
     suffix: String,
     /// Between clients and the broker, if there is one.
@@ -47,19 +43,19 @@ pub struct Platform {
 
 impl Platform {
     pub async fn start() -> Self {
-        match std::env::var("COINLAKE_TEST_CLUSTER") {
-            Ok(profile) => Self::genuine(&profile),
-            Err(_) => Self::embedded().await,
+        match genuine::shared() {
+            Some((cluster, _)) => Self::genuine(cluster),
+            None => Self::embedded().await,
         }
     }
 
     /// On a genuine Fluvio cluster.
-    fn genuine(profile: &str) -> Self {
+    fn genuine(cluster: Cluster) -> Self {
         static TESTS: AtomicUsize = AtomicUsize::new(0);
         show_logs();
         let test = TESTS.fetch_add(1, Ordering::Relaxed);
         Self {
-            cluster: Cluster::from_profile(Some(profile)).unwrap(),
+            cluster,
             data: TempDir::new().unwrap(),
             broker: None,
             suffix: format!("-{}-{test}t", std::process::id()),
@@ -75,15 +71,10 @@ impl Platform {
     /// On a broker that misbehaves as told.
     pub async fn embedded_with(faults: Faults) -> Self {
         show_logs();
-        let data = TempDir::new().unwrap();
-        let config = BrokerConfig::new(data.path().join("broker"));
-        let broker = Broker::start(BrokerConfig { faults, ..config })
-            .await
-            .unwrap();
-        let cluster = Cluster::at(broker.addr());
+        let broker = TestBroker::start_with(|config| config.faults = faults).await;
         Self {
-            cluster,
-            data,
+            cluster: broker.cluster(),
+            data: TempDir::new().unwrap(),
             broker: Some(broker),
             suffix: String::new(),
             proxy: None,
@@ -100,32 +91,22 @@ impl Platform {
     pub async fn behind(mut self, network: Network, whole: bool, seed: u64) -> Self {
         let listening = Listening::start().await.unwrap();
         let met_at = listening.addr().unwrap();
-        let broker = self.broker.take().unwrap();
-        let listen = broker.addr();
-        broker.stop().await;
-        let config = BrokerConfig {
-            listen,
-            advertise: whole.then(|| (met_at.ip().to_string(), met_at.port())),
-            ..BrokerConfig::new(self.data.path().join("broker"))
-        };
-        self.broker = Some(Broker::start(config).await.unwrap());
-        self.proxy = Some(listening.forward(listen, network, seed));
+        let broker = self.broker.as_mut().unwrap();
+        let advertise = whole.then(|| (met_at.ip().to_string(), met_at.port()));
+        broker
+            .restart_with(|config| config.advertise = advertise)
+            .await;
+        self.proxy = Some(listening.forward(broker.addr(), network, seed));
         self.cluster = Cluster::at(met_at);
         self
     }
 
     /// Stops the broker and starts it again, on the same port.
     pub async fn restart_broker_after(&mut self, meanwhile: impl AsyncFnOnce()) {
-        let broker = self.broker.take().unwrap();
-        let listen = broker.addr();
+        let broker = self.broker.as_mut().unwrap();
         broker.stop().await;
         meanwhile().await;
-        let config = BrokerConfig::new(self.data.path().join("broker"));
-        self.broker = Some(
-            Broker::start(BrokerConfig { listen, ..config })
-                .await
-                .unwrap(),
-        );
+        broker.restart().await;
     }
 
     pub async fn client(&self) -> Client {
@@ -143,7 +124,7 @@ impl Platform {
 
     /// Registers a built SmartModule under `name`; other `padding`, other content, same behaviour.
     pub async fn module(&self, name: &str, file: &str, padding: &[u8]) {
-        let mut wasm = built_module(file);
+        let mut wasm = smartmodules::wasm(file);
         if !padding.is_empty() {
             // A custom section: id 0, its size, a name, anything.
             wasm.extend([0, u8::try_from(padding.len() + 2).unwrap(), 1, b'x']);
@@ -154,17 +135,7 @@ impl Platform {
 
     /// Registers a SmartModule under `name`, in the place of any before.
     pub async fn put_module(&self, name: &str, wasm: &[u8]) {
-        let spec = SmartModuleSpec {
-            wasm: SmartModuleWasm::from_raw_wasm_bytes(wasm).unwrap(),
-            ..SmartModuleSpec::default()
-        };
-        let client = self.client().await;
-        client
-            .admin()
-            .await
-            .create(self.name(name), false, spec)
-            .await
-            .unwrap();
+        topic::create_smartmodule(&self.client().await, &self.name(name), wasm).await;
     }
 
     pub fn is_genuine(&self) -> bool {
@@ -177,13 +148,7 @@ impl Platform {
     }
 
     pub async fn delete_topic(&self, name: &str) {
-        let client = self.client().await;
-        client
-            .admin()
-            .await
-            .delete::<TopicSpec>(self.name(name))
-            .await
-            .unwrap();
+        topic::delete(&self.client().await, &self.name(name)).await;
     }
 
     pub async fn produce(&self, topic: &str, partition: u32, records: &[Outgoing]) {
@@ -286,14 +251,9 @@ impl Platform {
     /// What a reader of a derived topic goes by: doubles ignored.
     pub async fn derived(&self, topic: &str, partition: u32) -> Vec<(i64, Bytes)> {
         let client = self.client().await;
-        let topic = self.name(topic);
-        let log = reader::offsets(&client, &topic, partition).await.unwrap();
-        let records = reader::read_range(&client, &topic, partition, log.start..log.end)
-            .await
-            .unwrap();
         let mut greatest = -1;
         let mut seen = Vec::new();
-        for record in records {
+        for record in topic::records(&client, &self.name(topic), partition).await {
             let from = source_offset(&record.value).unwrap();
             if from > greatest {
                 greatest = from;
@@ -349,39 +309,13 @@ fn show_logs() {
         .try_init();
 }
 
-/// The wasm of a built SmartModule.
-pub fn built_module(file: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../target/smartmodules")
-        .join(format!("{file}.wasm"));
-    std::fs::read(&path).expect("run `cargo xtask smartmodules` first")
-}
-
 /// A file's rows as text.
 pub fn rows_of(contents: Bytes) -> Vec<String> {
-    let mut rows = Vec::new();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(contents).unwrap();
-    for batch in reader.build().unwrap() {
-        let batch = batch.unwrap();
-        let options = FormatOptions::default().with_null("null");
-        let columns = batch
-            .columns()
-            .iter()
-            .map(|column| match column.data_type() {
-                DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
-                _ => column.clone(),
-            });
-        let columns: Vec<_> = columns.collect();
-        let columns: Vec<_> = columns
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
-            .collect();
-        for row in 0..batch.num_rows() {
-            let values: Vec<String> = columns.iter().map(|c| c.value(row).to_string()).collect();
-            rows.push(values.join(" | "));
-        }
-    }
-    rows
+    let as_line = |row: Vec<(String, String)>| {
+        let values: Vec<_> = row.into_iter().map(|(_, value)| value).collect();
+        values.join(" | ")
+    };
+    rows::in_order(contents).into_iter().map(as_line).collect()
 }
 
 pub struct RunningStage {
@@ -408,22 +342,8 @@ impl RunningStage {
 
     /// Waits for its end.
     pub async fn ends(self) -> anyhow::Result<()> {
-        tokio::time::timeout(PATIENCE, self.task)
-            .await
-            .expect("the stage does not end")
-            .unwrap()
+        within(self.task).await.unwrap()
     }
-}
-
-/// Looks until it is so.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut so: impl FnMut() -> F) {
-    let looking = async {
-        while !so().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let found = tokio::time::timeout(PATIENCE, looking).await;
-    found.unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }
 
 /// Milliseconds of 2025-06-01T22:00Z: two hours of minutes cross into the next day.

@@ -1,9 +1,6 @@
 //! Configurations as people write them: all problems are reported at once, each with its key.
 
-#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its fixtures too
-
 use connector_runtime::config::Secrets;
-
 use parquet_sink::config::StagePlan;
 use parquet_sink::{SECTION, StageConfig};
 
@@ -146,11 +143,11 @@ fn unknown_keys_are_refused() {
 fn shipped_configs_agree_on_lateness_and_horizon() {
     for (text, look_back_minutes) in [
         (
-            include_str!("../../../fluvio-config/connectors/stage-clean.yaml"),
+            include_str!("../../../../fluvio-config/connectors/stage-clean.yaml"),
             0,
         ),
         (
-            include_str!("../../../fluvio-config/connectors/stage-features.yaml"),
+            include_str!("../../../../fluvio-config/connectors/stage-features.yaml"),
             30,
         ),
     ] {
@@ -172,7 +169,7 @@ fn shipped_configs_agree_on_lateness_and_horizon() {
 fn the_sample_is_valid() {
     let secrets = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     let secrets = secrets.map(|name| (name.to_owned(), "value".to_owned()));
-    let text = include_str!("../sample-config.yaml");
+    let text = include_str!("../../sample-config.yaml");
     let config = StageConfig::from_yaml(text, SECTION, &Secrets::from_values(secrets));
     StagePlan::new(&config.unwrap()).unwrap();
 }
