@@ -1,22 +1,19 @@
 //! What was acknowledged is there after a stop, a kill, a torn write; and a data directory has one broker.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{
-    TestBroker, batch_values, connect, log_dir, numbered, producer, stream, take, values, within,
-};
 use broker::{Broker, BrokerConfig, BrokerError};
+use fixtures::broker::{BrokerProcess, TestBroker};
+use fixtures::patience::within;
 use fluvio::metadata::topic::{TopicSpec, TopicStorageConfig};
 use fluvio::{Compression, DeliverySemantic, RecordKey, TopicProducerConfigBuilder};
 use futures_util::StreamExt;
 
+use crate::support::{Clients, batch_values, connect, numbered, producer, stream, take, values};
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_there_after_a_restart_across_segments() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     let mut spec = TopicSpec::new_computed(1, 1, None);
     spec.set_storage(TopicStorageConfig {
         segment_size: Some(5000),
@@ -26,14 +23,14 @@ async fn everything_is_there_after_a_restart_across_segments() {
     broker.produce("topic", numbered(2000)).await;
     assert!(std::fs::read_dir(broker.log_dir("topic")).unwrap().count() > 5);
 
-    let broker = broker.restart().await;
+    broker.restart().await;
     assert_eq!(broker.values("topic", 0).await, numbered(2000));
     broker.produce("topic", ["one more"]).await;
-    let broker = broker.restart().await;
+    broker.restart().await;
     let all = broker.values("topic", 0).await;
     assert_eq!((all.len(), all[2000].as_str()), (2001, "one more"));
     for from in [0, 700, 1999] {
-        let mut stream = stream(&broker.client, "topic", from, vec![], false).await;
+        let mut stream = stream(broker.client(), "topic", from, vec![], false).await;
         let first = within(stream.next()).await.unwrap().unwrap();
         assert_eq!(
             batch_values(&first)[(from - first.base_offset) as usize],
@@ -44,35 +41,31 @@ async fn everything_is_there_after_a_restart_across_segments() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_sees_the_restart_and_goes_on_with_a_new_client() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.produce("topic", numbered(100)).await;
-    let mut stream = stream(&broker.client, "topic", 0, vec![], false).await;
+    let mut stream = stream(broker.client(), "topic", 0, vec![], false).await;
     assert_eq!(take(&mut stream, 100).await, numbered(100));
-    let addr = broker.broker.addr();
-    let (client, dir) = (broker.client, broker.dir);
-    broker.broker.stop().await;
+    broker.stop().await;
     // The stream ends, with an error or without.
     let ended = within(stream.next()).await;
     assert!(!matches!(ended, Some(Ok(_))), "{ended:?}");
-    drop(client);
 
-    let broker = TestBroker::start_in(dir, Some(addr)).await;
+    broker.restart().await;
     broker.produce("topic", ["after"]).await;
-    let mut stream = crate::support::stream(&broker.client, "topic", 100, vec![], false).await;
+    let mut stream = crate::support::stream(broker.client(), "topic", 100, vec![], false).await;
     assert_eq!(take(&mut stream, 1).await, ["after"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_torn_last_write_is_cut_off_wherever_it_was_torn() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.produce("topic", ["kept"]).await;
     let log = broker.log_dir("topic").join("00000000000000000000.log");
     let kept = std::fs::metadata(&log).unwrap().len() as usize;
     broker.produce("topic", ["torn"]).await;
-    let dir = broker.dir;
-    broker.broker.stop().await;
+    broker.stop().await;
     let whole = std::fs::read(&log).unwrap();
 
     for torn in kept + 1..=whole.len() + 1 {
@@ -83,20 +76,15 @@ async fn a_torn_last_write_is_cut_off_wherever_it_was_torn() {
             Some(_) => bytes.extend_from_slice(&[0; 100]), // Blocks were allocated, nothing was written.
         }
         std::fs::write(&log, &bytes).unwrap();
-        let broker = Broker::start(BrokerConfig::new(dir.path())).await.unwrap();
-        let client = connect(broker.addr()).await;
+        broker.restart().await;
         let mut expected = vec!["kept"];
         expected.extend((torn > whole.len()).then_some("torn"));
         // One start in ten writes on; each start takes its time.
         if torn % 10 == 0 {
-            crate::support::produce(&client, "topic", ["next"]).await;
+            broker.produce("topic", ["next"]).await;
             expected.push("next");
         }
-        assert_eq!(
-            values(stream(&client, "topic", 0, vec![], true).await).await,
-            expected,
-            "torn at {torn}"
-        );
+        assert_eq!(broker.values("topic", 0).await, expected, "torn at {torn}");
         broker.stop().await;
     }
 }
@@ -105,37 +93,7 @@ async fn a_torn_last_write_is_cut_off_wherever_it_was_torn() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a helper process of another test"]
 async fn serve_until_killed() {
-    let Ok(dir) = std::env::var("BROKER_TEST_DIR") else {
-        return;
-    };
-    let broker = Broker::start(BrokerConfig::new(dir)).await.unwrap();
-    let mut out = std::io::stdout();
-    writeln!(out, "\nlistening {}", broker.addr()).unwrap();
-    out.flush().unwrap();
-    std::future::pending::<()>().await;
-}
-
-fn serve_in_a_process(dir: &std::path::Path) -> (std::process::Child, std::net::SocketAddr) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            "durability::serve_until_killed",
-            "--nocapture",
-        ])
-        .env("BROKER_TEST_DIR", dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let addr = lines
-        .map(|line| line.unwrap())
-        .find_map(|line| {
-            line.strip_prefix("listening ")
-                .map(|addr| addr.parse().unwrap())
-        })
-        .unwrap();
-    (child, addr)
+    fixtures::broker::serve().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,8 +101,10 @@ async fn acknowledged_records_survive_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
     for round in 0..4 {
-        let (mut child, addr) = serve_in_a_process(dir.path());
-        let client = connect(addr).await;
+        let config = BrokerConfig::new(dir.path());
+        let process = BrokerProcess::start("durability::serve_until_killed", &config);
+        let client = connect(process.addr()).await;
+        let mut process = Some(process);
         if round == 0 {
             client
                 .admin()
@@ -161,8 +121,6 @@ async fn acknowledged_records_survive_a_kill() {
         );
         assert_eq!(there, numbered(there.len()));
         if round == 3 {
-            child.kill().unwrap();
-            child.wait().unwrap();
             return;
         }
         acknowledged = there.len();
@@ -177,49 +135,42 @@ async fn acknowledged_records_survive_a_kill() {
             .topic_producer_with_config("topic", config)
             .await
             .unwrap();
-        let mut killed = false;
         for n in there.len().. {
             let Ok(sent) = producer.send(RecordKey::NULL, format!("record {n}")).await else {
                 break;
             };
             // Waiting for some leaves others on their way when the kill comes.
-            if n % 7 == 0 && !killed {
+            if n % 7 == 0 && process.is_some() {
                 match tokio::time::timeout(Duration::from_secs(2), sent.wait()).await {
                     Ok(Ok(sent)) => acknowledged = sent.offset() as usize + 1,
                     _ => break,
                 }
             }
-            if acknowledged > there.len() + 500 && !killed {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                killed = true;
+            if acknowledged > there.len() + 500
+                && let Some(process) = process.take()
+            {
+                process.kill();
             }
             if n > there.len() + 600 {
                 break;
             }
         }
-        assert!(killed);
+        assert!(process.is_none(), "it must have been killed");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_has_one_broker() {
-    let broker = TestBroker::start().await;
-    let second = Broker::start(BrokerConfig::new(broker.dir.path()))
-        .await
-        .unwrap_err();
+    let mut broker = TestBroker::start().await;
+    let config = BrokerConfig::new(broker.data_dir());
+    let second = Broker::start(config.clone()).await.unwrap_err();
     assert!(matches!(second, BrokerError::InUse { .. }));
     assert!(
         second.to_string().starts_with("another broker is using"),
         "{second}"
     );
-    let dir = broker.dir;
-    broker.broker.stop().await;
-    Broker::start(BrokerConfig::new(dir.path()))
-        .await
-        .unwrap()
-        .stop()
-        .await;
+    broker.stop().await;
+    Broker::start(config).await.unwrap().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,13 +178,13 @@ async fn a_port_in_use_is_said_to_be_in_use() {
     let broker = TestBroker::start().await;
     let dir = tempfile::tempdir().unwrap();
     let mut config = BrokerConfig::new(dir.path());
-    config.listen = broker.broker.addr();
+    config.listen = broker.addr();
     let error = Broker::start(config).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
             "{} is in use; stop what listens there, or choose another address",
-            broker.broker.addr()
+            broker.addr()
         )
     );
 }
@@ -260,16 +211,15 @@ async fn other_formats_and_impossible_directories_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_of_deleted_topics_do_not_come_back() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
-    let producer = producer(&broker.client, "topic", 1000, Compression::None).await;
+    let producer = producer(broker.client(), "topic", 1000, Compression::None).await;
     producer.send(RecordKey::NULL, "old").await.unwrap();
     producer.flush().await.unwrap();
-    let dir = broker.dir;
-    broker.broker.stop().await;
+    broker.stop().await;
     // As if the broker had died in the middle of a deletion, and of a creation.
-    let log = log_dir(dir.path(), "topic");
-    let leftover = dir.path().join("logs/topic.77/0");
+    let log = broker.log_dir("topic");
+    let leftover = broker.data_dir().join("logs/topic.77/0");
     std::fs::create_dir_all(&leftover).unwrap();
     std::fs::copy(
         log.join("00000000000000000000.log"),
@@ -277,7 +227,7 @@ async fn logs_of_deleted_topics_do_not_come_back() {
     )
     .unwrap();
     std::fs::remove_dir_all(log.parent().unwrap()).unwrap();
-    let broker = TestBroker::start_in(dir, None).await;
+    broker.restart().await;
     assert!(!leftover.exists());
     assert_eq!(broker.values("topic", 0).await, Vec::<String>::new());
 }

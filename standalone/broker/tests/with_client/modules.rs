@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use crate::support::{
-    TestBroker, batch_values, module, numbered, producer, stream, stream_with, take, values, wat,
-    within,
-};
+use fixtures::broker::TestBroker;
+use fixtures::patience::within;
 use fluvio::consumer::{SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind};
 use fluvio::dataplane::link::ErrorCode;
 use fluvio::{Compression, RecordKey, TopicProducerConfigBuilder};
 use fluvio_smartmodule::dataplane::smartmodule::Lookback;
 use futures_util::StreamExt;
+
+use crate::support::{
+    Clients, batch_values, module, numbered, producer, stream, stream_with, take, values, wat,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn named_and_ad_hoc_modules_and_chains_process_a_stream() {
@@ -31,11 +33,11 @@ async fn named_and_ad_hoc_modules_and_chains_process_a_stream() {
         vec![ad_hoc.clone()],
         vec![module("pass"), ad_hoc, module("pass")],
     ] {
-        let stream = stream(&broker.client, "topic", 0, modules, true).await;
+        let stream = stream(broker.client(), "topic", 0, modules, true).await;
         assert_eq!(values(stream).await, numbered(3000));
     }
     // Each is told apart, and how long it took.
-    let times = broker.broker.chain_times();
+    let times = broker.broker().chain_times();
     for chain in [
         &["pass"] as &[_],
         &["unnamed"],
@@ -60,12 +62,12 @@ async fn every_codec_goes_through_a_module() {
     ] {
         let topic = format!("codec-{codec}");
         broker.create_topic(&topic, 1).await;
-        let producer = producer(&broker.client, &topic, 1000, codec).await;
+        let producer = producer(broker.client(), &topic, 1000, codec).await;
         for value in numbered(200) {
             producer.send("key", value).await.unwrap();
         }
         producer.flush().await.unwrap();
-        let stream = stream(&broker.client, &topic, 0, vec![module("pass")], true).await;
+        let stream = stream(broker.client(), &topic, 0, vec![module("pass")], true).await;
         assert_eq!(values(stream).await, numbered(200), "{codec}");
     }
 }
@@ -79,17 +81,17 @@ async fn a_module_that_yields_nothing_skips_nothing() {
     broker.produce("topic", numbered(5000)).await;
 
     // A stream that ends at the end of the log ends, though no record ever came.
-    let none = stream(&broker.client, "topic", 0, vec![module("none")], true).await;
+    let none = stream(broker.client(), "topic", 0, vec![module("none")], true).await;
     assert_eq!(values(none).await, Vec::<String>::new());
 
     // What comes after forty batches that yield nothing is all there.
-    let mut all = stream(&broker.client, "topic", 0, vec![], false).await;
+    let mut all = stream(broker.client(), "topic", 0, vec![], false).await;
     let mut batches = Vec::new();
     while batches.iter().map(Vec::len).sum::<usize>() < 5000 {
         batches.push(batch_values(&within(all.next()).await.unwrap().unwrap()));
     }
     assert!(batches.len() > 40);
-    let later = stream_with(&broker.client, "topic", 0, 0, |config| {
+    let later = stream_with(broker.client(), "topic", 0, 0, |config| {
         config.smartmodule = vec![module("later")];
         config.max_bytes = 3000;
         config.disable_continuous = true;
@@ -103,7 +105,7 @@ async fn outputs_above_max_bytes_arrive_once() {
     broker.create_topic("topic", 1).await;
     broker.create_module("pass", &wat::pass_all()).await;
     broker.produce("topic", numbered(5000)).await;
-    let small = stream_with(&broker.client, "topic", 0, 0, |config| {
+    let small = stream_with(broker.client(), "topic", 0, 0, |config| {
         config.smartmodule = vec![module("pass")];
         config.max_bytes = 100;
         config.disable_continuous = true;
@@ -117,14 +119,14 @@ async fn a_stream_opened_inside_a_batch_processes_it_from_there() {
     broker.create_topic("topic", 1).await;
     broker.create_module("pass", &wat::pass_all()).await;
     for codec in [Compression::None, Compression::Lz4] {
-        let producer = producer(&broker.client, "topic", 100_000, codec).await;
+        let producer = producer(broker.client(), "topic", 100_000, codec).await;
         for value in numbered(10) {
             producer.send(RecordKey::NULL, value).await.unwrap();
         }
         producer.flush().await.unwrap();
     }
     for from in [7, 17] {
-        let mut stream = stream(&broker.client, "topic", from, vec![module("pass")], false).await;
+        let mut stream = stream(broker.client(), "topic", from, vec![module("pass")], false).await;
         let first = within(stream.next()).await.unwrap().unwrap();
         assert_eq!(
             (first.base_offset, batch_values(&first)[0].as_str()),
@@ -138,7 +140,7 @@ async fn new_records_are_processed_as_they_come_by_the_same_module() {
     let broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.create_module("later", &wat::pass_after(2)).await;
-    let mut stream = stream(&broker.client, "topic", 0, vec![module("later")], false).await;
+    let mut stream = stream(broker.client(), "topic", 0, vec![module("later")], false).await;
     let third = tokio::spawn(async move { take(&mut stream, 1).await });
     for value in ["first", "second", "third"] {
         broker.produce("topic", [value]).await;
@@ -169,7 +171,7 @@ async fn modules_look_back_by_count_and_by_age() {
     ] {
         let mut module = module(name);
         module.params.set_lookback(look_back.clone());
-        let stream = stream(&broker.client, "topic", 990, vec![module], true).await;
+        let stream = stream(broker.client(), "topic", 990, vec![module], true).await;
         let expected = if passes {
             numbered(1000)[990..].to_vec()
         } else {
@@ -185,16 +187,16 @@ async fn module_errors_are_told() {
     broker.create_topic("topic", 1).await;
     broker.create_module("fails", &wat::fail()).await;
     broker.produce("topic", numbered(3)).await;
-    let mut unknown = stream(&broker.client, "topic", 0, vec![module("unknown")], false).await;
+    let mut unknown = stream(broker.client(), "topic", 0, vec![module("unknown")], false).await;
     let error = within(unknown.next()).await.unwrap().unwrap_err();
     assert!(matches!(error, ErrorCode::SmartModuleNotFound { name } if name == "unknown"));
-    let mut fails = stream(&broker.client, "topic", 0, vec![module("fails")], false).await;
+    let mut fails = stream(broker.client(), "topic", 0, vec![module("fails")], false).await;
     within(fails.next()).await.unwrap().unwrap_err();
     let garbage = SmartModuleInvocation {
         wasm: SmartModuleInvocationWasm::adhoc_from_bytes(b"not wasm").unwrap(),
         ..Default::default()
     };
-    let mut garbage = stream(&broker.client, "topic", 0, vec![garbage], false).await;
+    let mut garbage = stream(broker.client(), "topic", 0, vec![garbage], false).await;
     let error = within(garbage.next()).await.unwrap().unwrap_err();
     assert!(
         matches!(error, ErrorCode::SmartModuleChainInitError(_)),
@@ -215,7 +217,7 @@ async fn a_producer_can_have_its_records_transformed() {
             .build()
             .unwrap();
         let producer = broker
-            .client
+            .client()
             .topic_producer_with_config("topic", config)
             .await
             .unwrap();

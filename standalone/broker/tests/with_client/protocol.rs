@@ -1,10 +1,9 @@
 //! Clients that don't speak the protocol lose their connection, nobody else's, and cost little.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
 use std::net::SocketAddr;
 
-use crate::support::{TestBroker, numbered, within};
+use fixtures::broker::TestBroker;
+use fixtures::patience::within;
 use fluvio::dataplane::record::RecordSet;
 use fluvio_protocol::Encoder;
 use fluvio_protocol::api::{RequestHeader, RequestMessage};
@@ -12,6 +11,8 @@ use fluvio_protocol::link::versions::ApiVersionsRequest;
 use fluvio_spu_schema::fetch::{FetchPartition, FetchRequest, FetchableTopic};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::support::{Clients, numbered};
 
 fn frame(body: &[u8]) -> Vec<u8> {
     let mut frame = (body.len() as i32).to_be_bytes().to_vec();
@@ -51,7 +52,7 @@ async fn one_answer(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 async fn what_is_not_understood_closes_that_connection_only() {
     let broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
-    let addr = broker.broker.addr();
+    let addr = broker.addr();
     let hostile = [
         ("a length of 2 GiB", b"\x7f\xff\xff\xff".to_vec()),
         ("a negative length", b"\xff\xff\xff\xffgarbage".to_vec()),
@@ -98,7 +99,7 @@ async fn unfinished_frames_wait_without_memory() {
     broker.create_topic("topic", 1).await;
     let mut sockets = Vec::new();
     for _ in 0..200 {
-        let mut socket = TcpStream::connect(broker.broker.addr()).await.unwrap();
+        let mut socket = TcpStream::connect(broker.addr()).await.unwrap();
         socket
             .write_all(&(60 * 1024 * 1024i32).to_be_bytes())
             .await
@@ -137,7 +138,7 @@ async fn a_fetch_begins_no_batch_beyond_its_bytes_however_often_it_names_a_parti
         ..Default::default()
     };
     let body = fetch.as_bytes(25).unwrap();
-    let answer = one_answer(broker.broker.addr(), &request(1, 25, &body)).await;
+    let answer = one_answer(broker.addr(), &request(1, 25, &body)).await;
     // The second batch was begun within the bytes; whoever comes later is told where the log ends, and asks again.
     assert!(
         (100_000..250_000).contains(&answer.len()),
@@ -149,7 +150,7 @@ async fn a_fetch_begins_no_batch_beyond_its_bytes_however_often_it_names_a_parti
 #[tokio::test(flavor = "multi_thread")]
 async fn kinds_nobody_knows_are_empty_lists() {
     let broker = TestBroker::start().await;
-    let addr = broker.broker.addr();
+    let addr = broker.addr();
     // A list of filters, summary, system.
     let list = b"\0\x07Unheard\0\0\0\x06\0\0\0\0\0\0";
     let answer = one_answer(addr, &request(1003, 19, list)).await;
@@ -178,7 +179,7 @@ async fn batches_that_are_not_valid_are_refused() {
     body.extend_from_slice(&70i32.to_be_bytes()); // bytes of the record set
     body.extend_from_slice(&[7; 70]);
     body.extend_from_slice(&0i32.to_be_bytes()); // modules
-    let answer = one_answer(broker.broker.addr(), &request(0, 25, &body)).await;
+    let answer = one_answer(broker.addr(), &request(0, 25, &body)).await;
     // Correlation id, one topic, its name, one partition, its index, then "other error" with a reason.
     let at = 4 + 4 + 7 + 4 + 4;
     assert_eq!(answer[at..at + 2], 2i16.to_be_bytes());
@@ -190,7 +191,7 @@ async fn batches_that_are_not_valid_are_refused() {
 async fn the_versions_of_both_servers_are_advertised() {
     let broker = TestBroker::start().await;
     let versions = RequestMessage::new_request(ApiVersionsRequest::default());
-    let answer = one_answer(broker.broker.addr(), &frame(&versions.as_bytes(0).unwrap())).await;
+    let answer = one_answer(broker.addr(), &frame(&versions.as_bytes(0).unwrap())).await;
     let keys = answer[10..10 + 13 * 6].chunks(6).map(|key| {
         (
             i16::from_be_bytes([key[0], key[1]]),

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::{
-    TestBroker, batch_values, connect, numbered, producer, stream, stream_with, take, values,
-    within,
-};
+use fixtures::broker::TestBroker;
+use fixtures::patience::within;
 use fluvio::consumer::{
     ConsumerConfigExtBuilder, ConsumerStream, OffsetManagementStrategy, RetryMode,
 };
@@ -15,6 +13,10 @@ use fluvio::{
     Compression, DeliverySemantic, Isolation, Offset, RecordKey, TopicProducerConfigBuilder,
 };
 use futures_util::StreamExt;
+
+use crate::support::{
+    Clients, batch_values, numbered, producer, stream, stream_with, take, values,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_codec_goes_in_and_comes_out() {
@@ -28,7 +30,7 @@ async fn every_codec_goes_in_and_comes_out() {
     ] {
         let topic = format!("codec-{codec}");
         broker.create_topic(&topic, 1).await;
-        let producer = producer(&broker.client, &topic, 1000, codec).await;
+        let producer = producer(broker.client(), &topic, 1000, codec).await;
         for value in numbered(500) {
             producer.send("key", value).await.unwrap();
         }
@@ -48,7 +50,7 @@ async fn a_topic_with_one_codec_refuses_others() {
         .build()
         .unwrap();
     let zstd = broker
-        .client
+        .client()
         .topic_producer_with_config("zstd-only", config)
         .await
         .unwrap();
@@ -64,7 +66,7 @@ async fn reading_starts_at_any_offset() {
     broker.produce("topic", numbered(2000)).await;
     for from in [0, 1, 999, 1998, 1999] {
         // The first batch holds the offset, and may hold what came before it.
-        let mut stream = stream(&broker.client, "topic", from, vec![], false).await;
+        let mut stream = stream(broker.client(), "topic", from, vec![], false).await;
         let first = within(stream.next()).await.unwrap().unwrap();
         assert!(first.base_offset <= from && from < first.computed_last_offset());
         assert_eq!(
@@ -79,12 +81,12 @@ async fn offsets_that_are_not_there_get_their_errors() {
     let broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.produce("topic", numbered(10)).await;
-    let mut beyond = stream(&broker.client, "topic", 11, vec![], false).await;
+    let mut beyond = stream(broker.client(), "topic", 11, vec![], false).await;
     assert!(matches!(
         within(beyond.next()).await.unwrap(),
         Err(ErrorCode::OffsetOutOfRange)
     ));
-    let mut at_the_end = stream(&broker.client, "topic", 10, vec![], false).await;
+    let mut at_the_end = stream(broker.client(), "topic", 10, vec![], false).await;
     let next = tokio::spawn(async move { take(&mut at_the_end, 1).await });
     broker.produce("topic", ["new"]).await;
     assert_eq!(within(next).await.unwrap(), ["new"]);
@@ -92,7 +94,7 @@ async fn offsets_that_are_not_there_get_their_errors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_segments_are_evicted_and_say_so() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     let mut spec = TopicSpec::new_computed(1, 1, None);
     spec.set_storage(TopicStorageConfig {
         segment_size: Some(4096),
@@ -101,15 +103,13 @@ async fn old_segments_are_evicted_and_say_so() {
     broker.create_topic_with("small", spec).await;
     broker.produce("small", numbered(3000)).await;
 
-    let dir = broker.dir;
-    broker.broker.stop().await;
-    let mut config = broker::BrokerConfig::new(dir.path());
-    config.evict_interval = Duration::from_millis(10);
-    let broker = broker::Broker::start(config).await.unwrap();
-    let client = connect(broker.addr()).await;
+    broker
+        .restart_with(|config| config.evict_interval = Duration::from_millis(10))
+        .await;
+    let client = broker.client();
     let next_available = within(async {
         loop {
-            let mut evicted = stream(&client, "small", 0, vec![], false).await;
+            let mut evicted = stream(client, "small", 0, vec![], false).await;
             if let Err(ErrorCode::OffsetEvicted {
                 offset: 0,
                 next_available,
@@ -120,7 +120,7 @@ async fn old_segments_are_evicted_and_say_so() {
         }
     })
     .await;
-    let left = values(stream(&client, "small", next_available, vec![], true).await).await;
+    let left = values(stream(client, "small", next_available, vec![], true).await).await;
     assert_eq!(left, numbered(3000)[next_available as usize..]);
 }
 
@@ -128,7 +128,7 @@ async fn old_segments_are_evicted_and_say_so() {
 async fn partitions_are_logs_of_their_own() {
     let broker = TestBroker::start().await;
     broker.create_topic("three", 3).await;
-    let producer = broker.client.topic_producer("three").await.unwrap();
+    let producer = broker.client().topic_producer("three").await.unwrap();
     for n in 0..300 {
         producer
             .send(format!("key {}", n % 20), format!("{n}"))
@@ -138,7 +138,7 @@ async fn partitions_are_logs_of_their_own() {
     producer.flush().await.unwrap();
     let mut all = Vec::new();
     for partition in 0..3 {
-        let stream = stream_with(&broker.client, "three", partition, 0, |config| {
+        let stream = stream_with(broker.client(), "three", partition, 0, |config| {
             config.disable_continuous = true
         })
         .await;
@@ -156,13 +156,13 @@ async fn many_consumers_read_what_is_produced_meanwhile() {
     broker.create_topic("topic", 1).await;
     let mut consumers = Vec::new();
     for _ in 0..5 {
-        let client = connect(broker.broker.addr()).await;
+        let client = broker.connect().await;
         consumers.push(tokio::spawn(async move {
             let mut stream = stream(&client, "topic", 0, vec![], false).await;
             take(&mut stream, 20_000).await
         }));
     }
-    let mut shared = stream(&broker.client, "topic", 0, vec![], false).await;
+    let mut shared = stream(broker.client(), "topic", 0, vec![], false).await;
     broker.produce("topic", numbered(20_000)).await;
     assert_eq!(take(&mut shared, 20_000).await, numbered(20_000));
     for consumer in consumers {
@@ -186,7 +186,7 @@ async fn every_batch_is_acknowledged_with_its_own_offset() {
             .build()
             .unwrap();
         let producer = broker
-            .client
+            .client()
             .topic_producer_with_config("topic", config)
             .await
             .unwrap();
@@ -210,7 +210,7 @@ async fn every_batch_is_acknowledged_with_its_own_offset() {
 async fn a_batch_above_max_bytes_is_delivered_whole() {
     let broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
-    let producer = producer(&broker.client, "topic", 100_000, Compression::None).await;
+    let producer = producer(broker.client(), "topic", 100_000, Compression::None).await;
     let large = "x".repeat(90_000);
     for _ in 0..3 {
         producer
@@ -219,7 +219,7 @@ async fn a_batch_above_max_bytes_is_delivered_whole() {
             .unwrap();
     }
     producer.flush().await.unwrap();
-    let mut stream = stream_with(&broker.client, "topic", 0, 0, |config| {
+    let mut stream = stream_with(broker.client(), "topic", 0, 0, |config| {
         config.max_bytes = 1000
     })
     .await;
@@ -231,10 +231,10 @@ async fn deleting_a_topic_ends_its_streams() {
     let broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.produce("topic", numbered(3)).await;
-    let mut stream = stream(&broker.client, "topic", 0, vec![], false).await;
+    let mut stream = stream(broker.client(), "topic", 0, vec![], false).await;
     take(&mut stream, 3).await;
     broker
-        .client
+        .client()
         .admin()
         .await
         .delete::<TopicSpec>("topic")
@@ -248,7 +248,7 @@ async fn deleting_a_topic_ends_its_streams() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn consumers_continue_where_they_were() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.produce("topic", numbered(10)).await;
     let config = || {
@@ -261,7 +261,11 @@ async fn consumers_continue_where_they_were() {
             .build()
             .unwrap()
     };
-    let mut stream = broker.client.consumer_with_config(config()).await.unwrap();
+    let mut stream = broker
+        .client()
+        .consumer_with_config(config())
+        .await
+        .unwrap();
     for n in 0..4 {
         let record = within(stream.next()).await.unwrap().unwrap();
         assert_eq!(record.offset(), n);
@@ -270,8 +274,8 @@ async fn consumers_continue_where_they_were() {
     within(stream.offset_flush()).await.unwrap();
     drop(stream);
 
-    let broker = broker.restart().await;
-    let stored = broker.client.consumer_offsets().await.unwrap();
+    broker.restart().await;
+    let stored = broker.client().consumer_offsets().await.unwrap();
     assert_eq!(
         (
             stored.len(),
@@ -280,18 +284,22 @@ async fn consumers_continue_where_they_were() {
         ),
         (1, "reader", 3)
     );
-    let mut stream = broker.client.consumer_with_config(config()).await.unwrap();
+    let mut stream = broker
+        .client()
+        .consumer_with_config(config())
+        .await
+        .unwrap();
     assert_eq!(within(stream.next()).await.unwrap().unwrap().offset(), 4);
 
     broker
-        .client
+        .client()
         .delete_consumer_offset("reader", ("topic", 0))
         .await
         .unwrap();
-    assert!(broker.client.consumer_offsets().await.unwrap().is_empty());
+    assert!(broker.client().consumer_offsets().await.unwrap().is_empty());
     assert!(
         broker
-            .client
+            .client()
             .delete_consumer_offset("reader", ("topic", 0))
             .await
             .is_err()
@@ -300,7 +308,7 @@ async fn consumers_continue_where_they_were() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_of_a_deleted_topic_is_forgotten() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     broker.create_topic("topic", 1).await;
     broker.produce("topic", numbered(1)).await;
     let config = ConsumerConfigExtBuilder::default()
@@ -310,18 +318,18 @@ async fn a_consumer_of_a_deleted_topic_is_forgotten() {
         .offset_strategy(OffsetManagementStrategy::Manual)
         .build()
         .unwrap();
-    let mut stream = broker.client.consumer_with_config(config).await.unwrap();
+    let mut stream = broker.client().consumer_with_config(config).await.unwrap();
     within(stream.next()).await.unwrap().unwrap();
     stream.offset_commit().await.unwrap();
     within(stream.offset_flush()).await.unwrap();
     broker
-        .client
+        .client()
         .admin()
         .await
         .delete::<TopicSpec>("topic")
         .await
         .unwrap();
-    assert!(broker.client.consumer_offsets().await.unwrap().is_empty());
-    let broker = broker.restart().await;
-    assert!(broker.client.consumer_offsets().await.unwrap().is_empty());
+    assert!(broker.client().consumer_offsets().await.unwrap().is_empty());
+    broker.restart().await;
+    assert!(broker.client().consumer_offsets().await.unwrap().is_empty());
 }

@@ -1,19 +1,18 @@
-//! A broker of its own for every test, and short ways to do what clients do.
-#![allow(clippy::unwrap_used)] // A panic is how a test fails; clippy sees no test in here.
+//! Short ways to do what clients do.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use broker::{Broker, BrokerConfig, Faults};
+use fixtures::broker::TestBroker;
+use fixtures::patience::within;
+use fixtures::topic;
 use fluvio::consumer::{
     ConsumerConfig, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
 };
 use fluvio::dataplane::link::ErrorCode;
 use fluvio::dataplane::record::Batch;
-use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
-use fluvio::metadata::topic::TopicSpec;
 use fluvio::{
     Compression, Fluvio, FluvioClusterConfig, Offset, RecordKey, TopicProducerConfigBuilder,
     TopicProducerPool,
@@ -23,97 +22,43 @@ use futures_util::{Stream, StreamExt};
 /// What a stream yields.
 pub type Batches = Pin<Box<dyn Stream<Item = Result<Batch, ErrorCode>> + Send>>;
 
-/// Longer than anything takes that works.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Short ways to do what clients do.
+pub trait Clients {
+    /// Registers a module in text.
+    async fn create_module(&self, name: &str, wat: &str);
 
-pub struct TestBroker {
-    pub broker: Broker,
-    pub dir: tempfile::TempDir,
-    pub client: Fluvio,
-    pub faults: Faults,
-}
-
-impl TestBroker {
-    pub async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), None).await
-    }
-
-    pub async fn start_in(dir: tempfile::TempDir, listen: Option<SocketAddr>) -> Self {
-        let mut config = BrokerConfig::new(dir.path());
-        config.listen = listen.unwrap_or(config.listen);
-        let faults = config.faults.clone();
-        let broker = Broker::start(config).await.unwrap();
-        let client = connect(broker.addr()).await;
-        Self {
-            broker,
-            dir,
-            client,
-            faults,
-        }
-    }
-
-    /// Stops the broker and starts it again on the same port.
-    pub async fn restart(self) -> Self {
-        let addr = self.broker.addr();
-        drop(self.client);
-        self.broker.stop().await;
-        Self::start_in(self.dir, Some(addr)).await
-    }
-
-    pub async fn create_topic(&self, name: &str, partitions: u32) {
-        self.create_topic_with(name, TopicSpec::new_computed(partitions, 1, None))
-            .await;
-    }
-
-    pub async fn create_topic_with(&self, name: &str, spec: TopicSpec) {
-        self.client
-            .admin()
-            .await
-            .create(name.into(), false, spec)
-            .await
-            .unwrap();
-    }
-
-    pub async fn create_module(&self, name: &str, wat: &str) {
-        let wasm = SmartModuleWasm::from_raw_wasm_bytes(&wat::parse_str(wat).unwrap()).unwrap();
-        let spec = SmartModuleSpec {
-            wasm,
-            ..Default::default()
-        };
-        self.client
-            .admin()
-            .await
-            .create(name.into(), false, spec)
-            .await
-            .unwrap();
-    }
-
-    pub async fn produce(&self, topic: &str, values: impl IntoIterator<Item = impl Into<String>>) {
-        produce(&self.client, topic, values).await;
-    }
+    async fn produce(&self, topic: &str, values: impl IntoIterator<Item = impl Into<String>>);
 
     /// The values of the records `from ..` there are now.
-    pub async fn values(&self, topic: &str, from: i64) -> Vec<String> {
-        values(stream(&self.client, topic, from, vec![], true).await).await
-    }
+    async fn values(&self, topic: &str, from: i64) -> Vec<String>;
 
-    pub fn log_dir(&self, topic: &str) -> std::path::PathBuf {
-        log_dir(self.dir.path(), topic)
-    }
+    /// Where the log of a topic's one partition is.
+    fn log_dir(&self, topic: &str) -> PathBuf;
 }
 
-pub fn log_dir(data_dir: &Path, topic: &str) -> std::path::PathBuf {
-    let entries = std::fs::read_dir(data_dir.join("logs")).unwrap();
-    let dirs = entries.map(|entry| entry.unwrap().path());
-    let prefix = format!("{topic}.");
-    let mut dirs = dirs.filter(|dir| {
-        dir.file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .starts_with(&prefix)
-    });
-    dirs.next().unwrap().join("0")
+impl Clients for TestBroker {
+    async fn create_module(&self, name: &str, wat: &str) {
+        topic::create_smartmodule(self.client(), name, &wat::parse_str(wat).unwrap()).await;
+    }
+
+    async fn produce(&self, topic: &str, values: impl IntoIterator<Item = impl Into<String>>) {
+        produce(self.client(), topic, values).await;
+    }
+
+    async fn values(&self, topic: &str, from: i64) -> Vec<String> {
+        values(stream(self.client(), topic, from, vec![], true).await).await
+    }
+
+    fn log_dir(&self, topic: &str) -> PathBuf {
+        let entries = std::fs::read_dir(self.data_dir().join("logs")).unwrap();
+        let mut dirs = entries.map(|entry| entry.unwrap().path());
+        let prefix = format!("{topic}.");
+        let is_the_topics = |dir: &PathBuf| {
+            let name = dir.file_name().unwrap().to_str().unwrap();
+            name.starts_with(&prefix)
+        };
+        dirs.find(is_the_topics).unwrap().join("0")
+    }
 }
 
 pub async fn connect(addr: SocketAddr) -> Fluvio {
@@ -226,12 +171,6 @@ pub fn batch_values(batch: &Batch) -> Vec<String> {
 
 pub fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("record {n}")).collect()
-}
-
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .expect("it takes too long")
 }
 
 pub fn module(name: &str) -> SmartModuleInvocation {

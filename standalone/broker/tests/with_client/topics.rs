@@ -1,6 +1,7 @@
 //! Topics, SmartModules and table formats through the published client.
 
-use crate::support::{TestBroker, connect, numbered, wat, within};
+use fixtures::broker::TestBroker;
+use fixtures::patience::within;
 use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::spg::SpuGroupSpec;
@@ -11,6 +12,8 @@ use fluvio_sc_schema::message::MsgType;
 use fluvio_sc_schema::objects::ListRequest;
 use futures_util::StreamExt;
 
+use crate::support::{Clients, numbered, wat};
+
 fn spec() -> TopicSpec {
     TopicSpec::new_computed(1, 1, None)
 }
@@ -20,7 +23,7 @@ async fn a_topic_can_be_used_as_soon_as_it_is_created() {
     let broker = TestBroker::start().await;
     // The client's own cache must know the topic when its creation is answered; without that, most tries fail.
     for n in 0..30 {
-        let client = connect(broker.broker.addr()).await;
+        let client = broker.connect().await;
         let name = format!("topic-{n}");
         client
             .admin()
@@ -37,8 +40,8 @@ async fn a_topic_can_be_used_as_soon_as_it_is_created() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_are_listed_described_grown_and_deleted() {
-    let broker = TestBroker::start().await;
-    let admin = broker.client.admin().await;
+    let mut broker = TestBroker::start().await;
+    let admin = broker.client().admin().await;
     broker.create_topic("two", 2).await;
     broker.create_topic("one", 1).await;
     broker.produce("one", numbered(5)).await;
@@ -75,7 +78,7 @@ async fn topics_are_listed_described_grown_and_deleted() {
     let spus = admin.all::<SpuSpec>().await.unwrap();
     assert_eq!(
         spus[0].spec.public_endpoint.addr(),
-        broker.broker.addr().to_string()
+        broker.addr().to_string()
     );
     assert!(spus[0].status.is_online());
     assert!(admin.all::<SpuGroupSpec>().await.unwrap().is_empty());
@@ -99,8 +102,8 @@ async fn topics_are_listed_described_grown_and_deleted() {
             .contains("not found")
     );
 
-    let broker = broker.restart().await;
-    let admin = broker.client.admin().await;
+    broker.restart().await;
+    let admin = broker.client().admin().await;
     assert_eq!(admin.all::<PartitionSpec>().await.unwrap().len(), 2);
     broker.create_topic("one", 1).await;
     assert_eq!(broker.values("one", 0).await, Vec::<String>::new());
@@ -109,7 +112,7 @@ async fn topics_are_listed_described_grown_and_deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_refused_with_a_reason() {
     let broker = TestBroker::start().await;
-    let admin = broker.client.admin().await;
+    let admin = broker.client().admin().await;
     broker.create_topic("taken", 1).await;
     for (name, spec, reason) in [
         ("taken", spec(), "already exists"),
@@ -144,7 +147,7 @@ async fn what_cannot_be_is_refused_with_a_reason() {
 async fn watchers_see_all_then_every_change() {
     let broker = TestBroker::start().await;
     broker.create_topic("before", 1).await;
-    let watcher = connect(broker.broker.addr()).await.admin().await;
+    let watcher = broker.connect().await.admin().await;
     let mut topics = watcher.watch::<TopicSpec>().await.unwrap();
     let first = within(topics.next()).await.unwrap().unwrap().inner();
     let names: Vec<_> = first.all.iter().map(|topic| topic.name.as_str()).collect();
@@ -165,7 +168,7 @@ async fn watchers_see_all_then_every_change() {
     );
 
     broker
-        .client
+        .client()
         .admin()
         .await
         .delete::<TopicSpec>("before")
@@ -183,7 +186,7 @@ async fn watchers_see_all_then_every_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn modules_and_table_formats_are_kept() {
-    let broker = TestBroker::start().await;
+    let mut broker = TestBroker::start().await;
     broker.create_module("pass", &wat::pass_all()).await;
     broker.create_module("pass", &wat::pass_none()).await; // Creating an existing one replaces it.
     let table = TableFormatSpec {
@@ -191,7 +194,7 @@ async fn modules_and_table_formats_are_kept() {
         ..Default::default()
     };
     broker
-        .client
+        .client()
         .admin()
         .await
         .create("table".into(), false, table.clone())
@@ -199,7 +202,7 @@ async fn modules_and_table_formats_are_kept() {
         .unwrap();
     assert!(
         broker
-            .client
+            .client()
             .admin()
             .await
             .create("table".into(), false, table)
@@ -207,8 +210,8 @@ async fn modules_and_table_formats_are_kept() {
             .is_err()
     );
 
-    let broker = broker.restart().await;
-    let admin = broker.client.admin().await;
+    broker.restart().await;
+    let admin = broker.client().admin().await;
     let modules = admin
         .list_with_params::<SmartModuleSpec, String>(vec![], true)
         .await
