@@ -1,9 +1,9 @@
 //! crypto-predict with models in its slot.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::LazyLock;
 
+use fixtures::python;
 use harness::{Answer, Chain, Module, models, wasm_path};
 use market::model::{
     Forest, ForestWalk, Inputs, Logistic, ModelPair, Node, PredictParams, Predictor, slot,
@@ -293,7 +293,8 @@ fn the_logistic_regression_is_scikit_learns() {
     let (given, said) = (dir.path().join("given.json"), dir.path().join("said.json"));
     let data = serde_json::json!({"rows": rows, "labels": labels});
     std::fs::write(&given, data.to_string()).unwrap();
-    if !python("logistic.py", &[&given, &said]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/logistic.py");
+    if python::run(&script, "numpy, sklearn", &[&given, &said]).is_none() {
         return;
     }
     let fitted: Fitted = serde_json::from_slice(&std::fs::read(said).unwrap()).unwrap();
@@ -313,35 +314,4 @@ fn the_logistic_regression_is_scikit_learns() {
         .fold(0.0, f64::max);
     println!("{} rows, at most {apart:e} apart", rows.len());
     assert!(apart < 1e-9);
-}
-
-/// Runs a script of tests/python where Python has what it imports; false where it has not. `COINLAKE_PYTHON` names the
-/// interpreter and makes it required.
-fn python(script: &str, arguments: &[&Path]) -> bool {
-    let required = std::env::var("COINLAKE_PYTHON").ok();
-    let python = required.as_deref().unwrap_or("python3");
-    let ready = Command::new(python)
-        .args(["-c", "import numpy, sklearn"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !ready {
-        assert!(required.is_none(), "{python} lacks numpy or scikit-learn");
-        println!("skipped {script}: {python} lacks numpy or scikit-learn");
-        return false;
-    }
-    let output = Command::new(python)
-        .arg(
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/python")
-                .join(script),
-        )
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{script}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    true
 }
