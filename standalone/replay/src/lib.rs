@@ -7,18 +7,21 @@
 //! - [`Injected`] is what the synthetic market hides in its data, [`Quality`] measures how much of it was found.
 
 mod coin;
-mod synthetic;
-
+mod error;
+mod market;
 mod position;
 mod recording;
 mod rows;
 mod server;
-mod steps;
+mod step;
+mod synthetic;
 mod truth;
 
-pub use position::{PartitionOf, Position, PositionError, Tail};
-pub use recording::{Recording, RecordingError};
-pub use server::{Progress, ReplayError, ReplayServer, Speed};
-pub use steps::{Element, Market, Step, Steps};
-pub use synthetic::SyntheticMarket;
-pub use truth::{Injected, InjectedKind, Quality};
+pub use crate::error::RecordingError;
+pub use crate::market::{Market, Steps};
+pub use crate::position::{PartitionOf, Position, PositionError, Tail};
+pub use crate::recording::Recording;
+pub use crate::server::{Progress, ReplayError, ReplayServer, Speed};
+pub use crate::step::{Element, Step};
+pub use crate::synthetic::SyntheticMarket;
+pub use crate::truth::{Injected, InjectedKind, Quality};

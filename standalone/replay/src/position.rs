@@ -4,7 +4,7 @@
 //! of what the market sends to it, so the number of records in each says which elements are still to be sent, even when
 //! a crash came between the appends of one step to two partitions.
 
-use crate::steps::Step;
+use crate::step::Step;
 
 /// The partition of a topic with so many that a record with this key belongs to: the source's own function.
 pub type PartitionOf = fn(key: Option<&[u8]>, partitions: u32) -> u32;

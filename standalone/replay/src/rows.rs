@@ -18,7 +18,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::coin::{Coin, Tick};
-use crate::recording::RecordingError;
+use crate::error::RecordingError;
 
 /// The columns a recording must have, and the type each is expected in.
 const COLUMNS: [(&str, &str); 6] = [

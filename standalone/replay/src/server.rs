@@ -22,9 +22,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::RecordingError;
+use crate::market::{Market, Steps};
 use crate::position::{Position, PositionError};
-use crate::recording::RecordingError;
-use crate::steps::{Market, STEP_RECORDS_MAX, Step, Steps};
+use crate::step::{STEP_RECORDS_MAX, Step};
 
 /// How fast the market's time runs.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -15,7 +15,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::coin::{Coin, Tick, rfc3339};
-use crate::steps::Step;
+use crate::step::Step;
 use crate::truth::{Injected, InjectedKind};
 
 /// 2024-01-01T00:00:00Z.

@@ -1,16 +1,12 @@
 //! A market as a sequence of steps.
 //!
-//! Always true: the same market gives the same steps, byte for byte, however often it is read; a step holds at most
-//! [`STEP_RECORDS_MAX`] elements, so that one page of `/coins/markets` holds it whole.
+//! Always true: the same market gives the same steps, byte for byte, however often it is read.
 
-use std::ops::Range;
-use std::sync::Arc;
-
-use crate::recording::{Recording, RecordingError, RecordingSteps};
+use crate::error::RecordingError;
+use crate::recording::{Recording, RecordingSteps};
+use crate::step::Step;
 use crate::synthetic::{SyntheticMarket, SyntheticSteps};
-
-/// CoinGecko's largest page.
-pub(crate) const STEP_RECORDS_MAX: usize = 250;
+use crate::truth::Injected;
 
 /// Something that can be replayed.
 #[derive(Debug, Clone)]
@@ -39,7 +35,7 @@ impl Market {
     }
 
     /// What was hidden in the market; empty for a recording, whose truth nobody knows.
-    pub fn truth(&self) -> &[crate::Injected] {
+    pub fn truth(&self) -> &[Injected] {
         match self {
             Self::Recording(_) => &[],
             Self::Synthetic(synthetic) => synthetic.truth(),
@@ -77,55 +73,5 @@ impl Steps {
             Self::Recording(steps) => steps.next_into(step),
             Self::Synthetic(steps) => Ok(steps.next_into(step)),
         }
-    }
-}
-
-/// What one poll returns: the elements of one JSON array.
-#[derive(Debug, Default, Clone)]
-pub struct Step {
-    /// The market's time, milliseconds since the epoch.
-    pub time_ms: i64,
-    json: Vec<u8>,
-    spans: Vec<(Option<Arc<str>>, Range<usize>)>,
-}
-
-/// One element of a reply.
-#[derive(Debug, Clone, Copy)]
-pub struct Element<'a> {
-    /// The coin id, if the element is an object that has one: the key of its record.
-    pub key: Option<&'a Arc<str>>,
-    /// The element as it is sent.
-    pub json: &'a [u8],
-}
-
-impl Step {
-    /// The elements, in the order they are sent.
-    pub fn elements(&self) -> impl Iterator<Item = Element<'_>> {
-        self.spans.iter().map(|(key, range)| Element {
-            key: key.as_ref(),
-            json: &self.json[range.clone()],
-        })
-    }
-
-    /// How many elements the step has.
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// Whether the step has no elements.
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.json.clear();
-        self.spans.clear();
-    }
-
-    /// Adds the element that `write` appends.
-    pub(crate) fn push(&mut self, key: Option<Arc<str>>, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.json.len();
-        write(&mut self.json);
-        self.spans.push((key, start..self.json.len()));
     }
 }

@@ -1,0 +1,69 @@
+//! What keeps a recording from being replayed: the file, the column or row, and the remedy.
+
+use std::path::PathBuf;
+
+/// Why a file cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be opened.
+    #[error("cannot open the recording {path}: {source}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not readable as Parquet.
+    #[error(
+        "cannot read {path} as Parquet: {why}; write it with pandas' to_parquet, compression zstd or snappy"
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Columns are missing.
+    #[error("the recording {path} lacks {missing}; it needs the columns {needed}")]
+    MissingColumns {
+        /// The file.
+        path: PathBuf,
+        /// The columns it lacks.
+        missing: String,
+        /// All it must have.
+        needed: String,
+    },
+    /// A column has a type that cannot be what it should.
+    #[error("{column} of the recording {path} is {found}, not {expected}: {remedy}")]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: &'static str,
+        /// Its type.
+        found: String,
+        /// The type it should have.
+        expected: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A row cannot be replayed.
+    #[error(
+        "{column} of row {row} (the first is 0) of the recording {path} {what}: {remedy}, and write the file again"
+    )]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The row, from 0.
+        row: u64,
+        /// The column.
+        column: &'static str,
+        /// What is wrong with its value.
+        what: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// No rows at all.
+    #[error("the recording {0} has no rows")]
+    Empty(PathBuf),
+}
