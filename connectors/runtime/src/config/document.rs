@@ -10,8 +10,8 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
 };
 
+use crate::config::meta::{OffsetStrategy, Partitions, StartOffset};
 use crate::config::scalars::{Bytes, CompressionName, Parameter, Span};
-use crate::config::{OffsetStrategy, Partitions, StartOffset};
 
 /// A config file as it stands.
 pub(super) struct Document<S> {
@@ -117,17 +117,6 @@ pub(super) struct Meta {
     /// Accepted for older files and ignored: a missing topic is always created.
     #[serde(alias = "create-topic", rename = "create_topic")]
     pub(super) _create_topic: Option<IgnoredAny>,
-}
-
-/// Only `meta.secrets`, of a file whose templates are not rendered yet.
-#[derive(Deserialize)]
-pub(super) struct SecretsOnly {
-    pub(super) meta: Option<MetaSecrets>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct MetaSecrets {
-    pub(super) secrets: Option<Vec<SecretEntry>>,
 }
 
 /// One entry of `meta.secrets`.

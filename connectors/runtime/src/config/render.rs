@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::ConfigError;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::config::error::ConfigError;
 use crate::config::secrets::{Secrets, is_name};
 
 const OPEN: &str = "${{";

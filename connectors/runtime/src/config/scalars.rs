@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use fluvio::Compression;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-use crate::config::{OffsetStrategy, Partitions, StartOffset};
+use crate::config::meta::{OffsetStrategy, Partitions, StartOffset};
 
 /// A duration: `500ms`, `10s`, `1h 30m`, or the `secs` and `nanos` that Fluvio's own tools write.
 #[derive(Debug, Clone, Copy)]

@@ -122,7 +122,7 @@ pub enum SecretsError {
 }
 
 /// Whether a secret may have this name: ASCII letters, digits and underscores, not beginning with a digit.
-pub(crate) fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
         && name
