@@ -8,9 +8,11 @@
 
 mod coin;
 mod error;
+mod field;
 mod market;
 mod position;
 mod recording;
+mod refusal;
 mod rows;
 mod server;
 mod step;
@@ -18,9 +20,14 @@ mod synthetic;
 mod truth;
 
 pub use crate::error::RecordingError;
+pub use crate::field::{
+    Dating, Faults, FieldEvent, FieldEventKind, FieldMarket, FieldSettings, FieldSteps,
+    default_digits,
+};
 pub use crate::market::{Market, Steps};
 pub use crate::position::{PartitionOf, Position, PositionError, Tail};
 pub use crate::recording::Recording;
+pub use crate::refusal::Refusal;
 pub use crate::server::{Progress, ReplayError, ReplayServer, Speed};
 pub use crate::step::{Element, Step};
 pub use crate::synthetic::SyntheticMarket;

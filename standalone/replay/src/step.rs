@@ -5,6 +5,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::refusal::Refusal;
+
 /// CoinGecko's largest page.
 pub(crate) const STEP_RECORDS_MAX: usize = 250;
 
@@ -13,6 +15,10 @@ pub(crate) const STEP_RECORDS_MAX: usize = 250;
 pub struct Step {
     /// The market's time, milliseconds since the epoch.
     pub time_ms: i64,
+    /// How old the reply is that a cache gives, in seconds.
+    pub age_secs: u64,
+    /// The error that is served instead of the elements.
+    pub refusal: Option<&'static Refusal>,
     json: Vec<u8>,
     spans: Vec<(Option<Arc<str>>, Range<usize>)>,
 }
@@ -46,6 +52,8 @@ impl Step {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.age_secs = 0;
+        self.refusal = None;
         self.json.clear();
         self.spans.clear();
     }

@@ -1,0 +1,43 @@
+//! What a field market is made of.
+
+use super::faults::{Dating, Faults};
+
+/// 2026-01-01T00:00:00Z.
+const START_MS: i64 = 1_767_225_600_000;
+
+/// The settings of a field market.
+#[derive(Debug, Clone)]
+pub struct FieldSettings {
+    /// Everything follows from it and from the other settings.
+    pub seed: u64,
+    /// The coins that are listed by market cap; with [`Faults::odd_coins`] a dozen more follow.
+    pub coins: usize,
+    /// When the market begins, milliseconds since the epoch.
+    pub start_ms: i64,
+    /// How long it lasts.
+    pub minutes: u32,
+    /// Seconds from poll to poll.
+    pub poll_secs: u32,
+    /// Whether pumps, crashes and bursts are injected, one a coin and whole week.
+    pub events: bool,
+    /// How `last_updated` is set.
+    pub dating: Dating,
+    /// What goes wrong on the way.
+    pub faults: Faults,
+}
+
+impl Default for FieldSettings {
+    /// The market of `coinlake demo --market field`: a day of 270 coins, polled every minute.
+    fn default() -> Self {
+        Self {
+            seed: 11,
+            coins: 270,
+            start_ms: START_MS,
+            minutes: 1_440,
+            poll_secs: 60,
+            events: true,
+            dating: Dating::SharedTime,
+            faults: Faults::ALL,
+        }
+    }
+}

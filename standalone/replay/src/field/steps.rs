@@ -1,0 +1,177 @@
+//! The replies of the field market, one a poll.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::catalogue::catalogue;
+use super::delivery::{Delivered, Delivery, lag_ms};
+use super::events::FieldEvent;
+use super::faults::Faults;
+use super::listing::{Listing, REFRESH_MS, Shown};
+use super::object;
+use super::price::Sea;
+use super::random::stream;
+use super::settings::FieldSettings;
+use crate::step::Step;
+
+/// Refreshes before the first poll, so that every coin has a past.
+const WARM_UP: i64 = 64;
+/// Of a million shown coins, so many have no price.
+const NULLS: u32 = 2;
+/// Of ten thousand, so many show an older state than before, or the time of the state before with a newer price.
+const BACKWARD: u32 = 8;
+const SAME_TIME: u32 = 50;
+/// One reply in so many lacks a fifth of the coins.
+const THINNED: u32 = 8_000;
+
+/// The polls of a [`FieldMarket`](super::FieldMarket), in order. Memory does not grow with the market's length.
+pub struct FieldSteps {
+    settings: FieldSettings,
+    listings: Vec<Listing>,
+    /// What each coin's last reply said, and under which time.
+    told: Vec<Option<i64>>,
+    sea: Sea,
+    rng: ChaCha8Rng,
+    delivery: Delivery,
+    /// The number of the next refresh; those below [`WARM_UP`] lie before the market's start.
+    refresh: i64,
+    poll: u64,
+    last: Step,
+    order: Vec<(usize, Shown, i64)>,
+}
+
+impl FieldSteps {
+    pub(super) fn new(settings: FieldSettings, truth: &[FieldEvent]) -> Self {
+        let (seed, faults) = (settings.seed, settings.faults);
+        let start_ms = settings.start_ms;
+        let span_ms = (start_ms, start_ms + i64::from(settings.minutes) * 60_000);
+        let warm_ms = start_ms - WARM_UP * REFRESH_MS;
+        let listings: Vec<Listing> = catalogue(seed, settings.coins, faults.odd_coins)
+            .into_iter()
+            .enumerate()
+            .map(|(index, asset)| {
+                let events = truth.iter().filter(|event| event.coin == asset.id);
+                let events = events.cloned().collect();
+                let rng = stream(seed, index as u64);
+                Listing::new(asset, index + 1, rng, events, faults, (warm_ms, span_ms.1))
+            })
+            .collect();
+        let mut steps = Self {
+            told: vec![None; listings.len()],
+            listings,
+            sea: Sea::new(stream(seed, u64::MAX - 4)),
+            rng: stream(seed, u64::MAX - 5),
+            delivery: Delivery::new(seed, faults, settings.dating, span_ms),
+            refresh: 0,
+            poll: 0,
+            last: Step::default(),
+            order: Vec::new(),
+            settings,
+        };
+        steps.refresh_until(start_ms);
+        steps
+    }
+
+    /// Every refresh of the half minutes that are over.
+    fn refresh_until(&mut self, now_ms: i64) {
+        loop {
+            let begin_ms = self.settings.start_ms + (self.refresh - WARM_UP) * REFRESH_MS;
+            if begin_ms + REFRESH_MS > now_ms {
+                return;
+            }
+            let tide = self.sea.next();
+            for listing in &mut self.listings {
+                let number = self.refresh.unsigned_abs();
+                listing.refresh(number, begin_ms, tide, self.settings.faults);
+            }
+            self.refresh += 1;
+        }
+    }
+
+    /// The next poll; false after the last. A poll that is refused has a `refusal` and no elements.
+    pub fn next_into(&mut self, step: &mut Step) -> bool {
+        let since_ms = self.poll as i64 * i64::from(self.settings.poll_secs) * 1_000;
+        if since_ms >= i64::from(self.settings.minutes) * 60_000 {
+            return false;
+        }
+        self.poll += 1;
+        let now_ms = self.settings.start_ms + since_ms;
+        self.refresh_until(now_ms);
+        step.clear();
+        match self.delivery.poll(now_ms) {
+            Delivered::Refused(refusal) => step.refusal = Some(refusal),
+            Delivered::Same => step.clone_from(&self.last),
+            Delivered::New {
+                snapshot_ms,
+                shared_ms,
+            } => {
+                self.fill(step, snapshot_ms, shared_ms);
+                self.last.clone_from(step);
+            }
+        }
+        step.time_ms = now_ms;
+        step.age_secs = (self.delivery.age_ms(now_ms) / 1_000).unsigned_abs();
+        true
+    }
+
+    fn fill(&mut self, step: &mut Step, snapshot_ms: i64, shared_ms: Option<i64>) {
+        let Faults {
+            backward,
+            membership,
+            null_prices,
+            ..
+        } = self.settings.faults;
+        let thinned = self.rng.random_ratio(1, THINNED) && membership;
+        self.order.clear();
+        for (index, listing) in self.listings.iter().enumerate() {
+            let rng = &mut self.rng;
+            let (lag, back, odd) = (
+                lag_ms(rng),
+                rng.random_range(60_000..300_000),
+                rng.random_range(0..10_000),
+            );
+            let (hidden, no_price) = (rng.random_ratio(1, 5), rng.random_ratio(NULLS, 1_000_000));
+            if thinned && hidden {
+                continue;
+            }
+            let mut until_ms = shared_ms.unwrap_or(snapshot_ms - lag);
+            if backward && odd < BACKWARD {
+                until_ms -= back;
+            }
+            let mut shown = listing.at(until_ms);
+            // A batch's time is later than the refresh it holds, unless the coin is stale.
+            let mut last_updated_ms = match shared_ms {
+                Some(_) if until_ms - shown.time_ms < 2 * REFRESH_MS => until_ms / 1_000 * 1_000,
+                Some(_) => shown.time_ms / 1_000 * 1_000,
+                None => shown.time_ms,
+            };
+            let again = (BACKWARD..BACKWARD + SAME_TIME).contains(&odd);
+            match self.told[index].replace(last_updated_ms) {
+                Some(before) if backward && again && before <= last_updated_ms => {
+                    last_updated_ms = before;
+                }
+                _ => {}
+            }
+            if null_prices && no_price {
+                shown.price = None;
+            }
+            self.order.push((index, shown, last_updated_ms));
+        }
+        if membership {
+            let cap =
+                |&(_, shown, _): &(usize, Shown, i64)| std::cmp::Reverse(ordered(shown.market_cap));
+            self.order.sort_by_key(cap);
+        }
+        for (rank, &(index, shown, last_updated_ms)) in self.order.iter().enumerate() {
+            let asset = &self.listings[index].asset;
+            step.push(Some(asset.id.clone()), |json| {
+                object::write(json, asset, &shown, last_updated_ms, Some(rank + 1));
+            });
+        }
+    }
+}
+
+/// A market cap, never negative, as a number that can be sorted by.
+fn ordered(market_cap: f64) -> u64 {
+    market_cap.to_bits()
+}
