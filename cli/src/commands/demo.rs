@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use coingecko_source::SourceSettings;
 use connector_runtime::config::ConnectorConfig;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs};
 use connector_runtime::process::{log, shutdown};
 use connector_runtime::reader;
 use market::names::topic;
-use replay::{Market, Position, Recording, ReplayServer, Speed, SyntheticMarket, Tail};
+use replay::{
+    Faults, FieldMarket, FieldSettings, Market, Position, Recording, ReplayServer, Speed,
+    SyntheticMarket, Tail,
+};
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
-    Backbone, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, Platform, ProgressLine,
-    SYNTHETIC_MARKET, Summary, end_offsets,
+    Backbone, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, FIELD_MARKET, Platform,
+    ProgressLine, SYNTHETIC_MARKET, Summary, end_offsets,
 };
 
 /// The data directory of a demo without `--data`; the next such demo deletes it first.
@@ -27,8 +30,20 @@ const SCRATCH_DIR: &str = "coinlake-demo";
 /// How often a demo asks the replay whether it has failed.
 const REPLAY_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
+/// A market that is made up.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MadeUp {
+    /// Ten quiet coins for three days, with pumps, crashes, volume surges and bad payloads
+    Synthetic,
+    /// 282 coins for a day, delivered as CoinGecko delivers: caches, stale coins, times that go back, volume that jumps
+    Field,
+}
+
 #[derive(Args)]
 pub(crate) struct DemoArgs {
+    /// The made-up market to replay
+    #[arg(long, value_enum, default_value_t = MadeUp::Synthetic, conflicts_with = "recording")]
+    market: MadeUp,
     /// Replay this Parquet file instead of the synthetic market; columns: event_time, coin, symbol, price_usd,
     /// market_cap_usd, volume_24h_usd
     #[arg(long, value_name = "FILE")]
@@ -60,7 +75,7 @@ pub(crate) struct DemoArgs {
 impl DemoArgs {
     /// Whether the demo runs on the synthetic market.
     pub(crate) fn is_synthetic(&self) -> bool {
-        self.recording.is_none()
+        self.recording.is_none() && self.market == MadeUp::Synthetic
     }
 
     fn market(&self) -> Result<(Market, String)> {
@@ -73,10 +88,13 @@ impl DemoArgs {
                     format!("the recording {}", path.display()),
                 )
             }
-            None => (
-                Market::Synthetic(SyntheticMarket::default()),
-                SYNTHETIC_MARKET.to_owned(),
-            ),
+            None => match self.market {
+                MadeUp::Synthetic => (
+                    Market::Synthetic(SyntheticMarket::default()),
+                    SYNTHETIC_MARKET.to_owned(),
+                ),
+                MadeUp::Field => (Market::Field(field_market()), FIELD_MARKET.to_owned()),
+            },
         })
     }
 
@@ -138,10 +156,10 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         log::say(&format!("console at http://{console}"));
     }
 
-    let progress = ProgressLine::start(&platform, Some(records_total));
+    let progress = ProgressLine::start(&platform, records_total);
     let drained = tokio::select! {
         () = interrupted.cancelled() => false,
-        result = platform.drained(records_total) => { result?; true }
+        result = drained(&mut platform, &replay, records_total) => { result?; true }
         error = failed(&replay) => return Err(error),
     };
     progress.finish();
@@ -168,6 +186,36 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
     }
     platform.stop().await?.stop().await;
     Ok(())
+}
+
+/// The field market without error replies: their pauses are minutes of the clock, not of the market.
+fn field_market() -> FieldMarket {
+    FieldMarket::new(FieldSettings {
+        faults: Faults {
+            refusals: false,
+            ..Faults::ALL
+        },
+        ..FieldSettings::default()
+    })
+}
+
+/// Resolves when the market has come to its end and every stage is done with it.
+async fn drained(
+    platform: &mut Platform,
+    replay: &ReplayServer,
+    records_total: Option<u64>,
+) -> Result<()> {
+    if records_total.is_none() {
+        // The source asks on only when the reply before is in the topic.
+        let mut poll = tokio::time::interval(REPLAY_POLL_INTERVAL);
+        while !replay.finished() {
+            tokio::select! {
+                _ = poll.tick() => {}
+                error = platform.failed() => return Err(error),
+            }
+        }
+    }
+    platform.drained(records_total.unwrap_or(0)).await
 }
 
 /// Serves the market from the record after the last one in crypto-raw.

@@ -16,7 +16,9 @@ pub(crate) const DEFAULT_DATA_DIR: &str = "coinlake-data";
 
 /// The synthetic market in a directory's note.
 pub(crate) const SYNTHETIC_MARKET: &str = "the synthetic market";
-/// What earlier versions wrote in its place.
+/// The field market in a directory's note.
+pub(crate) const FIELD_MARKET: &str = "the field market";
+/// What earlier versions wrote in place of [`SYNTHETIC_MARKET`].
 const SYNTHETIC_MARKET_FORMER: &str = "the made-up market";
 
 /// Incremented when this version can no longer read an older directory.

@@ -20,7 +20,7 @@ mod running;
 mod summary;
 
 pub(crate) use backbone::Backbone;
-pub(crate) use data_dir::{DEFAULT_DATA_DIR, DataDir, SYNTHETIC_MARKET};
+pub(crate) use data_dir::{DEFAULT_DATA_DIR, DataDir, FIELD_MARKET, SYNTHETIC_MARKET};
 pub(crate) use end_offsets::end_offsets;
 pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN};
 pub(crate) use progress::ProgressLine;

@@ -153,7 +153,10 @@ pub async fn undisturbed(setup: Setup) -> Landed {
     let partitions = setup.partitions;
     deploy(&target, partitions).await;
     let run = Run::new(&target, "undisturbed", partitions);
-    let records = setup.market.records_total();
+    let records = setup
+        .market
+        .records_total()
+        .expect("a market of known length");
     let replay = start_replay(setup).await;
     let mut source = run.start_source(&replay);
     run.eventually(

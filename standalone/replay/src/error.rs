@@ -1,6 +1,8 @@
-//! What keeps a recording from being replayed: the file, the column or row, and the remedy.
+//! What keeps a market from being replayed, and the remedy.
 
 use std::path::PathBuf;
+
+use crate::position::PositionError;
 
 /// Why a file cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -66,4 +68,18 @@ pub enum RecordingError {
     /// No rows at all.
     #[error("the recording {0} has no rows")]
     Empty(PathBuf),
+}
+
+/// Why a replay cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The market cannot be read.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// The topic holds something else.
+    #[error(transparent)]
+    Position(#[from] PositionError),
+    /// No port to serve on.
+    #[error("cannot serve the replay on 127.0.0.1: {0}")]
+    Listen(#[from] std::io::Error),
 }

@@ -3,6 +3,7 @@
 //! Always true: the same market gives the same steps, byte for byte, however often it is read.
 
 use crate::error::RecordingError;
+use crate::field::{FieldMarket, FieldSteps};
 use crate::recording::{Recording, RecordingSteps};
 use crate::step::Step;
 use crate::synthetic::{SyntheticMarket, SyntheticSteps};
@@ -15,6 +16,8 @@ pub enum Market {
     Recording(Recording),
     /// Ticks generated from a seed.
     Synthetic(SyntheticMarket),
+    /// Ticks generated from a seed and delivered as CoinGecko delivers.
+    Field(FieldMarket),
 }
 
 impl Market {
@@ -23,21 +26,25 @@ impl Market {
         match self {
             Self::Recording(recording) => recording.steps_total(),
             Self::Synthetic(synthetic) => synthetic.steps_total(),
+            Self::Field(field) => field.steps_total(),
         }
     }
 
-    /// How many records the market holds, bad payloads included.
-    pub fn records_total(&self) -> u64 {
+    /// How many records the market holds, bad payloads included; none for the field market, of which a client sends as
+    /// much as is new to it.
+    pub fn records_total(&self) -> Option<u64> {
         match self {
-            Self::Recording(recording) => recording.records_total(),
-            Self::Synthetic(synthetic) => synthetic.records_total(),
+            Self::Recording(recording) => Some(recording.records_total()),
+            Self::Synthetic(synthetic) => Some(synthetic.records_total()),
+            Self::Field(_) => None,
         }
     }
 
-    /// What was hidden in the market; empty for a recording, whose truth nobody knows.
+    /// What was hidden in the market; empty for a recording, whose truth nobody knows, and for the field market, whose
+    /// [`truth`](FieldMarket::truth) is of another kind.
     pub fn truth(&self) -> &[Injected] {
         match self {
-            Self::Recording(_) => &[],
+            Self::Recording(_) | Self::Field(_) => &[],
             Self::Synthetic(synthetic) => synthetic.truth(),
         }
     }
@@ -50,6 +57,7 @@ impl Market {
         Ok(match self {
             Self::Recording(recording) => Steps::Recording(Box::new(recording.steps()?)),
             Self::Synthetic(synthetic) => Steps::Synthetic(Box::new(synthetic.steps())),
+            Self::Field(field) => Steps::Field(Box::new(field.steps())),
         })
     }
 }
@@ -60,6 +68,8 @@ pub enum Steps {
     Recording(Box<RecordingSteps>),
     /// Those of a synthetic market.
     Synthetic(Box<SyntheticSteps>),
+    /// Those of a field market.
+    Field(Box<FieldSteps>),
 }
 
 impl Steps {
@@ -72,6 +82,7 @@ impl Steps {
         match self {
             Self::Recording(steps) => steps.next_into(step),
             Self::Synthetic(steps) => Ok(steps.next_into(step)),
+            Self::Field(steps) => Ok(steps.next_into(step)),
         }
     }
 }

@@ -119,6 +119,16 @@ impl Position {
         Ok(missing.len())
     }
 
+    /// The greatest `last_updated` of the last records; none when there are none, or nothing that has one.
+    pub(crate) fn newest_ms(&self) -> Option<i64> {
+        let time = |tail: &Tail| {
+            let object: serde_json::Value = serde_json::from_slice(tail.last.as_ref()?).ok()?;
+            let time: jiff::Timestamp = object["last_updated"].as_str()?.parse().ok()?;
+            Some(time.as_millisecond())
+        };
+        self.tails.iter().filter_map(time).max()
+    }
+
     /// How many records have arrived, of all partitions.
     pub(crate) fn arrived(&self) -> u64 {
         self.tails.iter().map(|tail| tail.records).sum()

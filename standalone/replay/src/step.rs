@@ -1,6 +1,7 @@
 //! One step of a market: what one poll of `/coins/markets` returns.
 //!
-//! Always true: a step holds at most [`STEP_RECORDS_MAX`] elements, so that one page holds it whole.
+//! Always true: a step holds at most [`STEP_RECORDS_MAX`] elements, so that one page holds it whole; only the field
+//! market has more pages than one.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -29,6 +29,23 @@ impl Nature {
     }
 }
 
+/// How a coin's volume jumps when an exchange drops out of it or comes back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Jumps {
+    /// The median jump as a multiple of an ordinary coin's.
+    pub times: f64,
+    /// The standard deviation of a jump's logarithm.
+    pub spread: f64,
+    /// The largest jump, as the logarithm of what it makes of the volume.
+    pub max: f64,
+}
+
+impl Jumps {
+    fn new(times: f64, spread: f64, max: f64) -> Self {
+        Self { times, spread, max }
+    }
+}
+
 /// One coin at the market's start.
 #[derive(Debug, Clone)]
 pub(super) struct Asset {
@@ -43,10 +60,7 @@ pub(super) struct Asset {
     pub supply: f64,
     /// USD in 24 hours.
     pub volume_24h: f64,
-    /// How much larger its jumps of volume are than an ordinary coin's.
-    pub unruly: f64,
-    /// The largest of them, as a logarithm.
-    pub jump_max: f64,
+    pub jumps: Jumps,
     /// It is traded so seldom that most refreshes bring nothing new.
     pub sleepy: bool,
     /// Its last refresh lies months back.
@@ -74,33 +88,33 @@ type Named = (
 
 #[rustfmt::skip]
 const NAMED: [Named; 50] = [
-    ("bitcoin", "btc", "Bitcoin", FREE, 68_000.0, 1.36e12, 4.5e10, 3.2e-4, 7.0),
-    ("ethereum", "eth", "Ethereum", FREE, 2_130.0, 2.58e11, 1.9e10, 3.8e-4, 12.0),
+    ("bitcoin", "btc", "Bitcoin", FREE, 68_000.0, 1.36e12, 4.5e10, 3.2e-4, 4.0),
+    ("ethereum", "eth", "Ethereum", FREE, 2_130.0, 2.58e11, 1.9e10, 3.8e-4, 9.0),
     ("tether", "usdt", "Tether", STABLE, 0.999_75, 1.84e11, 7.4e10, 2.0e-6, 0.5),
     ("binancecoin", "bnb", "BNB", FREE, 611.0, 8.34e10, 1.05e9, 2.8e-4, 8.0),
     ("ripple", "xrp", "XRP", FREE, 1.35, 8.26e10, 1.95e9, 4.0e-4, 4.0),
-    ("usd-coin", "usdc", "USDC", STABLE, 0.999_83, 7.74e10, 1.1e10, 5.0e-6, 20.0),
+    ("usd-coin", "usdc", "USDC", STABLE, 0.999_83, 7.74e10, 1.1e10, 5.0e-6, 14.0),
     ("solana", "sol", "Solana", FREE, 82.7, 4.74e10, 4.0e9, 4.5e-4, 0.8),
     ("tron", "trx", "TRON", FREE, 0.315, 2.99e10, 5.5e8, 1.4e-4, 4.0),
     ("figure-heloc", "figr_heloc", "Figure Heloc", FUND, 1.027, 1.67e10, 4.0e7, 1.0e-6, 1.0),
     ("dogecoin", "doge", "Dogecoin", MEME, 0.0924, 1.42e10, 1.1e9, 4.2e-4, 0.8),
-    ("usds", "usds", "USDS", STABLE, 0.999_55, 1.17e10, 5.0e7, 6.0e-6, 3.0),
-    ("whitebit", "wbt", "WhiteBIT Coin", FREE, 52.1, 1.11e10, 6.8e7, 2.0e-4, 5.0),
+    ("usds", "usds", "USDS", STABLE, 0.999_55, 1.17e10, 5.0e7, 6.0e-6, 0.5),
+    ("whitebit", "wbt", "WhiteBIT Coin", FREE, 52.1, 1.11e10, 6.8e7, 2.0e-4, 2.0),
     ("leo-token", "leo", "LEO Token", FREE, 10.02, 9.2e9, 7.0e5, 2.0e-4, 1.0),
     ("cardano", "ada", "Cardano", FREE, 0.248, 9.15e9, 4.8e8, 4.6e-4, 1.5),
     ("bitcoin-cash", "bch", "Bitcoin Cash", FREE, 455.0, 9.1e9, 2.6e8, 3.6e-4, 0.8),
     ("hyperliquid", "hype", "Hyperliquid", FREE, 36.1, 8.6e9, 2.6e8, 6.0e-4, 0.5),
     ("chainlink", "link", "Chainlink", FREE, 8.97, 6.4e9, 3.4e8, 4.6e-4, 0.5),
     ("monero", "xmr", "Monero", FREE, 336.0, 6.2e9, 9.5e7, 5.0e-4, 0.6),
-    ("ethena-usde", "usde", "Ethena USDe", STABLE, 0.999_06, 5.9e9, 1.5e8, 3.0e-5, 8.0),
+    ("ethena-usde", "usde", "Ethena USDe", STABLE, 0.999_06, 5.9e9, 1.5e8, 3.0e-5, 4.0),
     ("stellar", "xlm", "Stellar", FREE, 0.170, 5.6e9, 1.0e8, 4.6e-4, 1.5),
     ("canton-network", "cc", "Canton", FREE, 0.144, 5.5e9, 9.6e6, 5.0e-4, 0.6),
-    ("dai", "dai", "Dai", STABLE, 0.999_95, 4.4e9, 1.2e8, 1.2e-5, 5.0),
-    ("usd1-wlfi", "usd1", "USD1", STABLE, 0.999_76, 4.4e9, 1.2e9, 4.0e-5, 5.0),
+    ("dai", "dai", "Dai", STABLE, 0.999_95, 4.4e9, 1.2e8, 1.2e-5, 2.5),
+    ("usd1-wlfi", "usd1", "USD1", STABLE, 0.999_76, 4.4e9, 1.2e9, 4.0e-5, 3.0),
     ("memecore", "m", "MemeCore", MEME, 2.44, 4.3e9, 1.0e7, 5.0e-4, 0.8),
     ("zcash", "zec", "Zcash", FREE, 254.0, 4.2e9, 3.8e8, 7.0e-4, 1.0),
     ("litecoin", "ltc", "Litecoin", FREE, 54.2, 4.2e9, 3.4e8, 4.0e-4, 1.0),
-    ("paypal-usd", "pyusd", "PayPal USD", STABLE, 0.999_72, 4.0e9, 1.5e8, 3.0e-5, 6.0),
+    ("paypal-usd", "pyusd", "PayPal USD", STABLE, 0.999_72, 4.0e9, 1.5e8, 3.0e-5, 1.5),
     ("avalanche-2", "avax", "Avalanche", FREE, 9.12, 3.9e9, 2.9e8, 4.6e-4, 0.7),
     ("hedera-hashgraph", "hbar", "Hedera", FREE, 0.0893, 3.9e9, 8.4e7, 4.6e-4, 1.0),
     ("rain", "rain", "Rain", FREE, 0.008_08, 3.9e9, 2.8e7, 5.0e-4, 0.8),
@@ -116,9 +130,9 @@ const NAMED: [Named; 50] = [
     ("uniswap", "uni", "Uniswap", FREE, 3.6, 2.28e9, 1.7e8, 5.0e-4, 0.5),
     ("blackrock-usd-institutional-digital-liquidity-fund", "buidl", "BlackRock USD Institutional Digital Liquidity Fund", FUND, 1.0, 2.25e9, 0.0, 0.0, 0.0),
     ("polkadot", "dot", "Polkadot", FREE, 1.26, 2.12e9, 1.2e8, 4.6e-4, 0.8),
-    ("global-dollar", "usdg", "Global Dollar", STABLE, 0.999_79, 1.84e9, 4.5e7, 1.2e-5, 20.0),
+    ("global-dollar", "usdg", "Global Dollar", STABLE, 0.999_79, 1.84e9, 4.5e7, 1.2e-5, 12.0),
     ("okb", "okb", "OKB", FREE, 84.5, 1.78e9, 1.7e7, 3.4e-4, 0.4),
-    ("falcon-finance", "usdf", "Falcon USD", STABLE, 0.996_97, 1.74e9, 8.0e5, 2.5e-5, 5.0),
+    ("falcon-finance", "usdf", "Falcon USD", STABLE, 0.996_97, 1.74e9, 8.0e5, 2.5e-5, 1.0),
     ("near", "near", "NEAR Protocol", FREE, 1.2, 1.55e9, 1.7e8, 5.5e-4, 0.8),
     ("aave", "aave", "Aave", FREE, 98.8, 1.5e9, 2.6e8, 5.5e-4, 0.4),
     ("pepe", "pepe", "Pepe", MEME, 3.42e-6, 1.44e9, 3.0e8, 5.5e-4, 0.8),
@@ -175,8 +189,7 @@ fn named(&(id, symbol, name, category, price, cap, volume_24h, noise, unruly): &
         price: Some(price),
         supply: cap / price,
         volume_24h,
-        unruly,
-        jump_max: 1.0,
+        jumps: Jumps::new(unruly, if category == STABLE { 2.7 } else { 2.0 }, 1.0),
         sleepy: category == FUND,
         abandoned: false,
     }
@@ -223,13 +236,18 @@ fn made_up(rank: usize, rng: &mut ChaCha8Rng) -> Asset {
     };
     let cap = 1.6e9 * (rank as f64 / 50.0).powf(-1.65) * rng.random_range(0.99..1.01);
     let share = log_normal(0.05, 1.2, rng).min(1.0);
-    // One in twenty is wild.
-    let wild = if rng.random_bool(0.05) { 50.0 } else { 1.0 };
-    let unruly = wild * log_normal(0.8, 0.9, rng).clamp(0.1, 10.0);
-    let (volume_24h, unruly) = match nature {
-        Nature::Fund => (0.0, 0.0),
-        Nature::Pegged { .. } => (cap * share * 0.2, unruly * 2.0),
-        Nature::Floating { .. } => (cap * share, unruly),
+    let times = log_normal(0.8, 0.9, rng).clamp(0.1, 10.0);
+    // One in twelve is now and then a hundred times what it was, and back.
+    let spread = match (nature, rng.random_ratio(1, 12)) {
+        (_, true) => 4.0,
+        (Nature::Pegged { .. }, false) => 2.6,
+        _ => 2.0,
+    };
+    let jumps = Jumps::new(times, spread, 4.6);
+    let volume_24h = match nature {
+        Nature::Fund => 0.0,
+        Nature::Pegged { .. } => cap * share * 0.2,
+        Nature::Floating { .. } => cap * share,
     };
     Asset {
         id: format!("{word}-{rank}").into(),
@@ -240,9 +258,7 @@ fn made_up(rank: usize, rng: &mut ChaCha8Rng) -> Asset {
         price: Some(price),
         supply: cap / price,
         volume_24h,
-        unruly,
-        // A hundred times and back.
-        jump_max: 4.6,
+        jumps,
         sleepy: matches!(nature, Nature::Pegged { .. }) && rng.random_bool(0.4),
         abandoned: false,
     }
@@ -260,8 +276,7 @@ fn odd(&(id, symbol, name, price): &(&str, &str, &str, Option<f64>)) -> Asset {
             .filter(|&price| price > 0.0)
             .map_or(0.0, |price| 1e5 / price),
         volume_24h: 2e4,
-        unruly: 1.0,
-        jump_max: 1.0,
+        jumps: Jumps::new(1.0, 2.0, 1.0),
         sleepy: true,
         abandoned: false,
     }

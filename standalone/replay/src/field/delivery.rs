@@ -2,7 +2,7 @@
 //!
 //! A reply is made from a snapshot and then cached, so it is older than the poll. Before 2026-07-23 a coin's age was that
 //! of the cache plus that of its own refresh: 60 s in the median, 21 to 102 s for nine in ten, single coins minutes older.
-//! Since then a reply belongs to one batch a minute, which appears two minutes late: 182 s, 130 to 240 s.
+//! Since then a reply belongs to one batch, which appears minutes late: 182 s, 130 to 240 s.
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
@@ -24,7 +24,9 @@ const REFUSED_MINUTES: std::ops::Range<f64> = 1.0..3.0;
 /// How long a reply is cached; one in fifty much longer.
 const CACHED_MS: std::ops::Range<i64> = 30_000..60_000;
 const CACHED_LONG_MS: std::ops::Range<i64> = 60_000..261_000;
-const BATCH_LATE_MS: i64 = 125_000;
+/// A batch every half minute or so, which appears minutes late.
+const BATCH_MS: i64 = 30_000;
+const BATCH_LATE_MS: std::ops::Range<i64> = 90_000..190_000;
 
 /// What a poll gets.
 pub(super) enum Delivered {
@@ -49,6 +51,8 @@ pub(super) struct Delivery {
     refused: Vec<(i64, i64)>,
     /// When the cached reply was made, and until when it is served.
     cached: Option<(i64, i64)>,
+    /// The newest batch that was shown.
+    batch_ms: i64,
 }
 
 impl Delivery {
@@ -67,6 +71,7 @@ impl Delivery {
             relapses: kept(faults.relapses, relapses),
             refused: kept(faults.refusals, refused),
             cached: None,
+            batch_ms: i64::MIN,
         }
     }
 
@@ -97,8 +102,10 @@ impl Delivery {
             now_ms
         };
         let dated_old = within(&self.relapses, now_ms).is_some();
-        let shared_ms = (self.dating == Dating::SharedTime && !dated_old)
-            .then(|| (snapshot_ms - BATCH_LATE_MS).div_euclid(MINUTE_MS) * MINUTE_MS + 30_000);
+        let late = self.rng.random_range(BATCH_LATE_MS);
+        let batch_ms = (snapshot_ms - late).div_euclid(BATCH_MS) * BATCH_MS;
+        self.batch_ms = self.batch_ms.max(batch_ms);
+        let shared_ms = (self.dating == Dating::SharedTime && !dated_old).then_some(self.batch_ms);
         Delivered::New {
             snapshot_ms,
             shared_ms,
@@ -114,10 +121,10 @@ impl Delivery {
 /// How old a coin's own state is when a reply is made of it: 10 to 40 s, single ones minutes.
 pub(super) fn lag_ms(rng: &mut ChaCha8Rng) -> i64 {
     let one: f64 = Exp1.sample(rng);
-    if rng.random_ratio(1, 40) {
-        rng.random_range(MINUTE_MS..7 * MINUTE_MS)
+    if rng.random_ratio(1, 60) {
+        rng.random_range(MINUTE_MS..5 * MINUTE_MS)
     } else {
-        5_000 + (one.min(5.0) * 10_000.0) as i64
+        13_000 + (one.min(5.0) * 9_000.0) as i64
     }
 }
 

@@ -1,9 +1,9 @@
 //! How many digits of a price CoinGecko shows without `precision=full`.
 
-/// A price with the digits that CoinGecko shows without `precision=full`: whole USD from 50,000, two decimals from 1.1, three from 1, six from 0.05, then 8, 12 and 18.
+/// A price with the digits that CoinGecko shows without `precision`: whole USD from 50,000, two decimals from 1.1, three
+/// from 1, six from 0.05, then 8, 12 and 18.
 pub fn default_digits(price: f64) -> f64 {
     let decimals = match price.abs() {
-        0.0 => return price,
         50_000.0.. => 0,
         1.1.. => 2,
         1.0.. => 3,
@@ -12,19 +12,25 @@ pub fn default_digits(price: f64) -> f64 {
         1e-12.. => 12,
         _ => 18,
     };
-    let scale = 10_f64.powi(decimals);
-    let rounded = (price * scale).round() / scale;
+    with_decimals(price, decimals)
+}
+
+fn with_decimals(price: f64, decimals: usize) -> f64 {
     // Through the text, so that the shortest decimal has no more digits than these.
-    format!("{rounded:.*}", decimals as usize)
-        .parse()
-        .unwrap_or(rounded)
+    format!("{price:.decimals$}").parse().unwrap_or(price)
 }
 
 const ROUNDED: [&str; 3] = ["\"current_price\":", "\"high_24h\":", "\"low_24h\":"];
 
-/// Appends a coin's object with the default number of digits.
-pub(crate) fn rounded(object: &str, json: &mut Vec<u8>) {
-    let mut rest = object;
+/// Appends a coin's object with so many decimals in its prices, or with the default digits.
+pub(crate) fn rounded(object: &[u8], decimals: Option<u8>, json: &mut Vec<u8>) {
+    let Ok(mut rest) = std::str::from_utf8(object) else {
+        return json.extend_from_slice(object);
+    };
+    let round = |price| match decimals {
+        Some(decimals) => with_decimals(price, decimals.into()),
+        None => default_digits(price),
+    };
     for name in ROUNDED {
         let Some(at) = rest.find(name) else { continue };
         let (before, value) = rest.split_at(at + name.len());
@@ -32,7 +38,7 @@ pub(crate) fn rounded(object: &str, json: &mut Vec<u8>) {
         let end = value.find([',', '}']).unwrap_or(value.len());
         let (number, after) = value.split_at(end);
         match number.parse::<f64>() {
-            Ok(price) => super::object::price(json, Some(default_digits(price))),
+            Ok(price) => super::object::price(json, Some(round(price))),
             Err(_) => json.extend_from_slice(number.as_bytes()),
         }
         rest = after;
@@ -61,7 +67,7 @@ mod tests {
         ] {
             let mut json = Vec::new();
             let object = format!(r#"{{"id":"x","current_price":{price:?},"roi":null}}"#);
-            rounded(&object, &mut json);
+            rounded(object.as_bytes(), None, &mut json);
             let text = format!(r#"{{"id":"x","current_price":{expected},"roi":null}}"#);
             assert_eq!(String::from_utf8(json).unwrap(), text);
         }
@@ -70,7 +76,11 @@ mod tests {
     #[test]
     fn a_null_price_stays_null() {
         let mut json = Vec::new();
-        rounded(r#"{"current_price":null,"high_24h":1.23456}"#, &mut json);
+        rounded(
+            br#"{"current_price":null,"high_24h":1.23456}"#,
+            None,
+            &mut json,
+        );
         assert_eq!(json, br#"{"current_price":null,"high_24h":1.23}"#);
     }
 }

@@ -86,7 +86,7 @@ impl Listing {
         };
         let mut listing = Self {
             price: Price::new(asset.nature, price),
-            volume: Volume::new(asset.volume_24h, asset.unruly, asset.jump_max, &mut rng),
+            volume: Volume::new(asset.volume_24h, asset.jumps, &mut rng),
             phase_ms: rng.random_range(0..REFRESH_MS - 5_000),
             before_ms: span_ms.0 - REFRESH_MS,
             window: DayWindow::default(),

@@ -1,5 +1,6 @@
 //! The field market: what it consists of and its truth.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::catalogue::catalogue;
@@ -12,6 +13,7 @@ use super::steps::FieldSteps;
 pub struct FieldMarket {
     settings: FieldSettings,
     truth: Arc<[FieldEvent]>,
+    categories: Arc<HashMap<Arc<str>, &'static str>>,
 }
 
 impl FieldMarket {
@@ -22,7 +24,9 @@ impl FieldMarket {
             true => plan(settings.seed, &assets, settings.start_ms, settings.minutes),
             false => Vec::new(),
         };
+        let categories = assets.into_iter().map(|asset| (asset.id, asset.category));
         Self {
+            categories: Arc::new(categories.collect()),
             settings,
             truth: truth.into(),
         }
@@ -46,6 +50,11 @@ impl FieldMarket {
             .filter(|asset| asset.nature.is_pegged())
             .map(|asset| asset.id)
             .collect()
+    }
+
+    /// Whether CoinGecko finds the coin under this category, such as `stablecoins`.
+    pub(crate) fn is_in(&self, id: &str, category: &str) -> bool {
+        self.categories.get(id).is_some_and(|of| *of == category)
     }
 
     /// How many polls it takes to see all of it.

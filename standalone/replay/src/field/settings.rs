@@ -1,6 +1,7 @@
 //! What a field market is made of.
 
 use super::faults::{Dating, Faults};
+use crate::refusal::Refusal;
 
 /// 2026-01-01T00:00:00Z.
 const START_MS: i64 = 1_767_225_600_000;
@@ -24,6 +25,8 @@ pub struct FieldSettings {
     pub dating: Dating,
     /// What goes wrong on the way.
     pub faults: Faults,
+    /// What the first poll gets in place of its reply.
+    pub opens_with: Option<&'static Refusal>,
 }
 
 impl Default for FieldSettings {
@@ -38,6 +41,7 @@ impl Default for FieldSettings {
             events: true,
             dating: Dating::SharedTime,
             faults: Faults::ALL,
+            opens_with: None,
         }
     }
 }

@@ -21,6 +21,10 @@ const NULLS: u32 = 2;
 /// Of ten thousand, so many show an older state than before, or the time of the state before with a newer price.
 const BACKWARD: u32 = 8;
 const SAME_TIME: u32 = 50;
+/// One reply in so many is hours old: somewhere a cache had it still.
+const OLD: u32 = 1_200;
+/// And one in so many is such a reply, later on.
+const HELD: u32 = 150;
 /// One reply in so many lacks a fifth of the coins.
 const THINNED: u32 = 8_000;
 
@@ -37,6 +41,7 @@ pub struct FieldSteps {
     refresh: i64,
     poll: u64,
     last: Step,
+    held: Step,
     order: Vec<(usize, Shown, i64)>,
 }
 
@@ -65,6 +70,7 @@ impl FieldSteps {
             refresh: 0,
             poll: 0,
             last: Step::default(),
+            held: Step::default(),
             order: Vec::new(),
             settings,
         };
@@ -94,11 +100,13 @@ impl FieldSteps {
         if since_ms >= i64::from(self.settings.minutes) * 60_000 {
             return false;
         }
+        let opening = self.settings.opens_with.filter(|_| self.poll == 0);
         self.poll += 1;
         let now_ms = self.settings.start_ms + since_ms;
         self.refresh_until(now_ms);
         step.clear();
-        match self.delivery.poll(now_ms) {
+        let delivered = self.delivery.poll(now_ms);
+        match opening.map_or(delivered, Delivered::Refused) {
             Delivered::Refused(refusal) => step.refusal = Some(refusal),
             Delivered::Same => step.clone_from(&self.last),
             Delivered::New {
@@ -106,6 +114,15 @@ impl FieldSteps {
                 shared_ms,
             } => {
                 self.fill(step, snapshot_ms, shared_ms);
+                let (old, held) = (
+                    self.rng.random_ratio(1, OLD),
+                    self.rng.random_ratio(1, HELD),
+                );
+                if self.settings.faults.backward && old && !self.held.is_empty() {
+                    step.clone_from(&self.held);
+                } else if held {
+                    self.held.clone_from(step);
+                }
                 self.last.clone_from(step);
             }
         }

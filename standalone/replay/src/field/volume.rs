@@ -10,6 +10,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp1};
 
+use super::catalogue::Jumps;
 use super::events::{FieldEvent, FieldEventKind};
 use super::random::normal;
 
@@ -17,9 +18,8 @@ use super::random::normal;
 pub(super) const DAY_REFRESHES: usize = 2_880;
 /// Chance a refresh of a jump that lives so many refreshes on average.
 const JUMPS: [(f64, f64); 3] = [(0.19, 1.5), (0.021, 20.0), (0.009, 360.0)];
-/// An ordinary coin's median jump, and the spread of the logarithm.
+/// An ordinary coin's median jump.
 const JUMP_MEDIAN: f64 = 1.6e-3;
-const JUMP_SPREAD: f64 = 2.1;
 /// The memory of how busy trading is: 20 minutes.
 const BUSY_KEEPS: f64 = 1.0 - 1.0 / 40.0;
 const BUSY_SPREAD: f64 = 0.4;
@@ -36,9 +36,7 @@ struct Jump {
 pub(super) struct Volume {
     /// USD traded in a refresh on average.
     mean: f64,
-    jump_median: f64,
-    /// No jump is larger than this, as a logarithm.
-    jump_max: f64,
+    character: Jumps,
     /// What was traded in each refresh of 24 hours; the oldest is the next to be overwritten.
     traded: Box<[f64]>,
     sum: f64,
@@ -47,12 +45,11 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    pub fn new(volume_24h: f64, unruly: f64, jump_max: f64, rng: &mut ChaCha8Rng) -> Self {
+    pub fn new(volume_24h: f64, character: Jumps, rng: &mut ChaCha8Rng) -> Self {
         let mean = volume_24h / DAY_REFRESHES as f64;
         let mut volume = Self {
             mean,
-            jump_median: JUMP_MEDIAN * unruly,
-            jump_max,
+            character,
             traded: vec![0.0; DAY_REFRESHES].into(),
             sum: 0.0,
             busy: 0.0,
@@ -105,19 +102,20 @@ impl Volume {
 
     /// What all the jumps that last make of the volume, as a factor.
     fn jumped(&mut self, refresh: u64, rng: &mut ChaCha8Rng) -> f64 {
+        let Jumps { times, spread, max } = self.character;
         self.jumps.retain(|jump| jump.until > refresh);
         for (chance, life) in JUMPS {
             if rng.random_bool(chance) {
-                let size = self.jump_median * (JUMP_SPREAD * normal(rng)).exp();
+                let size = JUMP_MEDIAN * times * (spread * normal(rng)).exp();
                 let sign = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
                 let lasts: f64 = Exp1.sample(rng);
                 self.jumps.push(Jump {
-                    log_size: sign * size.min(self.jump_max),
+                    log_size: sign * size.min(max),
                     until: refresh + 1 + (lasts * life) as u64,
                 });
             }
         }
         let sum: f64 = self.jumps.iter().map(|jump| jump.log_size).sum();
-        sum.clamp(-self.jump_max, self.jump_max).exp()
+        sum.clamp(-max, max).exp()
     }
 }

@@ -63,7 +63,7 @@ async fn run(data: PathBuf, market: &Market, partitions: u32, enough: u64) -> Du
         .iter()
         .map(tail)
         .collect();
-    let missing = market.records_total() - tails.iter().map(|tail| tail.records).sum::<u64>();
+    let missing = market.records_total().unwrap() - tails.iter().map(|tail| tail.records).sum::<u64>();
     let position = Position::from_tails(tails, partition_of);
     let replay = ReplayServer::start(market.clone(), Speed::Max, position)
         .await
@@ -139,7 +139,7 @@ async fn a_recording_arrives_whole_and_fast() {
     let market = Market::Recording(Recording::open(&path).unwrap());
     println!(
         "checked {} rows in {:?}",
-        market.records_total(),
+        market.records_total().unwrap(),
         opened.elapsed()
     );
     let data = tempfile::tempdir().unwrap();
@@ -149,9 +149,9 @@ async fn a_recording_arrives_whole_and_fast() {
     println!(
         "{} polls and {} records in {took:.2} s: {:.0} polls/s, {:.0} records/s",
         market.steps_total(),
-        market.records_total(),
+        market.records_total().unwrap(),
         market.steps_total() as f64 / took,
-        market.records_total() as f64 / took
+        market.records_total().unwrap() as f64 / took
     );
     let broker = TestBroker::on(data.path().into()).await;
     let held = held(broker.client(), 1).await;

@@ -1,0 +1,186 @@
+//! The steps that are still to come, one after the other as they are asked for.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::error::ReplayError;
+use crate::market::{Market, Steps};
+use crate::position::Position;
+use crate::refusal::Refusal;
+use crate::speed::Speed;
+use crate::step::Step;
+
+/// A step as it is served: one JSON array and where its elements lie.
+pub(crate) struct Served {
+    /// The strong form of its entity tag.
+    pub tag: String,
+    pub time_ms: i64,
+    /// How old a cache's reply is, in seconds.
+    pub age_secs: u64,
+    pub body: Bytes,
+    pub elements: Vec<Range<usize>>,
+    /// The error that is served in its place.
+    refusal: Option<&'static Refusal>,
+}
+
+/// What a poll gets.
+pub(crate) enum Polled {
+    Step(Arc<Served>),
+    Refused(&'static Refusal),
+    /// The client has the newest step.
+    Known,
+    /// There is no step at all (yet).
+    Nothing,
+}
+
+/// The steps of a market, less what has arrived.
+pub(crate) struct Feed {
+    steps: Steps,
+    position: Position,
+    step: Step,
+    body: Vec<u8>,
+    speed: Speed,
+    /// The market goes by the clock: steps that nobody asked for in time are passed by.
+    live: bool,
+    /// When the first step was served, and its market time.
+    began: Option<(Instant, i64)>,
+    current: Option<Arc<Served>>,
+    /// The error that came after the current step.
+    refusal: Option<&'static Refusal>,
+    /// Already made, so that a poll doesn't wait for it.
+    next: Option<Arc<Served>>,
+    pub steps_passed: u64,
+    pub records_passed: u64,
+    /// The last step has arrived at the client.
+    pub finished: bool,
+}
+
+impl Feed {
+    pub fn new(market: &Market, speed: Speed, position: Position) -> Result<Self, ReplayError> {
+        let live = matches!(market, Market::Field(_));
+        let (position, after_ms) = match live {
+            // What a client sends of the replies is its own matter, so nothing can be counted.
+            true => (Position::start(), position.newest_ms()),
+            false => (position, None),
+        };
+        let mut feed = Self {
+            steps: market.steps()?,
+            records_passed: position.arrived(),
+            position,
+            step: Step::default(),
+            body: Vec::new(),
+            speed,
+            live,
+            began: None,
+            current: None,
+            refusal: None,
+            next: None,
+            steps_passed: 0,
+            finished: false,
+        };
+        let mut passed = 0;
+        loop {
+            feed.next = feed.make(&mut passed)?;
+            let old = |next: &Arc<Served>| after_ms.is_some_and(|after| next.time_ms <= after);
+            if !feed.next.as_ref().is_some_and(old) {
+                break;
+            }
+        }
+        feed.steps_passed = passed - u64::from(feed.next.is_some());
+        feed.finished = feed.next.is_none();
+        Ok(feed)
+    }
+
+    /// The next step with something that has not arrived yet; none at the end. Counts the steps it reads.
+    fn make(&mut self, read: &mut u64) -> Result<Option<Arc<Served>>, ReplayError> {
+        while self.steps.next_into(&mut self.step)? {
+            *read += 1;
+            let mut elements = Vec::with_capacity(self.step.len());
+            let missing = self
+                .position
+                .pass(&self.step, &mut elements, &mut self.body)?;
+            if missing == 0 && self.step.refusal.is_none() {
+                continue;
+            }
+            // Part of a step has another tag than the whole.
+            let tag = format!(
+                "\"{}-{}-{}\"",
+                self.step.time_ms,
+                self.position.total(),
+                elements.len()
+            );
+            return Ok(Some(Arc::new(Served {
+                tag,
+                time_ms: self.step.time_ms,
+                age_secs: self.step.age_secs,
+                body: Bytes::copy_from_slice(&self.body),
+                elements,
+                refusal: self.step.refusal,
+            })));
+        }
+        self.position.check_end()?;
+        Ok(None)
+    }
+
+    fn due(&mut self, now: Instant) -> bool {
+        let Some(next) = &self.next else { return false };
+        let Speed::Times(times) = self.speed else {
+            return true;
+        };
+        let &mut (began, first_ms) = self.began.get_or_insert((now, next.time_ms));
+        let ahead_secs = (next.time_ms - first_ms) as f64 / 1_000.0 / times;
+        now.saturating_duration_since(began) >= Duration::from_secs_f64(ahead_secs.max(0.0))
+    }
+
+    /// What a request that names these tags gets now.
+    pub fn poll(
+        &mut self,
+        known: impl Fn(&str) -> bool,
+        now: Instant,
+    ) -> Result<Polled, ReplayError> {
+        let by_clock = self.live && matches!(self.speed, Speed::Times(_));
+        let has_current = match &self.current {
+            None => true,
+            Some(current) => known(&current.tag),
+        };
+        // An error is over with the poll that got it, or when the clock says so.
+        let arrived = has_current || by_clock || self.refusal.is_some();
+        let due = arrived && self.due(now);
+        if due {
+            self.advance()?;
+            while by_clock && self.due(now) {
+                self.advance()?;
+            }
+        } else if arrived && self.next.is_none() {
+            self.finished = true;
+        }
+        Ok(match (self.refusal, &self.current) {
+            (Some(refusal), _) => Polled::Refused(refusal),
+            (None, None) => Polled::Nothing,
+            (None, Some(_)) if has_current && !due => Polled::Known,
+            (None, Some(current)) => Polled::Step(current.clone()),
+        })
+    }
+
+    fn advance(&mut self) -> Result<(), ReplayError> {
+        let Some(next) = self.next.take() else {
+            return Ok(());
+        };
+        self.steps_passed += 1;
+        self.records_passed += next.elements.len() as u64;
+        self.refusal = next.refusal;
+        if next.refusal.is_none() {
+            self.current = Some(next);
+        }
+        self.next = self.make(&mut 0)?;
+        Ok(())
+    }
+
+    /// The step that further pages show more of.
+    pub fn current(&self) -> Option<Arc<Served>> {
+        self.current.clone()
+    }
+}
