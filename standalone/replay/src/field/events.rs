@@ -47,13 +47,15 @@ impl FieldEvent {
     }
 }
 
-/// One event a coin and whole week, at a time of its own. Pegged coins keep their peg and get bursts only; what is not
+/// One event a coin and week, at a time of its own, less those that would not end in time. Pegged coins keep their peg and get bursts only; what is not
 /// traded, or hardly, gets none.
 pub(super) fn plan(seed: u64, assets: &[Asset], start_ms: i64, minutes: u32) -> Vec<FieldEvent> {
     let mut rng = stream(seed, u64::MAX - 2);
+    let weeks = i64::from(minutes.div_ceil(WEEK_MINUTES as u32));
+    let end_ms = start_ms + i64::from(minutes) * MINUTE_MS;
     let mut events = Vec::new();
     for asset in assets {
-        for week in 0..i64::from(minutes) / WEEK_MINUTES {
+        for week in 0..weeks {
             // Drawn whether used or not: a coin's events do not depend on the other coins.
             let which = rng.random_range(0..3);
             let burst = rng.random_range(8.0..20.0);
@@ -73,6 +75,9 @@ pub(super) fn plan(seed: u64, assets: &[Asset], start_ms: i64, minutes: u32) -> 
                 _ => (share, minutes),
             };
             let from_ms = start_ms + (week * WEEK_MINUTES + begin) * MINUTE_MS;
+            if from_ms + length * MINUTE_MS > end_ms {
+                continue;
+            }
             events.push(FieldEvent {
                 coin: asset.id.clone(),
                 kind,

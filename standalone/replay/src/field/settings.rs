@@ -19,7 +19,7 @@ pub struct FieldSettings {
     pub minutes: u32,
     /// Seconds from poll to poll.
     pub poll_secs: u32,
-    /// Whether pumps, crashes and bursts are injected, one a coin and whole week.
+    /// Whether pumps, crashes and bursts are injected, one a coin and week.
     pub events: bool,
     /// How `last_updated` is set.
     pub dating: Dating,
