@@ -63,7 +63,8 @@ async fn run(data: PathBuf, market: &Market, partitions: u32, enough: u64) -> Du
         .iter()
         .map(tail)
         .collect();
-    let missing = market.records_total().unwrap() - tails.iter().map(|tail| tail.records).sum::<u64>();
+    let missing =
+        market.records_total().unwrap() - tails.iter().map(|tail| tail.records).sum::<u64>();
     let position = Position::from_tails(tails, partition_of);
     let replay = ReplayServer::start(market.clone(), Speed::Max, position)
         .await

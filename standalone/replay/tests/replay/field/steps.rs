@@ -173,7 +173,7 @@ fn steps_are_as_large_as_recorded_ones() {
 /// Undone: within two hours the volume is again within a tenth of what it was before the jump. Recorded: 44 %.
 #[test]
 fn four_in_nine_volume_jumps_are_undone() {
-    let (mut jumps, mut undone, mut all) = (0, 0, 0);
+    let (mut jumps, mut undone, mut all) = (0_u32, 0_u32, 0_u32);
     for (_, updates) in updates(3).values() {
         // As replies 12 minutes apart see them, which is how most of the recorded pairs lie.
         let seen: Vec<&(i64, f64, f64)> = updates.iter().step_by(24).collect();
@@ -193,7 +193,7 @@ fn four_in_nine_volume_jumps_are_undone() {
                 .iter()
                 .take_while(|update| update.0 <= until)
                 .any(|update| step(before, update.2) < 0.1);
-            undone += usize::from(back);
+            undone += u32::from(back);
         }
     }
     let (share, of_all) = (

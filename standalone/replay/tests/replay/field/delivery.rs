@@ -2,8 +2,6 @@
 //!
 //! The figures are those measured on recorded replies of the first 250 coins, a median of 29 minutes apart.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 

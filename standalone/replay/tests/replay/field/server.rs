@@ -1,7 +1,5 @@
 //! The field market over real HTTP.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
 use replay::{
     Faults, FieldMarket, FieldSettings, Market, Position, Refusal, ReplayServer, Speed, Step,
     default_digits,
