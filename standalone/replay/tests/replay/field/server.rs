@@ -35,7 +35,11 @@ async fn get(server: &ReplayServer, path: &str) -> Response {
 async fn markets(server: &ReplayServer, query: &str) -> Vec<serde_json::Value> {
     let reply = get(server, &format!("/coins/markets?vs_currency=usd&{query}")).await;
     assert_eq!(reply.status(), StatusCode::OK);
-    reply.json().await.unwrap()
+    json(reply).await
+}
+
+async fn json<T: serde::de::DeserializeOwned>(reply: Response) -> T {
+    serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap()
 }
 
 fn texts<'a>(coins: &'a [serde_json::Value], name: &str) -> Vec<&'a str> {
@@ -131,7 +135,7 @@ async fn a_missing_currency_and_the_other_addresses_are_answered() {
         r#"{"error":"Missing parameter vs_currency"}"#
     );
     assert_eq!(get(&server, "/ping").await.status(), StatusCode::OK);
-    let key: serde_json::Value = get(&server, "/key").await.json().await.unwrap();
+    let key: serde_json::Value = json(get(&server, "/key").await).await;
     assert_eq!(key["monthly_call_credit"], 100_000);
     assert_eq!(key["current_total_monthly_calls"], 1);
     assert_eq!(key["current_remaining_monthly_calls"], 99_999);

@@ -73,8 +73,11 @@ fn step(before: f64, after: f64) -> f64 {
     (after / before - 1.0).abs()
 }
 
+/// A coin's rank, and the time (ms), price and volume of its updates.
+type Updates = HashMap<String, (i32, Vec<(i64, f64, f64)>)>;
+
 /// The updates of each coin, as polls every 15 s see them.
-fn updates(days: u32) -> HashMap<String, (i32, Vec<(i64, f64, f64)>)> {
+fn updates(days: u32) -> Updates {
     let market = FieldMarket::new(FieldSettings {
         coins: 100,
         minutes: days * 1_440,
@@ -86,7 +89,7 @@ fn updates(days: u32) -> HashMap<String, (i32, Vec<(i64, f64, f64)>)> {
         },
         ..FieldSettings::default()
     });
-    let mut coins: HashMap<String, (i32, Vec<(i64, f64, f64)>)> = HashMap::new();
+    let mut coins: Updates = HashMap::new();
     let (mut steps, mut step) = (market.steps(), Step::default());
     while steps.next_into(&mut step) {
         for (rank, element) in (1..).zip(step.elements()) {
@@ -106,10 +109,7 @@ fn updates(days: u32) -> HashMap<String, (i32, Vec<(i64, f64, f64)>)> {
 }
 
 /// Pairs of the field market with the gaps of the recorded ones.
-fn generated(
-    recorded: &[Pair],
-    updates: &HashMap<String, (i32, Vec<(i64, f64, f64)>)>,
-) -> Vec<Pair> {
+fn generated(recorded: &[Pair], updates: &Updates) -> Vec<Pair> {
     let mut pairs = Vec::new();
     let mut gaps = recorded.iter().map(|pair| pair.gap_ms).cycle();
     for (rank, updates) in updates.values() {
