@@ -18,6 +18,9 @@ const TERMINAL_LOG_FILTER: &str = "warn,fluvio::sync=off,fluvio_socket::stream=o
 /// The synthetic market contains broken payloads on purpose; the summary counts them.
 const SYNTHETIC_MARKET_LOG_FILTER: &str = ",coingecko_source::poll=error";
 
+/// A replay has nothing new to say once it has ended.
+const REPLAY_LOG_FILTER: &str = ",coingecko_source::freshness=off";
+
 #[derive(Parser)]
 #[command(
     name = "coinlake",
@@ -59,8 +62,11 @@ impl Cli {
             _ => TERMINAL_LOG_FILTER,
         }
         .to_owned();
-        if matches!(&self.command, Command::Demo(args) if args.is_synthetic()) {
-            filter += SYNTHETIC_MARKET_LOG_FILTER;
+        if let Command::Demo(args) = &self.command {
+            filter += REPLAY_LOG_FILTER;
+            if args.is_synthetic() {
+                filter += SYNTHETIC_MARKET_LOG_FILTER;
+            }
         }
         filter
     }

@@ -237,7 +237,7 @@ async fn start_replay(backbone: &Backbone, market: Market, speed: Speed) -> Resu
 fn source_config(base_url: String) -> Result<ConnectorConfig<SourceSettings>> {
     let mut config = assets::source()?;
     config.settings.base_url = Some(base_url);
-    config.settings.poll_interval = Duration::ZERO;
+    config.settings.poll_interval = Some(Duration::ZERO);
     Ok(config)
 }
 

@@ -87,6 +87,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     let monitor = Monitor::start(&args.monitor, "up").await?;
     let data = DataDir::open(&args.data, LIVE_MARKET)?;
     let lake = data.lake();
+    source.settings.calls_file = Some(data.calls());
     let mut backbone = Backbone::start(data, args.listen, smartmodules).await?;
     let addr = backbone.addr();
     let console = backbone.serve_console(args.console).await?;

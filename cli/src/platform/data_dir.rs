@@ -134,6 +134,11 @@ impl DataDir {
         self.root.join("lake")
     }
 
+    /// Where the source keeps its count of CoinGecko calls.
+    pub(crate) fn calls(&self) -> PathBuf {
+        self.root.join("coingecko-calls.json")
+    }
+
     /// Stores where the broker listens.
     pub(crate) fn set_broker_addr(&self, addr: &str) -> Result<()> {
         let mut note = self.note()?.with_context(|| {

@@ -226,8 +226,11 @@ impl<'a> Run<'a> {
 
     fn start_source(&self, replay: &ReplayServer) -> Process {
         let (name, text) = SOURCE;
-        let base_url = format!("poll_interval: 0s\n  base_url: {}", replay.base_url());
-        let text = replaced(text, "poll_interval: 60s", &base_url);
+        let settings = format!(
+            "coingecko:\n  poll_interval: 0s\n  base_url: {}\n",
+            replay.base_url()
+        );
+        let text = replaced(text, "coingecko:\n", &settings);
         let config = self.config(name, &text);
         self.start("coingecko-source", name.to_owned(), vec![config])
     }

@@ -168,9 +168,12 @@ impl Platform {
             Part::Broker => self.broker_command(),
             Part::Source => {
                 let replay = self.replay_from_where_the_topic_ends().await;
-                let settings = format!("poll_interval: 0s\n  base_url: {}", replay.base_url());
+                let settings = format!(
+                    "coingecko:\n  poll_interval: 0s\n  base_url: {}",
+                    replay.base_url()
+                );
                 self.replay = Some(replay);
-                let config = SOURCE.replace("poll_interval: 60s", &settings);
+                let config = SOURCE.replace("coingecko:\n", &format!("{settings}\n"));
                 assert!(config.contains("base_url"), "the shipped config changed");
                 fs::write(self.data.path().join("source.yaml"), config).unwrap();
                 self.connector("coingecko-source", "source")

@@ -1,5 +1,7 @@
 //! The `coingecko` section of the connector's configuration.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use connector_runtime::config::ConnectorConfig;
@@ -7,14 +9,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::{Host, Url};
 
+use crate::budget::plan::{KeyPlan, Limits};
+use crate::poll::pages::Asked;
+
 /// The whole configuration file of this connector.
 pub type Config = ConnectorConfig<SourceSettings>;
 
 /// The name of the connector's own section.
 pub const SECTION: &str = "coingecko";
 
-/// CoinGecko's largest page, of coins or of ids.
-pub(crate) const PAGE_COINS_MAX: usize = 250;
+/// How many coins are polled when nothing says which.
+const TOP_DEFAULT: usize = 100;
 
 /// What to poll, and how.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +29,12 @@ pub struct SourceSettings {
     pub ids: Vec<String>,
     /// Without `ids`: how many of the largest coins to poll, 250 a call. Default 100.
     pub top: Option<usize>,
+    /// Without `ids`: only coins of this CoinGecko category, by its id, such as `layer-1`.
+    pub category: Option<String>,
+    /// Coins to poll besides the largest, by CoinGecko id. They take at least one more call.
+    pub include: Vec<String>,
+    /// Coins to leave out of the largest, by CoinGecko id: `top: 100` without one of them is 99 coins.
+    pub exclude: Vec<String>,
     /// The currency of prices, volumes and market values: any that CoinGecko knows. Default `usd`, which is what the
     /// rest of Coinlake calls its columns.
     pub vs_currency: String,
@@ -33,13 +44,20 @@ pub struct SourceSettings {
     pub api_key: Option<SecretString>,
     /// Instead of the plan's own address, e.g. `http://127.0.0.1:8080/api/v3` for a replay.
     pub base_url: Option<String>,
-    /// From the start of one poll to the start of the next. Default `60s`. A poll that takes longer lets the ticks it
-    /// missed go by: polls never overlap and never pile up. `0s` polls again as soon as something new came.
+    /// From the start of one poll to the start of the next. Default: 60s; with a demo key 300s for each call of a poll,
+    /// so that the month's calls last. A poll that takes longer lets the ticks it missed go by: polls never overlap and
+    /// never pile up. `0s` polls again as soon as something new came.
     #[serde(with = "humantime_serde")]
-    pub poll_interval: Duration,
-    /// Calls in any minute, retries included. Default: 5 without a key, 30 with a demo key, 250 with a pro key, no limit
-    /// with a `base_url`.
+    pub poll_interval: Option<Duration>,
+    /// Calls in any minute, retries included. Default: 5 without a key, 30 with a demo key, what CoinGecko's `/key` says
+    /// (or else 250) with a pro key, no limit with a `base_url`.
     pub calls_per_minute: Option<u32>,
+    /// Calls in a calendar month (UTC), retries included. The last tenth is spread over the rest of the month. Default:
+    /// 10000 with a demo key, what CoinGecko's `/key` says with a pro key, else no limit.
+    pub calls_per_month: Option<u64>,
+    /// A file that keeps the count of this month's calls across restarts. Without it the count begins at 0 with each
+    /// start. Either way it is an estimate: it knows of no other user of the key.
+    pub calls_file: Option<PathBuf>,
     /// How long one call may take, from connecting to the last byte. Default `30s`.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
@@ -47,54 +65,22 @@ pub struct SourceSettings {
     pub body_bytes_max: usize,
 }
 
-/// The kinds of CoinGecko keys.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KeyPlan {
-    /// The free key.
-    #[default]
-    Demo,
-    /// Any paid key.
-    Pro,
-}
-
-impl KeyPlan {
-    /// The header that carries the key.
-    pub(crate) fn header(self) -> &'static str {
-        match self {
-            Self::Demo => "x-cg-demo-api-key",
-            Self::Pro => "x-cg-pro-api-key",
-        }
-    }
-
-    fn base_url(self) -> &'static str {
-        match self {
-            Self::Demo => "https://api.coingecko.com/api/v3",
-            Self::Pro => "https://pro-api.coingecko.com/api/v3",
-        }
-    }
-}
-
-impl std::fmt::Display for KeyPlan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Demo => "demo",
-            Self::Pro => "pro",
-        })
-    }
-}
-
 impl Default for SourceSettings {
     fn default() -> Self {
         Self {
             ids: Vec::new(),
             top: None,
+            category: None,
+            include: Vec::new(),
+            exclude: Vec::new(),
             vs_currency: "usd".into(),
             plan: KeyPlan::Demo,
             api_key: None,
             base_url: None,
-            poll_interval: Duration::from_secs(60),
+            poll_interval: None,
             calls_per_minute: None,
+            calls_per_month: None,
+            calls_file: None,
             timeout: Duration::from_secs(30),
             body_bytes_max: 8 << 20,
         }
@@ -109,20 +95,45 @@ pub struct SettingsError(pub Vec<String>);
 /// Settings that have been checked: what a poll asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct Polling {
-    pub pages: Vec<Url>,
-    /// The coins asked for by id; empty when they are asked for by rank.
-    pub ids: Vec<String>,
-    /// How many elements a full page has.
-    pub per_page: usize,
-    /// How many elements of all pages together are wanted: the top 300 are a page of 250 and 50 of the next 250.
-    pub coins_max: usize,
+    pub asked: Asked,
+    /// The coins that are not sent.
+    pub exclude: HashSet<String>,
     pub key: Option<(KeyPlan, SecretString)>,
-    pub poll_interval: Duration,
-    pub calls_per_minute: Option<u32>,
+    /// As set, or none to leave it to the plan.
+    pub poll_interval: Option<Duration>,
+    /// As set.
+    pub own_limits: Limits,
+    /// As the key itself says, once it was asked.
+    pub key_limits: Limits,
+    /// As its plan is known to have.
+    pub plan_limits: Limits,
+    pub calls_file: Option<PathBuf>,
     pub timeout: Duration,
     pub body_bytes_max: usize,
     /// A replay on this machine must not be asked through a proxy.
     pub loopback: bool,
+}
+
+impl Polling {
+    /// The limits to keep to.
+    pub fn limits(&self) -> Limits {
+        self.own_limits.or(self.key_limits).or(self.plan_limits)
+    }
+
+    /// The poll interval: as set, or as the limits allow.
+    pub fn interval(&self, calls_per_poll: usize) -> Duration {
+        self.poll_interval
+            .unwrap_or_else(|| self.limits().poll_interval(calls_per_poll))
+    }
+
+    /// The address that says what is left of a paid plan.
+    pub fn key_url(&self) -> Url {
+        let mut url = self.asked.markets.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop().pop().push("key");
+        }
+        url
+    }
 }
 
 impl SourceSettings {
@@ -132,18 +143,50 @@ impl SourceSettings {
     /// All that is wrong, at once.
     pub(crate) fn check(&self) -> Result<Polling, SettingsError> {
         let mut wrong = Vec::new();
-        if !self.ids.is_empty() && self.top.is_some() {
-            wrong.push("coingecko.ids and coingecko.top exclude each other: keep one".to_owned());
+        if !self.ids.is_empty() {
+            for (name, is_set) in [
+                ("top", self.top.is_some()),
+                ("category", self.category.is_some()),
+                ("include", !self.include.is_empty()),
+                ("exclude", !self.exclude.is_empty()),
+            ] {
+                if is_set {
+                    wrong.push(format!(
+                        "coingecko.ids and coingecko.{name} exclude each other: keep one"
+                    ));
+                }
+            }
         }
         if self.top == Some(0) {
             wrong.push("coingecko.top is 0: set at least 1, or list coingecko.ids".to_owned());
         }
-        let odd = |id: &&String| {
-            id.is_empty() || id.contains(|c: char| c == ',' || c.is_whitespace() || c.is_control())
-        };
-        if let Some(id) = self.ids.iter().find(odd) {
+        for (name, ids) in [
+            ("ids", &self.ids),
+            ("include", &self.include),
+            ("exclude", &self.exclude),
+        ] {
+            // Some ids hold spaces; none begins or ends with one.
+            let odd = |id: &&String| {
+                id.is_empty()
+                    || id.trim() != *id
+                    || id.contains(|c: char| c == ',' || c.is_control())
+            };
+            if let Some(id) = ids.iter().find(odd) {
+                wrong.push(format!(
+                    "coingecko.{name} holds {id:?}: one CoinGecko id an entry, such as bitcoin"
+                ));
+            }
+        }
+        if let Some(id) = self.include.iter().find(|id| self.exclude.contains(id)) {
             wrong.push(format!(
-                "coingecko.ids holds {id:?}: one CoinGecko id an entry, such as bitcoin"
+                "coingecko.include and coingecko.exclude both hold {id:?}: keep it in one"
+            ));
+        }
+        if let Some(category) = &self.category
+            && (category.is_empty() || category.trim() != category)
+        {
+            wrong.push(format!(
+                "coingecko.category is {category:?}: set a category's id such as layer-1, or leave it out"
             ));
         }
         if self.vs_currency.is_empty()
@@ -158,6 +201,10 @@ impl SourceSettings {
             wrong.push(
                 "coingecko.calls_per_minute is 0: set at least 1, or leave it out".to_owned(),
             );
+        }
+        if self.calls_per_month == Some(0) {
+            wrong
+                .push("coingecko.calls_per_month is 0: set at least 1, or leave it out".to_owned());
         }
         if self.timeout.is_zero() {
             wrong.push("coingecko.timeout is 0: set a duration such as 30s".to_owned());
@@ -186,57 +233,35 @@ impl SourceSettings {
         let (Ok(base), true) = (base, wrong.is_empty()) else {
             return Err(SettingsError(wrong));
         };
+        let by_ids = !self.ids.is_empty();
         Ok(Polling {
-            pages: self.pages(&base),
-            ids: self.ids.clone(),
-            per_page: match self.ids.len() {
-                0 => self.top.unwrap_or(100).min(PAGE_COINS_MAX),
-                _ => PAGE_COINS_MAX,
+            loopback: is_loopback(&base),
+            asked: Asked {
+                markets: base,
+                vs_currency: self.vs_currency.to_ascii_lowercase(),
+                category: self.category.clone(),
+                top: (!by_ids).then(|| self.top.unwrap_or(TOP_DEFAULT)),
+                ids: match by_ids {
+                    true => self.ids.clone(),
+                    false => self.include.clone(),
+                },
             },
-            coins_max: match self.ids.len() {
-                0 => self.top.unwrap_or(100),
-                ids => ids,
-            },
+            exclude: self.exclude.iter().cloned().collect(),
             poll_interval: self.poll_interval,
-            calls_per_minute: self.calls_per_minute.or(match (&self.base_url, &key) {
-                (Some(_), _) => None,
-                (None, None) => Some(5),
-                (None, Some((KeyPlan::Demo, _))) => Some(30),
-                (None, Some((KeyPlan::Pro, _))) => Some(250),
-            }),
+            own_limits: Limits {
+                per_minute: self.calls_per_minute,
+                per_month: self.calls_per_month,
+            },
+            key_limits: Limits::default(),
+            plan_limits: match &self.base_url {
+                Some(_) => Limits::default(),
+                None => Limits::of(key.as_ref().map(|(plan, _)| *plan)),
+            },
             key,
+            calls_file: self.calls_file.clone(),
             timeout: self.timeout,
             body_bytes_max: self.body_bytes_max,
-            loopback: is_loopback(&base),
         })
-    }
-
-    fn pages(&self, base: &Url) -> Vec<Url> {
-        let page = |ids: Option<String>, per_page: usize, page: usize| {
-            let mut url = base.clone();
-            let mut query = url.query_pairs_mut();
-            query.append_pair("vs_currency", &self.vs_currency.to_ascii_lowercase());
-            if let Some(ids) = ids {
-                query.append_pair("ids", &ids);
-            }
-            query.append_pair("order", "market_cap_desc");
-            query.append_pair("per_page", &per_page.to_string());
-            query.append_pair("page", &page.to_string());
-            drop(query);
-            url
-        };
-        if self.ids.is_empty() {
-            let top = self.top.unwrap_or(100);
-            let per_page = top.min(PAGE_COINS_MAX);
-            (1..=top.div_ceil(PAGE_COINS_MAX))
-                .map(|number| page(None, per_page, number))
-                .collect()
-        } else {
-            self.ids
-                .chunks(PAGE_COINS_MAX)
-                .map(|ids| page(Some(ids.join(",")), PAGE_COINS_MAX, 1))
-                .collect()
-        }
     }
 }
 
@@ -284,7 +309,8 @@ mod tests {
 
     fn urls(settings: &SourceSettings) -> Vec<String> {
         let polling = settings.check().unwrap();
-        polling.pages.iter().map(Url::to_string).collect()
+        let pages = polling.asked.pages();
+        pages.iter().map(|page| page.url.to_string()).collect()
     }
 
     #[test]
@@ -292,7 +318,7 @@ mod tests {
         assert_eq!(
             urls(&SourceSettings::default()),
             [
-                "https://api.coingecko.com/api/v3/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=100&page=1"
+                "https://api.coingecko.com/api/v3/coins/markets?vs_currency=usd&order=market_cap_desc&precision=full&per_page=100&page=1"
             ]
         );
     }
@@ -317,9 +343,9 @@ mod tests {
         let pages = urls(&ids);
         assert_eq!(pages.len(), 2);
         assert!(
-            pages[1].starts_with(
-                "https://pro-api.coingecko.com/api/v3/coins/markets?vs_currency=eur&ids=coin-250&"
-            ),
+            pages[1]
+                .starts_with("https://pro-api.coingecko.com/api/v3/coins/markets?vs_currency=eur&")
+                && pages[1].ends_with("&ids=coin-250"),
             "{}",
             pages[1]
         );
@@ -333,20 +359,31 @@ mod tests {
             vs_currency: "us dollars".into(),
             plan: KeyPlan::Pro,
             base_url: Some("ftp://somewhere".into()),
+            category: Some(" layer-1".into()),
+            include: vec!["bitcoin".into()],
+            exclude: vec!["bitcoin".into(), "".into()],
             calls_per_minute: Some(0),
+            calls_per_month: Some(0),
             timeout: Duration::ZERO,
             body_bytes_max: 0,
             ..SourceSettings::default()
         };
         let wrong = settings.check().unwrap_err().to_string();
         for key in [
-            "ids and",
+            "ids and coingecko.top",
+            "ids and coingecko.category",
+            "ids and coingecko.include",
+            "ids and coingecko.exclude",
             "top is 0",
             "ids holds",
+            "exclude holds",
+            "both hold \"bitcoin\"",
+            "category is",
             "vs_currency",
             "plan is pro",
             "base_url",
             "calls_per_minute",
+            "calls_per_month",
             "timeout",
             "body_bytes_max",
         ] {
@@ -366,5 +403,55 @@ mod tests {
         let local = settings("http://127.0.0.1:9/api/v3");
         assert!(local.check().unwrap().loopback);
         assert!(!format!("{open:?} {:?}", local.check()).contains("CG-secret"));
+    }
+    #[test]
+    fn the_plan_decides_what_is_not_set() {
+        let key = || Some(SecretString::from("k".to_owned()));
+        let demo = SourceSettings {
+            api_key: key(),
+            ..SourceSettings::default()
+        };
+        let pro = SourceSettings {
+            plan: KeyPlan::Pro,
+            ..demo.clone()
+        };
+        let interval = |settings: &SourceSettings, calls| {
+            let polling = settings.check().unwrap();
+            polling.interval(calls).as_secs()
+        };
+        assert_eq!(interval(&SourceSettings::default(), 1), 60);
+        assert_eq!((interval(&demo, 1), interval(&demo, 2)), (300, 600));
+        assert_eq!(interval(&pro, 4), 60);
+        let set = SourceSettings {
+            poll_interval: Some(Duration::from_secs(60)),
+            ..demo.clone()
+        };
+        assert_eq!(interval(&set, 1), 60);
+        let proxy = SourceSettings {
+            base_url: Some("https://example.com/coins".into()),
+            ..demo.clone()
+        };
+        assert_eq!(interval(&proxy, 1), 60);
+        let mut polling = pro.check().unwrap();
+        assert_eq!(
+            polling.key_url().as_str(),
+            "https://pro-api.coingecko.com/api/v3/key"
+        );
+        polling.key_limits.per_month = Some(10_000);
+        assert_eq!(polling.interval(1).as_secs(), 300);
+        polling.own_limits.per_month = Some(1_000_000);
+        assert_eq!(polling.limits().per_month, Some(1_000_000));
+    }
+
+    #[test]
+    fn ids_may_be_as_odd_as_coingeckos() {
+        let odd = ["1move token", "boringdao-[old]", "-6", "_gai16z"];
+        let settings = SourceSettings {
+            ids: odd.map(str::to_owned).to_vec(),
+            ..SourceSettings::default()
+        };
+        assert!(
+            urls(&settings)[0].ends_with("&ids=1move+token%2Cboringdao-%5Bold%5D%2C-6%2C_gai16z")
+        );
     }
 }

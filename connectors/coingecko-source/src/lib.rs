@@ -5,26 +5,29 @@
 //!
 //! - [`SourceSettings`] (the `coingecko` section of the [`Config`]) says what to poll; all of it is checked before the
 //!   first request.
-//! - `poll` asks for every page and tries again where that may help, paced by `rate`; `client` makes one call; `reply`
-//!   decides what came back and what to do next, without any I/O.
+//! - `poll` asks for every page and tries again where that may help, paced by `budget`: calls a minute and a month.
+//!   `reply` decides what came back and what to do next, without any I/O; `freshness` whether it says anything new.
 //! - `append` writes each partition in order, and after a failure finds out what had arrived.
 //! - [`run`] ties them together; [`SourceStatus`] counts.
 //!
 //! **Guarantees.** While the connector runs, each reply that came whole is in the topic once, also across restarts of
-//! the broker. If the connector itself is killed between a reply and its acknowledgement, that poll is lost or, live,
+//! the broker, less what repeats the object last sent for its coin. If the connector itself is killed between a reply and its acknowledgement, that poll is lost or, live,
 //! fetched again at the next start; crypto-clean rejects a repeated coin and time as `duplicate`.
 
 mod append;
-mod client;
+mod budget;
+mod clock_check;
 mod config;
+mod freshness;
 mod partition;
 mod poll;
-mod rate;
 mod reply;
 mod run;
+mod sparse;
 mod status;
 
-pub use config::{Config, KeyPlan, SECTION, SettingsError, SourceSettings};
+pub use budget::plan::KeyPlan;
+pub use config::{Config, SECTION, SettingsError, SourceSettings};
 pub use partition::partition_of;
 pub use run::run;
 pub use status::{ErrorKind, SourceStatus};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Cluster;
+use connector_runtime::process::log;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
@@ -17,9 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::append::{Batch, Target, append_all};
+use crate::budget::plan::Cost;
 use crate::config::{Config, Polling};
+use crate::freshness::Freshness;
 use crate::poll::{Ended, Polled, Poller};
-use crate::status::{PollResult, SourceStatus};
+use crate::sparse;
+use crate::status::SourceStatus;
 
 /// What may wait for the topic: polls, and KiB of their replies.
 const QUEUE_POLLS_MAX: usize = 64;
@@ -33,8 +37,8 @@ const PAUSE_FAILED: Duration = Duration::from_secs(1);
 /// A broker or server that is away is waited for; bad replies are logged, counted and passed over.
 ///
 /// # Errors
-/// What only a person can mend: settings that are wrong (also when CoinGecko refuses the key of the very first
-/// request), a topic that is missing or has another partition count.
+/// What only a person can mend: settings that are wrong (also when CoinGecko refuses the key before any reply has
+/// come), a topic that is missing or has another partition count.
 pub fn run(
     config: Config,
     cluster: Cluster,
@@ -54,9 +58,9 @@ async fn poll_and_append(
     stop: CancellationToken,
     status: Arc<SourceStatus>,
 ) -> anyhow::Result<()> {
-    let polling = config.settings.check()?;
-    status.started(polling.poll_interval);
-    let poller = Poller::new(&polling, Arc::clone(&status)).context("cannot set up HTTP")?;
+    let mut polling = config.settings.check()?;
+    status.started();
+    let mut poller = Poller::new(&polling, Arc::clone(&status)).context("cannot set up HTTP")?;
     let topic = &config.meta.topic;
     let Some(partitions) = ensure(&cluster, topic, &stop).await? else {
         return Ok(());
@@ -77,17 +81,24 @@ async fn poll_and_append(
         partitions,
         compression: config.meta.producer.compression,
     };
+    match poller.read_key(&mut polling, &stop).await {
+        Ok(()) => {}
+        Err(Ended::Stopped) => return Ok(()),
+        Err(Ended::Settings(what)) => return Err(anyhow::Error::msg(what)),
+    }
+    let interval = polling.interval(poller.calls_per_poll());
+    status.polls_every(interval);
     tracing::info!(
-        "polling {} into {} ({partitions} partitions) every {:?}",
-        polling.pages[0].host_str().unwrap_or_default(),
+        "polling {} into {} ({partitions} partitions) every {interval:?}",
+        polling.asked.markets.host_str().unwrap_or_default(),
         topic.name,
-        polling.poll_interval,
     );
+    tell_cost(&poller, &polling, interval);
     let (batches, queue) = mpsc::channel(QUEUE_POLLS_MAX);
     let append = append_all(target, queue, stop.clone(), Arc::clone(&status));
     let mut append = AbortOnDropHandle::new(tokio::spawn(append));
     let ended = tokio::select! {
-        ended = poll_all(poller, &polling, batches, &stop, &status) => ended,
+        ended = poll_all(poller, interval, batches, &stop, &status) => ended,
         appended = &mut append => return appended.context("the appending task broke")?,
     };
     append.await.context("the appending task broke")??;
@@ -133,25 +144,48 @@ async fn ensure(
     }
 }
 
+/// What the interval costs of the plan's month, and of the detector.
+fn tell_cost(poller: &Poller, polling: &Polling, interval: Duration) {
+    let cost = Cost {
+        calls_per_poll: poller.calls_per_poll(),
+        interval,
+    };
+    match polling.limits().per_month {
+        Some(limit) => {
+            let (too_much, what) = cost.of_month(limit);
+            match too_much {
+                true => tracing::warn!("{what}"),
+                false => log::say(&what),
+            }
+        }
+        None => {
+            if let Some(calls) = cost.per_month() {
+                tracing::info!("polling every {interval:?} takes {calls} calls in 31 days");
+            }
+        }
+    }
+    if let Some(what) = sparse::not_computed(interval) {
+        tracing::warn!("{what}");
+    }
+}
+
 async fn poll_all(
     mut poller: Poller,
-    polling: &Polling,
+    interval: Duration,
     batches: mpsc::Sender<Batch>,
     stop: &CancellationToken,
-    status: &SourceStatus,
+    status: &Arc<SourceStatus>,
 ) -> Ended {
+    let clock = status.clock().clone();
     let room = Arc::new(Semaphore::new(QUEUE_KIB_MAX));
-    let mut ticks = Ticks::new(polling.poll_interval, Instant::now());
+    let mut freshness = Freshness::new(Arc::clone(status));
+    let mut ticks = Ticks::new(interval, clock.instant());
     loop {
         let mut polled = Polled::default();
         let ended = poller.poll(&mut polled, stop).await.err();
-        match (polled.pages_answered, polled.pages_unchanged) {
-            (0, _) if polled.pages_failed == 0 => {} // stopped before the first reply
-            (0, _) => status.count_poll(PollResult::Failed),
-            (answered, unchanged) if answered == unchanged => {
-                status.count_poll(PollResult::Unchanged);
-            }
-            _ => status.count_poll(PollResult::New),
+        // Neither when it was stopped before the first reply.
+        if polled.pages_answered + polled.pages_failed > 0 {
+            freshness.polled(&polled);
         }
         let nothing_new = polled.records.is_empty();
         if !nothing_new {
@@ -171,8 +205,13 @@ async fn poll_all(
         if let Some(ended) = ended {
             return ended;
         }
-        let next = if !polling.poll_interval.is_zero() {
-            let (next, missed) = ticks.after(Instant::now());
+        let now = clock.instant();
+        let next = if !interval.is_zero() {
+            let paced = poller
+                .month()
+                .pace(interval, poller.calls_per_poll(), clock.now());
+            status.polls_every(paced);
+            let (next, missed) = ticks.after(now, paced);
             if missed > 0 {
                 tracing::warn!(
                     missed,
@@ -182,46 +221,48 @@ async fn poll_all(
             }
             next
         } else if polled.pages_failed > 0 {
-            Instant::now() + PAUSE_FAILED
+            now + PAUSE_FAILED
         } else if nothing_new {
-            Instant::now() + PAUSE_UNCHANGED
+            now + PAUSE_UNCHANGED
         } else if stop.is_cancelled() {
             return Ended::Stopped;
         } else {
             continue;
         };
         tokio::select! {
-            () = tokio::time::sleep_until(next) => {}
+            biased;
             () = stop.cancelled() => return Ended::Stopped,
+            () = clock.sleep_until(next) => {}
         }
     }
 }
 
 /// The beat of polls: fixed moments from the first one on, so that slow polls don't shift it.
 struct Ticks {
-    next: Instant,
+    last: Instant,
     interval: Duration,
 }
 
 impl Ticks {
     fn new(interval: Duration, now: Instant) -> Self {
         Self {
-            next: now + interval,
+            last: now,
             interval,
         }
     }
 
-    /// When to poll next after a poll that ended now, and how many ticks went by during it.
-    fn after(&mut self, now: Instant) -> (Instant, u64) {
-        let late = now.saturating_duration_since(self.next);
-        let missed = match now < self.next {
-            true => 0,
-            false => (late.as_nanos() / self.interval.as_nanos().max(1)) as u64 + 1,
-        };
-        self.next += self.interval * u32::try_from(missed).unwrap_or(u32::MAX);
-        let next = self.next;
-        self.next += self.interval;
-        (next, missed)
+    /// When to poll next after a poll that ended now, and how many ticks went by during it. Where the month wants a
+    /// longer pause than the interval, the beat begins anew after it.
+    fn after(&mut self, now: Instant, paced: Duration) -> (Instant, u64) {
+        if paced > self.interval {
+            self.last = (self.last + paced).max(now);
+            return (self.last, 0);
+        }
+        let passed = now.saturating_duration_since(self.last);
+        let missed = passed.as_nanos() / self.interval.as_nanos().max(1);
+        let missed = u32::try_from(missed).unwrap_or(u32::MAX);
+        self.last += self.interval * missed.saturating_add(1);
+        (self.last, missed.into())
     }
 }
 
@@ -234,9 +275,13 @@ mod tests {
         let start = Instant::now();
         let at = |secs: u64| start + Duration::from_secs(secs);
         let mut ticks = Ticks::new(Duration::from_secs(60), start);
-        assert_eq!(ticks.after(at(2)), (at(60), 0));
-        assert_eq!(ticks.after(at(61)), (at(120), 0));
-        assert_eq!(ticks.after(at(305)), (at(360), 3));
-        assert_eq!(ticks.after(at(420)), (at(480), 1));
+        let minute = Duration::from_secs(60);
+        assert_eq!(ticks.after(at(2), minute), (at(60), 0));
+        assert_eq!(ticks.after(at(61), minute), (at(120), 0));
+        assert_eq!(ticks.after(at(305), minute), (at(360), 3));
+        assert_eq!(ticks.after(at(420), minute), (at(480), 1));
+        assert_eq!(ticks.after(at(481), 10 * minute), (at(1_080), 0));
+        assert_eq!(ticks.after(at(2_000), 10 * minute), (at(2_000), 0));
+        assert_eq!(ticks.after(at(2_001), minute), (at(2_060), 0));
     }
 }

@@ -4,24 +4,37 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use connector_runtime::clock::Clock;
 use connector_runtime::cluster::ClusterHealth;
 use connector_runtime::process::monitor::Observed;
 use metrics::{Unit, counter, gauge, histogram};
+use tokio::time::Instant;
+
+use crate::clock_check::{DIFFERENCE_MAX, seconds_ahead};
 
 /// A source without a reply for so many polls is not ready.
 const POLLS_WITHOUT_REPLY_MAX: u32 = 3;
 /// Polls that follow each other faster count as so far apart, for that.
 const POLL_INTERVAL_MIN: Duration = Duration::from_secs(20);
+/// A source whose replies bring nothing new for so many polls, and so long, is not ready: caches are 261 s old at most.
+const POLLS_NOTHING_NEW_MAX: u32 = 3;
+pub(crate) const NOTHING_NEW_MAX: Duration = Duration::from_secs(600);
 
 /// Counters of a running source. Plain atomics: read them at any time.
 #[derive(Debug, Default)]
 pub struct SourceStatus {
     /// Polls that brought a reply, new or not.
     pub polls: AtomicU64,
-    /// Replies that said nothing has changed.
+    /// Polls that brought nothing new, as caches make it.
     pub unchanged: AtomicU64,
+    /// Replies in which no coin was newer than before, though ten minutes had passed or the data was that much older.
+    pub frozen: AtomicU64,
+    /// Replies without a coin.
+    pub empty: AtomicU64,
+    /// Calls of this calendar month (UTC), as far as they were counted.
+    pub calls_this_month: AtomicU64,
     /// Ticks of the poll interval that passed while a poll was still running.
     pub ticks_missed: AtomicU64,
     /// Records acknowledged by the topic.
@@ -30,6 +43,7 @@ pub struct SourceStatus {
     pub last_success_ms: AtomicI64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
     pub(crate) cluster_health: ClusterHealth,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -37,6 +51,16 @@ pub struct SourceStatus {
 struct State {
     poll_interval: Duration,
     last_reply: Option<Instant>,
+    /// When a reply last brought something new; before the first, when the source started.
+    last_new: Option<Instant>,
+    /// Replies since then.
+    polls_nothing_new: u32,
+    /// Whether the last of them had no coin.
+    empty: bool,
+    /// Why no call is made.
+    out_of_calls: Option<String>,
+    /// Whether this machine's clock was last found to be wrong.
+    clock_wrong: bool,
     /// Partitions that take no records, and why.
     waiting: BTreeMap<u32, String>,
     /// How it ended.
@@ -46,24 +70,56 @@ struct State {
 /// What a poll brought, the label `result` of its counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PollResult {
+    /// Some coin is newer than before.
     New,
+    /// None is, which caches make of an ordinary poll.
     Unchanged,
+    /// None is, and no cache explains it.
+    Frozen,
+    /// There is no coin.
+    Empty,
+    /// No page came.
     Failed,
 }
 
 impl PollResult {
-    const ALL: [Self; 3] = [Self::New, Self::Unchanged, Self::Failed];
+    const ALL: [Self; 5] = [
+        Self::New,
+        Self::Unchanged,
+        Self::Frozen,
+        Self::Empty,
+        Self::Failed,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
             Self::Unchanged => "unchanged",
+            Self::Frozen => "frozen",
+            Self::Empty => "empty",
             Self::Failed => "failed",
         }
     }
 }
 
 impl SourceStatus {
+    /// The status of a source that goes by this clock. The default is this machine's.
+    pub fn with_clock(clock: Clock) -> Self {
+        Self {
+            clock,
+            ..Self::default()
+        }
+    }
+
+    /// The time it goes by.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// How often this kind of trouble was met.
     pub fn errors(&self, kind: ErrorKind) -> u64 {
         self.errors[kind as usize].load(Ordering::Relaxed)
@@ -75,9 +131,8 @@ impl SourceStatus {
     }
 
     /// The source starts. Every counter is there from now on, so that its first step shows as one.
-    pub(crate) fn started(&self, poll_interval: Duration) {
+    pub(crate) fn started(&self) {
         describe();
-        gauge!("coingecko_source_poll_interval_seconds").set(poll_interval.as_secs_f64());
         for result in PollResult::ALL {
             counter!("coingecko_source_polls_total", "result" => result.as_str()).increment(0);
         }
@@ -94,8 +149,76 @@ impl SourceStatus {
         counter!("coingecko_source_records_total").increment(0);
         counter!("coingecko_source_ticks_missed_total").increment(0);
         let mut state = self.state();
-        state.poll_interval = poll_interval;
+        state.last_new = Some(self.clock.instant());
         state.ended = None;
+    }
+
+    /// From one poll to the next, from now on.
+    pub(crate) fn polls_every(&self, interval: Duration) {
+        gauge!("coingecko_source_poll_interval_seconds").set(interval.as_secs_f64());
+        self.state().poll_interval = interval;
+    }
+
+    /// The month has no calls left, for this reason, or has some again.
+    pub(crate) fn out_of_calls(&self, why: Option<String>) {
+        self.state().out_of_calls = why;
+    }
+
+    /// A call is made, the last of so many in this month.
+    pub(crate) fn count_call(&self, this_month: u64) {
+        self.calls_this_month.store(this_month, Ordering::Relaxed);
+        gauge!("coingecko_source_calls_this_month").set(this_month as f64);
+    }
+
+    /// What a reply's `date` and `age` headers say about this machine's clock; reported once when it is wrong.
+    pub(crate) fn server_date(&self, now: SystemTime, date: &str, age: Option<&str>) {
+        let Some(ahead) = seconds_ahead(now, date, age) else {
+            return;
+        };
+        gauge!("coingecko_source_clock_ahead_seconds").set(ahead);
+        let wrong = ahead.abs() > DIFFERENCE_MAX.as_secs_f64();
+        let was_wrong = std::mem::replace(&mut self.state().clock_wrong, wrong);
+        if wrong && !was_wrong {
+            let (by, what) = (ahead.abs(), if ahead > 0.0 { "ahead of" } else { "behind" });
+            tracing::warn!(
+                "this machine's clock is {by:.0} s {what} the server's: synchronise it (timedatectl set-ntp true). More than \
+                 five minutes behind the data, crypto-clean rejects every coin as `future`"
+            );
+        } else if was_wrong && !wrong {
+            tracing::info!("this machine's clock agrees with the server's again");
+        }
+    }
+
+    /// The newest `last_updated` of all coins so far, milliseconds since the epoch.
+    pub(crate) fn newest(&self, newest_ms: i64) {
+        gauge!("coingecko_source_newest_update_timestamp_seconds").set(newest_ms as f64 / 1e3);
+    }
+
+    /// How many polls, and how long, brought nothing new.
+    pub(crate) fn nothing_new(&self) -> (u32, Duration) {
+        let (state, now) = (self.state(), self.clock.instant());
+        let without = state
+            .last_new
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        (state.polls_nothing_new, without)
+    }
+
+    /// Why it is not ready although replies come: they have brought nothing new for too long.
+    pub(crate) fn stuck(&self) -> Option<String> {
+        let (polls, without) = self.nothing_new();
+        if polls < POLLS_NOTHING_NEW_MAX || without < NOTHING_NEW_MAX {
+            return None;
+        }
+        let (minutes, empty) = (without.as_secs() / 60, self.state().empty);
+        Some(match empty {
+            true => format!(
+                "CoinGecko's lists are empty, and have brought nothing for {minutes} min ({polls} polls): check \
+                 coingecko.ids and coingecko.category"
+            ),
+            false => format!(
+                "CoinGecko's replies are frozen: none has brought anything new for {minutes} min ({polls} polls)"
+            ),
+        })
     }
 
     pub(crate) fn ended(&self, result: &anyhow::Result<()>) {
@@ -141,15 +264,28 @@ impl SourceStatus {
             return;
         }
         self.polls.fetch_add(1, Ordering::Relaxed);
-        if result == PollResult::Unchanged {
-            self.unchanged.fetch_add(1, Ordering::Relaxed);
-        }
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        match result {
+            PollResult::Unchanged => self.unchanged.fetch_add(1, Ordering::Relaxed),
+            PollResult::Frozen => self.frozen.fetch_add(1, Ordering::Relaxed),
+            PollResult::Empty => self.empty.fetch_add(1, Ordering::Relaxed),
+            PollResult::New | PollResult::Failed => 0,
+        };
+        let now = self.clock.now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.unwrap_or_default();
         self.last_success_ms
             .store(now.as_millis() as i64, Ordering::Relaxed);
         gauge!("coingecko_source_last_poll_timestamp_seconds").set(now.as_secs_f64());
-        self.state().last_reply = Some(Instant::now());
+        let instant = self.clock.instant();
+        let mut state = self.state();
+        state.last_reply = Some(instant);
+        state.empty = result == PollResult::Empty;
+        if result == PollResult::New {
+            gauge!("coingecko_source_last_new_timestamp_seconds").set(now.as_secs_f64());
+            state.last_new = Some(instant);
+            state.polls_nothing_new = 0;
+        } else {
+            state.polls_nothing_new += 1;
+        }
     }
 
     pub(crate) fn count_records(&self, records: usize) {
@@ -168,7 +304,8 @@ impl SourceStatus {
     }
 }
 
-/// Ready: the cluster answers, the topic takes what was fetched, and one of the last three polls brought a reply.
+/// Ready: the cluster answers, the topic takes what was fetched, one of the last three polls brought a reply, and something
+/// new came within the last three polls or ten minutes.
 impl Observed for SourceStatus {
     fn alive(&self) -> Result<(), String> {
         match &self.state().ended {
@@ -180,18 +317,29 @@ impl Observed for SourceStatus {
     fn ready(&self) -> Result<(), String> {
         self.alive()?;
         self.cluster_health.check()?;
-        let state = self.state();
-        if let Some(trouble) = state.waiting.values().next() {
-            return Err(trouble.clone());
-        }
-        let patience = state.poll_interval.max(POLL_INTERVAL_MIN) * POLLS_WITHOUT_REPLY_MAX;
-        match state.last_reply.map(|at| at.elapsed()) {
-            None => Err("no poll has brought a reply yet".to_owned()),
-            Some(age) if age > patience => Err(format!(
+        let age = {
+            let state = self.state();
+            let why = state
+                .waiting
+                .values()
+                .next()
+                .or(state.out_of_calls.as_ref());
+            if let Some(trouble) = why {
+                return Err(trouble.clone());
+            }
+            let Some(last_reply) = state.last_reply else {
+                return Err("no poll has brought a reply yet".to_owned());
+            };
+            let patience = state.poll_interval.max(POLL_INTERVAL_MIN) * POLLS_WITHOUT_REPLY_MAX;
+            let age = self.clock.instant().saturating_duration_since(last_reply);
+            (age > patience).then_some(age)
+        };
+        match age {
+            Some(age) => Err(format!(
                 "no poll has brought a reply for {} s",
                 age.as_secs()
             )),
-            Some(_) => Ok(()),
+            None => self.stuck().map_or(Ok(()), Err),
         }
     }
 }
@@ -222,6 +370,25 @@ fn describe() {
         "From one poll to the next, as configured"
     );
     describe_gauge!(
+        "coingecko_source_last_new_timestamp_seconds",
+        Unit::Seconds,
+        "When a poll last brought a coin that is newer than before"
+    );
+    describe_gauge!(
+        "coingecko_source_newest_update_timestamp_seconds",
+        Unit::Seconds,
+        "The latest last_updated of any coin"
+    );
+    describe_gauge!(
+        "coingecko_source_calls_this_month",
+        "Calls of this calendar month (UTC), an estimate: other users of the key are not counted"
+    );
+    describe_gauge!(
+        "coingecko_source_clock_ahead_seconds",
+        Unit::Seconds,
+        "This machine's clock less the server's, as far as a reply's headers prove a difference"
+    );
+    describe_gauge!(
         "coingecko_source_last_poll_timestamp_seconds",
         Unit::Seconds,
         "When a poll last brought a reply"
@@ -249,8 +416,12 @@ pub enum ErrorKind {
     RateLimited,
     /// 5xx.
     ServerError,
-    /// 401, 403, or a key of another plan.
+    /// A key that CoinGecko refuses.
     Unauthorized,
+    /// 401 or 403 for another reason than a key: this address is blocked, or there is an outage.
+    Blocked,
+    /// 414: the address of a page is too long.
+    UrlTooLong,
     /// Any other status that isn't success.
     ClientError,
     /// Sent elsewhere, which is not followed.
@@ -263,24 +434,29 @@ pub enum ErrorKind {
     Malformed,
     /// A list element that isn't an object. It is sent all the same, for crypto-clean to reject and keep.
     NotAnObject,
+    /// An id asked for that a reply leaves out, once each time that it goes.
+    IdMissing,
     /// The topic could not be written to.
     Append,
 }
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Connection,
         Self::Timeout,
         Self::RateLimited,
         Self::ServerError,
         Self::Unauthorized,
+        Self::Blocked,
+        Self::UrlTooLong,
         Self::ClientError,
         Self::Redirected,
         Self::ContentType,
         Self::TooLarge,
         Self::Malformed,
         Self::NotAnObject,
+        Self::IdMissing,
         Self::Append,
     ];
 
@@ -292,12 +468,15 @@ impl ErrorKind {
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
             Self::Unauthorized => "unauthorized",
+            Self::Blocked => "blocked",
+            Self::UrlTooLong => "url_too_long",
             Self::ClientError => "client_error",
             Self::Redirected => "redirected",
             Self::ContentType => "content_type",
             Self::TooLarge => "too_large",
             Self::Malformed => "malformed",
             Self::NotAnObject => "not_an_object",
+            Self::IdMissing => "id_missing",
             Self::Append => "append",
         }
     }

@@ -8,11 +8,13 @@
 //! - [`config`]: the configuration file of `fluvio-connector-common`, checked more strictly, and its secrets.
 //! - [`process`]: arguments, log, metrics and probes, stop signals.
 //! - [`backoff`]: growing pauses between attempts.
+//! - [`clock`]: the time a schedule goes by, which a test can simulate.
 //!
 //! Functions that call deep into the Fluvio client return boxed futures. A plain `async fn` would be compiled again, with
 //! everything below it, in every binary and test that awaits it.
 
 pub mod backoff;
+pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod process;

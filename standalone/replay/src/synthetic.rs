@@ -351,13 +351,15 @@ impl SyntheticSteps {
                 push_unusable(step, asset, bad, tick);
                 continue;
             }
-            // A duplicate repeats the tick of the minute before, so `last` may move on only after it was sent.
+            // A duplicate repeats the tick of the minute before, so `last` may move on only after it was sent. It has one
+            // field more: the source does not send an object again that is the same to the byte.
             let repeated = bad
                 .iter()
                 .any(|bad| bad.asset == asset && bad.reason == Reason::Duplicate);
             if repeated {
                 step.push(Some(series.coin.id.clone()), |json| {
-                    json.extend_from_slice(&series.last);
+                    json.extend_from_slice(br#"{"fully_diluted_valuation":null,"#);
+                    json.extend_from_slice(series.last.get(1..).unwrap_or(b"}"));
                 });
             }
             series.last.clear();

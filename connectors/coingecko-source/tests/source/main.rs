@@ -216,7 +216,11 @@ async fn a_limit_is_respected_for_as_long_as_the_server_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_key_ends_the_first_poll_and_names_the_setting() {
-    let refusal = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    let body = r#"{"status":{"error_code":10010,"error_message":"wrong key"}}"#;
+    let refusal = &format!(
+        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let settings = "  api_key: CG-very-secret\n  plan: pro\n";
     let server = Server::start(vec![Answer::raw(refusal)]).await;
     let setting = Setting::start(&server, 1, settings).await;
@@ -235,8 +239,9 @@ async fn a_refused_key_ends_the_first_poll_and_names_the_setting() {
     assert!(!request.target.contains("very-secret"));
 
     // Once a reply has come the settings are right, and a refusal is a trouble like others.
-    let good = || Answer::json(r#"[{"id":"bitcoin"}]"#);
-    let server = Server::start(vec![good(), Answer::raw(refusal), good()]).await;
+    let good = |n: u32| Answer::json(&format!(r#"[{{"id":"bitcoin","n":{n}}}]"#));
+    let key = Answer::json(r#"{"plan":"Basic"}"#);
+    let server = Server::start(vec![key, good(1), Answer::raw(refusal), good(2)]).await;
     let setting = Setting::start(&server, 1, settings).await;
     within(server.played()).await;
     assert_eq!(setting.stop().await[0].len(), 2);
@@ -269,27 +274,28 @@ async fn ranks_are_read_page_by_page_until_the_list_ends() {
             .collect();
         Answer::json(&format!("[{}]", coins.join(",")))
     };
-    // The first poll gets 600 of the 750 coins offered; the second finds the list ended on page 2.
+    // The first poll gets 600 of the 750 coins offered. In the second, a short page is not the end; an empty one is.
     let script = vec![
         page(0, 250),
         page(250, 250),
         page(500, 250),
-        page(0, 250),
-        page(250, 3),
+        page(1_000, 249),
+        page(1_249, 0),
+        page(2_000, 7),
     ];
     let server = Server::start(script).await;
     let setting = Setting::start(&server, 1, "  top: 600\n").await;
     within(server.played()).await;
     let held = setting.stop().await;
-    assert_eq!(held[0].len(), 600 + 253);
+    assert_eq!(held[0].len(), 600 + 249 + 7);
     let targets: Vec<bool> = server
         .requests()
         .iter()
-        .take(5)
-        .zip([1, 2, 3, 1, 2])
+        .take(6)
+        .zip([1, 2, 3, 1, 2, 1])
         .map(|(request, page)| request.target.ends_with(&format!("&page={page}")))
         .collect();
-    assert_eq!(targets, [true; 5]);
+    assert_eq!(targets, [true; 6]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ const NAME_BYTES_MAX: usize = 256;
 pub struct Tick<'a> {
     /// CoinGecko's id, `bitcoin`.
     pub coin: Cow<'a, str>,
-    /// Its ticker symbol, `btc`.
+    /// Its ticker symbol, `btc`; the id of a coin that has none, or a blank one.
     pub symbol: Cow<'a, str>,
     /// Time of the price, in milliseconds since the epoch (`last_updated`).
     pub event_time: i64,
@@ -91,20 +91,22 @@ impl<'a> Fields<'a> {
 
         // Missing fields are reported before bad ones.
         self.id.ok_or_else(|| missing("id"))?;
-        let symbol = self.symbol.ok_or_else(|| missing("symbol"))?;
         let price = self.current_price.ok_or_else(|| missing("current_price"))?;
         let event_time = self.last_updated.ok_or_else(|| missing("last_updated"))?;
 
-        let name = |field: &str| {
-            bad(format!(
-                "{field} is not a string of 1 to {NAME_BYTES_MAX} bytes"
-            ))
+        let symbol = match self.symbol {
+            None => Ok(None),
+            Some(symbol) => symbol
+                .text()
+                .and_then(Text::decode)
+                .filter(|symbol| symbol.len() <= NAME_BYTES_MAX)
+                .map(|symbol| Some(symbol).filter(|symbol| !symbol.trim().is_empty()))
+                .ok_or_else(|| {
+                    bad(format!(
+                        "symbol is not a string of at most {NAME_BYTES_MAX} bytes"
+                    ))
+                }),
         };
-        let symbol = symbol
-            .text()
-            .and_then(Text::decode)
-            .filter(|symbol| (1..=NAME_BYTES_MAX).contains(&symbol.len()))
-            .ok_or_else(|| name("symbol"));
         let number = |field: &str, value: Value<'_>| match value.number() {
             Some(number) if number.is_finite() => Ok(number),
             Some(_) => Err(bad(format!("{field} is too large for a number"))),
@@ -133,10 +135,12 @@ impl<'a> Fields<'a> {
             .and_then(|text| parse_rfc3339_ms(&text))
             .ok_or_else(|| bad("last_updated is not an RFC 3339 time".to_owned()))?;
         let symbol = symbol?;
-        let coin = coin.clone().ok_or_else(|| name("id"))?;
+        let coin = coin
+            .clone()
+            .ok_or_else(|| bad(format!("id is not a string of 1 to {NAME_BYTES_MAX} bytes")))?;
         Ok(Tick {
+            symbol: symbol.unwrap_or_else(|| coin.clone()),
             coin,
-            symbol,
             event_time,
             price,
             market_cap,
@@ -216,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn a_coin_without_a_symbol_goes_by_its_id() {
+        for symbol in ["", "null", "\"\"", "\" \"", "\"\\t\"", "\"\u{3000}\""] {
+            let object = object(&[("symbol", symbol)]);
+            let tick = Tick::parse(object.as_bytes()).unwrap();
+            assert_eq!(tick.symbol, "bitcoin", "{object}");
+        }
+        // Odd, but a symbol.
+        for symbol in ["$🧲6900", "( ͡° ͜ʖ ͡°)"] {
+            let object = object(&[("symbol", &format!("\"{symbol}\""))]);
+            assert_eq!(Tick::parse(object.as_bytes()).unwrap().symbol, symbol);
+        }
+    }
+
+    #[test]
     fn the_last_of_two_equal_fields_counts() {
         let twice = object(&[]).replacen('{', "{\"current_price\":null,\"id\":7,", 1);
         assert_eq!(Tick::parse(twice.as_bytes()).unwrap().price, 16730.75);
@@ -224,7 +242,7 @@ mod tests {
     #[test]
     fn reasons_come_in_their_order() {
         use Reason::{BadValue, Malformed, MissingField};
-        for name in ["id", "symbol", "current_price", "last_updated"] {
+        for name in ["id", "current_price", "last_updated"] {
             assert_eq!(
                 refused(&[(name, "")], MissingField),
                 format!("{name} is absent or null")
@@ -242,6 +260,9 @@ mod tests {
         refused(&[("last_updated", "\"yesterday\"")], BadValue);
         refused(&[("last_updated", "1672679293102")], BadValue);
         refused(&[("id", "\"\"")], BadValue);
+        refused(&[("symbol", "{}")], BadValue);
+        refused(&[("symbol", "7")], BadValue);
+        refused(&[("symbol", &format!("\"{}\"", "s".repeat(257)))], BadValue);
         refused(&[("id", "\"\\ud800\"")], BadValue);
         refused(&[("current_price", "NaN")], Malformed);
         for text in [

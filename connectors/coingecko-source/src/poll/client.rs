@@ -3,17 +3,19 @@
 //! Always true: a call ends within the timeout; no more than `body_bytes_max` of a reply is held; the key goes in a
 //! header to the configured host and nowhere else, redirects to other hosts included.
 
-use secrecy::ExposeSecret;
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::redirect;
+use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::config::{KeyPlan, Polling};
+use super::pages::Validators;
+use crate::budget::plan::KeyPlan;
+use crate::config::Polling;
 use crate::reply::{Head, Next, Trouble, Verdict, explain, judge};
-use crate::status::ErrorKind;
+use crate::status::{ErrorKind, SourceStatus};
 
 /// Redirects on the same host that are followed in one call.
 const REDIRECTS_MAX: usize = 3;
@@ -26,13 +28,7 @@ pub(crate) struct CoinGecko {
     key: Option<KeyPlan>,
     body_bytes_max: usize,
     timeout_secs: f64,
-}
-
-/// By what the server recognises a reply we have: the entity tag and the date it sent along.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Validators {
-    etag: Option<HeaderValue>,
-    last_modified: Option<HeaderValue>,
+    status: Arc<SourceStatus>,
 }
 
 /// A reply that is no trouble.
@@ -45,7 +41,7 @@ pub(crate) enum Reply {
 }
 
 impl CoinGecko {
-    pub fn new(polling: &Polling) -> Result<Self, reqwest::Error> {
+    pub fn new(polling: &Polling, status: Arc<SourceStatus>) -> Result<Self, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some((plan, key)) = &polling.key {
@@ -68,6 +64,7 @@ impl CoinGecko {
             key: polling.key.as_ref().map(|(plan, _)| *plan),
             body_bytes_max: polling.body_bytes_max,
             timeout_secs: polling.timeout.as_secs_f64(),
+            status,
         })
     }
 
@@ -91,7 +88,11 @@ impl CoinGecko {
             retry_after: text(header::RETRY_AFTER),
             location: text(header::LOCATION),
         };
-        match judge(&head, SystemTime::now()) {
+        let now = self.status.clock().now();
+        if let Some(date) = text(header::DATE) {
+            self.status.server_date(now, date, text(header::AGE));
+        }
+        match judge(&head, now) {
             Verdict::Unchanged => Ok(Reply::Unchanged),
             Verdict::Coins => {
                 let (body, whole) = self.read(&mut reply, self.body_bytes_max).await?;

@@ -1,0 +1,233 @@
+//! Keeping inside the plan's calls per month.
+//!
+//! Always true: in a calendar month (UTC) no more calls are let through than the limit, as far as this count knows. It is
+//! an estimate: other users of the key are not in it, nor what was called before a file kept the count. The last tenth of
+//! the calls is spread over the rest of the month, so that data comes more slowly rather than not at all.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde::{Deserialize, Serialize};
+
+/// The calls of this month.
+#[derive(Debug)]
+pub(crate) struct MonthBudget {
+    limit: Option<u64>,
+    count: Count,
+    file: Option<PathBuf>,
+    /// Whether the file has been refused once: that is told, once.
+    unwritable: bool,
+}
+
+/// What the file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Count {
+    /// `2026-08`.
+    month: String,
+    calls: u64,
+}
+
+impl MonthBudget {
+    /// Goes on with the count in the file, if that is of this month.
+    pub fn open(limit: Option<u64>, file: Option<PathBuf>, now: SystemTime) -> Self {
+        let month = month_of(now);
+        let stored = file.as_deref().and_then(read);
+        let count = stored.filter(|count| count.month == month);
+        Self {
+            limit,
+            count: count.unwrap_or(Count { month, calls: 0 }),
+            file,
+            unwritable: false,
+        }
+    }
+
+    /// What CoinGecko itself says is spent.
+    pub fn set_used(&mut self, calls: u64, now: SystemTime) {
+        self.turn(now);
+        self.count.calls = calls;
+    }
+
+    pub fn set_limit(&mut self, limit: Option<u64>) {
+        self.limit = limit;
+    }
+
+    pub fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
+    /// Calls of this month so far, by this count.
+    pub fn used(&self) -> u64 {
+        self.count.calls
+    }
+
+    /// Takes a call.
+    ///
+    /// # Errors
+    /// How long to wait when the month has none left.
+    pub fn take(&mut self, now: SystemTime) -> Result<(), Duration> {
+        self.turn(now);
+        if self.limit.is_some_and(|limit| self.count.calls >= limit) {
+            return Err(left_of_month(now));
+        }
+        self.count.calls += 1;
+        self.store();
+        Ok(())
+    }
+
+    /// The poll interval to keep to: the configured one while there are enough calls, a longer one for the last tenth.
+    pub fn pace(&self, interval: Duration, calls_per_poll: usize, now: SystemTime) -> Duration {
+        let Some(limit) = self.limit else {
+            return interval;
+        };
+        let left = limit.saturating_sub(self.count.calls);
+        if left > limit / 10 {
+            return interval;
+        }
+        let polls = (left / calls_per_poll.max(1) as u64).max(1);
+        let even = left_of_month(now) / u32::try_from(polls).unwrap_or(u32::MAX);
+        interval.max(even)
+    }
+
+    fn turn(&mut self, now: SystemTime) {
+        let month = month_of(now);
+        if month != self.count.month {
+            self.count = Count { month, calls: 0 };
+        }
+    }
+
+    fn store(&mut self) {
+        let Some(file) = &self.file else { return };
+        match write(file, &self.count) {
+            Ok(()) => self.unwritable = false,
+            Err(error) if !self.unwritable => {
+                self.unwritable = true;
+                tracing::warn!(
+                    "cannot keep the count of calls in {}: {error}; after a restart it begins at 0",
+                    file.display()
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn read(file: &Path) -> Option<Count> {
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) => {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                tracing::warn!(
+                    "cannot read the count of calls in {}: {error}",
+                    file.display()
+                );
+            }
+            return None;
+        }
+    };
+    serde_json::from_slice(&text)
+        .inspect_err(|error| {
+            tracing::warn!(
+                "{} holds no count of calls ({error}): it begins at 0",
+                file.display()
+            );
+        })
+        .ok()
+}
+
+fn write(file: &Path, count: &Count) -> std::io::Result<()> {
+    let partial = file.with_extension("partial");
+    std::fs::write(&partial, serde_json::to_vec(count)?)?;
+    std::fs::rename(&partial, file)
+}
+
+fn utc(now: SystemTime) -> Zoned {
+    // A clock that far off finds the month of the epoch.
+    let timestamp = Timestamp::try_from(now).unwrap_or_default();
+    timestamp.to_zoned(TimeZone::UTC)
+}
+
+fn month_of(now: SystemTime) -> String {
+    utc(now).strftime("%Y-%m").to_string()
+}
+
+fn left_of_month(now: SystemTime) -> Duration {
+    let now = utc(now);
+    let next = now.date().last_of_month().tomorrow();
+    let next = next.and_then(|date| date.to_zoned(TimeZone::UTC));
+    next.ok()
+        .and_then(|next| Duration::try_from(next.timestamp().duration_since(now.timestamp())).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn at(text: &str) -> SystemTime {
+        text.parse::<Timestamp>().unwrap().into()
+    }
+
+    /// Polls from the start of a month to its end, with so many calls each; the calls made, and the longest time without.
+    fn month(interval: u64, calls_per_poll: usize) -> (u64, Duration) {
+        let (mut now, end) = (at("2026-08-01T00:00:00Z"), at("2026-09-01T00:00:00Z"));
+        let mut budget = MonthBudget::open(Some(10_000), None, now);
+        let (mut calls, mut longest) = (0, Duration::ZERO);
+        while now < end {
+            let mut pause = budget.pace(Duration::from_secs(interval), calls_per_poll, now);
+            for _ in 0..calls_per_poll {
+                match budget.take(now) {
+                    Ok(()) => calls += 1,
+                    Err(wait) => pause = pause.max(wait),
+                }
+            }
+            longest = longest.max(pause);
+            now += pause;
+        }
+        assert_eq!(budget.take(end), Ok(()), "the next month has calls again");
+        (calls, longest)
+    }
+
+    #[test]
+    fn a_month_never_takes_more_than_it_has_and_never_goes_silent() {
+        let (calls, longest) = month(300, 1);
+        assert_eq!((calls, longest), (8_928, Duration::from_secs(300)));
+        for (interval, calls_per_poll) in [(60, 1), (60, 5), (300, 2), (1, 1), (300, 5)] {
+            let (calls, longest) = month(interval, calls_per_poll);
+            assert!((9_900..=10_000).contains(&calls), "{calls}");
+            assert!(longest < 8 * HOUR, "{longest:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_limit_nobody_waits() {
+        let now = at("2026-12-31T23:00:00Z");
+        let mut budget = MonthBudget::open(None, None, now);
+        assert!((0..20_000).all(|_| budget.take(now).is_ok()));
+        assert_eq!(budget.pace(HOUR, 3, now), HOUR);
+        budget.set_limit(Some(100));
+        assert_eq!(budget.take(now), Err(HOUR), "until the new year");
+    }
+
+    #[test]
+    fn the_count_outlives_a_restart_and_not_the_month() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calls.json");
+        let now = at("2026-02-28T12:00:00Z");
+        let open = |now| MonthBudget::open(Some(3), Some(file.clone()), now);
+        let mut first = open(now);
+        assert_eq!((first.take(now), first.take(now)), (Ok(()), Ok(())));
+        let mut second = open(now);
+        assert_eq!(second.used(), 2);
+        assert_eq!(
+            (second.take(now), second.take(now)),
+            (Ok(()), Err(12 * HOUR))
+        );
+        assert_eq!(open(at("2026-03-01T00:00:00Z")).used(), 0);
+        std::fs::write(&file, "half a cou").unwrap();
+        assert_eq!(open(now).used(), 0);
+    }
+}

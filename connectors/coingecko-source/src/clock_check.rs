@@ -1,0 +1,44 @@
+//! Whether this machine's clock agrees with a server's.
+
+use std::time::{Duration, SystemTime};
+
+/// A difference that nobody needs to hear of: calls take time, and clocks drift.
+pub(crate) const DIFFERENCE_MAX: Duration = Duration::from_secs(60);
+
+/// How many seconds this machine's clock is ahead of the server's (behind: below zero), as far as a reply's `date` and
+/// `age` headers prove it. A cache may leave the date as it was, or not: between the two nothing is proven.
+pub(crate) fn seconds_ahead(now: SystemTime, date: &str, age: Option<&str>) -> Option<f64> {
+    let sent = httpdate::parse_http_date(date).ok()?;
+    let age = age.and_then(|age| age.trim().parse::<u32>().ok());
+    let latest = sent + Duration::from_secs(age.unwrap_or(0).into());
+    let seconds = |later: SystemTime, earlier: SystemTime| {
+        later.duration_since(earlier).map(|d| d.as_secs_f64())
+    };
+    let ahead = seconds(now, latest).ok();
+    let behind = seconds(sent, now).ok().map(|behind| -behind);
+    Some(ahead.or(behind).unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_proven_counts() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let sent = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let secs = Duration::from_secs;
+        for (now, age, expected) in [
+            (sent, None, 0.0),
+            (sent + secs(90), None, 90.0),
+            (sent + secs(90), Some("261"), 0.0),
+            (sent + secs(600), Some("261"), 339.0),
+            (sent - secs(600), None, -600.0),
+            (sent - secs(600), Some("261"), -600.0),
+            (sent + secs(5), Some("old"), 5.0),
+        ] {
+            assert_eq!(seconds_ahead(now, date, age), Some(expected));
+        }
+        assert_eq!(seconds_ahead(sent, "yesterday", None), None);
+    }
+}

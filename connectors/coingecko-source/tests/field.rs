@@ -1,0 +1,521 @@
+//! CoinGecko as it really answers: recorded replies and recorded refusals, served over HTTP, on a clock of their own.
+
+#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
+
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use broker::{Broker, BrokerConfig};
+use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus};
+use connector_runtime::clock::Clock;
+use connector_runtime::cluster::Cluster;
+use connector_runtime::config::Secrets;
+use connector_runtime::process::monitor::Observed;
+use connector_runtime::reader;
+use serde_json::value::RawValue;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use server::{Answer, Server};
+
+const TOPIC: &str = "crypto-raw";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// 2026-08-31T12:00:00Z: half a day before a month ends.
+const START: Duration = Duration::from_secs(1_788_177_600);
+
+/// A broker and a source whose waiting takes no time. It asks until its script is played; then the server is silent, so that
+/// its clock stands still.
+struct Field {
+    server: Server,
+    script: usize,
+    status: Arc<SourceStatus>,
+    cluster: Cluster,
+    stop: CancellationToken,
+    source: JoinHandle<anyhow::Result<()>>,
+    _broker: Broker,
+    _data: tempfile::TempDir,
+}
+
+impl Field {
+    async fn start(mut script: Vec<Answer>, settings: &str) -> Self {
+        let answers = script.len();
+        script.push(Answer::Silence);
+        let server = Server::start(script).await;
+        let data = tempfile::tempdir().unwrap();
+        let broker = Broker::start(BrokerConfig::new(data.path())).await.unwrap();
+        let cluster = Cluster::at(broker.addr());
+        let text = format!(
+            "meta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic: {TOPIC}\n{SECTION}:\n  \
+             base_url: {}\n{settings}",
+            server.base_url()
+        );
+        let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();
+        let clock = Clock::simulated(SystemTime::UNIX_EPOCH + START);
+        let status = Arc::new(SourceStatus::with_clock(clock));
+        let stop = CancellationToken::new();
+        let run = coingecko_source::run(config, cluster.clone(), stop.clone(), status.clone());
+        Self {
+            server,
+            script: answers,
+            status,
+            cluster,
+            stop,
+            source: tokio::spawn(run),
+            _broker: broker,
+            _data: data,
+        }
+    }
+
+    /// Waits until the last answer has been taken in.
+    async fn played(&mut self) {
+        tokio::select! {
+            () = self.server.played_at_least(self.script + 1) => {}
+            ended = &mut self.source => panic!("the source ended: {:?}", ended.unwrap()),
+            () = tokio::time::sleep(PATIENCE) => panic!("the source stopped polling"),
+        }
+    }
+
+    /// How the source ends by itself.
+    async fn ends(self) -> String {
+        let ended = tokio::time::timeout(PATIENCE, self.source).await.unwrap();
+        format!("{:#}", ended.unwrap().unwrap_err())
+    }
+
+    /// Why it is not ready, if it is not, once it has heard of the broker.
+    async fn ready(&self) -> Result<(), String> {
+        let looking = async {
+            loop {
+                match self.status.ready() {
+                    Err(why) if why.starts_with("the cluster") => {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    ready => return ready,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.unwrap()
+    }
+
+    /// Stops the source and returns what it has sent.
+    async fn sent(self) -> Vec<String> {
+        self.stop.cancel();
+        let ended = tokio::time::timeout(PATIENCE, self.source).await.unwrap();
+        ended.unwrap().unwrap();
+        let client = self.cluster.connect().await.unwrap();
+        let range = reader::offsets(&client, TOPIC, 0).await.unwrap();
+        let records = reader::read_range(&client, TOPIC, 0, range.start..range.end).await;
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+        let records = records.unwrap();
+        records.iter().map(|record| text(&record.value)).collect()
+    }
+}
+
+/// A recorded file's text; none, with a message, where the recordings are not there.
+fn recorded(file: &str) -> Option<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/coingecko");
+    let folder = match std::env::var_os("COINGECKO_RECORDINGS") {
+        Some(folder) => PathBuf::from(folder),
+        None => folder,
+    };
+    let path = folder.join(file);
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return None;
+    }
+    Some(std::fs::read_to_string(path).unwrap())
+}
+
+fn elements(list: &str) -> Vec<String> {
+    let elements: Vec<&RawValue> = serde_json::from_str(list).unwrap();
+    elements
+        .iter()
+        .map(|element| element.get().to_owned())
+        .collect()
+}
+
+/// A list of one coin, updated at this minute of 2026-08-31.
+fn coin_at(minute: u32) -> Answer {
+    Answer::json(&format!(
+        r#"[{{"id":"bitcoin","last_updated":"2026-08-31T{:02}:{:02}:00.000Z"}}]"#,
+        minute / 60,
+        minute % 60
+    ))
+}
+
+fn refusal(status: &str, content_type: &str, more: &str, body: &str) -> Answer {
+    Answer::raw(&format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\n{more}content-length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_replies_arrive_as_they_came_and_nothing_comes_twice() {
+    let files = [
+        "page-2026-04-01.json",
+        "reply-null-price-2026-04-13.json",
+        "reply-before-2026-07-23.json",
+        "reply-after-2026-07-23.json",
+    ];
+    let mut script = Vec::new();
+    let mut expected = Vec::new();
+    for file in files {
+        let Some(body) = recorded(file) else { return };
+        // Each comes twice, as from a cache.
+        script.extend([Answer::json(&body), Answer::json(&body)]);
+        expected.extend(elements(&body));
+    }
+    let polls = script.len() as u64;
+    let mut field = Field::start(script, "  top: 250\n").await;
+    field.played().await;
+    assert_eq!(field.status.polls.load(Ordering::Relaxed), polls);
+    assert_eq!(field.status.unchanged.load(Ordering::Relaxed), polls / 2);
+    assert_eq!(field.status.frozen.load(Ordering::Relaxed), 0);
+    assert_eq!(field.status.errors_total(), 0);
+    let sent = field.sent().await;
+    assert!(sent == expected, "{} of {}", sent.len(), expected.len());
+    let refused: Vec<String> = sent
+        .iter()
+        .filter_map(|object| market::Tick::parse(object.as_bytes()).err())
+        .map(|rejected| format!("{:?} {}", rejected.coin, rejected.detail))
+        .collect();
+    assert_eq!(
+        refused,
+        [r#"Some("genius-3") current_price is absent or null"#]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_reply_is_counted_at_once_and_sent_once() {
+    let files = [
+        "reply-before-2026-07-23.json",
+        "reply-frozen-2026-05-11.json",
+    ];
+    let [Some(before), Some(frozen)] = files.map(recorded) else {
+        return;
+    };
+    let script = [&before, &frozen, &frozen, &before].map(|body| Answer::json(body));
+    let mut field = Field::start(script.to_vec(), "  top: 40\n").await;
+    field.played().await;
+    assert_eq!(field.status.frozen.load(Ordering::Relaxed), 2);
+    assert_eq!(field.ready().await, Ok(()));
+    let expected = [&before, &frozen, &before].map(|body| elements(body).len());
+    assert_eq!(field.sent().await.len(), expected.iter().sum::<usize>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_coins_break_nothing() {
+    let Some(text) = recorded("odd-coins-2025-05.json") else {
+        return;
+    };
+    let kinds: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let mut list = Vec::new();
+    let (mut ids, mut without_price) = (Vec::new(), 0);
+    for coin in kinds.values().flat_map(|coins| coins.as_array().unwrap()) {
+        let id = coin["id"].as_str().unwrap().to_owned();
+        if ids.contains(&id) {
+            continue;
+        }
+        without_price += usize::from(coin["current_price"].as_f64().is_none_or(|p| p == 0.0));
+        let mut coin = coin.clone();
+        coin["last_updated"] = "2026-08-31T11:59:00.000Z".into();
+        coin["total_volume"] = 1_000.into();
+        list.push(coin.to_string());
+        ids.push(id);
+    }
+    let names: Vec<String> = ids.iter().map(|id| format!("{id:?}")).collect();
+    let script = vec![Answer::json(&format!("[{}]", list.join(",")))];
+    let settings = format!("  ids: [{}]\n", names.join(", "));
+    let mut field = Field::start(script, &settings).await;
+    field.played().await;
+    assert_eq!(field.status.errors_total(), 0, "no id is taken for missing");
+    let sent = field.sent().await;
+    assert!(sent == list, "{} of {}", sent.len(), list.len());
+    let mut refused = 0;
+    for object in &sent {
+        match market::Tick::parse(object.as_bytes()) {
+            Ok(tick) => assert!(!tick.symbol.trim().is_empty(), "{object}"),
+            Err(rejected) => {
+                assert!(rejected.detail.contains("current_price"), "{rejected:?}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(refused, without_price);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_recorded_refusal_is_survived_at_the_very_first_poll() {
+    let json = "application/json; charset=utf-8";
+    let html = "text/html; charset=UTF-8";
+    let page = "<!DOCTYPE html><html><head><title>Access denied | api.coingecko.com used Cloudflare</title>";
+    let limited =
+        r#"{"status":{"error_code":429,"error_message":"You've exceeded the Rate Limit."}}"#;
+    let unavailable = r#"{"status":{"error_code":403,"error_message":"This endpoint is temporarily unavailable"}}"#;
+    let refusals = [
+        refusal("403 Forbidden", html, "", page),
+        refusal("403 Forbidden", json, "", ""),
+        refusal("403 Forbidden", json, "", unavailable),
+        refusal("403 Forbidden", "text/plain", "", "error code: 1020"),
+        refusal("401 Unauthorized", json, "", "{}"),
+        refusal(
+            "429 Too Many Requests",
+            json,
+            "retry-after: 119\r\n",
+            limited,
+        ),
+        refusal("429 Too Many Requests", "text/plain", "", "Throttled"),
+        refusal(
+            "429 Too Many Requests",
+            "text/plain",
+            "",
+            "error code: 1015",
+        ),
+        refusal("429 Too Many Requests", html, "", page),
+        refusal("503 Service Unavailable", html, "", page),
+        refusal("200 OK", html, "", page),
+    ];
+    for key in ["", "  api_key: CG-demo\n"] {
+        for answer in &refusals {
+            let script = vec![answer.clone(), coin_at(1)];
+            let mut field = Field::start(script, key).await;
+            field.played().await;
+            assert_eq!(field.ready().await, Ok(()));
+            assert_eq!(field.sent().await.len(), 1);
+        }
+    }
+    // A block that lasts: the pauses grow, and nothing is lost but time.
+    let mut script = vec![refusals[0].clone(); 30];
+    script.push(coin_at(1));
+    let mut field = Field::start(script, "").await;
+    field.played().await;
+    assert_eq!(field.status.errors(ErrorKind::Blocked), 30);
+    let waited = field
+        .status
+        .now()
+        .duration_since(SystemTime::UNIX_EPOCH + START);
+    assert!(waited.unwrap() > Duration::from_secs(4 * 3_600));
+    assert_eq!(field.sent().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_key_ends_the_source_with_the_remedy() {
+    for (status, code, remedy) in [
+        ("401 Unauthorized", 10_002, "check coingecko.api_key"),
+        ("403 Forbidden", 10_005, "plan does not cover"),
+        ("400 Bad Request", 10_010, "set coingecko.plan to pro"),
+        ("400 Bad Request", 10_011, "check coingecko.api_key"),
+    ] {
+        let body = format!(r#"{{"status":{{"error_code":{code},"error_message":"no"}}}}"#);
+        let answer = refusal(status, "application/json", "", &body);
+        let field = Field::start(vec![answer], "  api_key: CG-very-secret\n").await;
+        let message = field.ends().await;
+        assert!(message.contains(remedy), "{message}");
+        assert!(!message.contains("very-secret"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_new_for_three_polls_and_ten_minutes_is_not_ready() {
+    let unchanged = || Answer::raw("HTTP/1.1 304 Not Modified\r\n\r\n");
+    let empty = || Answer::json("[]");
+    let same = || coin_at(0);
+    for (interval, answers, kind) in [
+        (60, &unchanged as &dyn Fn() -> Answer, "frozen"),
+        (60, &same, "frozen"),
+        (60, &empty, "empty"),
+        (300, &same, "frozen"),
+        (300, &empty, "empty"),
+    ] {
+        // The clock stands where the silent poll begins. At a minute's interval the ten minutes decide, at five the polls.
+        let enough = (600_u64 / interval - 1).max(3);
+        for (polls, news, ready) in [
+            (enough - 1, false, true),
+            (enough, false, false),
+            (enough + 5, true, true),
+        ] {
+            let mut script = vec![coin_at(0)];
+            script.extend((0..polls).map(|_| answers()));
+            script.extend(news.then(|| coin_at(1)));
+            let settings = format!("  poll_interval: {interval}s\n");
+            let mut field = Field::start(script, &settings).await;
+            field.played().await;
+            let found = field.ready().await;
+            let context = format!("{kind}, {polls} polls every {interval} s: {found:?}");
+            assert_eq!(found.is_ok(), ready, "{context}");
+            if let Err(why) = found {
+                assert!(why.contains(kind), "{context}");
+            }
+            let (counted, expected) = match kind {
+                "empty" => (&field.status.empty, polls),
+                _ => (
+                    &field.status.frozen,
+                    (polls + 1).saturating_sub(600 / interval),
+                ),
+            };
+            assert_eq!(counted.load(Ordering::Relaxed), expected, "{context}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coin_that_vanishes_later_is_counted_each_time() {
+    let list = |ids: &[&str], n: u32| {
+        let coins: Vec<String> = ids
+            .iter()
+            .map(|id| format!(r#"{{"id":"{id}","n":{n}}}"#))
+            .collect();
+        Answer::json(&format!("[{}]", coins.join(",")))
+    };
+    let both = &["bitcoin", "microtick"][..];
+    let script = vec![
+        list(both, 1),
+        list(both, 2),
+        list(&["bitcoin"], 3),
+        list(&["bitcoin"], 4),
+        list(both, 5),
+        list(&["bitcoin"], 6),
+    ];
+    let mut field = Field::start(script, "  ids: [bitcoin, microtick]\n").await;
+    field.played().await;
+    assert_eq!(field.status.errors(ErrorKind::IdMissing), 2);
+    assert_eq!(field.sent().await.len(), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_are_short_and_shorter_for_a_server_that_wants_that() {
+    let names: Vec<String> = (0..250).map(|n| format!("{n:0>50}")).collect();
+    let settings = format!("  ids: [{}]\n", names.join(", "));
+    let refused = || refusal("414 URI Too Long", "text/html", "", "<title>414</title>");
+    let list = |id: usize| Answer::json(&format!(r#"[{{"id":"{:0>50}","n":{id}}}]"#, id));
+    // The first of two pages is halved, and its first half again; the next poll has four.
+    let mut script = vec![refused(), refused(), list(1), list(2), list(3), list(4)];
+    script.extend((0..4).map(|page| list(page * 60)));
+    let mut field = Field::start(script, &settings).await;
+    field.played().await;
+    assert_eq!(field.status.errors(ErrorKind::UrlTooLong), 2);
+    let requests = field.server.requests();
+    let asked: Vec<usize> = requests
+        .iter()
+        .map(|request| request.target.matches("%2C").count() + 1)
+        .collect();
+    let full = asked[0];
+    let (half, quarter) = (full / 2, full / 2 / 2);
+    let pages = [quarter, half - quarter, full - half, 250 - full];
+    assert_eq!(asked[..6], [&[full, half][..], &pages].concat());
+    assert_eq!(asked[6..10], pages);
+    assert!(requests.iter().all(|request| request.target.len() < 8_000));
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.target.contains("precision=full"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coins_are_included_and_excluded() {
+    let list = |ids: &[&str]| {
+        let coins: Vec<String> = ids
+            .iter()
+            .map(|id| format!(r#"{{"id":"{id}","of":{}}}"#, ids.len()))
+            .collect();
+        Answer::json(&format!("[{}]", coins.join(",")))
+    };
+    let script = vec![
+        list(&["bitcoin", "tether", "pepe"]),
+        list(&["pepe", "1move token"]),
+    ];
+    let settings =
+        "  top: 3\n  category: meme-token\n  include: [pepe, 1move token]\n  exclude: [tether]\n";
+    let mut field = Field::start(script, settings).await;
+    field.played().await;
+    let targets: Vec<String> = field
+        .server
+        .requests()
+        .into_iter()
+        .map(|request| request.target)
+        .collect();
+    assert!(targets[0].ends_with("&per_page=3&page=1&category=meme-token"));
+    assert!(targets[1].ends_with("&page=1&ids=pepe%2C1move+token"));
+    assert_eq!(
+        field.sent().await,
+        [
+            r#"{"id":"bitcoin","of":3}"#,
+            r#"{"id":"pepe","of":3}"#,
+            r#"{"id":"1move token","of":2}"#
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_takes_no_more_calls_than_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.json");
+    let settings = format!(
+        "  poll_interval: 60s\n  calls_per_month: 40\n  calls_file: {}\n",
+        file.display()
+    );
+    // Each call fails once: retries count too.
+    let script: Vec<Answer> = (0..50)
+        .map(|n| match n % 2 {
+            0 => refusal(
+                "503 Service Unavailable",
+                "text/html",
+                "retry-after: 0\r\n",
+                "",
+            ),
+            _ => coin_at(n),
+        })
+        .collect();
+    let mut field = Field::start(script, &settings).await;
+    field.played().await;
+    // The last four of 40 were spread over what was left of August, the other eleven are September's.
+    assert_eq!(field.status.calls_this_month.load(Ordering::Relaxed), 11);
+    let september = SystemTime::UNIX_EPOCH + START + Duration::from_secs(12 * 3_600);
+    let into = field.status.now().duration_since(september).unwrap();
+    assert!(into < Duration::from_secs(600), "{into:?}");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept, r#"{"month":"2026-09","calls":11}"#);
+    field.sent().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paid_key_is_asked_what_is_left() {
+    let usage = |used: u32| {
+        Answer::json(&format!(
+            r#"{{"plan":"Basic","rate_limit_request_per_minute":250,"monthly_call_credit":100000,
+                "current_total_monthly_calls":{used},"current_remaining_monthly_calls":{}}}"#,
+            100_000 - used
+        ))
+    };
+    let settings = "  api_key: CG-very-secret\n  plan: pro\n";
+    let mut field = Field::start(vec![usage(70_000), coin_at(1)], settings).await;
+    field.played().await;
+    let requests = field.server.requests();
+    assert_eq!(requests[0].target, "/key");
+    let key = requests[0].header("x-cg-pro-api-key");
+    assert_eq!(key.as_deref(), Some("CG-very-secret"));
+    let used = field.status.calls_this_month.load(Ordering::Relaxed);
+    assert_eq!(used, 70_002, "and the call that has no answer yet");
+    field.sent().await;
+
+    // Spent: it waits for the new month.
+    let mut field = Field::start(vec![usage(100_000), coin_at(1)], settings).await;
+    field.played().await;
+    let waited = field
+        .status
+        .now()
+        .duration_since(SystemTime::UNIX_EPOCH + START);
+    assert!(waited.unwrap() >= Duration::from_secs(12 * 3_600));
+    assert_eq!(field.sent().await.len(), 1);
+
+    // What `/key` does not say is no reason not to poll.
+    let odd = refusal("404 Not Found", "application/json", "", "{}");
+    let mut field = Field::start(vec![odd, coin_at(1)], settings).await;
+    field.played().await;
+    assert_eq!(field.sent().await.len(), 1);
+}
