@@ -4,7 +4,8 @@
 
 mod server;
 
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -117,10 +118,6 @@ impl Field {
 /// A recorded file's text; none, with a message, where the recordings are not there.
 fn recorded(file: &str) -> Option<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/coingecko");
-    let folder = match std::env::var_os("COINGECKO_RECORDINGS") {
-        Some(folder) => PathBuf::from(folder),
-        None => folder,
-    };
     let path = folder.join(file);
     if !path.exists() {
         println!("skipped: {} is not there", path.display());
@@ -203,8 +200,20 @@ async fn a_frozen_reply_is_counted_at_once_and_sent_once() {
     field.played().await;
     assert_eq!(field.status.frozen.load(Ordering::Relaxed), 2);
     assert_eq!(field.ready().await, Ok(()));
-    let expected = [&before, &frozen, &before].map(|body| elements(body).len());
-    assert_eq!(field.sent().await.len(), expected.iter().sum::<usize>());
+    // Two coins are in one of the lists only: the last that was sent of them is still the same.
+    let mut last = HashMap::new();
+    let mut expected = Vec::new();
+    for object in [&before, &frozen, &before]
+        .map(|body| elements(body))
+        .concat()
+    {
+        let coin: serde_json::Value = serde_json::from_str(&object).unwrap();
+        if last.insert(coin["id"].to_string(), object.clone()).as_ref() != Some(&object) {
+            expected.push(object);
+        }
+    }
+    let sent = field.sent().await;
+    assert!(sent == expected, "{} of {}", sent.len(), expected.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
