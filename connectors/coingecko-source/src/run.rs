@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::append::{Batch, Target, append_all};
-use crate::budget::plan::Cost;
+use crate::budget::plan::{Cost, thousands};
 use crate::config::{Config, Polling};
 use crate::freshness::Freshness;
 use crate::poll::{Ended, Polled, Poller};
@@ -152,7 +152,14 @@ fn tell_cost(poller: &Poller, polling: &Polling, interval: Duration) {
     };
     match polling.limits().per_month {
         Some(limit) => {
-            let (too_much, what) = cost.of_month(limit);
+            let (too_much, mut what) = cost.of_month(limit);
+            let used = poller.month().used();
+            if used > 0 {
+                what += &format!(
+                    ". {} of this month's are spent, as far as they were counted",
+                    thousands(used)
+                );
+            }
             match too_much {
                 true => tracing::warn!("{what}"),
                 false => log::say(&what),

@@ -53,7 +53,7 @@ fn page() -> String {
          [smartmodules/README.md](../smartmodules/README.md).\n",
     );
     page.push_str("\n## coingecko-source\n");
-    let coingecko = file("connectors/coingecko-source", "SourceSettings");
+    let coingecko = Source::of_folder(&folder("connectors/coingecko-source"));
     Sections::new(&coingecko).add(&mut page, "coingecko", "SourceSettings");
     page.push_str("\n## parquet-sink\n");
     let parquet = file("connectors/parquet-sink", "ParquetSettings");
@@ -138,7 +138,7 @@ impl<'a> Sections<'a> {
     fn kind(&self, kind: &Type) -> String {
         let inner = || self.kind(argument(kind).unwrap_or(kind));
         match type_name(kind).as_str() {
-            "String" | "CompressionName" | "OffsetStrategy" => "text".to_owned(),
+            "String" | "PathBuf" | "CompressionName" | "OffsetStrategy" => "text".to_owned(),
             "SecretString" => "text, secret".to_owned(),
             "Duration" | "Span" => "duration".to_owned(),
             "ByteSize" | "Bytes" => "size".to_owned(),

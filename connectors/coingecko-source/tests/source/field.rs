@@ -1,30 +1,25 @@
 //! CoinGecko as it really answers: recorded replies and recorded refusals, served over HTTP, on a clock of their own.
 
-#![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
-
-mod server;
-
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use broker::{Broker, BrokerConfig};
 use coingecko_source::{Config, ErrorKind, SECTION, SourceStatus};
 use connector_runtime::clock::Clock;
-use connector_runtime::cluster::Cluster;
 use connector_runtime::config::Secrets;
 use connector_runtime::process::monitor::Observed;
-use connector_runtime::reader;
+use fixtures::broker::TestBroker;
+use fixtures::patience::{eventually, within};
+use fixtures::topic;
 use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use server::{Answer, Server};
+use crate::server::{Answer, Server};
+use crate::{TOPIC, values};
 
-const TOPIC: &str = "crypto-raw";
-const PATIENCE: Duration = Duration::from_secs(60);
 /// 2026-08-31T12:00:00Z: half a day before a month ends.
 const START: Duration = Duration::from_secs(1_788_177_600);
 
@@ -34,11 +29,9 @@ struct Field {
     server: Server,
     script: usize,
     status: Arc<SourceStatus>,
-    cluster: Cluster,
+    broker: TestBroker,
     stop: CancellationToken,
     source: JoinHandle<anyhow::Result<()>>,
-    _broker: Broker,
-    _data: tempfile::TempDir,
 }
 
 impl Field {
@@ -46,9 +39,7 @@ impl Field {
         let answers = script.len();
         script.push(Answer::Silence);
         let server = Server::start(script).await;
-        let data = tempfile::tempdir().unwrap();
-        let broker = Broker::start(BrokerConfig::new(data.path())).await.unwrap();
-        let cluster = Cluster::at(broker.addr());
+        let broker = TestBroker::start().await;
         let text = format!(
             "meta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic: {TOPIC}\n{SECTION}:\n  \
              base_url: {}\n{settings}",
@@ -58,60 +49,49 @@ impl Field {
         let clock = Clock::simulated(SystemTime::UNIX_EPOCH + START);
         let status = Arc::new(SourceStatus::with_clock(clock));
         let stop = CancellationToken::new();
-        let run = coingecko_source::run(config, cluster.clone(), stop.clone(), status.clone());
+        let run = coingecko_source::run(config, broker.cluster(), stop.clone(), status.clone());
         Self {
             server,
             script: answers,
             status,
-            cluster,
+            broker,
             stop,
             source: tokio::spawn(run),
-            _broker: broker,
-            _data: data,
         }
     }
 
     /// Waits until the last answer has been taken in.
     async fn played(&mut self) {
-        tokio::select! {
-            () = self.server.played_at_least(self.script + 1) => {}
-            ended = &mut self.source => panic!("the source ended: {:?}", ended.unwrap()),
-            () = tokio::time::sleep(PATIENCE) => panic!("the source stopped polling"),
-        }
+        let played = async {
+            tokio::select! {
+                () = self.server.played_at_least(self.script + 1) => {}
+                ended = &mut self.source => panic!("the source ended: {:?}", ended.unwrap()),
+            }
+        };
+        within(played).await;
     }
 
     /// How the source ends by itself.
     async fn ends(self) -> String {
-        let ended = tokio::time::timeout(PATIENCE, self.source).await.unwrap();
-        format!("{:#}", ended.unwrap().unwrap_err())
+        format!("{:#}", within(self.source).await.unwrap().unwrap_err())
     }
 
     /// Why it is not ready, if it is not, once it has heard of the broker.
     async fn ready(&self) -> Result<(), String> {
-        let looking = async {
-            loop {
-                match self.status.ready() {
-                    Err(why) if why.starts_with("the cluster") => {
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                    }
-                    ready => return ready,
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, looking).await.unwrap()
+        let mut ready = Ok(());
+        eventually("the broker answers", async || {
+            ready = self.status.ready();
+            !matches!(&ready, Err(why) if why.starts_with("the cluster"))
+        })
+        .await;
+        ready
     }
 
     /// Stops the source and returns what it has sent.
     async fn sent(self) -> Vec<String> {
         self.stop.cancel();
-        let ended = tokio::time::timeout(PATIENCE, self.source).await.unwrap();
-        ended.unwrap().unwrap();
-        let client = self.cluster.connect().await.unwrap();
-        let range = reader::offsets(&client, TOPIC, 0).await.unwrap();
-        let records = reader::read_range(&client, TOPIC, 0, range.start..range.end).await;
-        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-        let records = records.unwrap();
-        records.iter().map(|record| text(&record.value)).collect()
+        within(self.source).await.unwrap().unwrap();
+        values(&topic::records(self.broker.client(), TOPIC, 0).await)
     }
 }
 
