@@ -492,6 +492,24 @@ mod tests {
     }
 
     #[test]
+    fn no_object_is_the_same_as_the_one_before_of_its_coin() {
+        for (seed, minutes) in [(20, 900), (SyntheticMarket::SEED, SyntheticMarket::MINUTES)] {
+            let market = SyntheticMarket::new(seed, minutes);
+            let (mut reader, mut step) = (market.steps(), Step::default());
+            let mut last = std::collections::HashMap::new();
+            while reader.next_into(&mut step) {
+                for element in step.elements() {
+                    let Some(key) = element.key else { continue };
+                    let before = last.insert(key.to_owned(), element.json.to_vec());
+                    let text = String::from_utf8_lossy(element.json);
+                    assert!(before.as_deref() != Some(element.json), "{seed}: {text}");
+                }
+                step.clear();
+            }
+        }
+    }
+
+    #[test]
     fn every_reject_reason_occurs_in_the_demo() {
         let market = SyntheticMarket::new(SyntheticMarket::SEED, SyntheticMarket::MINUTES);
         for reason in Reason::ALL {

@@ -101,14 +101,16 @@ fn facts(json: &str) -> (Option<String>, Option<i64>) {
         #[serde(default, borrow)]
         last_updated: Option<&'a RawValue>,
     }
-    let Ok(facts) = serde_json::from_str::<Facts<'_>>(json) else {
+    // A list would be taken for the fields in their order.
+    let facts = json.starts_with('{').then(|| serde_json::from_str(json));
+    let Some(Ok(Facts { id, last_updated })) = facts else {
         return (None, None);
     };
-    let updated_ms = facts.last_updated.and_then(|raw| {
+    let updated_ms = last_updated.and_then(|raw| {
         let text: Cow<'_, str> = serde_json::from_str(raw.get()).ok()?;
         market::parse_rfc3339_ms(&text)
     });
-    (Some(facts.id).filter(|id| !id.is_empty()), updated_ms)
+    (Some(id).filter(|id| !id.is_empty()), updated_ms)
 }
 
 #[cfg(test)]
@@ -187,6 +189,13 @@ mod tests {
             (r#"{"id":"a"}"#, None),
         ] {
             assert_eq!(facts(json), (Some("a".to_owned()), expected), "{json}");
+        }
+        for list in [
+            r#"["a"]"#,
+            r#"["a",14.95]"#,
+            r#"["a","1970-01-01T00:00:01Z"]"#,
+        ] {
+            assert_eq!(facts(list), (None, None), "{list}");
         }
     }
 }
