@@ -81,7 +81,7 @@ pub(crate) struct Coin {
 }
 
 /// What a poll says about a coin at one time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Tick {
     pub time_ms: i64,
     pub price: f64,

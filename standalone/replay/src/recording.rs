@@ -1,10 +1,12 @@
 //! A recorded market: a Parquet file of ticks.
 //!
 //! A step is what one poll would have seen: rows of one minute, each coin once, at most 250. It ends where a row
-//! belongs to another minute, or names a coin the step already has.
+//! belongs to another minute, or names a coin the step already has. A row that repeats its coin's row before is left out: the
+//! source would not send it again.
 
 use std::path::{Path, PathBuf};
 
+use crate::coin::Tick;
 use crate::error::RecordingError;
 use crate::rows::{Row, Rows};
 use crate::step::{STEP_RECORDS_MAX, Step};
@@ -59,7 +61,7 @@ impl Recording {
         self.steps_total
     }
 
-    /// How many rows it has.
+    /// How many rows it has, less those that repeat their coin's row before.
     pub fn records_total(&self) -> u64 {
         self.records_total
     }
@@ -95,6 +97,8 @@ impl RecordingSteps {
 /// Rows, with the ends of steps found.
 struct Grouped {
     rows: Rows,
+    /// The last tick of each coin.
+    last: Vec<Option<Tick>>,
     /// The row that ended the step before.
     pending: Option<Row>,
     /// The number of the step in which each coin was last seen; the first is 1.
@@ -108,6 +112,7 @@ impl Grouped {
     fn open(path: &Path) -> Result<Self, RecordingError> {
         Ok(Self {
             rows: Rows::open(path)?,
+            last: Vec::new(),
             pending: None,
             seen: Vec::new(),
             step: 0,
@@ -120,8 +125,21 @@ impl Grouped {
     fn first(&mut self) -> Result<Option<Row>, RecordingError> {
         match self.pending.take() {
             Some(row) => Ok(Some(row)),
-            None => self.rows.next(),
+            None => self.next_row(),
         }
+    }
+
+    /// The next row that is not its coin's row before.
+    fn next_row(&mut self) -> Result<Option<Row>, RecordingError> {
+        while let Some(row) = self.rows.next()? {
+            if self.last.len() <= row.coin {
+                self.last.resize(row.coin + 1, None);
+            }
+            if self.last[row.coin].replace(row.tick) != Some(row.tick) {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 
     fn begin(&mut self, first: Row) {
@@ -133,7 +151,7 @@ impl Grouped {
 
     /// The next row of the same step.
     fn more(&mut self) -> Result<Option<Row>, RecordingError> {
-        let Some(row) = self.rows.next()? else {
+        let Some(row) = self.next_row()? else {
             return Ok(None);
         };
         let seen = self

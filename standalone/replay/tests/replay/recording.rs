@@ -159,6 +159,26 @@ fn a_coin_that_comes_twice_in_a_minute_begins_a_new_step() {
 }
 
 #[test]
+fn a_row_that_repeats_the_one_before_of_its_coin_is_left_out() {
+    let mut columns = with(
+        "event_time",
+        TimestampMillisecondArray::from_iter_values([START_MS; 6]).with_timezone("UTC"),
+    );
+    // The same price again, then another at the same time.
+    for (name, column) in &mut columns {
+        if *name == "price_usd" {
+            *column = Arc::new(Float64Array::from(vec![1.0, 2e-7, 1.0, 2e-7, 1.5, 2e-7]));
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(dir.path(), columns, Compression::UNCOMPRESSED);
+    let recording = Recording::open(path).unwrap();
+    assert_eq!(recording.records_total(), 3);
+    let lengths: Vec<usize> = read(recording).iter().map(Vec::len).collect();
+    assert_eq!(lengths, [2, 1]);
+}
+
+#[test]
 fn what_cannot_be_replayed_is_named_with_its_remedy() {
     let times =
         |ms: [i64; 6]| TimestampMillisecondArray::from_iter_values(ms.map(|ms| START_MS + ms));
