@@ -5,7 +5,7 @@
 //!
 //! - [`Cleaner`]: CoinGecko coin objects in, [`Clean`] ticks or a [`Rejected`] with its reason out
 //! - [`Featurizer`]: clean ticks in, [`Features`] over sliding windows out
-//! - [`AnomalyRule`]: feature rows in, an [`Alert`] or nothing out
+//! - [`AnomalyRule`]: feature rows in, an [`Alert`] or nothing out; [`Episodes`] of alerts are what people are told
 //! - [`model::Predictor`]: feature rows in, the predictions of trained models out
 //! - [`names`]: the topics, SmartModules and layers of the platform
 //!
@@ -39,10 +39,12 @@ mod record;
 mod rows;
 mod time;
 
-pub use anomaly::{Alert, AnomalyParams, AnomalyRule, Kinds, Severity};
+pub use anomaly::{
+    Alert, AnomalyParams, AnomalyRule, Episode, Episodes, Kinds, News, Severity, Sighting, episodes,
+};
 pub use clean::{CleanParams, Cleaner, Reason, Rejected, TICK_BYTES_MAX, Tick};
 pub use features::{FeatureParams, Featurizer};
 pub use params::{Emit, ParamError, Params};
 pub use record::{Input, Output};
-pub use rows::{Clean, Features, WindowFeatures};
+pub use rows::{Clean, FEATURES_VERSION, Features, WindowFeatures};
 pub use time::parse_rfc3339_ms;

@@ -31,10 +31,13 @@ impl Tick {
     }
 }
 
-/// One coin as the definitions have it: all ticks seen, each with the log_return fixed on arrival.
+/// A log_return, fixed on arrival, and the milliseconds it spans.
+type LogReturn = Option<(f64, i64)>;
+
+/// One coin as the definitions have it: all ticks seen.
 #[derive(Default)]
 struct Naive {
-    ticks: Vec<(Tick, Option<f64>)>,
+    ticks: Vec<(Tick, LogReturn)>,
 }
 
 /// A sum that loses nothing worth mentioning (Neumaier).
@@ -63,7 +66,31 @@ fn std(values: &[f64]) -> Option<f64> {
     })
 }
 
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() % 2 {
+        0 => (values[middle - 1] + values[middle]) / 2.0,
+        _ => values[middle],
+    }
+}
+
 impl Naive {
+    /// The log_return of a tick that is new.
+    fn log_return(&self, now: Tick) -> LogReturn {
+        let before = self.ticks.iter().map(|(tick, _)| tick);
+        let before =
+            before.filter(|tick| now.time - 15 * MINUTE <= tick.time && tick.time < now.time);
+        let prev = before.max_by_key(|tick| tick.time)?;
+        Some(((now.price / prev.price).ln(), now.time - prev.time))
+    }
+
+    /// Takes a tick without computing its row.
+    fn take(&mut self, now: Tick) {
+        let log_return = self.log_return(now);
+        self.ticks.push((now, log_return));
+    }
+
     fn row(&mut self, now: Tick) -> WindowFeatures {
         assert!(self.ticks.iter().all(|(tick, _)| tick.time != now.time));
         let t = now.time;
@@ -71,7 +98,7 @@ impl Naive {
             .ticks
             .iter()
             .copied()
-            .filter(|(tick, _)| t - 30 * MINUTE < tick.time && tick.time < t)
+            .filter(|(tick, _)| t - 90 * MINUTE < tick.time && tick.time < t)
             .collect();
         let newest = |from: i64, to: i64| {
             // from < time <= to
@@ -81,8 +108,8 @@ impl Naive {
                 .filter(|tick| from < tick.time && tick.time <= to);
             found.max_by_key(|tick| tick.time).copied()
         };
-        let prev = newest(t - 15 * MINUTE - 1, t - 1);
-        let log_return = prev.map(|prev| (now.price / prev.price).ln());
+        let price_prev = newest(t - 90 * MINUTE, t - 1).map(|tick| tick.price);
+        let log_return = self.log_return(now);
         self.ticks.push((now, log_return));
 
         let window = |minutes: i64| {
@@ -106,17 +133,25 @@ impl Naive {
         let volatility = |minutes| {
             std(&window(minutes)
                 .iter()
-                .filter_map(|(_, r)| *r)
+                .filter_map(|(_, r)| r.map(|(r, _)| r))
                 .collect::<Vec<_>>())
         };
         let return_of = |minutes: i64| {
             let then = newest(t - (minutes + 5) * MINUTE, t - minutes * MINUTE)?;
             Some(now.price / then.price - 1.0)
         };
-        let baseline: Vec<_> = before
+        let mut baseline: Vec<_> = before
             .iter()
             .filter(|(tick, _)| t - 15 * MINUTE <= tick.time)
             .collect();
+        if baseline.len() < 8 {
+            baseline = before
+                .iter()
+                .filter(|(tick, _)| t - 60 * MINUTE <= tick.time)
+                .collect();
+            baseline.sort_by_key(|(tick, _)| -tick.time);
+            baseline.truncate(8);
+        }
         let prices: Vec<_> = baseline.iter().map(|(tick, _)| tick.price).collect();
         let volumes: Vec<_> = baseline
             .iter()
@@ -126,20 +161,40 @@ impl Naive {
             .zip(std(&prices))
             .filter(|_| prices.len() >= 5);
         let zscore_15m = zscore_15m.map(|(mean, std)| (now.price - mean) / std.max(1e-5 * mean));
-        let volume_surge = prev.and_then(|prev| {
-            let (v, v_prev) = (now.volume?, prev.volume?);
-            let gap = t - prev.time;
-            (v_prev != 0.0 && gap <= 10 * MINUTE)
-                .then(|| 1.0 + (v - v_prev) / (v_prev * gap as f64 / 86_400_000.0))
+        let return_zscore_15m = newest(t - 20 * MINUTE, t - 15 * MINUTE).and_then(|then| {
+            let usual: Vec<_> = before
+                .iter()
+                .filter(|(tick, _)| t - 75 * MINUTE < tick.time && tick.time <= then.time)
+                .filter_map(|(_, r)| *r)
+                .collect();
+            let minutes = sum(usual.iter().map(|(_, ms)| *ms as f64)) / MINUTE as f64;
+            let sigma = (sum(usual.iter().map(|(r, _)| r * r)) / minutes).sqrt();
+            let apart = ((t - then.time) as f64 / MINUTE as f64).sqrt();
+            (usual.len() >= 8).then(|| (now.price / then.price).ln() / (sigma.max(1e-5) * apart))
         });
+        // Back from t in strides: from a tick to the newest one at least 20 s and at most 10 min older.
+        let mut rates = Vec::new();
+        let mut from = now;
+        while let Some(then) = newest(from.time - 10 * MINUTE - 1, from.time - 20_000)
+            && rates.len() < 15
+        {
+            if let (Some(v), Some(v_then)) = (from.volume, then.volume) {
+                let gap = (from.time - then.time) as f64;
+                let rate = 1.0 + (v - v_then) / (v_then * gap / 86_400_000.0);
+                rates.extend((v_then != 0.0).then_some(rate));
+            }
+            from = then;
+        }
         WindowFeatures {
+            features_version: Some(2),
+            price_prev,
             ma_1m: ma(1),
             ma_5m: ma(5),
             ma_15m: ma(15),
             samples_1m: samples(1),
             samples_5m: samples(5),
             samples_15m: samples(15),
-            log_return,
+            log_return: log_return.map(|(r, _)| r),
             volatility_1m: volatility(1),
             volatility_5m: volatility(5),
             volatility_15m: volatility(15),
@@ -147,6 +202,7 @@ impl Naive {
             return_5m: return_of(5),
             return_15m: return_of(15),
             zscore_15m,
+            return_zscore_15m,
             volume_ma_15m: mean(
                 &window(15)
                     .iter()
@@ -158,7 +214,10 @@ impl Naive {
                     .filter(|mean| *mean != 0.0)
                     .map(|mean| v / mean)
             }),
-            volume_surge,
+            move_15m: zscore_15m
+                .and(mean(&prices))
+                .map(|mean| now.price / mean - 1.0),
+            volume_surge: (rates.len() >= 8).then(|| median(rates)),
         }
     }
 
@@ -169,7 +228,8 @@ impl Naive {
 }
 
 /// Equal to 1e-9 relative. The absolute slack is what rounding the inputs of a difference may cost: a z-score takes
-/// the difference of a price and a mean, in units no smaller than 1e-5 of them; a deviation that of log_returns.
+/// the difference of a price and a mean, in units no smaller than 1e-5 of them; a deviation that of log_returns; a move that of a
+/// quotient and 1.
 #[track_caller]
 fn assert_agree(ours: &WindowFeatures, naive: &WindowFeatures, context: &str) {
     let close = |name: &str, ours: Option<f64>, naive: Option<f64>, slack: f64| match (ours, naive)
@@ -190,10 +250,18 @@ fn assert_agree(ours: &WindowFeatures, naive: &WindowFeatures, context: &str) {
         ma_1m 0.0, ma_5m 0.0, ma_15m 0.0, log_return 1e-16,
         volatility_1m 1e-15, volatility_5m 1e-15, volatility_15m 1e-15,
         return_1m 0.0, return_5m 0.0, return_15m 0.0,
-        zscore_15m 1e-9, volume_ma_15m 0.0, volume_ratio 0.0, volume_surge 0.0
+        zscore_15m 1e-9, return_zscore_15m 1e-11, volume_ma_15m 0.0, volume_ratio 0.0,
+        move_15m 1e-15, volume_surge 0.0, price_prev 0.0
     );
-    let samples = |row: &WindowFeatures| (row.samples_1m, row.samples_5m, row.samples_15m);
-    assert_eq!(samples(ours), samples(naive), "{context}");
+    let counts = |row: &WindowFeatures| {
+        (
+            row.features_version,
+            row.samples_1m,
+            row.samples_5m,
+            row.samples_15m,
+        )
+    };
+    assert_eq!(counts(ours), counts(naive), "{context}");
 }
 
 fn volume() -> impl Strategy<Value = Option<f64>> {
@@ -214,6 +282,9 @@ fn step() -> impl Strategy<Value = i64> {
         2 => (-20..20_i64, -1..=1_i64).prop_map(|(minutes, ms)| minutes * MINUTE + ms),
         2 => -200_000..200_000_i64,
         1 => 0..40 * MINUTE,
+        // On the marks of the look-back and its stretches, and of strides.
+        1 => (prop::sample::select(vec![60, 75, 90]), -1..=1_i64).prop_map(|(minutes, ms)| minutes * MINUTE + ms),
+        2 => (prop::sample::select(vec![20_000, 600_000]), -1..=1_i64).prop_map(|(mark, ms)| mark + ms),
     ]
 }
 
@@ -239,7 +310,7 @@ proptest! {
             let tick = Tick { time, price, volume };
             let row = featurizer.row(tick.clean("c"));
             if time < watermark - 60 * MINUTE {
-                prop_assert_eq!(row.windows, WindowFeatures::default());
+                prop_assert_eq!(row.windows, WindowFeatures::undefined());
             } else if naive.ticks.iter().all(|(held, _)| held.time != time) {
                 assert_agree(&row.windows, &naive.row(tick), &format!("at {time}"));
             }
@@ -260,11 +331,11 @@ proptest! {
             let row = featurizer.row(Tick { time, price, volume }.clean("c"));
             rows.push(row);
         }
-        let first = again.get(&rows).clone();
-        let time = first.clean.event_time;
-        prop_assume!(time >= featurizer.watermark().unwrap() - 60 * MINUTE);
+        let oldest = featurizer.watermark().unwrap() - 60 * MINUTE;
+        rows.retain(|row| row.clean.event_time >= oldest);
+        let time = again.get(&rows).clean.event_time;
         let first = rows.iter().find(|row| {
-            row.clean.event_time == time && row.windows != WindowFeatures::default()
+            row.clean.event_time == time && row.windows != WindowFeatures::undefined()
         }).unwrap();
         let again = featurizer.row(Tick { time, price: 7.0, volume: None }.clean("c"));
         prop_assert_eq!(&again, first);
@@ -307,7 +378,7 @@ fn a_month_of_minutes_does_not_drift() {
                 &naive.row(tick),
                 &format!("{coin}, minute {minute}"),
             );
-            naive.forget_before(time - 31 * MINUTE);
+            naive.forget_before(time - 91 * MINUTE);
         }
     }
 }
@@ -342,11 +413,10 @@ fn thousands_of_ticks_in_a_window() {
         if tick % 97 == 0 {
             assert_agree(&row.windows, &naive.row(tick_now), &format!("tick {tick}"));
         } else {
-            // Only its log_return, which later ticks ask for.
-            naive.ticks.push((tick_now, row.windows.log_return));
+            naive.take(tick_now);
         }
         if tick % 1000 == 0 {
-            naive.forget_before(time - 31 * MINUTE);
+            naive.forget_before(time - 91 * MINUTE);
         }
     }
 }

@@ -5,9 +5,9 @@ use crate::rows::WindowFeatures;
 /// How severe an anomaly is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// A score below 0.25.
+    /// A score below 0.4.
     Info,
-    /// A score from 0.25.
+    /// A score from 0.4.
     Warning,
     /// A score from 0.75.
     Critical,
@@ -30,7 +30,7 @@ impl Severity {
     pub fn of_score(score: f64) -> Self {
         if score >= 0.75 {
             Self::Critical
-        } else if score >= 0.25 {
+        } else if score >= 0.4 {
             Self::Warning
         } else {
             Self::Info
@@ -41,8 +41,10 @@ impl Severity {
 /// The kinds of anomaly that a row shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kinds {
-    /// |zscore_15m| above its bound.
+    /// |zscore_15m| and |move_15m| above their bounds: the price left the level of the minutes before.
     pub price_spike: bool,
+    /// |return_zscore_15m| and |return_15m| above their bounds: the price moved within 15 minutes, however slowly.
+    pub price_move: bool,
     /// volume_surge or volume_ratio above its bound.
     pub volume_spike: bool,
 }
@@ -50,9 +52,13 @@ pub struct Kinds {
 impl Kinds {
     /// Their names in topics and in the lake.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let price = self.price_spike.then_some("price_spike");
-        let volume = self.volume_spike.then_some("volume_spike");
-        price.into_iter().chain(volume)
+        [
+            (self.price_spike, "price_spike"),
+            (self.price_move, "price_move"),
+            (self.volume_spike, "volume_spike"),
+        ]
+        .into_iter()
+        .filter_map(|(shown, name)| shown.then_some(name))
     }
 }
 
@@ -69,26 +75,33 @@ pub struct Alert {
 
 /// The alert as a sentence.
 pub(super) fn message(coin: &str, price: f64, kinds: Kinds, windows: &WindowFeatures) -> String {
-    let mut message = format!("{coin} at {price} USD: ");
+    let mut parts = Vec::new();
     if kinds.price_spike {
-        let z = windows.zscore_15m.unwrap_or_default();
-        let side = if z > 0.0 { "above" } else { "below" };
-        message += &format!(
-            "price {:.1} standard deviations {side} its 15-minute mean",
-            z.abs()
-        );
+        let moved = windows.move_15m.unwrap_or_default();
+        parts.push(format!(
+            "price {:.1} % {} its recent mean, {:.1} standard deviations",
+            moved.abs() * 100.0,
+            if moved > 0.0 { "above" } else { "below" },
+            windows.zscore_15m.unwrap_or_default().abs(),
+        ));
+    }
+    if kinds.price_move {
+        let moved = windows.return_15m.unwrap_or_default();
+        parts.push(format!(
+            "price {} {:.1} % in 15 minutes, {:.1} standard deviations",
+            if moved > 0.0 { "up" } else { "down" },
+            moved.abs() * 100.0,
+            windows.return_zscore_15m.unwrap_or_default().abs(),
+        ));
     }
     if kinds.volume_spike {
-        if kinds.price_spike {
-            message += ", ";
-        }
         let surge = windows.volume_surge.unwrap_or_default();
         let ratio = windows.volume_ratio.unwrap_or_default();
-        if surge >= ratio {
-            message += &format!("volume {surge:.1} times its daily average");
+        parts.push(if surge >= ratio {
+            format!("volume {surge:.1} times its daily average")
         } else {
-            message += &format!("24-hour volume {ratio:.1} times its 15-minute mean");
-        }
+            format!("24-hour volume {ratio:.1} times its recent mean")
+        });
     }
-    message
+    format!("{coin} at {price} USD: {}", parts.join("; "))
 }

@@ -8,8 +8,12 @@ use crate::params::{Emit, ParamError, Params};
 pub struct AnomalyParams {
     /// `alerts` (default) or `all`.
     pub emit: Emit,
-    /// A price is a spike if |zscore_15m| is above this; default 3.
+    /// A price is a spike or a move only if |zscore_15m| or |return_zscore_15m| is above this; default 3.
     pub price_zscore: f64,
+    /// A price is a spike only if |move_15m| is above this; default 0.003, which is 0.3 %.
+    pub min_move: f64,
+    /// A price is a move only if |return_15m| is above this; default 0.01, which is 1 %.
+    pub min_return: f64,
     /// A volume is a spike if volume_surge or volume_ratio is above this; default 3.
     pub volume_surge: f64,
     /// The mildest severity to alert on; default warning.
@@ -21,6 +25,8 @@ impl Default for AnomalyParams {
         Self {
             emit: Emit::Only("alert"),
             price_zscore: 3.0,
+            min_move: 0.003,
+            min_return: 0.01,
             volume_surge: 3.0,
             min_severity: Severity::Warning,
         }
@@ -28,7 +34,7 @@ impl Default for AnomalyParams {
 }
 
 impl AnomalyParams {
-    /// Reads `emit`, `price_zscore`, `volume_surge` and `min_severity`.
+    /// Reads `emit`, `price_zscore`, `min_move`, `min_return`, `volume_surge` and `min_severity`.
     ///
     /// # Errors
     ///
@@ -37,6 +43,8 @@ impl AnomalyParams {
         let default = Self::default();
         let emit = params.take_emit(&[("alerts", "alert")])?;
         let price_zscore = params.take_positive("price_zscore")?;
+        let min_move = params.take_positive("min_move")?;
+        let min_return = params.take_positive("min_return")?;
         let volume_surge = params.take_positive("volume_surge")?;
         let expected = "`info`, `warning` or `critical`";
         let min_severity = params.take("min_severity", expected, |value| {
@@ -48,6 +56,8 @@ impl AnomalyParams {
         Ok(Self {
             emit,
             price_zscore: price_zscore.unwrap_or(default.price_zscore),
+            min_move: min_move.unwrap_or(default.min_move),
+            min_return: min_return.unwrap_or(default.min_return),
             volume_surge: volume_surge.unwrap_or(default.volume_surge),
             min_severity: min_severity.unwrap_or(default.min_severity),
         })

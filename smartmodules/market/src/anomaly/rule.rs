@@ -15,7 +15,7 @@ use crate::rows::{Features, FeaturesRecord, WindowFeatures};
 /// use market::{AnomalyParams, AnomalyRule, Severity, WindowFeatures};
 ///
 /// let rule = AnomalyRule::new(AnomalyParams::default());
-/// let windows = WindowFeatures { zscore_15m: Some(-6.0), ..Default::default() };
+/// let windows = WindowFeatures { zscore_15m: Some(-7.0), move_15m: Some(-0.02), ..Default::default() };
 /// let alert = rule.judge(&windows).expect("a price spike");
 /// assert!(alert.kinds.price_spike && !alert.kinds.volume_spike);
 /// assert_eq!((alert.score, alert.severity), (1.0, Severity::Critical));
@@ -26,10 +26,31 @@ pub struct AnomalyRule {
     seen: SourceOffsets,
 }
 
+/// How far above its bound a number reaches the score 1, as a multiple of the bound.
+mod reach {
+    pub(super) const ZSCORE: f64 = 4.0 / 3.0;
+    pub(super) const MOVE: f64 = 4.0;
+    pub(super) const RETURN: f64 = 4.0;
+    pub(super) const SURGE: f64 = 3.0;
+}
+
 /// Whether the rule uses this field of a row.
 #[inline(always)]
 fn is_used(name: &str) -> bool {
-    matches!(name, "zscore_15m" | "volume_ratio" | "volume_surge")
+    matches!(
+        name,
+        "return_15m"
+            | "zscore_15m"
+            | "return_zscore_15m"
+            | "volume_ratio"
+            | "move_15m"
+            | "volume_surge"
+    )
+}
+
+/// 0 up to the bound, 1 from `reach` times the bound above it, and in between in proportion.
+fn score_above(number: f64, bound: f64, reach: f64) -> f64 {
+    ((number - bound) / (bound * reach)).clamp(0.0, 1.0)
 }
 
 impl AnomalyRule {
@@ -45,21 +66,37 @@ impl AnomalyRule {
     pub fn judge(&self, windows: &WindowFeatures) -> Option<Alert> {
         let AnomalyParams {
             price_zscore,
+            min_move,
+            min_return,
             volume_surge,
             ..
         } = self.params;
-        let z = windows.zscore_15m.map_or(0.0, f64::abs);
+        let zscore = windows.zscore_15m.map_or(0.0, f64::abs);
+        let moved = windows.move_15m.map_or(0.0, f64::abs);
+        let return_zscore = windows.return_zscore_15m.map_or(0.0, f64::abs);
+        let returned = windows.return_15m.map_or(0.0, f64::abs);
         let surge = windows.volume_surge.unwrap_or(0.0);
         let ratio = windows.volume_ratio.unwrap_or(0.0);
         let kinds = Kinds {
-            price_spike: z > price_zscore,
+            price_spike: zscore > price_zscore && moved > min_move,
+            price_move: return_zscore > price_zscore && returned > min_return,
             volume_spike: surge > volume_surge || ratio > volume_surge,
         };
         if kinds == Kinds::default() {
             return None;
         }
-        let price_score = ((z - price_zscore) / price_zscore).clamp(0.0, 1.0);
-        let volume_score = ((surge - volume_surge) / (3.0 * volume_surge)).clamp(0.0, 1.0);
+        let spike_score = score_above(zscore, price_zscore, reach::ZSCORE).min(score_above(
+            moved,
+            min_move,
+            reach::MOVE,
+        ));
+        let move_score = score_above(return_zscore, price_zscore, reach::ZSCORE).min(score_above(
+            returned,
+            min_return,
+            reach::RETURN,
+        ));
+        let price_score = spike_score.max(move_score);
+        let volume_score = score_above(surge, volume_surge, reach::SURGE);
         let score = price_score + volume_score - price_score * volume_score;
         Some(Alert {
             kinds,
@@ -108,12 +145,16 @@ impl AnomalyRule {
         object.words(label!("kinds"), alert.kinds.names());
         object.word(label!("severity"), alert.severity.as_str());
         object.number(label!("score"), alert.score);
-        object.optional_number(label!("zscore_15m"), row.windows.zscore_15m);
-        object.optional_number(label!("volume_surge"), row.windows.volume_surge);
-        object.optional_number(label!("volume_ratio"), row.windows.volume_ratio);
+        let windows = &row.windows;
+        object.optional_number(label!("zscore_15m"), windows.zscore_15m);
+        object.optional_number(label!("move_15m"), windows.move_15m);
+        object.optional_number(label!("return_15m"), windows.return_15m);
+        object.optional_number(label!("return_zscore_15m"), windows.return_zscore_15m);
+        object.optional_number(label!("volume_surge"), windows.volume_surge);
+        object.optional_number(label!("volume_ratio"), windows.volume_ratio);
         object.text(
             label!("message"),
-            &message(&coin, price, alert.kinds, &row.windows),
+            &message(&coin, price, alert.kinds, windows),
         );
         object.end();
         Some(())
@@ -125,71 +166,131 @@ mod tests {
     use super::*;
     use crate::params::Params;
 
+    /// The features that a verdict depends on.
+    fn windows(
+        (zscore_15m, move_15m): (f64, f64),
+        (return_zscore_15m, return_15m): (f64, f64),
+        (volume_surge, volume_ratio): (f64, f64),
+    ) -> WindowFeatures {
+        WindowFeatures {
+            zscore_15m: Some(zscore_15m),
+            move_15m: Some(move_15m),
+            return_zscore_15m: Some(return_zscore_15m),
+            return_15m: Some(return_15m),
+            volume_surge: Some(volume_surge),
+            volume_ratio: Some(volume_ratio),
+            ..WindowFeatures::undefined()
+        }
+    }
+
+    const NO: (f64, f64) = (0.0, 0.0);
+
     #[track_caller]
-    fn judge(
-        zscore_15m: Option<f64>,
-        volume_surge: Option<f64>,
-        volume_ratio: Option<f64>,
-    ) -> Option<Alert> {
-        let windows = WindowFeatures {
-            zscore_15m,
-            volume_surge,
-            volume_ratio,
-            ..Default::default()
-        };
-        AnomalyRule::new(AnomalyParams::default()).judge(&windows)
+    fn kinds(windows: &WindowFeatures) -> Vec<&'static str> {
+        let alert = AnomalyRule::new(AnomalyParams::default()).judge(windows);
+        alert.map_or(Vec::new(), |alert| alert.kinds.names().collect())
     }
 
     #[test]
-    fn a_spike_is_above_its_bound() {
-        assert_eq!(judge(None, None, None), None);
-        assert_eq!(judge(Some(3.0), Some(3.0), Some(3.0)), None);
-        let kinds = |alert: Option<Alert>| alert.unwrap().kinds.names().collect::<Vec<_>>();
-        assert_eq!(kinds(judge(Some(-3.1), None, None)), ["price_spike"]);
-        assert_eq!(kinds(judge(None, Some(3.1), None)), ["volume_spike"]);
-        assert_eq!(kinds(judge(None, None, Some(3.1))), ["volume_spike"]);
+    fn an_anomaly_is_above_all_its_bounds() {
+        assert!(kinds(&WindowFeatures::undefined()).is_empty());
+        let at_the_bounds = windows((3.0, 0.003), (3.0, 0.01), (3.0, 3.0));
+        assert!(kinds(&at_the_bounds).is_empty());
         assert_eq!(
-            kinds(judge(Some(4.0), Some(-9.0), Some(4.0))),
-            ["price_spike", "volume_spike"]
+            kinds(&windows((-3.1, -0.0031), NO, NO)),
+            ["price_spike"],
+            "either way"
         );
+        assert_eq!(kinds(&windows(NO, (-3.1, -0.011), NO)), ["price_move"]);
+        assert_eq!(kinds(&windows(NO, NO, (3.1, 1.0))), ["volume_spike"]);
+        assert_eq!(kinds(&windows(NO, NO, (1.0, 3.1))), ["volume_spike"]);
+        let all = windows((4.0, 0.01), (4.0, 0.02), (-9.0, 4.0));
+        assert_eq!(kinds(&all), ["price_spike", "price_move", "volume_spike"]);
+    }
+
+    #[test]
+    fn a_stablecoins_last_digit_is_no_anomaly() {
+        assert!(kinds(&windows((100.0, 0.001), (100.0, 0.001), NO)).is_empty());
+        let unmoved = WindowFeatures {
+            zscore_15m: Some(9.0),
+            ..WindowFeatures::undefined()
+        };
+        assert!(kinds(&unmoved).is_empty());
     }
 
     #[test]
     fn scores_and_severities_are_those_of_the_definition() {
-        for (z, surge, ratio, score, severity) in [
-            (Some(3.3), None, None, 0.1, Severity::Info),
-            (Some(-3.75), None, None, 0.25, Severity::Warning),
-            (Some(4.5), Some(7.5), None, 0.75, Severity::Critical),
-            (Some(100.0), None, None, 1.0, Severity::Critical),
-            (None, Some(9.75), None, 0.75, Severity::Critical),
-            (None, Some(1e9), None, 1.0, Severity::Critical),
+        use Severity::{Critical, Info, Warning};
+        for (spike, moved, volume, score, severity) in [
+            ((3.4, 1.0), NO, NO, 0.1, Info),
+            ((-4.6, 1.0), NO, NO, 0.4, Warning),
+            ((9.0, -0.0078), NO, NO, 0.4, Warning),
+            ((9.0, -0.012), NO, NO, 0.75, Critical),
+            (NO, (-4.6, -1.0), NO, 0.4, Warning),
+            (NO, (9.0, 0.026), NO, 0.4, Warning),
+            (NO, (-9.0, -0.04), NO, 0.75, Critical),
+            ((5.0, 1.0), (3.4, 1.0), (7.5, 0.0), 0.75, Critical),
+            ((100.0, 1.0), (100.0, 1.0), NO, 1.0, Critical),
+            (NO, NO, (6.6, 0.0), 0.4, Warning),
+            (NO, NO, (9.75, 0.0), 0.75, Critical),
+            (NO, NO, (1e9, 0.0), 1.0, Critical),
             // The ratio makes a spike, but does not count for the score.
-            (None, None, Some(50.0), 0.0, Severity::Info),
+            (NO, NO, (0.0, 50.0), 0.0, Info),
         ] {
-            let alert = judge(z, surge, ratio).unwrap();
+            let windows = windows(spike, moved, volume);
+            let rule = AnomalyRule::new(AnomalyParams::default());
+            let alert = rule.judge(&windows).unwrap();
             assert!((alert.score - score).abs() < 1e-12, "{alert:?}");
-            assert_eq!(alert.severity, severity, "{alert:?}");
+            let at_the_edge = [0.4, 0.75]
+                .iter()
+                .any(|at| (alert.score - at).abs() < 1e-12);
+            assert!(alert.severity == severity || at_the_edge, "{alert:?}");
+        }
+        for (score, severity) in [
+            (0.39, Info),
+            (0.4, Warning),
+            (0.74, Warning),
+            (0.75, Critical),
+        ] {
+            assert_eq!(Severity::of_score(score), severity);
         }
     }
 
     #[test]
     fn bounds_are_parameters() {
         let params = Params::new([
-            ("price_zscore", "2"),
+            ("price_zscore", "6"),
+            ("min_move", "0.1"),
+            ("min_return", "0.2"),
             ("volume_surge", "10"),
             ("min_severity", "info"),
         ]);
         let params = AnomalyParams::parse(params).unwrap();
         assert_eq!(params.min_severity, Severity::Info);
         let rule = AnomalyRule::new(params);
-        let windows = |z, surge| WindowFeatures {
-            zscore_15m: Some(z),
-            volume_surge: Some(surge),
-            ..Default::default()
-        };
-        assert_eq!(rule.judge(&windows(2.0, 10.0)), None);
-        assert_eq!(rule.judge(&windows(3.0, 10.0)).unwrap().score, 0.5);
-        assert_eq!(rule.judge(&windows(0.0, 25.0)).unwrap().score, 0.5);
+        let at_the_bounds = windows((6.0, 0.1), (6.0, 0.2), (10.0, 10.0));
+        assert_eq!(rule.judge(&at_the_bounds), None);
+        // Scores grow in proportion to the bounds.
+        for windows in [
+            windows((10.0, 1.0), NO, NO),
+            windows((99.0, 0.3), NO, NO),
+            windows(NO, (10.0, 1.0), NO),
+            windows(NO, (99.0, 0.6), NO),
+            windows(NO, NO, (25.0, 0.0)),
+        ] {
+            let alert = rule.judge(&windows).unwrap();
+            assert!((alert.score - 0.5).abs() < 1e-12, "{alert:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_bound_is_refused_by_name() {
+        for name in ["price_zscore", "min_move", "min_return", "volume_surge"] {
+            for value in ["0", "-1", "NaN", "inf", "0.3 %", ""] {
+                let error = AnomalyParams::parse(Params::new([(name, value)])).unwrap_err();
+                assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
+            }
+        }
     }
 
     #[test]
@@ -199,7 +300,7 @@ mod tests {
             let params = Params::new([("min_severity", min_severity)]);
             let mut rule = AnomalyRule::new(AnomalyParams::parse(params).unwrap());
             let value = format!(
-                r#"{{"zscore_15m":{z},"price":2.2e-7,"event_time":5,"symbol":"b","coin":"bitcoin","status":"features"}}"#
+                r#"{{"move_15m":-0.5,"zscore_15m":{z},"price":2.2e-7,"event_time":5,"symbol":"b","coin":"bitcoin","status":"features"}}"#
             );
             let input = Input {
                 offset: 1,
@@ -210,15 +311,31 @@ mod tests {
             rule.process(&input, &mut output)
         };
         assert!(alerts("info", 3.1) && !alerts("warning", 3.1) && !alerts("critical", 3.1));
-        assert!(alerts("info", 4.0) && alerts("warning", 4.0) && !alerts("critical", 4.0));
-        assert!(alerts("critical", -6.0));
+        assert!(alerts("info", 5.0) && alerts("warning", 5.0) && !alerts("critical", 5.0));
+        assert!(alerts("critical", -7.0));
         assert!(!alerts("info", 1.0));
-        alerts("info", -6.0);
+        alerts("info", -7.0);
         let value: serde_json::Value = serde_json::from_slice(output.value()).unwrap();
         assert_eq!(value["alert_id"], "bitcoin:5");
+        assert_eq!(value["move_15m"], -0.5);
+        assert!(value["return_15m"].is_null() && value["return_zscore_15m"].is_null());
         assert_eq!(
             value["message"],
-            "bitcoin at 0.00000022 USD: price 6.0 standard deviations below its 15-minute mean"
+            "bitcoin at 0.00000022 USD: price 50.0 % below its recent mean, 7.0 standard deviations"
+        );
+    }
+
+    #[test]
+    fn a_message_names_every_kind() {
+        let windows = windows((4.0, 0.012), (-9.5, -0.051), (9.0, 4.0));
+        let kinds = AnomalyRule::new(AnomalyParams::default())
+            .judge(&windows)
+            .unwrap()
+            .kinds;
+        assert_eq!(
+            message("ripple", 2.0, kinds, &windows),
+            "ripple at 2 USD: price 1.2 % above its recent mean, 4.0 standard deviations; \
+             price down 5.1 % in 15 minutes, 9.5 standard deviations; volume 9.0 times its daily average"
         );
     }
 }

@@ -3,20 +3,16 @@
 //! Always true:
 //! - the watermark is the greatest event_time seen
 //! - a tick further behind it than the lateness gets a row of nulls and is not remembered
-//! - a tick within the lateness uses ticks less than 30 minutes older than itself; these are held, as is everything from
-//!   watermark - lateness - 30 minutes on
+//! - a tick within the lateness uses ticks less than 90 minutes older than itself; these are held, as is everything from
+//!   watermark - lateness - 90 minutes on
 
-use super::series::Series;
+use super::series::{LOOK_BACK_MS, Series};
 use crate::coins::Coins;
 use crate::duplicates::SourceOffsets;
 use crate::params::{Emit, ParamError, Params};
 use crate::record::{Input, Output};
 use crate::rows::{Clean, CleanRecord, Features, WindowFeatures};
 use crate::time::MINUTE_MS;
-
-/// How much older than a tick the oldest tick may be that its features depend on: 15 minutes for the window, and 15 more
-/// for the log_return of the window's first tick.
-const REACH_MS: i64 = 30 * MINUTE_MS;
 
 /// How often, in event time, quiet coins are freed.
 const SWEEP_MS: i64 = 5 * MINUTE_MS;
@@ -58,7 +54,7 @@ impl FeatureParams {
 
     /// How far behind the watermark the inputs reach that the state depends on: a stage's `horizon`.
     pub fn horizon_ms(&self) -> i64 {
-        self.allowed_lateness_ms + REACH_MS
+        self.allowed_lateness_ms + LOOK_BACK_MS
     }
 }
 
@@ -132,7 +128,7 @@ impl Featurizer {
             return (
                 Features {
                     clean,
-                    windows: WindowFeatures::default(),
+                    windows: WindowFeatures::undefined(),
                 },
                 false,
             );

@@ -6,20 +6,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::summary::{Point, Summary};
-use crate::rows::{Clean, WindowFeatures};
+use super::point::{Point, count_until};
+use super::returns::{Returns, RunningReturns};
+use super::strides::volume_surge;
+use super::summary::Summary;
+use crate::rows::{Clean, FEATURES_VERSION, WindowFeatures};
 use crate::time::MINUTE_MS;
+
+/// How much older than a tick the oldest tick may be that its features depend on. Those of return_zscore_15m begin 75 minutes
+/// back, and the log_return of the first of them looks back 15 more.
+pub(super) const LOOK_BACK_MS: i64 = 90 * MINUTE_MS;
 
 /// The longest window. A log_return, too, looks back this far for the previous tick.
 const LONGEST_WINDOW_MS: i64 = 15 * MINUTE_MS;
 
-/// Over a longer gap volume_surge is undefined.
-const SURGE_GAP_MS_MAX: i64 = 10 * MINUTE_MS;
-
 /// How much older than its window's start the first tick of a return may be.
 const RETURN_SLACK_MS: i64 = 5 * MINUTE_MS;
 
-const DAY_MS: f64 = 86_400_000.0;
+/// With fewer ticks in 15 minutes the baseline reaches further back, to this many ticks.
+const BASELINE_SAMPLES: usize = 8;
+
+/// How far back the baseline may reach.
+const BASELINE_MS_MAX: i64 = 60 * MINUTE_MS;
 
 /// With fewer ticks in the baseline the z-score is undefined.
 const BASELINE_SAMPLES_MIN: f64 = 5.0;
@@ -27,11 +35,11 @@ const BASELINE_SAMPLES_MIN: f64 = 5.0;
 /// The least deviation of a baseline, as a part of its mean: prices are rounded.
 const BASELINE_DEVIATION_MIN: f64 = 1e-5;
 
+/// How far before the return of return_zscore_15m the log_returns lie that it is compared with.
+const USUAL_RETURNS_MS: i64 = 75 * MINUTE_MS;
+
 /// Longer stretches of ticks are summed up by blocks.
 const POINTS_MAX: usize = 64;
-
-/// This many ticks are compared one by one before a binary search.
-const NEAR_POINTS: usize = 16;
 
 /// The time that one block spans.
 const BLOCK_MS: i64 = 1 << 13;
@@ -53,6 +61,7 @@ struct Detail {
 pub(super) struct Series {
     points: Vec<Point>,
     details: Vec<Detail>,
+    returns: RunningReturns,
     /// Index of the oldest point that still counts.
     start: usize,
     arrivals: u64,
@@ -81,6 +90,7 @@ impl Series {
         if self.start > 64 && self.start > self.points.len() / 2 {
             self.points.drain(..self.start);
             self.details.drain(..self.start);
+            self.returns.forget(self.start);
             self.start = 0;
             self.blocks = self.blocks.split_off(&oldest.div_euclid(BLOCK_MS));
         }
@@ -98,9 +108,12 @@ impl Series {
             }
             _ => self.points.len(),
         };
-        let log_return = match self.before(place, time) {
-            Some(before) => libm::log(clean.price / before.price),
-            None => f64::NAN,
+        let (log_return, returns) = match self.newest(place, time - LONGEST_WINDOW_MS - 1) {
+            Some(before) => {
+                let log_return = libm::log(clean.price / before.price);
+                (log_return, Returns::of_one(log_return, time - before.time))
+            }
+            None => (f64::NAN, Returns::default()),
         };
         let symbol = match self.details.last() {
             Some(last) if *last.symbol == *clean.symbol => Arc::clone(&last.symbol),
@@ -126,6 +139,7 @@ impl Series {
             self.points.insert(place, point);
             self.details.insert(place, detail);
         }
+        self.returns.insert(place, returns);
         self.arrivals += 1;
         if !self.blocks.is_empty() {
             self.blocks.remove(&time.div_euclid(BLOCK_MS));
@@ -133,11 +147,10 @@ impl Series {
         Ok(place)
     }
 
-    /// The newest tick before `place`, if it is at most 15 minutes older than `time`.
-    fn before(&self, place: usize, time: i64) -> Option<&Point> {
-        self.points[self.start..place]
-            .last()
-            .filter(|point| time - point.time <= LONGEST_WINDOW_MS)
+    /// The newest tick before `place`, if it is after `time`.
+    fn newest(&self, place: usize, time: i64) -> Option<&Point> {
+        let newest = self.points[self.start..place].last();
+        newest.filter(|point| point.time > time)
     }
 
     /// The row of the tick at `place` as it was when the tick arrived, without what came later.
@@ -153,6 +166,8 @@ impl Series {
             .skip(self.start)
         {
             if other.arrival <= detail.arrival {
+                let returns = self.returns.between(at, at + 1);
+                then.returns.insert(then.points.len(), returns);
                 then.points.push(*point);
                 place_then += usize::from(at < place);
             }
@@ -186,21 +201,21 @@ impl Series {
         let within_1m = before_1m.merge(itself);
         let within_5m = before_5m.merge(itself);
         let within_15m = before_15m.merge(itself);
-        // The baseline includes the tick of exactly 15 minutes ago, the window does not.
-        let baseline = match self.points[self.start..after_15m].last() {
-            Some(edge) if edge.time == now.time - 15 * MINUTE_MS => {
-                Summary::of_one(edge).merge(before_15m)
-            }
-            _ => before_15m,
-        };
+        let baseline = self.baseline(after_15m, place, before_15m);
 
-        let return_since = |after: usize, window_ms: i64| {
-            let then = self.points[self.start..after].last()?;
-            (then.time > now.time - window_ms - RETURN_SLACK_MS)
-                .then(|| now.price / then.price - 1.0)
+        let then = |after: usize, window_ms: i64| {
+            self.newest(after, now.time - window_ms - RETURN_SLACK_MS)
         };
-        let volume = some(now.volume);
+        let return_since = |then: &Point| now.price / then.price - 1.0;
+        let then_15m = then(after_15m, 15 * MINUTE_MS);
+        let usual_from = self.first_after(now.time - USUAL_RETURNS_MS, after_15m);
+        let usual = self.returns.between(usual_from, after_15m);
+        let zscore_15m = zscore(now.price, &baseline);
+        let look_back = now.time - LOOK_BACK_MS;
+        let looked_back = self.first_after(look_back, place);
         WindowFeatures {
+            features_version: Some(FEATURES_VERSION),
+            price_prev: self.newest(place, look_back).map(|point| point.price),
             ma_1m: within_1m.price.mean(),
             ma_5m: within_5m.price.mean(),
             ma_15m: within_15m.price.mean(),
@@ -211,32 +226,48 @@ impl Series {
             volatility_1m: within_1m.log_return.std(),
             volatility_5m: within_5m.log_return.std(),
             volatility_15m: within_15m.log_return.std(),
-            return_1m: return_since(after_1m, MINUTE_MS),
-            return_5m: return_since(after_5m, 5 * MINUTE_MS),
-            return_15m: return_since(after_15m, 15 * MINUTE_MS),
-            zscore_15m: zscore(now.price, &baseline),
+            return_1m: then(after_1m, MINUTE_MS).map(return_since),
+            return_5m: then(after_5m, 5 * MINUTE_MS).map(return_since),
+            return_15m: then_15m.map(return_since),
+            zscore_15m,
+            return_zscore_15m: then_15m.and_then(|then| {
+                usual.zscore(libm::log(now.price / then.price), now.time - then.time)
+            }),
             volume_ma_15m: within_15m.volume_mean(),
-            volume_ratio: volume.and_then(|volume| {
+            volume_ratio: some(now.volume).and_then(|volume| {
                 baseline
                     .volume_mean()
                     .filter(|mean| *mean != 0.0)
                     .map(|mean| volume / mean)
             }),
-            volume_surge: self
-                .before(place, now.time)
-                .and_then(|before| volume_surge(before, &now)),
+            move_15m: zscore_15m.map(|_| now.price / baseline.price.mean - 1.0),
+            volume_surge: volume_surge(&self.points[looked_back..=place]),
         }
+    }
+
+    /// What the tick at `place` is compared with: the ticks of the 15 minutes before it; where these are few, the newest 8 of the
+    /// hour before it. `within` sums up those after `after_15m`.
+    #[inline(always)]
+    fn baseline(&self, after_15m: usize, place: usize, within: Summary) -> Summary {
+        let time = self.points[place].time;
+        // The tick of exactly 15 minutes ago is in the baseline, but not in the window.
+        let (from, baseline) = match self.points[self.start..after_15m].last() {
+            Some(edge) if edge.time == time - 15 * MINUTE_MS => {
+                (after_15m - 1, Summary::of_one(edge).merge(within))
+            }
+            _ => (after_15m, within),
+        };
+        if place - from >= BASELINE_SAMPLES {
+            return baseline;
+        }
+        let within_an_hour = self.first_after(time - BASELINE_MS_MAX - 1, from);
+        let older = within_an_hour.max(place.saturating_sub(BASELINE_SAMPLES));
+        Summary::of(&self.points[older..from]).merge(baseline)
     }
 
     /// Index of the first tick after `time`, among those before `end`: likely near the end.
     fn first_after(&self, time: i64, end: usize) -> usize {
-        let held = &self.points[self.start..end];
-        let near = held.len().saturating_sub(NEAR_POINTS);
-        let (far, near) = held.split_at(near);
-        match near.iter().rposition(|point| point.time <= time) {
-            Some(before) => self.start + far.len() + before + 1,
-            None => self.start + far.partition_point(|point| point.time <= time),
-        }
+        self.start + count_until(&self.points[self.start..end], time)
     }
 
     /// Sums up the points `from..to`, all of them before `now`: few directly, many by blocks. The choice depends on the
@@ -283,16 +314,6 @@ fn zscore(price: f64, baseline: &Summary) -> Option<f64> {
     }
     let deviation = prices.std()?.max(BASELINE_DEVIATION_MIN * prices.mean);
     Some((price - prices.mean) / deviation)
-}
-
-/// Estimates the volume traded between two ticks, relative to the daily average for that time. The rolling 24-hour sum
-/// changes by the volume that enters less the volume that leaves; the latter is assumed to be average.
-fn volume_surge(before: &Point, now: &Point) -> Option<f64> {
-    let gap = now.time - before.time;
-    if gap > SURGE_GAP_MS_MAX || before.volume == 0.0 {
-        return None;
-    }
-    some(1.0 + (now.volume - before.volume) / (before.volume * gap as f64 / DAY_MS))
 }
 
 /// `None` for NaN.

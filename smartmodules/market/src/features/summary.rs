@@ -3,16 +3,7 @@
 //! Nothing is ever subtracted from a summary, so rounding errors do not accumulate: each window is summed up from its
 //! ticks, or from summaries of blocks of them.
 
-/// A tick in a series, four words large: NaN stands for an absent number.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Point {
-    pub(super) time: i64,
-    pub(super) price: f64,
-    /// 24-hour volume, or NaN.
-    pub(super) volume: f64,
-    /// Fixed when the tick arrived; NaN when there was no tick before it.
-    pub(super) log_return: f64,
-}
+use super::point::Point;
 
 /// Count, mean and sum of squared deviations from the mean.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

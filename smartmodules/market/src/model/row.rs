@@ -81,7 +81,7 @@ mod tests {
             event_time in prop_oneof![0..2_000_000_000_000_i64, any::<i64>()],
             price in number(),
             samples_15m in prop::option::of(any::<u32>()),
-            some in prop::array::uniform16(prop::option::weighted(0.8, number())),
+            some in prop::array::uniform19(prop::option::weighted(0.8, number())),
         ) -> Features<'static> {
             Features {
                 clean: Clean {
@@ -95,6 +95,8 @@ mod tests {
                     change_24h_pct: some[3],
                 },
                 windows: WindowFeatures {
+                    features_version: samples_15m,
+                    price_prev: some[16],
                     ma_1m: some[4],
                     ma_5m: some[5],
                     ma_15m: some[6],
@@ -109,8 +111,10 @@ mod tests {
                     return_5m: some[11],
                     return_15m: some[12],
                     zscore_15m: some[13],
+                    return_zscore_15m: some[17],
                     volume_ma_15m: some[1],
                     volume_ratio: some[14],
+                    move_15m: some[18],
                     volume_surge: some[15],
                 },
             }

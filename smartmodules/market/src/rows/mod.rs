@@ -16,7 +16,7 @@ mod windows;
 
 pub use clean::Clean;
 pub use features::Features;
-pub use windows::WindowFeatures;
+pub use windows::{FEATURES_VERSION, WindowFeatures};
 
 pub(crate) use clean::CleanRecord;
 pub(crate) use features::FeaturesRecord;

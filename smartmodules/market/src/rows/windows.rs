@@ -7,8 +7,8 @@ use crate::label;
 
 macro_rules! window_features {
     ($($(#[$doc:meta])* $name:ident: $kind:ident,)*) => {
-        /// The features of the windows that end at a tick; `None` where a feature is undefined. A tick that came later
-        /// than allowed gets the default: all `None`.
+        /// The features of the windows that end at a tick; `None` where a feature is undefined, as all are for a
+        /// tick that came later than allowed.
         #[derive(Debug, Clone, Copy, Default, PartialEq)]
         pub struct WindowFeatures {
             $($(#[$doc])* pub $name: Option<window_features!(@type $kind)>,)*
@@ -59,7 +59,25 @@ macro_rules! window_features {
     };
 }
 
+/// The version of the features' definitions. It rises when one of them changes: a model learned on the features of one version
+/// says nothing about those of another.
+pub const FEATURES_VERSION: u32 = 2;
+
+impl WindowFeatures {
+    /// The features of a tick about which nothing is known: all `None` but the version.
+    pub fn undefined() -> Self {
+        Self {
+            features_version: Some(FEATURES_VERSION),
+            ..Self::default()
+        }
+    }
+}
+
 window_features! {
+    /// The version of the definitions below, [`FEATURES_VERSION`]; `None` in rows from before there were versions.
+    features_version: count,
+    /// The price before, if that tick is less than 90 minutes older.
+    price_prev: number,
     /// Mean price over the last minute.
     ma_1m: number,
     /// Mean price over the last 5 minutes.
@@ -86,12 +104,17 @@ window_features! {
     return_5m: number,
     /// Price / the price 15 minutes ago - 1.
     return_15m: number,
-    /// Standard deviations between the price and the mean of the 15 minutes before it.
+    /// Standard deviations between the price and the mean of its baseline: the ticks of the 15 minutes before it, where these are
+    /// under 8 the newest 8 of the hour before it.
     zscore_15m: number,
+    /// ln of the price / the price 15 minutes ago, in standard deviations expected for that time from the hour before it.
+    return_zscore_15m: number,
     /// Mean 24-hour volume over the last 15 minutes.
     volume_ma_15m: number,
-    /// 24-hour volume / its mean over the 15 minutes before.
+    /// 24-hour volume / its mean over the baseline of zscore_15m.
     volume_ratio: number,
-    /// Volume traded since the previous tick / the daily average for that time.
+    /// Price / the mean of the baseline of zscore_15m - 1.
+    move_15m: number,
+    /// Volume traded lately / the daily average for that time: the median over the newest 15 steps of at least 20 seconds.
     volume_surge: number,
 }
