@@ -168,7 +168,8 @@ mod tests {
         let value = json!({
             "source_offset": 7, "status": "alert", "alert_id": "bitcoin:1700000000000", "coin": "bitcoin",
             "symbol": symbol, "event_time": 1_700_000_000_000_i64, "price": 37000.5, "kinds": ["price_spike"],
-            "severity": "critical", "score": 0.9, "zscore_15m": 7.0, "volume_surge": null, "volume_ratio": null,
+            "severity": "critical", "score": 0.9, "zscore_15m": 7.0, "move_15m": 0.02,
+            "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null,
             "message": message
         });
         Alert::read(&Record {

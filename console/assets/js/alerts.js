@@ -7,7 +7,7 @@ import { connect } from "./live.js";
 const HELD_MAX = 1000;
 const SHOWN_MAX = 200;
 const SEVERITIES = ["critical", "warning", "info"];
-const KINDS = ["price_spike", "volume_spike"];
+const KINDS = ["price_spike", "price_move", "volume_spike"];
 const NO_ALERTS = "No alerts yet. They appear here as soon as crypto-alerts has them.";
 
 /** An alert as a list item. */

@@ -33,6 +33,9 @@ pub(crate) struct Alert {
     pub severity: String,
     pub score: f64,
     pub zscore_15m: Option<f64>,
+    pub move_15m: Option<f64>,
+    pub return_15m: Option<f64>,
+    pub return_zscore_15m: Option<f64>,
     pub volume_surge: Option<f64>,
     pub volume_ratio: Option<f64>,
     pub message: String,
@@ -86,7 +89,8 @@ mod tests {
             record(serde_json::json!({
                 "source_offset": offset, "alert_id": format!("a:{offset}"), "coin": "a", "symbol": "a",
                 "event_time": offset, "price": 1.0, "kinds": ["price_spike"], "severity": "warning", "score": 0.5,
-                "zscore_15m": 4.5, "volume_surge": null, "volume_ratio": null, "message": "m",
+                "zscore_15m": 4.5, "move_15m": 0.02,
+                "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null, "message": "m",
             }))
         };
         let mut alerts = Alerts::default();

@@ -163,7 +163,7 @@ fn plan_events(minutes: u32, rng: &mut ChaCha8Rng) -> Vec<Injected> {
         loop {
             let surge = asset != 0 && rng.random_bool(0.35);
             let (kind, length) = match (surge, rises) {
-                (true, _) => (InjectedKind::VolumeSurge, rng.random_range(1..=3)),
+                (true, _) => (InjectedKind::VolumeSurge, rng.random_range(20..=60)),
                 (false, true) => (InjectedKind::Pump, rng.random_range(2..=5)),
                 (false, false) => (InjectedKind::Crash, rng.random_range(2..=5)),
             };

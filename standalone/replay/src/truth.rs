@@ -1,6 +1,8 @@
 //! What the synthetic market hides, and how much of it the alerts found.
 
-use market::Reason;
+use std::collections::{BTreeMap, BTreeSet};
+
+use market::{Reason, Severity, Sighting, episodes};
 
 /// Something put into the synthetic market on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,27 +24,29 @@ pub enum InjectedKind {
     Pump,
     /// The price falls by as much.
     Crash,
-    /// Trading at 8 to 20 times its normal rate for 1 to 3 minutes, the price quiet.
+    /// Trading at 8 to 20 times its normal rate for 20 to 60 minutes, the price quiet.
     VolumeSurge,
     /// One payload that must be rejected, for this reason.
     Bad(Reason),
 }
 
+/// An episode still belongs to an event if it begins so long after it.
+const GRACE_MS: i64 = 5 * 60_000;
+
 /// How well alerts agree with what was injected.
 ///
-/// The rule is strict: an alert is **true** when its coin and event time lie within a pump, crash or surge of that
-/// coin, from the first to the last tick that was changed, with no grace before or after. An event is **found** when
-/// at least one alert is true because of it. So a false alert in the wake of an event counts as false, and ten alerts
-/// on one event find one event.
+/// Alerts count as episodes: those of a coin that follow each other within 15 minutes are one. An episode is **true** when it begins
+/// in a pump, crash or surge of its coin, or within 5 minutes after it. An event is **found** when at least one episode is true
+/// because of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quality {
-    /// Alerts raised.
-    pub alerts: usize,
-    /// Alerts that lie in an injected event.
-    pub alerts_true: usize,
+    /// Episodes of alerts.
+    pub episodes: usize,
+    /// Episodes that begin in an injected event.
+    pub episodes_true: usize,
     /// Pumps, crashes and surges injected.
     pub events: usize,
-    /// Events with at least one alert.
+    /// Events with at least one episode.
     pub events_found: usize,
 }
 
@@ -56,33 +60,50 @@ impl Quality {
             .iter()
             .filter(|injected| !matches!(injected.kind, InjectedKind::Bad(_)))
             .collect();
+        let mut by_coin: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+        for (coin, time_ms) in alerts {
+            by_coin.entry(coin).or_default().insert(time_ms);
+        }
         let mut found = vec![false; events.len()];
         let mut quality = Self {
             events: events.len(),
             ..Self::default()
         };
-        for (coin, time_ms) in alerts {
-            quality.alerts += 1;
-            let event = events.iter().position(|event| {
-                event.coin == coin && (event.from_ms..=event.to_ms).contains(&time_ms)
-            });
-            if let Some(event) = event {
-                quality.alerts_true += 1;
-                found[event] = true;
+        for (coin, times) in by_coin {
+            for episode in episodes(times.into_iter().map(sighting)) {
+                quality.episodes += 1;
+                let event = events.iter().position(|event| {
+                    event.coin == coin
+                        && (event.from_ms..=event.to_ms + GRACE_MS).contains(&episode.begin)
+                });
+                if let Some(event) = event {
+                    quality.episodes_true += 1;
+                    found[event] = true;
+                }
             }
         }
         quality.events_found = found.iter().filter(|&&found| found).count();
         quality
     }
 
-    /// The share of alerts that are true; 1 when there are none.
+    /// The share of episodes that are true; 1 when there are none.
     pub fn precision(&self) -> f64 {
-        share(self.alerts_true, self.alerts)
+        share(self.episodes_true, self.episodes)
     }
 
     /// The share of events that were found; 1 when there are none.
     pub fn recall(&self) -> f64 {
         share(self.events_found, self.events)
+    }
+}
+
+/// Only its time counts.
+fn sighting(event_time: i64) -> Sighting {
+    Sighting {
+        event_time,
+        price: 1.0,
+        severity: Severity::Warning,
+        moved: 0.0,
     }
 }
 
@@ -99,26 +120,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alerts_count_each_and_events_count_once() {
-        let event = |coin, from_ms, kind| Injected {
+    fn episodes_count_once_and_events_count_once() {
+        const MINUTE: i64 = 60_000;
+        let event = |coin, minute, kind| Injected {
             coin,
             kind,
-            from_ms,
-            to_ms: from_ms + 10,
+            from_ms: minute * MINUTE,
+            to_ms: (minute + 10) * MINUTE,
         };
         let truth = [
             event("a", 100, InjectedKind::Pump),
             event("a", 200, InjectedKind::VolumeSurge),
             event("b", 100, InjectedKind::Bad(Reason::Late)),
         ];
-        let quality = Quality::measure(&truth, [("a", 100), ("a", 110), ("a", 111), ("b", 100)]);
+        let alerts = [
+            // One episode, another after the event, and one of a bad payload.
+            ("a", 100),
+            ("a", 99 + 15),
+            ("a", 115),
+            ("a", 131),
+            ("b", 100),
+        ];
+        let quality = Quality::measure(&truth, alerts.map(|(coin, at)| (coin, at * MINUTE)));
         let expected = Quality {
-            alerts: 4,
-            alerts_true: 2,
+            episodes: 3,
+            episodes_true: 1,
             events: 2,
             events_found: 1,
         };
         assert_eq!(quality, expected);
-        assert_eq!((quality.precision(), quality.recall()), (0.5, 0.5));
+        assert_eq!(quality.recall(), 0.5);
+        let late = Quality::measure(&truth, [("a", 215 * MINUTE), ("a", 116 * MINUTE)]);
+        assert_eq!((late.episodes, late.episodes_true), (2, 1));
     }
 }

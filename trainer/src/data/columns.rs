@@ -110,7 +110,9 @@ columns! {
     number return_5m,
     number return_15m,
     number zscore_15m,
+    number return_zscore_15m,
     number volume_ratio,
+    number move_15m,
     number volume_surge,
 }
 

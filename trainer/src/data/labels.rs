@@ -132,7 +132,7 @@ mod tests {
         ) {
             let mut builder = RowsBuilder::default();
             for (coin, minute, price, critical) in ticks {
-                let windows = WindowFeatures { zscore_15m: critical.then_some(9.0), ..Default::default() };
+                let windows = WindowFeatures { volume_surge: critical.then_some(99.0), ..Default::default() };
                 // Not every coin ticks on whole minutes.
                 let time = minute * MINUTE_MS + if coin == 0 { 0 } else { (offset * minute) % 60_000 };
                 builder.push(&format!("coin-{coin}"), time, f64::from(price), &windows);

@@ -147,7 +147,9 @@ pub fn write(lake: &Path, number: usize, rows: &[FeatureRow], left_out: &[&str])
         ("return_5m", numbers(rows, |w| w.return_5m)),
         ("return_15m", numbers(rows, |w| w.return_15m)),
         ("zscore_15m", numbers(rows, |w| w.zscore_15m)),
+        ("return_zscore_15m", numbers(rows, |w| w.return_zscore_15m)),
         ("volume_ratio", numbers(rows, |w| w.volume_ratio)),
+        ("move_15m", numbers(rows, |w| w.move_15m)),
         ("volume_surge", numbers(rows, |w| w.volume_surge)),
     ]);
     let samples = rows

@@ -148,7 +148,7 @@ fn shipped_configs_agree_on_lateness_and_horizon() {
         ),
         (
             include_str!("../../../../fluvio-config/connectors/stage-features.yaml"),
-            30,
+            90,
         ),
     ] {
         let config = StageConfig::from_yaml(text, SECTION, &Secrets::none()).unwrap();

@@ -31,7 +31,7 @@ impl Returns {
             return Self::default();
         }
         Self {
-            squares: (log_return * log_return * ONE).round() as u128,
+            squares: (log_return * log_return * ONE) as u128,
             span_ms,
             count: 1,
         }

@@ -212,7 +212,6 @@ impl Series {
         let usual = self.returns.between(usual_from, after_15m);
         let zscore_15m = zscore(now.price, &baseline);
         let look_back = now.time - LOOK_BACK_MS;
-        let looked_back = self.first_after(look_back, place);
         WindowFeatures {
             features_version: Some(FEATURES_VERSION),
             price_prev: self.newest(place, look_back).map(|point| point.price),
@@ -241,7 +240,7 @@ impl Series {
                     .map(|mean| volume / mean)
             }),
             move_15m: zscore_15m.map(|_| now.price / baseline.price.mean - 1.0),
-            volume_surge: volume_surge(&self.points[looked_back..=place]),
+            volume_surge: volume_surge(&self.points[self.start..=place], look_back),
         }
     }
 

@@ -90,6 +90,8 @@ fn refuse_bad_parameters_and_name_them() {
             "`price_zscore` is \"three\": give a number above 0",
         ),
         ("crypto-anomaly", "price_zscore", "NaN", "`price_zscore`"),
+        ("crypto-anomaly", "min_move", "0.3 %", "`min_move`"),
+        ("crypto-anomaly", "min_return", "-0.01", "`min_return`"),
         ("crypto-anomaly", "volume_surge", "0", "`volume_surge`"),
         (
             "crypto-anomaly",
@@ -125,7 +127,9 @@ fn refuse_bad_parameters_and_name_them() {
             .with("emit", "features"),
         Module::new("crypto-anomaly")
             .with("min_severity", "info")
-            .with("price_zscore", "2.5"),
+            .with("price_zscore", "2.5")
+            .with("min_move", "0.004")
+            .with("min_return", "0.02"),
     ] {
         start(module);
     }
@@ -206,7 +210,7 @@ fn an_answer_is_keyed_and_ordered_as_documented() {
     assert_eq!(answers[0].key.as_deref(), Some("bitcoin"));
     assert_eq!(
         answers[0].text,
-        r#"{"source_offset":3,"status":"features","coin":"bitcoin","symbol":"c","event_time":1700000000000,"fetched_at":1700000000000,"price":100,"market_cap":null,"volume_24h":1000000000,"change_24h_pct":null,"ma_1m":100,"ma_5m":100,"ma_15m":100,"samples_1m":1,"samples_5m":1,"samples_15m":1,"log_return":null,"volatility_1m":null,"volatility_5m":null,"volatility_15m":null,"return_1m":null,"return_5m":null,"return_15m":null,"zscore_15m":null,"volume_ma_15m":1000000000,"volume_ratio":null,"volume_surge":null}"#
+        r#"{"source_offset":3,"status":"features","coin":"bitcoin","symbol":"c","event_time":1700000000000,"fetched_at":1700000000000,"price":100,"market_cap":null,"volume_24h":1000000000,"change_24h_pct":null,"features_version":2,"price_prev":null,"ma_1m":100,"ma_5m":100,"ma_15m":100,"samples_1m":1,"samples_5m":1,"samples_15m":1,"log_return":null,"volatility_1m":null,"volatility_5m":null,"volatility_15m":null,"return_1m":null,"return_5m":null,"return_15m":null,"zscore_15m":null,"return_zscore_15m":null,"volume_ma_15m":1000000000,"volume_ratio":null,"move_15m":null,"volume_surge":null}"#
     );
 }
 
@@ -251,6 +255,9 @@ fn a_spike_goes_all_the_way() {
         "severity",
         "score",
         "zscore_15m",
+        "move_15m",
+        "return_15m",
+        "return_zscore_15m",
         "volume_surge",
         "volume_ratio",
         "message",
