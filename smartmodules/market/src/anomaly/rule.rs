@@ -30,7 +30,7 @@ pub struct AnomalyRule {
 mod reach {
     pub(super) const ZSCORE: f64 = 4.0 / 3.0;
     pub(super) const MOVE: f64 = 4.0;
-    pub(super) const RETURN: f64 = 4.0;
+    pub(super) const RETURN: f64 = 3.5;
     pub(super) const SURGE: f64 = 3.0;
 }
 
@@ -227,8 +227,8 @@ mod tests {
             ((9.0, -0.0078), NO, NO, 0.4, Warning),
             ((9.0, -0.012), NO, NO, 0.75, Critical),
             (NO, (-4.6, -1.0), NO, 0.4, Warning),
-            (NO, (9.0, 0.026), NO, 0.4, Warning),
-            (NO, (-9.0, -0.04), NO, 0.75, Critical),
+            (NO, (9.0, 0.024), NO, 0.4, Warning),
+            (NO, (-9.0, -0.03625), NO, 0.75, Critical),
             ((5.0, 1.0), (3.4, 1.0), (7.5, 0.0), 0.75, Critical),
             ((100.0, 1.0), (100.0, 1.0), NO, 1.0, Critical),
             (NO, NO, (6.6, 0.0), 0.4, Warning),
@@ -275,7 +275,7 @@ mod tests {
             windows((10.0, 1.0), NO, NO),
             windows((99.0, 0.3), NO, NO),
             windows(NO, (10.0, 1.0), NO),
-            windows(NO, (99.0, 0.6), NO),
+            windows(NO, (99.0, 0.55), NO),
             windows(NO, NO, (25.0, 0.0)),
         ] {
             let alert = rule.judge(&windows).unwrap();
