@@ -151,8 +151,10 @@ impl Episodes {
     /// minutes is no news: people know of something newer.
     pub fn take(&mut self, alert: &Sighting) -> Option<News> {
         match &mut self.current {
-            Some(episode) if alert.event_time < episode.begin - APART_MS_MAX => None,
-            Some(episode) if alert.event_time <= episode.end + APART_MS_MAX => episode.take(alert),
+            Some(episode) if alert.event_time < episode.begin.saturating_sub(APART_MS_MAX) => None,
+            Some(episode) if alert.event_time <= episode.end.saturating_add(APART_MS_MAX) => {
+                episode.take(alert)
+            }
             _ => {
                 self.current = Some(Episode::beginning_with(alert));
                 Some(News::Begins)
