@@ -396,7 +396,7 @@ async fn a_restarted_module_drops_duplicates() {
     platform.topic("crypto-features", 1).await;
     let alarming = |source: i64| {
         let row = format!(
-            r#"{{"source_offset":{source},"status":"features","coin":"bitcoin","symbol":"btc","event_time":{},"price":1.5,"zscore_15m":9.0}}"#,
+            r#"{{"source_offset":{source},"status":"features","coin":"bitcoin","symbol":"btc","event_time":{},"price":1.5,"zscore_15m":9.0,"move_15m":0.05}}"#,
             source * 60_000
         );
         outgoing("bitcoin", &row)
