@@ -490,7 +490,7 @@ fn wasm_and_native_agree() {
     let mut records: Vec<_> = (0..3_000_i64)
         .map(|n| {
             let wobble = ((n * n) as f64 * 0.37).sin();
-            let jump = if n % 401 == 0 { 1.07 } else { 1.0 };
+            let jump = if n % 199 == 0 { 1.07 } else { 1.0 };
             raw(
                 coins[n as usize % 3],
                 NOW + (n / 3 - n % 4) * MINUTE,
