@@ -51,7 +51,7 @@ fn rules_and_dashboard_ask_for_what_there_is() {
         sum(&scrape, &begin)
     };
     assert_eq!(outputs("accepted") + outputs("rejected"), raw);
-    assert_eq!(outputs("rejected"), 126.0);
+    assert_eq!(outputs("rejected"), 128.0);
     assert_eq!(
         sum(
             &scrape,

@@ -160,7 +160,7 @@ async fn windows_continue_after_a_kill() {
         let mut config = small_files(platform.config(trial, FEATURES));
         config.meta.topic.name = platform.name("crypto-clean-in");
         // Short, so that there are inputs before it which need not be read again.
-        config.settings.state.as_mut().unwrap().horizon = std::time::Duration::from_secs(40 * 60);
+        config.settings.state.as_mut().unwrap().horizon = std::time::Duration::from_secs(100 * 60);
         config.transforms[0]
             .with
             .insert("allowed_lateness".to_owned(), "10m".to_owned());
