@@ -131,7 +131,8 @@ impl Platform {
         }
     }
 
-    /// Resolves when crypto-raw has had `records` and every stage has processed its whole topic.
+    /// Resolves when crypto-raw has had `records`, every stage has processed its whole topic, and the lake holds what came
+    /// of it.
     ///
     /// # Errors
     /// When a connector ends meanwhile, or the broker does not answer.
@@ -153,9 +154,13 @@ impl Platform {
                 }
                 let stage = &self.stages[index];
                 let end: u64 = end_offsets(&client, &stage.topic).await?.iter().sum();
-                if stage.status.next_input() >= end.cast_signed() {
+                if stage.status.next_input() < end.cast_signed() {
+                    continue;
+                }
+                if stage.status.all_committed() {
                     break;
                 }
+                stage.status.commit_now();
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use connector_runtime::cluster::ClusterHealth;
 use connector_runtime::process::monitor::Observed;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 /// The state of a stage. Numbers count from the start of the process; a restarted partition counts its inputs again.
 #[derive(Debug, Default)]
@@ -28,6 +29,7 @@ pub struct StageStatus {
     by_destination: Mutex<BTreeMap<String, Arc<DestinationStatus>>>,
     by_partition: Mutex<BTreeMap<u32, Arc<PartitionStatus>>>,
     pub(crate) cluster_health: ClusterHealth,
+    commit_asked: Notify,
     /// What is wrong at the moment, by the part of the stage that reports it.
     trouble: Mutex<BTreeMap<String, String>>,
     /// Why it ended.
@@ -99,6 +101,22 @@ impl StageStatus {
             .values()
             .map(|partition| partition.next_input())
             .sum()
+    }
+
+    /// Whether the lake holds every row of the inputs handled so far.
+    pub fn all_committed(&self) -> bool {
+        self.rows_uncommitted.load(Ordering::Acquire) == 0
+    }
+
+    /// Makes partitions that hold rows commit at once, not when a limit is reached. A partition that is busy may miss it: ask
+    /// again until all is committed.
+    pub fn commit_now(&self) {
+        self.commit_asked.notify_waiters();
+    }
+
+    /// Resolves when somebody asks for a commit.
+    pub(crate) async fn commit_asked(&self) {
+        self.commit_asked.notified().await;
     }
 
     pub(crate) fn started(&self) {

@@ -44,6 +44,8 @@ pub(crate) enum Cause {
     Age,
     /// There is no row, but [`EMPTY_COMMIT_INPUTS`] or [`EMPTY_COMMIT_INTERVAL`] is reached.
     Progress,
+    /// Somebody asked for it.
+    Asked,
     /// The next record has a later day than its file.
     LaterDay,
     /// The SmartModule was replaced.

@@ -101,9 +101,15 @@ impl Pipeline {
                 None => Either::Right(std::future::pending()),
             };
             let stop = self.stage.stop.clone();
+            let status = Arc::clone(&self.stage.status);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.finish(Cause::Stop).await,
+                () = status.commit_asked() => {
+                    if self.assembly.since_cut(0).rows > 0 {
+                        self.cut(Cause::Asked).await?;
+                    }
+                }
                 ended = ended(&mut self.commit) => self.committed(ended)?,
                 changed = self.outputs.changed() => {
                     changed?;

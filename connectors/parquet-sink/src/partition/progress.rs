@@ -61,6 +61,8 @@ impl Progress {
 
     /// Shows how far the partition is: `taken` and `handled` are inputs, the others what it holds.
     pub(super) fn update(&mut self, taken: i64, handled: i64, rows: u64, memory: u64) {
+        // Before the position: an input that shows as handled has its rows counted.
+        self.count(rows, memory);
         // While a module's state is rebuilt, inputs come again that were handled before.
         self.partition
             .input_offset
@@ -68,7 +70,6 @@ impl Progress {
         if taken >= self.rebuilt_at {
             self.partition.open.store(true, Ordering::Release);
         }
-        self.count(rows, memory);
     }
 
     /// Shows that the pipeline has ended.
