@@ -43,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) lake_url: String,
     /// The data directory; `None` for a cluster.
     pub(crate) data: Option<PathBuf>,
+    /// Whether CoinGecko feeds it, and no replay, which ends.
+    pub(crate) live: bool,
 }
 
 impl TargetArgs {
@@ -54,11 +56,14 @@ impl TargetArgs {
     /// # Errors
     /// When the data directory is none of ours or has not seen a broker yet, or when profile or lake URL are unusable.
     pub(crate) fn resolve(&self) -> Result<Target> {
-        let (cluster, lake_url, data) = match (&self.cluster, &self.profile, &self.lake) {
-            (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None),
-            (None, Some(profile), Some(lake)) => {
-                (Cluster::from_profile(Some(profile))?, lake.clone(), None)
-            }
+        let (cluster, lake_url, data, live) = match (&self.cluster, &self.profile, &self.lake) {
+            (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None, true),
+            (None, Some(profile), Some(lake)) => (
+                Cluster::from_profile(Some(profile))?,
+                lake.clone(),
+                None,
+                true,
+            ),
             _ => {
                 let data = DataDir::existing(&self.data)?;
                 let addr = data.broker_addr()?.with_context(|| {
@@ -68,7 +73,8 @@ impl TargetArgs {
                     )
                 })?;
                 let lake = data.lake().display().to_string();
-                (Cluster::at(addr), lake, Some(self.data.clone()))
+                let live = data.is_live()?;
+                (Cluster::at(addr), lake, Some(self.data.clone()), live)
             }
         };
         Ok(Target {
@@ -76,6 +82,7 @@ impl TargetArgs {
             lake: Lake::open_str(&lake_url, [])?,
             lake_url,
             data,
+            live,
         })
     }
 }

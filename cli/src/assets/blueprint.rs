@@ -12,11 +12,13 @@ use super::fluvio_config::stages;
 /// A stage with an older uncommitted record is stuck: ten times the shipped commit interval.
 const COMMIT_AGE_MAX: Duration = Duration::from_secs(600);
 
-pub(crate) fn blueprint() -> Result<Blueprint> {
+/// The parts of a platform; new ticks must keep coming in a live one.
+pub(crate) fn blueprint(live: bool) -> Result<Blueprint> {
     Ok(Blueprint {
         topics: topic::ALL.map(str::to_owned).to_vec(),
         smartmodules: smartmodule::ALL.map(str::to_owned).to_vec(),
         stages: stages()?.iter().map(stage_plan).collect(),
+        live_topic: live.then(|| topic::CLEAN.to_owned()),
     })
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
     let console = Console::start(ConsoleConfig {
         cluster: target.cluster,
         lake: target.lake,
-        blueprint: assets::blueprint()?,
+        blueprint: assets::blueprint(target.live)?,
         models: models::console_models(target.data.as_deref(), target.lake_url)?,
         chain_times: None,
         listen: args.listen,

@@ -75,7 +75,7 @@ impl Backbone {
         let console = Console::start(ConsoleConfig {
             cluster: self.cluster.clone(),
             lake: Lake::open_str(&lake_url, [])?,
-            blueprint: assets::blueprint()?,
+            blueprint: assets::blueprint(self.data.is_live()?)?,
             models: models::console_models(Some(self.data.root()), lake_url)?,
             chain_times: Some(self.chain_times()),
             listen,

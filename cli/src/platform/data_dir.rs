@@ -14,6 +14,9 @@ use crate::models::MODELS_FOLDER;
 /// Where `up` and the commands that look at it expect the data.
 pub(crate) const DEFAULT_DATA_DIR: &str = "coinlake-data";
 
+/// CoinGecko's market in a directory's note.
+pub(crate) const LIVE_MARKET: &str = "live data";
+
 /// The synthetic market in a directory's note.
 pub(crate) const SYNTHETIC_MARKET: &str = "the synthetic market";
 /// The field market in a directory's note.
@@ -154,6 +157,11 @@ impl DataDir {
     /// Where the broker listens, or listened last; `None` before its first start.
     pub(crate) fn broker_addr(&self) -> Result<Option<String>> {
         Ok(self.note()?.and_then(|note| note.broker))
+    }
+
+    /// Whether CoinGecko fills it, and no replay.
+    pub(crate) fn is_live(&self) -> Result<bool> {
+        Ok(self.note()?.is_some_and(|note| note.market == LIVE_MARKET))
     }
 
     /// Whether a directory without a note holds anything but a partial note, which a kill leaves behind, and models, which

@@ -8,6 +8,7 @@
 //! - [`backbone`] and [`running`]: the two phases
 //! - [`end_offsets`]: how many records a topic has had
 //! - [`progress`] and [`summary`]: what people see during and after a run
+//! - [`parts_file`]: what the parts of a running `up` say about themselves
 //! - [`memory`]: returns freed memory to the operating system
 
 mod backbone;
@@ -15,14 +16,18 @@ mod data_dir;
 mod end_offsets;
 mod listen;
 mod memory;
+mod parts_file;
 mod progress;
 mod running;
 mod summary;
 
 pub(crate) use backbone::Backbone;
-pub(crate) use data_dir::{DEFAULT_DATA_DIR, DataDir, FIELD_MARKET, SYNTHETIC_MARKET};
+pub(crate) use data_dir::{
+    DEFAULT_DATA_DIR, DataDir, FIELD_MARKET, LIVE_MARKET, SYNTHETIC_MARKET,
+};
 pub(crate) use end_offsets::end_offsets;
 pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN};
+pub(crate) use parts_file::PartsFile;
 pub(crate) use progress::ProgressLine;
 pub(crate) use running::Platform;
 pub(crate) use summary::Summary;

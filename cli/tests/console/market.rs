@@ -6,7 +6,7 @@ use crate::browser::Browser;
 use crate::platform::newest;
 
 /// The page's columns, and the topic each comes from; predictions may not be there yet.
-const COLUMNS: [(&str, &str); 9] = [
+const COLUMNS: [(&str, &str); 10] = [
     ("crypto-features", "price"),
     ("crypto-features", "return_1m"),
     ("crypto-features", "return_5m"),
@@ -15,6 +15,7 @@ const COLUMNS: [(&str, &str); 9] = [
     ("crypto-features", "volume_surge"),
     ("crypto-predictions", "anomaly_probability"),
     ("crypto-predictions", "trend_up_probability"),
+    ("crypto-features", "event_time"),
     ("crypto-features", "market_cap"),
 ];
 

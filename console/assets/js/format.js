@@ -90,6 +90,12 @@ export function ago(seconds) {
   return duration(seconds) + " ago";
 }
 
+/** The age of a time, given in milliseconds since the epoch: `3 min`. */
+export function age(ms) {
+  if (ms === null || ms === undefined) return NONE;
+  return duration(Math.max(0, Math.floor((Date.now() - ms) / 1000)));
+}
+
 function duration(seconds) {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;

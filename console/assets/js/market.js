@@ -9,6 +9,7 @@ import { connect } from "./live.js";
 import * as spark from "./spark.js";
 
 const SORT_INTERVAL_MS = 2000;
+const AGEING_INTERVAL_MS = 10_000;
 
 /** `of` is the field. Narrow screens hide `wide` columns. */
 const COLUMNS = [
@@ -26,6 +27,8 @@ const COLUMNS = [
     title: "Probability of a critical alert within 15 minutes, from the model in production" },
   { name: "Trend up", of: "trend_up_probability", show: format.probability, bar: true, wide: true,
     title: "Probability that the price is higher in 15 minutes, from the model in production" },
+  { name: "Tick", of: "event_time", show: format.age, wide: true,
+    title: "Age of the newest tick, by the time that CoinGecko gives it" },
   { name: "Market cap", of: "market_cap", show: format.count, wide: true, title: "Market capitalization in USD" },
 ];
 
@@ -200,6 +203,14 @@ export function marketPage(main) {
     draw();
   }
 
+  // Ages grow by themselves.
+  const ageing = setInterval(() => {
+    for (const row of rows.values()) {
+      row.outdated = true;
+      if (row.visible) stale.add(row);
+    }
+    draw();
+  }, AGEING_INTERVAL_MS);
   const disconnect = connect({ page: "market" }, { coins: takeAll, changes: takeAll });
   const unlisten = onThemeChange(() => {
     ink = readInk();
@@ -210,6 +221,7 @@ export function marketPage(main) {
     draw();
   });
   return () => {
+    clearInterval(ageing);
     disconnect();
     unlisten();
     inView.disconnect();

@@ -13,6 +13,8 @@ pub struct Blueprint {
     pub smartmodules: Vec<String>,
     /// The stages, in the order the data flows.
     pub stages: Vec<StagePlan>,
+    /// The topic in which new ticks must keep coming; `None` for a replay, which ends.
+    pub live_topic: Option<String>,
 }
 
 /// One stage of the platform.

@@ -5,7 +5,8 @@
 //!
 //! - `blueprint`: which topics, SmartModules and stages a platform should have.
 //! - `report`: what a survey found, as scripts and the web page get it.
-//! - `surveyor`: compares a platform with its blueprint; `topics`, `smartmodules`, `stages` and `layers` are its parts.
+//! - `surveyor`: compares a platform with its blueprint; `topics`, `smartmodules`, `stages`, `layers` and
+//!   `freshness` are its parts.
 //!
 //! ```
 //! use connector_runtime::cluster::Cluster;
@@ -24,6 +25,7 @@
 //! ```
 
 mod blueprint;
+mod freshness;
 mod layers;
 mod report;
 mod smartmodules;
@@ -32,5 +34,5 @@ mod surveyor;
 mod topics;
 
 pub use blueprint::{Blueprint, DestinationPlan, StagePlan};
-pub use report::{LakeLayer, Problem, SmartModule, Stage, Survey, Topic};
+pub use report::{CoinAge, Freshness, LakeLayer, Problem, SmartModule, Stage, Survey, Topic};
 pub use surveyor::Surveyor;

@@ -19,6 +19,8 @@ pub struct Survey {
     pub stages: Vec<Stage>,
     /// The layers that the stages write.
     pub lake: Vec<LakeLayer>,
+    /// How old the newest ticks are; `None` for a replay, and before the first tick.
+    pub freshness: Option<Freshness>,
 }
 
 /// A difference between the platform and its blueprint.
@@ -78,6 +80,30 @@ pub struct LakeLayer {
     pub files: u64,
     /// Total size of the files.
     pub bytes: u64,
+}
+
+/// How old the newest ticks are.
+#[derive(Debug, Clone, Serialize)]
+pub struct Freshness {
+    /// Age of the newest tick of all coins, by the time that CoinGecko gives it.
+    pub newest_tick_seconds: Option<u64>,
+    /// Time since a new tick last arrived.
+    pub seconds_since_arrival: u64,
+    /// A longer time without one is a problem: ten minutes, and three polls.
+    pub patience_seconds: u64,
+    /// Whether that much has passed.
+    pub silent: bool,
+    /// The age of each coin's newest tick, the oldest first.
+    pub coins: Vec<CoinAge>,
+}
+
+/// The age of a coin's newest tick.
+#[derive(Debug, Clone, Serialize)]
+pub struct CoinAge {
+    /// The coin's id.
+    pub coin: String,
+    /// The age, by the time that CoinGecko gives the tick.
+    pub seconds: u64,
 }
 
 impl Survey {

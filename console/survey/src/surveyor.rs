@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 use connector_runtime::cluster::Client;
+use jiff::Timestamp;
 use lake::Lake;
 
 use crate::blueprint::Blueprint;
+use crate::freshness::FreshnessReader;
 use crate::layers::LayerReader;
 use crate::report::Survey;
 use crate::{smartmodules, stages, topics};
@@ -13,6 +15,7 @@ use crate::{smartmodules, stages, topics};
 pub struct Surveyor {
     blueprint: Blueprint,
     layers: LayerReader,
+    freshness: FreshnessReader,
 }
 
 impl Surveyor {
@@ -21,6 +24,7 @@ impl Surveyor {
         Self {
             blueprint,
             layers: LayerReader::new(lake),
+            freshness: FreshnessReader::default(),
         }
     }
 
@@ -34,6 +38,12 @@ impl Surveyor {
         smartmodules::survey(client, &self.blueprint.smartmodules, &mut survey).await?;
         for stage in &self.blueprint.stages {
             stages::survey(client, stage, &mut self.layers, &mut survey).await?;
+        }
+        if let Some(topic) = &self.blueprint.live_topic {
+            let now_ms = Timestamp::now().as_millisecond();
+            self.freshness
+                .survey(client, topic, now_ms, &mut survey)
+                .await?;
         }
         survey.ok = survey.problems.is_empty();
         Ok(survey)

@@ -7,6 +7,7 @@
 //! - [`Featurizer`]: clean ticks in, [`Features`] over sliding windows out
 //! - [`AnomalyRule`]: feature rows in, an [`Alert`] or nothing out; [`Episodes`] of alerts are what people are told
 //! - [`model::Predictor`]: feature rows in, the predictions of trained models out
+//! - [`Feed`]: whether new ticks keep coming
 //! - [`names`]: the topics, SmartModules and layers of the platform
 //!
 //! Each of the four has typed methods for native callers, and `process`, which reads and writes records as topics hold
@@ -29,6 +30,7 @@ mod clean;
 mod coins;
 mod duplicates;
 mod features;
+mod feed;
 pub mod json;
 pub mod model;
 pub mod names;
@@ -44,6 +46,7 @@ pub use anomaly::{
 };
 pub use clean::{CleanParams, Cleaner, Reason, Rejected, TICK_BYTES_MAX, Tick};
 pub use features::{FeatureParams, Featurizer};
+pub use feed::Feed;
 pub use params::{Emit, ParamError, Params};
 pub use record::{Input, Output};
 pub use rows::{Clean, FEATURES_VERSION, Features, WindowFeatures};

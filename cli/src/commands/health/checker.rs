@@ -9,6 +9,7 @@ use super::models::ModelsHealth;
 use super::report::HealthReport;
 use crate::args::TargetArgs;
 use crate::assets;
+use crate::platform::PartsFile;
 
 /// Computing the drift reads a day of the lake, and the result changes slowly.
 const MODELS_AGE_MAX: Duration = Duration::from_secs(60);
@@ -49,7 +50,7 @@ impl<'a> Checker<'a> {
             Some(surveyor) => surveyor,
             None => self
                 .surveyor
-                .insert(Surveyor::new(assets::blueprint()?, target.lake)),
+                .insert(Surveyor::new(assets::blueprint(target.live)?, target.lake)),
         };
         let mut survey = surveyor.survey(&client).await?;
         let models = match &self.models {
@@ -66,10 +67,23 @@ impl<'a> Checker<'a> {
                 about: "models".to_owned(),
                 message,
             }));
+        let mut notes = Vec::new();
+        if let Some(data) = &target.data {
+            for part in PartsFile::read(data)? {
+                let about = part.name.clone();
+                survey.problems.extend(part.problem.map(|problem| Problem {
+                    message: format!("{about}: {problem}"),
+                    about,
+                }));
+                let said = part.notes.iter();
+                notes.extend(said.map(|note| format!("{}: {note}", part.name)));
+            }
+        }
         survey.ok = survey.problems.is_empty();
         Ok(HealthReport {
             survey,
             warnings: models.warnings,
+            notes,
             mlflow: models.mlflow,
             drift: models.drift,
         })

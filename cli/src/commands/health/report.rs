@@ -14,6 +14,8 @@ pub(crate) struct HealthReport {
     pub(crate) survey: Survey,
     /// What deserves a look, but does not make the platform unhealthy.
     pub(crate) warnings: Vec<String>,
+    /// What the parts of a running `up` say beside.
+    pub(crate) notes: Vec<String>,
     /// The MLflow server, if one is configured.
     pub(crate) mlflow: Option<MlflowHealth>,
     pub(crate) drift: Vec<DriftHealth>,

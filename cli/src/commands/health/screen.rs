@@ -7,12 +7,16 @@ use std::fmt::{self, Write};
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
+use survey::Freshness;
 
 use super::report::HealthReport;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// So many of the coins with the oldest ticks are shown.
+const OLD_COINS_MAX: usize = 3;
 
 /// Spaces between two columns.
 const COLUMN_GAP: u16 = 2;
@@ -86,6 +90,10 @@ fn write(report: &HealthReport, out: &mut String) -> fmt::Result {
     }
     write_table(&layers, out)?;
 
+    if let Some(freshness) = &survey.freshness {
+        write_table(&freshness_table(freshness), out)?;
+    }
+
     let models = survey
         .models
         .iter()
@@ -100,6 +108,9 @@ fn write(report: &HealthReport, out: &mut String) -> fmt::Result {
         writeln!(out)?;
     }
 
+    for note in &report.notes {
+        writeln!(out, "note     {}", one_line(note))?;
+    }
     for warning in &report.warnings {
         writeln!(out, "{WARNING}warning{WARNING:#}  {}", one_line(warning))?;
     }
@@ -110,6 +121,39 @@ fn write(report: &HealthReport, out: &mut String) -> fmt::Result {
         true => writeln!(out, "{GOOD}healthy{GOOD:#}"),
         false => writeln!(out, "{BAD}not healthy{BAD:#}"),
     }
+}
+
+/// The market, and the coins whose ticks are older than is normal.
+fn freshness_table(freshness: &Freshness) -> Table {
+    let ago = |secs| format!("{} ago", span(secs));
+    let mut ticks = table([left("FRESHNESS"), right("NEWEST TICK"), right("ARRIVED")]);
+    let newest = freshness.newest_tick_seconds.map_or_else(String::new, ago);
+    ticks.add_row([
+        mark(
+            left(&format!("{} coins", freshness.coins.len())),
+            freshness.silent,
+        ),
+        mark(right(&newest), freshness.silent),
+        mark(
+            right(&ago(freshness.seconds_since_arrival)),
+            freshness.silent,
+        ),
+    ]);
+    if freshness.silent {
+        return ticks; // every coin is old
+    }
+    let old = freshness
+        .coins
+        .iter()
+        .take_while(|coin| coin.seconds > freshness.patience_seconds);
+    for coin in old.take(OLD_COINS_MAX) {
+        ticks.add_row([
+            left(&coin.coin).add_attribute(Attribute::Dim),
+            right(&ago(coin.seconds)).fg(Color::DarkYellow),
+            right(""),
+        ]);
+    }
+    ticks
 }
 
 fn table<const COLUMNS: usize>(header: [Cell; COLUMNS]) -> Table {
@@ -184,7 +228,7 @@ fn span(secs: u64) -> String {
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use survey::{LakeLayer, Problem, SmartModule, Stage, Survey, Topic};
+    use survey::{CoinAge, Freshness, LakeLayer, Problem, SmartModule, Stage, Survey, Topic};
 
     use super::*;
 
@@ -224,10 +268,23 @@ mod tests {
                 bytes: 3_456_789,
             }],
             models: vec!["trend_up/2".to_owned()],
+            freshness: Some(Freshness {
+                newest_tick_seconds: Some(182),
+                seconds_since_arrival: 12,
+                patience_seconds: 600,
+                silent: false,
+                coins: [("tether-gold", 2_100), ("bitcoin", 182)]
+                    .map(|(coin, seconds)| CoinAge {
+                        coin: coin.to_owned(),
+                        seconds,
+                    })
+                    .to_vec(),
+            }),
         };
         HealthReport {
             survey,
             warnings: vec!["a model is old".to_owned()],
+            notes: vec!["notify: 2 alerts were not sent".to_owned()],
             ..HealthReport::default()
         }
     }
@@ -252,8 +309,13 @@ stage-clean/0  crypto-raw  1,200        never
 LAYER       ROWS  FILES    SIZE
 raw    1,234,567     12  3.5 MB
 
+FRESHNESS    NEWEST TICK   ARRIVED
+2 coins        3 min ago  12 s ago
+tether-gold   35 min ago
+
 model trend_up/2 serves
 
+note     notify: 2 alerts were not sent
 warning  a model is old
 problem  stage stage-clean is behind [2J: is it running?
 not healthy

@@ -6,8 +6,9 @@
 //!   lake or server that is away does not: starting the process anew would not bring it back.
 //! - `GET /readyz`: 200 while the process can do its work as far as it knows, which is never older than some seconds.
 //!
-//! Both answer with a line for each part, `[+]stage-clean ok` or `[-]stage-clean: why not`. They run on the runtime of
-//! the work itself, so that a runtime that hangs does not answer.
+//! Both answer with a line for each part, `[+]stage-clean ok` or `[-]stage-clean: why not`; `/readyz` adds a line
+//! `[!]coingecko-source: a note` for what deserves a look. They run on the runtime of the work itself, so that a runtime
+//! that hangs does not answer.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,6 +22,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -47,6 +49,21 @@ pub trait Observed: Send + Sync {
     fn alive(&self) -> Result<(), String>;
     /// Whether it can do its work.
     fn ready(&self) -> Result<(), String>;
+    /// What deserves a look although the work goes on, a sentence each.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What a part of a process says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartReport {
+    /// The part, such as `stage-clean`.
+    pub name: String,
+    /// Why it cannot do its work; `None`: it can.
+    pub problem: Option<String>,
+    /// What deserves a look although the work goes on.
+    pub notes: Vec<String>,
 }
 
 /// What is told about this process; it is told as long as this lives.
@@ -116,6 +133,11 @@ impl Monitor {
         self.addr
     }
 
+    /// What every part says now.
+    pub fn reports(&self) -> Vec<PartReport> {
+        reports(&self.parts)
+    }
+
     /// Adds a part. Before the first the process isn't ready.
     pub fn observe(&self, name: impl Into<String>, part: Arc<dyn Observed>) {
         lock(&self.parts).push((name.into(), part));
@@ -177,12 +199,29 @@ async fn healthz(State(parts): State<Arc<Parts>>) -> impl IntoResponse {
 }
 
 async fn readyz(State(parts): State<Arc<Parts>>) -> impl IntoResponse {
-    let parts = lock(&parts).clone();
-    let started = !parts.is_empty();
-    answer(
-        parts.iter().map(|(name, part)| (name, part.ready())),
-        started,
-    )
+    let reports = reports(&parts);
+    let started = !reports.is_empty();
+    let ready = reports.iter().map(|report| {
+        let problem = report.problem.clone();
+        (&report.name, problem.map_or(Ok(()), Err))
+    });
+    let (status, mut body) = answer(ready, started);
+    for PartReport { name, notes, .. } in &reports {
+        for note in notes {
+            body += &format!("[!]{name}: {note}\n");
+        }
+    }
+    (status, body)
+}
+
+fn reports(parts: &Parts) -> Vec<PartReport> {
+    let parts = lock(parts).clone();
+    let reports = parts.into_iter().map(|(name, part)| PartReport {
+        name,
+        problem: part.ready().err(),
+        notes: part.notes(),
+    });
+    reports.collect()
 }
 
 fn answer<'a>(

@@ -3,7 +3,7 @@
 //! - [`PlainReader`] returns every committed record once, in order. It reads responses that the broker cut again, and accepts a
 //!   gap between offsets only when the log really has one.
 //! - [`ModuleReader`] returns the outputs of SmartModules. Their state lives as long as the reader.
-//! - [`offsets`], [`read_range`], [`read_tail`] and [`OffsetProbe`] answer single questions.
+//! - [`offsets`], [`read_range`], [`read_recent`], [`read_tail`] and [`OffsetProbe`] answer single questions.
 //!
 //! Readers do not reconnect: [`ReadError::is_transient`] says whether to connect again and open another.
 
@@ -12,6 +12,7 @@ mod error;
 mod modules;
 mod plain;
 mod range;
+mod recent;
 mod responses;
 mod start;
 
@@ -19,3 +20,4 @@ pub use error::ReadError;
 pub use modules::ModuleReader;
 pub use plain::PlainReader;
 pub use range::{OffsetProbe, offsets, read_range, read_tail};
+pub use recent::read_recent;

@@ -1,0 +1,205 @@
+//! How old the newest ticks are, and whether new ones keep coming.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use anyhow::Result;
+use connector_runtime::cluster::Client;
+use connector_runtime::reader;
+use connector_runtime::record::Record;
+use connector_runtime::topic::partition_count;
+use market::Feed;
+use serde::Deserialize;
+
+use crate::report::{CoinAge, Freshness, Survey};
+
+/// The first look goes so far back. A coin without a tick for longer has left the market, or never had one.
+const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
+/// More coins than any plan delivers.
+const COINS_MAX: usize = 20_000;
+
+/// Follows the topic of ticks, and remembers what it has seen.
+#[derive(Debug, Default)]
+pub(crate) struct FreshnessReader {
+    /// The next record of each partition.
+    positions: BTreeMap<u32, i64>,
+    feed: Feed,
+    /// The newest event time of each coin, in milliseconds since the epoch.
+    coins: HashMap<String, i64>,
+}
+
+#[derive(Deserialize)]
+struct Tick {
+    coin: String,
+    event_time: i64,
+}
+
+impl FreshnessReader {
+    /// Looks at what is new in `topic` at `now_ms`, milliseconds since the epoch.
+    pub(crate) async fn survey(
+        &mut self,
+        client: &Client,
+        topic: &str,
+        now_ms: i64,
+        survey: &mut Survey,
+    ) -> Result<()> {
+        let Ok(partitions) = partition_count(client, topic).await else {
+            return Ok(()); // `topics` reports a missing topic
+        };
+        let mut arrived = Vec::new();
+        for partition in 0..partitions {
+            arrived.extend(self.read(client, topic, partition, now_ms).await?);
+        }
+        arrived.sort_by_key(|record| record.timestamp_ms);
+        for record in &arrived {
+            self.take(record);
+        }
+        self.report(topic, now_ms, survey);
+        Ok(())
+    }
+
+    /// The records since the last look; at the first one, those of the last hours, or the newest of all.
+    async fn read(
+        &mut self,
+        client: &Client,
+        topic: &str,
+        partition: u32,
+        now_ms: i64,
+    ) -> Result<Vec<Record>> {
+        let log = reader::offsets(client, topic, partition).await?;
+        let next = self.positions.insert(partition, log.end);
+        let from = next.unwrap_or(log.start).clamp(log.start, log.end);
+        let since_ms = match next {
+            Some(_) => i64::MIN,
+            None => now_ms - i64::try_from(LOOK_BACK.as_millis()).unwrap_or(i64::MAX),
+        };
+        let mut records =
+            reader::read_recent(client, topic, partition, from, log.end, since_ms).await?;
+        if records.is_empty() && next.is_none() {
+            records.extend(reader::read_tail(client, topic, partition).await?);
+        }
+        Ok(records)
+    }
+
+    fn take(&mut self, record: &Record) {
+        self.feed.arrived(record.timestamp_ms);
+        let Ok(tick) = serde_json::from_slice::<Tick>(&record.value) else {
+            return;
+        };
+        if self.coins.len() >= COINS_MAX && !self.coins.contains_key(&tick.coin) {
+            return;
+        }
+        let newest = self.coins.entry(tick.coin).or_insert(tick.event_time);
+        *newest = tick.event_time.max(*newest);
+    }
+
+    fn report(&self, topic: &str, now_ms: i64, survey: &mut Survey) {
+        let age = |at_ms: i64| u64::try_from(now_ms.saturating_sub(at_ms) / 1_000).unwrap_or(0);
+        let Some(newest_ms) = self.feed.newest_ms() else {
+            let message =
+                "no tick has come yet: check that the source is running, and its log".to_owned();
+            survey.report(topic, message);
+            return;
+        };
+        let patience = self.feed.patience();
+        let silent = self.feed.silent_for(now_ms);
+        if let Some(silence) = silent {
+            let message = format!(
+                "nothing new has come for {}, {} is normal: the source is not running, CoinGecko sends nothing new, or a clock \
+                 is wrong; the source's log and /readyz say which",
+                minutes(silence),
+                minutes(patience)
+            );
+            survey.report(topic, message);
+        }
+        let mut coins: Vec<_> = self
+            .coins
+            .iter()
+            .map(|(coin, &event_time_ms)| CoinAge {
+                coin: coin.clone(),
+                seconds: age(event_time_ms),
+            })
+            .collect();
+        coins.sort_by(|a, b| b.seconds.cmp(&a.seconds).then_with(|| a.coin.cmp(&b.coin)));
+        survey.freshness = Some(Freshness {
+            newest_tick_seconds: coins.last().map(|newest| newest.seconds),
+            seconds_since_arrival: age(newest_ms),
+            patience_seconds: patience.as_secs(),
+            silent: silent.is_some(),
+            coins,
+        });
+    }
+}
+
+fn minutes(time: Duration) -> String {
+    format!("{} minutes", time.as_secs() / 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE_MS: i64 = 60_000;
+
+    fn tick(coin: &str, event_time_ms: i64, arrived_ms: i64) -> Record {
+        let value = serde_json::json!({ "coin": coin, "event_time": event_time_ms, "price": 1.0 });
+        Record {
+            offset: 0,
+            timestamp_ms: arrived_ms,
+            key: None,
+            value: value.to_string().into(),
+        }
+    }
+
+    fn report(reader: &FreshnessReader, now_ms: i64) -> Survey {
+        let mut survey = Survey::default();
+        reader.report("crypto-clean", now_ms, &mut survey);
+        survey
+    }
+
+    #[test]
+    fn ages_are_those_of_the_newest_ticks_oldest_coin_first() {
+        let mut reader = FreshnessReader::default();
+        reader.take(&tick("bitcoin", 0, 3 * MINUTE_MS));
+        reader.take(&tick("bitcoin", 2 * MINUTE_MS, 4 * MINUTE_MS));
+        reader.take(&tick("bitcoin", MINUTE_MS, 5 * MINUTE_MS)); // late
+        reader.take(&tick("tether", -60 * MINUTE_MS, 5 * MINUTE_MS));
+        let survey = report(&reader, 6 * MINUTE_MS);
+        assert!(survey.problems.is_empty(), "{:?}", survey.problems);
+        let found = survey.freshness.unwrap();
+        assert_eq!(found.newest_tick_seconds, Some(240));
+        assert_eq!(found.seconds_since_arrival, 60);
+        let coins: Vec<_> = found
+            .coins
+            .iter()
+            .map(|c| (c.coin.as_str(), c.seconds))
+            .collect();
+        assert_eq!(coins, [("tether", 66 * 60), ("bitcoin", 240)]);
+    }
+
+    #[test]
+    fn silence_is_a_problem_and_over_when_something_comes() {
+        let mut reader = FreshnessReader::default();
+        for poll in 0..10 {
+            reader.take(&tick("bitcoin", poll * MINUTE_MS, poll * MINUTE_MS));
+        }
+        assert!(report(&reader, 19 * MINUTE_MS).problems.is_empty());
+        let survey = report(&reader, 21 * MINUTE_MS);
+        assert_eq!(survey.problems[0].about, "crypto-clean");
+        let message = &survey.problems[0].message;
+        assert!(
+            message.starts_with("nothing new has come for 12 minutes, 10 minutes is normal"),
+            "{message}"
+        );
+        assert!(survey.freshness.unwrap().silent);
+        reader.take(&tick("bitcoin", 20 * MINUTE_MS, 21 * MINUTE_MS));
+        assert!(report(&reader, 22 * MINUTE_MS).problems.is_empty());
+    }
+
+    #[test]
+    fn a_market_without_a_tick_is_a_problem() {
+        let survey = report(&FreshnessReader::default(), 0);
+        assert!(survey.problems[0].message.contains("no tick has come yet"));
+        assert!(survey.freshness.is_none());
+    }
+}
