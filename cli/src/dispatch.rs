@@ -8,7 +8,8 @@ use crate::cli::Command;
 use crate::commands::{console, demo, deploy, health, notify, train, up};
 
 /// # Errors
-/// When the command fails. A `health` that finds problems is no error, but a failing exit code.
+/// When the command fails. A `health` that finds problems and a `notify --test` that fails are no errors, but failing exit
+/// codes.
 #[tokio::main]
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
@@ -16,7 +17,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Up(args) => up::run(args).await?,
         Command::Console(args) => console::run(args).await?,
         Command::Deploy(args) => deploy::run(args).await?,
-        Command::Notify(args) => notify::run(args).await?,
+        Command::Notify(args) => return notify::run(args).await,
         Command::Health(args) => return health::run(args).await,
         Command::Train(command) => train::run(command).await?,
     }

@@ -11,17 +11,14 @@ use coingecko_source::KeyPlan;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs};
 use connector_runtime::process::{log, shutdown};
 use tokio_util::task::AbortOnDropHandle;
-use webhook_notifier::{NotifyStatus, WebhookArgs};
+use webhook_notifier::WebhookArgs;
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
-    Backbone, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DEFAULT_DATA_DIR, DataDir, Platform,
-    ProgressLine,
+    Backbone, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DEFAULT_DATA_DIR, DataDir,
+    LIVE_MARKET, PartsFile, Platform, ProgressLine,
 };
-
-/// The market in the data directory's note.
-const LIVE_MARKET: &str = "live data";
 
 /// How long a shutdown waits for a message that is being delivered.
 const NOTIFIER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,9 +79,9 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
         source.settings.api_key = Some(key.into());
         source.settings.plan = args.plan.into();
     }
-    let webhook = args.webhook.webhook()?;
+    let receivers = args.webhook.receivers()?;
     let smartmodules = args.smartmodules.read()?;
-    let monitor = Monitor::start(&args.monitor, "up").await?;
+    let monitor = Arc::new(Monitor::start(&args.monitor, "up").await?);
     let data = DataDir::open(&args.data, LIVE_MARKET)?;
     let lake = data.lake();
     source.settings.calls_file = Some(data.calls());
@@ -98,15 +95,15 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
         lake.display()
     ));
     log::say(&format!("console at http://{console}"));
-    let notifier = webhook.map(|webhook| {
-        log::say(&format!("sending alerts to {}", webhook.host()));
-        let status = Arc::new(NotifyStatus::default());
-        monitor.observe("notify", status.clone());
-        let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            webhook_notifier::run(&cluster, &webhook, &stop, &status).await;
-        }))
-    });
+    for receiver in &receivers {
+        log::say(&format!("sending alerts to {}", receiver.host()));
+        monitor.observe(receiver.part(), receiver.status());
+    }
+    let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
+    let notifier = AbortOnDropHandle::new(tokio::spawn(async move {
+        webhook_notifier::run(&cluster, &receivers, &stop).await;
+    }));
+    let _parts_file = PartsFile::start(monitor, &args.data);
     let progress = ProgressLine::start(&platform, None);
     tokio::select! {
         () = interrupted.cancelled() => {}
@@ -115,9 +112,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     progress.finish();
     let backbone = platform.stop().await?;
     // The notifier needs the broker to store its position. A delivery can take longer than a shutdown should.
-    if let Some(notifier) = notifier {
-        let _ = tokio::time::timeout(NOTIFIER_TIMEOUT, notifier).await;
-    }
+    let _ = tokio::time::timeout(NOTIFIER_TIMEOUT, notifier).await;
     backbone.stop().await;
     log::say("stopped; everything read so far is committed");
     Ok(())

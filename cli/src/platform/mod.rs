@@ -22,9 +22,7 @@ mod running;
 mod summary;
 
 pub(crate) use backbone::Backbone;
-pub(crate) use data_dir::{
-    DEFAULT_DATA_DIR, DataDir, FIELD_MARKET, LIVE_MARKET, SYNTHETIC_MARKET,
-};
+pub(crate) use data_dir::{DEFAULT_DATA_DIR, DataDir, FIELD_MARKET, LIVE_MARKET, SYNTHETIC_MARKET};
 pub(crate) use end_offsets::end_offsets;
 pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN};
 pub(crate) use parts_file::PartsFile;

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
 
 mod dashboard;
+mod drained;
+mod feed;
 mod health;
 mod logs;
 mod metrics;
@@ -11,3 +13,4 @@ mod notify;
 mod process;
 mod promtool;
 mod receiver;
+mod receivers;

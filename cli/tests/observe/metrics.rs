@@ -94,7 +94,7 @@ fn rules_and_dashboard_ask_for_what_there_is() {
     receiver.takes(1);
     let notified = notifier.wait_for("the delivery", |notifier| {
         let (_, scrape) = notifier.get("/metrics")?;
-        let delivered = r#"coinlake_notify_alerts_total{outcome="delivered"}"#;
+        let delivered = r#"coinlake_notify_alerts_total{outcome="delivered""#;
         (sum(&scrape, delivered) == 1.0).then_some(scrape)
     });
     if promtool(&["check", "metrics"], &notified).is_some() {

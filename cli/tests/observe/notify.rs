@@ -1,5 +1,6 @@
 //! People are told of alerts, once, whatever their receiver does meanwhile.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::process::{PATIENCE, Running, coinlake};
 use crate::receiver::{Answer, PATH, Receiver};
 
 const TOPIC: &str = "crypto-alerts";
+const TICKS: &str = "crypto-clean";
 const KEY: &str = "correct horse battery staple";
 
 /// A broker with the topic of alerts.
@@ -43,9 +45,11 @@ impl Alerts {
         let cluster = Cluster::at(broker.addr());
         runtime.block_on(async {
             let client = cluster.connect().await.unwrap();
-            ensure_topic(&client, &TopicSettings::named(TOPIC))
-                .await
-                .unwrap();
+            for topic in [TOPIC, TICKS] {
+                ensure_topic(&client, &TopicSettings::named(topic))
+                    .await
+                    .unwrap();
+            }
         });
         Self {
             addr: broker.addr().to_string(),
@@ -68,14 +72,20 @@ impl Alerts {
             "zscore_15m": 4.0, "move_15m": 0.01, "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null,
             "message": format!("{coin} at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations"),
         });
-        self.append(coin, &alert.to_string());
+        self.append(TOPIC, coin, &alert.to_string());
         id
     }
 
-    fn append(&self, key: &str, value: &str) {
+    /// A tick of a coin: something new.
+    pub fn tick(&self, coin: &str) {
+        let tick = json!({ "coin": coin, "event_time": 1_750_000_000_000_i64, "price": 1.5 });
+        self.append(TICKS, coin, &tick.to_string());
+    }
+
+    fn append(&self, topic: &str, key: &str, value: &str) {
         self.runtime.block_on(async {
             let client = self.cluster.connect().await.unwrap();
-            let mut writer = TopicWriter::open(&client, TOPIC, 0, PATIENCE)
+            let mut writer = TopicWriter::open(&client, topic, 0, PATIENCE)
                 .await
                 .unwrap();
             let record = Outgoing {
@@ -88,26 +98,42 @@ impl Alerts {
 
     /// A notifier on this broker that tells this receiver.
     pub fn notifier(&self, receiver: &Receiver, arguments: &[&str]) -> Running {
+        Running::start(self.command(receiver, arguments))
+    }
+
+    /// The command that starts it.
+    pub fn command(&self, receiver: &Receiver, arguments: &[&str]) -> Command {
         let mut command = coinlake(&["notify", "--metrics-listen", "0", "--cluster", &self.addr]);
         command
             .args(arguments)
             .env("COINLAKE_WEBHOOK_URL", &receiver.url)
             .env("COINLAKE_WEBHOOK_SECRET", KEY);
-        Running::start(command)
+        command
     }
 
     /// Waits until the cluster knows that everything so far is done with.
     fn handled(&self, notifier: &Running) {
         let last = self.raised.load(Ordering::Relaxed) - 1;
         notifier.wait_for("the position to be stored", |_| {
-            let stored = self.runtime.block_on(async {
-                let client = self.cluster.connect().await.unwrap();
-                consumer_offset::stored(&client, "coinlake-notify", TOPIC)
-                    .await
-                    .unwrap()
-            });
-            (stored.get(&0) == Some(&last)).then_some(())
+            (self.position("coinlake-notify", TOPIC) == Some(last)).then_some(())
         });
+    }
+
+    /// Waits until the cluster knows a position of a consumer.
+    pub fn stored(&self, notifier: &Running, consumer: &str, topic: &str) {
+        notifier.wait_for("a position to be stored", |_| {
+            self.position(consumer, topic).map(|_| ())
+        });
+    }
+
+    fn position(&self, consumer: &str, topic: &str) -> Option<i64> {
+        let stored = self.runtime.block_on(async {
+            let client = self.cluster.connect().await.unwrap();
+            consumer_offset::stored(&client, consumer, topic)
+                .await
+                .unwrap()
+        });
+        stored.get(&0).copied()
     }
 }
 
@@ -129,7 +155,7 @@ fn a_receiver_that_fails_is_slow_and_recovers_gets_each_message_once() {
     });
     // Nothing waits for the notifier.
     alerts.raise("bitcoin", "warning");
-    alerts.append("broken", "no alert");
+    alerts.append(TOPIC, "broken", "no alert");
     alerts.raised.fetch_add(1, Ordering::Relaxed);
     alerts.raise("tether", "info");
     let other = alerts.raise("ethereum", "critical");

@@ -23,6 +23,8 @@ pub const PATH: &str = "/hooks/T0-very-secret-path";
 #[derive(Debug, Clone, Copy)]
 pub enum Answer {
     Status(u16),
+    /// With this body.
+    Says(u16, &'static str),
     /// With this `Retry-After`.
     TooMany(&'static str),
     /// Not before so long.
@@ -130,6 +132,9 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     match answer {
         None => StatusCode::NO_CONTENT.into_response(),
         Some(Answer::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Answer::Says(status, body)) => {
+            (StatusCode::from_u16(status).unwrap(), body).into_response()
+        }
         Some(Answer::TooMany(retry_after)) => (
             StatusCode::TOO_MANY_REQUESTS,
             [("retry-after", retry_after)],

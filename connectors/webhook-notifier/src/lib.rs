@@ -1,21 +1,37 @@
-//! `coinlake notify`: tells people of alerts, through a webhook.
+//! `coinlake notify`: tells people of alerts, through webhooks.
 //!
-//! It is a reader of crypto-alerts like any other, so it holds nobody up, however slow its receiver is. What holds:
+//! Each receiver has a reader of crypto-alerts of its own, so it holds up neither the pipeline nor another receiver, however
+//! slow it is. What holds, for each:
 //!
-//! * An alert that calls for a message is posted until the receiver takes it, refuses it (a status that will not change
+//! - An alert that calls for a message is posted until the receiver takes it, refuses it (a status that will not change
 //!   by trying again), or the alert is an hour old.
-//! * The position is the cluster's consumer offset of [`CONSUMER_ID`], stored after every message. A kill between the
-//!   receiver's answer and that brings one message again, under the same `webhook-id`.
-//! * A coin has one message in the window at most, unless its severity rises, also across a restart: coins with an alert
+//! - The position is a consumer offset in the cluster, stored after every message. A kill between the receiver's answer and
+//!   that brings one message again, under the same `webhook-id`.
+//! - A coin has one message in the window at most, unless its severity rises, also across a restart: coins with an alert
 //!   in the window before count as told.
-//! * The first start begins with the alerts to come.
+//! - The first start begins with the alerts to come; later ones with those that nobody was told of, up to an hour back.
+//!
+//! - `args`: receivers, as a command line and secrets name them; `receiver` delivers to one.
+//! - `alert`, `message`, `format`, `signature`: from a record to the body that a service understands.
+//! - `reply`: what a receiver's answer means.
+//! - `notifier` reads alerts, `cooldown` says who was told what, `feed` watches that data comes at all; `delivery` posts
+//!   until there is an outcome; `status` counts.
 
+mod alert;
+mod args;
 mod cooldown;
+mod delivery;
+mod feed;
+mod format;
 mod message;
 mod notifier;
+mod receiver;
+mod reply;
+mod signature;
 mod status;
-mod webhook;
 
+pub use args::WebhookArgs;
+pub use format::Format;
 pub use notifier::run;
+pub use receiver::{Receiver, ReceiverSettings};
 pub use status::NotifyStatus;
-pub use webhook::{Webhook, WebhookArgs};

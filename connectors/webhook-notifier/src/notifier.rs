@@ -1,52 +1,82 @@
 //! Reads alerts and posts those that call for a message.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use backon::{BackoffBuilder, ExponentialBuilder};
 use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::consumer_offset;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader::{self, PlainReader};
 use connector_runtime::record::Record;
-use connector_runtime::topic;
-use futures_util::future::select_all;
+use connector_runtime::topic::partition_count;
+use futures_util::future::{join_all, select_all};
+use market::names::topic;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::alert::Alert;
 use crate::cooldown::{Cooldown, Verdict};
-use crate::message::Alert;
-use crate::status::{Attempt, NotifyStatus, Outcome};
-use crate::webhook::{Failure, Webhook};
+use crate::delivery::{Delivery, is_stale, millis, now_ms};
+use crate::feed::{self, FeedWatch};
+use crate::message::Message;
+use crate::receiver::Receiver;
+use crate::status::Outcome;
 
 /// The topic of alerts.
-const TOPIC: &str = "crypto-alerts";
-/// Whose position the cluster keeps.
-const CONSUMER_ID: &str = "coinlake-notify";
-/// Older alerts help nobody.
-const AGE_MAX: Duration = Duration::from_secs(3600);
+const TOPIC: &str = topic::ALERTS;
 /// The position is stored after every message, and so often when there is nothing to tell.
 const STORE_INTERVAL: Duration = Duration::from_secs(5);
-/// Pauses between attempts to deliver: doubling, with as much again at random.
-const PAUSE_MIN: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
-/// Records looked at in one step to find the coins that were told of before a restart, and how many steps back at most.
-const LOOK_BACK_RECORDS: i64 = 1_000;
-const LOOK_BACK_STEPS_MAX: usize = 50;
+/// After so long a connection was a good one.
+const READING_LONG: Duration = Duration::from_secs(60);
 
-/// Tells of alerts until `stop`, whatever is away meanwhile.
-pub async fn run(
-    cluster: &Cluster,
-    webhook: &Webhook,
-    stop: &CancellationToken,
-    status: &NotifyStatus,
-) {
+/// Tells every receiver of alerts until `stop`, whatever is away meanwhile.
+pub async fn run(cluster: &Cluster, receivers: &[Receiver], stop: &CancellationToken) {
+    join_all(
+        receivers
+            .iter()
+            .map(|receiver| tell(cluster, receiver, stop)),
+    )
+    .await;
+}
+
+async fn tell(cluster: &Cluster, receiver: &Receiver, stop: &CancellationToken) {
+    let status = receiver.status();
     status.started();
-    let mut notifier = Notifier {
-        webhook,
+    let consumer = format!("coinlake-{}", receiver.part());
+    let delivery = Delivery {
+        receiver,
+        status: &status,
         stop,
+    };
+    // What is stored about the feed tells a first start from others: it must not be stored before that is known.
+    let recovered = Notify::new();
+    let alerts = tell_alerts(cluster, delivery, &consumer, &recovered);
+    let feed = async {
+        tokio::select! {
+            () = recovered.notified() => FeedWatch::new(delivery, &consumer).run(cluster).await,
+            () = stop.cancelled() => {}
+        }
+    };
+    tokio::join!(alerts, feed);
+    status.ended();
+}
+
+async fn tell_alerts(
+    cluster: &Cluster,
+    delivery: Delivery<'_>,
+    consumer: &str,
+    recovered: &Notify,
+) {
+    let Delivery {
+        receiver,
         status,
-        cooldown: Cooldown::new(webhook.cooldown),
+        stop,
+    } = delivery;
+    let mut notifier = Notifier {
+        delivery,
+        consumer,
+        cooldown: Cooldown::new(receiver.cooldown),
         positions: None,
         stored_at: Instant::now(),
         store_now: false,
@@ -54,10 +84,10 @@ pub async fn run(
     let mut pause = Backoff::new();
     while !stop.is_cancelled() {
         let started = Instant::now();
-        let Err(error) = notifier.read(cluster).await else {
+        let Err(error) = notifier.read(cluster, recovered).await else {
             break; // stopped
         };
-        if started.elapsed() > PAUSE_MAX {
+        if started.elapsed() > READING_LONG {
             pause.reset();
         }
         let delay = pause.next_delay();
@@ -68,13 +98,12 @@ pub async fn run(
             () = stop.cancelled() => {}
         }
     }
-    status.ended();
 }
 
 struct Notifier<'a> {
-    webhook: &'a Webhook,
-    stop: &'a CancellationToken,
-    status: &'a NotifyStatus,
+    delivery: Delivery<'a>,
+    /// Whose position the cluster stores.
+    consumer: &'a str,
     cooldown: Cooldown,
     /// By partition; `None` before the first connection.
     positions: Option<BTreeMap<u32, Position>>,
@@ -99,12 +128,17 @@ impl Position {
     }
 }
 
-impl Notifier<'_> {
+impl<'a> Notifier<'a> {
+    fn receiver(&self) -> &'a Receiver {
+        self.delivery.receiver
+    }
+
     /// Reads alerts and tells of them until `stop`.
-    async fn read(&mut self, cluster: &Cluster) -> Result<()> {
+    async fn read(&mut self, cluster: &Cluster, recovered: &Notify) -> Result<()> {
         let client = cluster.connect().await?;
         if self.positions.is_none() {
             self.positions = Some(self.recover(&client).await?);
+            recovered.notify_one();
         }
         let mut readers = Vec::new();
         for (&partition, position) in self.positions.iter_mut().flatten() {
@@ -112,12 +146,12 @@ impl Notifier<'_> {
             // Retention may have been faster, or the topic is another one of the same name.
             if !(log.start..=log.end).contains(&position.next) {
                 tracing::warn!(partition, "the position is not in the topic any more");
-                *position = Position::at(log.end);
+                *position = Position::at(position.next.clamp(log.start, log.end));
             }
             let reader = PlainReader::open(&client, TOPIC, partition, position.next).await?;
             readers.push((partition, reader));
         }
-        self.status.reading();
+        self.delivery.status.reading();
         let mut timer = tokio::time::interval(STORE_INTERVAL);
         loop {
             let next = readers.iter_mut().map(|(partition, reader)| {
@@ -125,7 +159,7 @@ impl Notifier<'_> {
             });
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => {
+                () = self.delivery.stop.cancelled() => {
                     self.store(&client).await;
                     return Ok(());
                 }
@@ -148,10 +182,13 @@ impl Notifier<'_> {
 
     /// Where an earlier process was, and whom it told.
     async fn recover(&mut self, client: &Client) -> Result<BTreeMap<u32, Position>> {
-        let partitions = topic::partition_count(client, TOPIC).await?;
-        let stored = consumer_offset::stored(client, CONSUMER_ID, TOPIC)
+        let partitions = partition_count(client, TOPIC).await?;
+        let stored = consumer_offset::stored(client, self.consumer, TOPIC)
             .await
             .context("the cluster does not say how far this consumer is")?;
+        // An earlier process may have met no alert to store a position of.
+        let seen = consumer_offset::stored(client, self.consumer, feed::TOPIC).await?;
+        let first_start = stored.is_empty() && seen.is_empty();
         let mut positions = BTreeMap::new();
         for partition in 0..partitions {
             let log = reader::offsets(client, TOPIC, partition).await?;
@@ -161,7 +198,8 @@ impl Notifier<'_> {
                     stored: last,
                 },
                 Some(&last) => Position::at((last + 1).clamp(log.start, log.end)),
-                None => Position::at(log.end),
+                None if first_start => Position::at(log.end),
+                None => Position::at(log.start),
             };
             self.look_back(client, partition, log.start, position.next)
                 .await?;
@@ -178,26 +216,11 @@ impl Notifier<'_> {
         start: i64,
         end: i64,
     ) -> Result<()> {
-        let since_ms = now_ms() - millis(self.webhook.cooldown);
-        let mut handled = Vec::new();
-        let mut from = end;
-        for _ in 0..LOOK_BACK_STEPS_MAX {
-            let to = from;
-            from = start.max(to - LOOK_BACK_RECORDS);
-            if from >= to {
-                break;
-            }
-            let records = reader::read_range(client, TOPIC, partition, from..to).await?;
-            let older = records.iter().any(|record| record.timestamp_ms < since_ms);
-            handled.push(records);
-            if older {
-                break;
-            }
-        }
-        for record in handled.into_iter().rev().flatten() {
-            if record.timestamp_ms >= since_ms
-                && let Ok(alert) = Alert::read(&record)
-                && alert.severity >= self.webhook.min_severity
+        let since_ms = now_ms() - millis(self.receiver().cooldown);
+        let handled = reader::read_recent(client, TOPIC, partition, start, end, since_ms).await?;
+        for record in handled {
+            if let Ok(alert) = Alert::read(&record)
+                && alert.severity >= self.receiver().min_severity
             {
                 self.cooldown
                     .handled_before(&alert.coin, alert.severity, record.timestamp_ms);
@@ -212,79 +235,34 @@ impl Notifier<'_> {
             Ok(alert) => alert,
             Err(error) => {
                 tracing::warn!(offset = record.offset, "no alert: {error:#}");
-                self.status.count(Outcome::Unreadable);
+                self.delivery.status.count(Outcome::Unreadable);
                 return true;
             }
         };
-        if alert.severity < self.webhook.min_severity {
-            self.status.count(Outcome::Mild);
+        if alert.severity < self.receiver().min_severity {
+            self.delivery.status.count(Outcome::Mild);
             return true;
         }
-        if is_stale(record) {
-            self.status.count(Outcome::Stale);
+        if is_stale(record.timestamp_ms) {
+            self.delivery.status.count(Outcome::Stale);
             return true;
         }
         let verdict = self.cooldown.judge(&alert.coin, alert.severity, now_ms());
         let Verdict::Tell { suppressed } = verdict else {
-            self.status.count(Outcome::Suppressed);
+            self.delivery.status.count(Outcome::Suppressed);
             return true;
         };
-        let body = match self.webhook.body(&alert, suppressed) {
-            Ok(body) => body,
-            Err(error) => {
-                tracing::warn!(offset = record.offset, "no message can be made: {error:#}");
-                self.status.count(Outcome::Unreadable);
-                return true;
-            }
-        };
-        let Some(outcome) = self.deliver(record, &alert, body).await else {
+        let message = Message::alert(&alert, suppressed);
+        let delivered = self.delivery.deliver(&message, record.timestamp_ms).await;
+        let Some(outcome) = delivered else {
             return false;
         };
-        self.status.count(outcome);
-        if outcome != Outcome::Stale {
+        self.delivery.status.count(outcome);
+        if matches!(outcome, Outcome::Delivered | Outcome::Refused) {
             self.cooldown.told(&alert.coin, alert.severity, now_ms());
             self.store_now = true;
         }
         true
-    }
-
-    /// Posts a message until that has an outcome; `None`: it was stopped before.
-    async fn deliver(&self, record: &Record, alert: &Alert, body: String) -> Option<Outcome> {
-        let mut pauses = ExponentialBuilder::new()
-            .with_min_delay(PAUSE_MIN)
-            .with_max_delay(PAUSE_MAX)
-            .without_max_times()
-            .with_jitter()
-            .build();
-        loop {
-            let started = Instant::now();
-            let attempt = self.webhook.post(&alert.id, body.clone()).await;
-            let took = started.elapsed();
-            let (what, retry_after) = match attempt {
-                Ok(()) => {
-                    self.status.attempted(Attempt::Ok, took, None);
-                    tracing::info!(alert = alert.id, "told");
-                    return Some(Outcome::Delivered);
-                }
-                Err(Failure::Refused { what }) => {
-                    tracing::error!(alert = alert.id, "{what}: the message is dropped");
-                    self.status.attempted(Attempt::Refused, took, Some(what));
-                    return Some(Outcome::Refused);
-                }
-                Err(Failure::Passing { what, retry_after }) => (what, retry_after),
-            };
-            let pause = pauses.next().unwrap_or(PAUSE_MAX);
-            let pause = retry_after.map_or(pause, |asked| asked.max(pause));
-            tracing::warn!(alert = alert.id, "{what}; trying again in {pause:?}");
-            self.status.attempted(Attempt::Failed, took, Some(what));
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.stop.cancelled() => return None,
-            }
-            if is_stale(record) {
-                return Some(Outcome::Stale);
-            }
-        }
     }
 
     fn done(&mut self, partition: u32, offset: i64) {
@@ -302,7 +280,7 @@ impl Notifier<'_> {
             if last <= position.stored {
                 continue;
             }
-            match consumer_offset::store(client, CONSUMER_ID, TOPIC, partition, last).await {
+            match consumer_offset::store(client, self.consumer, TOPIC, partition, last).await {
                 Ok(()) => position.stored = last,
                 Err(error) => tracing::debug!(partition, "position not stored: {error:#}"),
             }
@@ -310,17 +288,4 @@ impl Notifier<'_> {
         self.stored_at = Instant::now();
         self.store_now = false;
     }
-}
-
-fn is_stale(record: &Record) -> bool {
-    now_ms() - record.timestamp_ms > millis(AGE_MAX)
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, millis)
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use connector_runtime::process::monitor::Observed;
 use metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
 };
 
 /// What became of an alert, the label `outcome` of its counter.
@@ -65,9 +66,13 @@ impl Attempt {
     }
 }
 
-/// The state of a notifier.
-#[derive(Debug, Default)]
-pub struct NotifyStatus(Mutex<State>);
+/// How telling one receiver goes.
+#[derive(Debug)]
+pub struct NotifyStatus {
+    /// The label `receiver` of its metrics.
+    receiver: String,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -77,22 +82,52 @@ struct State {
     away: Option<String>,
     /// Why the receiver did not take the last message.
     undelivered: Option<String>,
+    /// Alerts since the start that nobody was told of, as their coin had just had a message.
+    suppressed: u64,
     ended: bool,
 }
 
 impl NotifyStatus {
+    /// Nothing is read yet. The only receiver has no name.
+    pub(crate) fn new(name: Option<&str>) -> Self {
+        Self {
+            receiver: name.unwrap_or("default").to_owned(),
+            state: Mutex::default(),
+        }
+    }
+
     /// Every counter is there from the start, so that its first step shows as one.
     pub(crate) fn started(&self) {
         describe();
         for outcome in Outcome::ALL {
-            counter!("coinlake_notify_alerts_total", "outcome" => outcome.as_str()).increment(0);
+            self.alerts(outcome).increment(0);
         }
         for attempt in [Attempt::Ok, Attempt::Failed, Attempt::Refused] {
-            counter!("coinlake_notify_attempts_total", "result" => attempt.as_str()).increment(0);
+            self.attempts(attempt).increment(0);
         }
         // A histogram is there once somebody holds it.
-        let _ = histogram!("coinlake_notify_attempt_seconds");
+        let _ = self.attempt_seconds();
         *self.state() = State::default();
+    }
+
+    fn alerts(&self, outcome: Outcome) -> Counter {
+        counter!(
+            "coinlake_notify_alerts_total",
+            "outcome" => outcome.as_str(),
+            "receiver" => self.receiver.clone()
+        )
+    }
+
+    fn attempts(&self, attempt: Attempt) -> Counter {
+        counter!(
+            "coinlake_notify_attempts_total",
+            "result" => attempt.as_str(),
+            "receiver" => self.receiver.clone()
+        )
+    }
+
+    fn attempt_seconds(&self) -> Histogram {
+        histogram!("coinlake_notify_attempt_seconds", "receiver" => self.receiver.clone())
     }
 
     pub(crate) fn reading(&self) {
@@ -110,24 +145,31 @@ impl NotifyStatus {
     }
 
     pub(crate) fn attempted(&self, attempt: Attempt, took: Duration, trouble: Option<String>) {
-        counter!("coinlake_notify_attempts_total", "result" => attempt.as_str()).increment(1);
-        histogram!("coinlake_notify_attempt_seconds").record(took);
+        self.attempts(attempt).increment(1);
+        self.attempt_seconds().record(took);
         self.state().undelivered = trouble;
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {
-        counter!("coinlake_notify_alerts_total", "outcome" => outcome.as_str()).increment(1);
+        self.alerts(outcome).increment(1);
+        if outcome == Outcome::Suppressed {
+            self.state().suppressed += 1;
+        }
         if outcome == Outcome::Delivered {
             let now = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default();
-            gauge!("coinlake_notify_last_delivery_timestamp_seconds").set(now.as_secs_f64());
+            gauge!(
+                "coinlake_notify_last_delivery_timestamp_seconds",
+                "receiver" => self.receiver.clone()
+            )
+            .set(now.as_secs_f64());
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Every critical section sets plain fields: there is no half-done state behind a poisoned lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,6 +192,17 @@ impl Observed for NotifyStatus {
             true => Ok(()),
             false => Err("alerts are not being read yet".to_owned()),
         }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let alerts = match self.state().suppressed {
+            0 => return Vec::new(),
+            1 => "1 alert was".to_owned(),
+            more => format!("{more} alerts were"),
+        };
+        let note =
+            format!("{alerts} not sent since the start, as their coin had just had a message");
+        vec![note]
     }
 }
 

@@ -24,7 +24,10 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "COINLAKE_WEBHOOK_SECRET",
         "Signs messages to the webhook, as standardwebhooks.com describes. Optional.",
     ),
-    ("COINLAKE_WEBHOOK_URL", "The webhook that gets the alerts."),
+    (
+        "COINLAKE_WEBHOOK_URL",
+        "The webhook that gets the alerts. Those of further receivers end with `_` and their name.",
+    ),
     (
         "MLFLOW_TRACKING_PASSWORD",
         "The password at the MLflow server.",

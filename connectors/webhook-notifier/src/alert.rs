@@ -1,0 +1,58 @@
+//! An alert, as crypto-alerts holds it.
+
+use anyhow::{Context, Result};
+use connector_runtime::record::Record;
+use market::Severity;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// An alert.
+#[derive(Debug)]
+pub(crate) struct Alert {
+    pub(crate) coin: String,
+    pub(crate) symbol: String,
+    pub(crate) severity: Severity,
+    /// One alert has one id, however often it is computed.
+    pub(crate) id: String,
+    /// What happened, in one sentence.
+    pub(crate) message: String,
+    /// Milliseconds since the epoch.
+    pub(crate) event_time_ms: i64,
+    /// The whole record, without the fields that only stages need.
+    pub(crate) record: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    alert_id: String,
+    coin: String,
+    symbol: String,
+    event_time: i64,
+    severity: String,
+    message: String,
+}
+
+impl Alert {
+    /// # Errors
+    /// When the record is no alert.
+    pub(crate) fn read(record: &Record) -> Result<Self> {
+        let mut value: Map<String, Value> = serde_json::from_slice(&record.value)?;
+        for internal in ["source_offset", "status"] {
+            value.remove(internal);
+        }
+        let fields: Fields = serde_json::from_value(Value::Object(value.clone()))?;
+        let severity = Severity::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == fields.severity)
+            .with_context(|| format!("unknown severity {:?}", fields.severity))?;
+        Ok(Self {
+            coin: fields.coin,
+            symbol: fields.symbol,
+            severity,
+            id: fields.alert_id,
+            message: fields.message,
+            event_time_ms: fields.event_time,
+            record: value,
+        })
+    }
+}

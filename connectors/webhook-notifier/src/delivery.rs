@@ -1,0 +1,88 @@
+//! Posts a message until that has an outcome.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio_util::sync::CancellationToken;
+
+use crate::message::Message;
+use crate::receiver::{Failure, Receiver};
+use crate::status::{Attempt, NotifyStatus, Outcome};
+
+/// Older news help nobody.
+pub(crate) const AGE_MAX: Duration = Duration::from_secs(3600);
+/// Pauses between attempts: doubling, with as much again at random.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Delivers messages to one receiver until `stop`.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivery<'a> {
+    pub(crate) receiver: &'a Receiver,
+    pub(crate) status: &'a NotifyStatus,
+    pub(crate) stop: &'a CancellationToken,
+}
+
+impl Delivery<'_> {
+    /// Posts a message about something that happened at `at_ms`, in milliseconds since the epoch; `None`: it was stopped
+    /// before that had an outcome.
+    pub(crate) async fn deliver(&self, message: &Message, at_ms: i64) -> Option<Outcome> {
+        let id = message.id.as_str();
+        let body = match self.receiver.body(message) {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::warn!(id, "no message can be made: {error:#}");
+                return Some(Outcome::Unreadable);
+            }
+        };
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(PAUSE_MIN)
+            .with_max_delay(PAUSE_MAX)
+            .without_max_times()
+            .with_jitter()
+            .build();
+        loop {
+            if is_stale(at_ms) {
+                return Some(Outcome::Stale);
+            }
+            let started = Instant::now();
+            let attempt = self.receiver.post(id, body.clone()).await;
+            let took = started.elapsed();
+            let (what, asked) = match attempt {
+                Ok(_) => {
+                    self.status.attempted(Attempt::Ok, took, None);
+                    tracing::info!(id, "told");
+                    return Some(Outcome::Delivered);
+                }
+                Err(Failure::Refused { what }) => {
+                    tracing::error!(id, "{what}: the message is dropped");
+                    self.status.attempted(Attempt::Refused, took, Some(what));
+                    return Some(Outcome::Refused);
+                }
+                Err(Failure::Passing { what, pause }) => (what, pause),
+            };
+            let pause = pauses.next().unwrap_or(PAUSE_MAX);
+            let pause = asked.map_or(pause, |asked| asked.max(pause));
+            tracing::warn!(id, "{what}; trying again in {pause:?}");
+            self.status.attempted(Attempt::Failed, took, Some(what));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => return None,
+            }
+        }
+    }
+}
+
+pub(crate) fn is_stale(at_ms: i64) -> bool {
+    now_ms() - at_ms > millis(AGE_MAX)
+}
+
+/// Milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, millis)
+}
+
+pub(crate) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,184 @@
+//! Says when nothing new comes from CoinGecko, and when it does again.
+//!
+//! What was said is stored as consumer offsets of crypto-clean: the newest tick when silence was told, and the newest tick
+//! when all was well. Silence that was told and not ended is one where the first is not below the second.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use connector_runtime::cluster::consumer_offset;
+use connector_runtime::cluster::{Client, Cluster};
+use connector_runtime::reader;
+use connector_runtime::topic::partition_count;
+use market::Feed;
+use market::names::topic;
+
+use crate::delivery::{Delivery, millis, now_ms};
+use crate::message::Message;
+use crate::status::Outcome;
+
+/// The topic of what is new.
+pub(crate) const TOPIC: &str = topic::CLEAN;
+/// How often the feed is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// How far back the first look goes, to learn the poll interval.
+const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
+
+/// Watches the feed for one receiver.
+pub(crate) struct FeedWatch<'a> {
+    delivery: Delivery<'a>,
+    /// Under which the newest tick is stored when all is well.
+    well: String,
+    /// Under which the newest tick is stored when silence was told.
+    silent: String,
+    feed: Feed,
+    /// The next record of each partition.
+    positions: BTreeMap<u32, i64>,
+    /// `None` before the first look.
+    told: Option<Told>,
+}
+
+#[derive(Clone, Copy)]
+struct Told {
+    /// When the silence began that was told and has not ended, as far as known.
+    silent_since_ms: Option<i64>,
+    /// It is stored that all was well.
+    well: bool,
+}
+
+impl<'a> FeedWatch<'a> {
+    /// `consumer` is the receiver's consumer id.
+    pub(crate) fn new(delivery: Delivery<'a>, consumer: &str) -> Self {
+        Self {
+            delivery,
+            well: consumer.to_owned(),
+            silent: format!("{consumer}-silence"),
+            feed: Feed::default(),
+            positions: BTreeMap::new(),
+            told: None,
+        }
+    }
+
+    /// Watches until stopped. What is away is looked for again: whoever reads alerts reports it.
+    pub(crate) async fn run(mut self, cluster: &Cluster) {
+        let mut timer = tokio::time::interval(LOOK_INTERVAL);
+        let mut client = None;
+        loop {
+            tokio::select! {
+                _ = timer.tick() => {}
+                () = self.delivery.stop.cancelled() => return,
+            }
+            if client.is_none() {
+                client = cluster.connect().await.ok();
+            }
+            let Some(connected) = &client else { continue };
+            if let Err(error) = self.look(connected).await {
+                tracing::debug!("the feed cannot be looked at: {error:#}");
+                client = None;
+            }
+        }
+    }
+
+    async fn look(&mut self, client: &Client) -> Result<()> {
+        self.read(client).await?;
+        let Some(newest_ms) = self.feed.newest_ms() else {
+            return Ok(());
+        };
+        let mut told = match self.told {
+            Some(told) => told,
+            None => self.recover(client).await?,
+        };
+        let now = now_ms();
+        match (self.feed.silent_for(now), told.silent_since_ms) {
+            (Some(silence), None) => {
+                let message = Message::silent(newest_ms, silence, now);
+                if self.tell(&message, now).await {
+                    told.silent_since_ms = Some(newest_ms);
+                    self.store(client, &self.silent).await?;
+                }
+            }
+            (None, Some(since_ms)) => {
+                let message = Message::flowing(since_ms, newest_ms);
+                if self.tell(&message, now).await {
+                    told.silent_since_ms = None;
+                    told.well = false;
+                }
+            }
+            _ => {}
+        }
+        if !told.well && told.silent_since_ms.is_none() {
+            told.well = self.store(client, &self.well).await?;
+        }
+        self.told = Some(told);
+        Ok(())
+    }
+
+    /// What an earlier process told.
+    async fn recover(&self, client: &Client) -> Result<Told> {
+        let silent = consumer_offset::stored(client, &self.silent, TOPIC).await?;
+        let well = consumer_offset::stored(client, &self.well, TOPIC).await?;
+        let told = silent.iter().find(|(partition, silent)| {
+            let well = well.get(partition);
+            well.is_none_or(|well| well <= silent)
+        });
+        let silent_since_ms = match told {
+            None => None,
+            Some((&partition, &offset)) => {
+                let last = reader::read_range(client, TOPIC, partition, offset..offset + 1).await;
+                // Retention may have taken it.
+                let last = last.ok().and_then(|records| records.first().cloned());
+                Some(last.map_or_else(now_ms, |record| record.timestamp_ms))
+            }
+        };
+        Ok(Told {
+            silent_since_ms,
+            well: !well.is_empty(),
+        })
+    }
+
+    /// Whether the message has an outcome: one that is refused is not sent again.
+    async fn tell(&self, message: &Message, now: i64) -> bool {
+        let outcome = self.delivery.deliver(message, now).await;
+        matches!(outcome, Some(Outcome::Delivered | Outcome::Refused))
+    }
+
+    /// Reads what arrived since the last look.
+    async fn read(&mut self, client: &Client) -> Result<()> {
+        let mut arrivals = Vec::new();
+        for partition in 0..partition_count(client, TOPIC).await? {
+            let log = reader::offsets(client, TOPIC, partition).await?;
+            let next = self.positions.get(&partition).copied();
+            let next = next.unwrap_or(log.start).clamp(log.start, log.end);
+            let since_ms = now_ms() - millis(LOOK_BACK);
+            let records =
+                reader::read_recent(client, TOPIC, partition, next, log.end, since_ms).await?;
+            arrivals.extend(records.iter().map(|record| record.timestamp_ms));
+            if records.is_empty() && self.feed.newest_ms().is_none() {
+                // Silent for longer: since when?
+                let last = reader::read_tail(client, TOPIC, partition).await?;
+                arrivals.extend(last.map(|record| record.timestamp_ms));
+            }
+            self.positions.insert(partition, log.end);
+        }
+        arrivals.sort_unstable();
+        for at_ms in arrivals {
+            self.feed.arrived(at_ms);
+        }
+        if self.feed.newest_ms().is_none() {
+            // Where nothing ever came, silence begins now.
+            self.feed.arrived(now_ms());
+        }
+        Ok(())
+    }
+
+    /// Stores how far the first partition with ticks is; false where there is none.
+    async fn store(&self, client: &Client, consumer: &str) -> Result<bool> {
+        let first = self.positions.iter().find(|(_, next)| **next > 0);
+        let Some((&partition, &next)) = first else {
+            return Ok(false);
+        };
+        consumer_offset::store(client, consumer, TOPIC, partition, next - 1).await?;
+        Ok(true)
+    }
+}
