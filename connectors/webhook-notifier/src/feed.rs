@@ -1,7 +1,7 @@
-//! Says when nothing new comes from CoinGecko, and when it does again.
+//! Reports to a receiver when nothing new comes from CoinGecko, and when it does again.
 //!
-//! What was said is stored as consumer offsets of crypto-clean: the newest tick when silence was told, and the newest tick
-//! when all was well. Silence that was told and not ended is one where the first is not below the second.
+//! Two consumer offsets of crypto-clean remember what was reported: the newest tick when silence was reported, and the newest
+//! tick when all was well. As long as the first is not below the second, the end of that silence is still to be reported.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,21 +30,22 @@ pub(crate) struct FeedWatch<'a> {
     delivery: Delivery<'a>,
     /// Under which the newest tick is stored when all is well.
     well: String,
-    /// Under which the newest tick is stored when silence was told.
+    /// Under which the newest tick is stored when silence was reported.
     silent: String,
     feed: Feed,
     /// The next record of each partition.
     positions: BTreeMap<u32, i64>,
     /// `None` before the first look.
-    told: Option<Told>,
+    reported: Option<Reported>,
 }
 
+/// What the receiver knows.
 #[derive(Clone, Copy)]
-struct Told {
-    /// When the silence began that was told and has not ended, as far as known.
+struct Reported {
+    /// When the silence began that was reported and whose end was not.
     silent_since_ms: Option<i64>,
-    /// It is stored that all was well.
-    well: bool,
+    /// Whether the cluster has stored it.
+    stored: bool,
 }
 
 impl<'a> FeedWatch<'a> {
@@ -56,7 +57,7 @@ impl<'a> FeedWatch<'a> {
             silent: format!("{consumer}-silence"),
             feed: Feed::default(),
             positions: BTreeMap::new(),
-            told: None,
+            reported: None,
         }
     }
 
@@ -85,44 +86,49 @@ impl<'a> FeedWatch<'a> {
         let Some(newest_ms) = self.feed.newest_ms() else {
             return Ok(());
         };
-        let mut told = match self.told {
-            Some(told) => told,
+        let mut reported = match self.reported {
+            Some(reported) => reported,
             None => self.recover(client).await?,
         };
         let now = now_ms();
-        match (self.feed.silent_for(now), told.silent_since_ms) {
+        let (message, silent_since_ms) = match (self.feed.silent_for(now), reported.silent_since_ms)
+        {
             (Some(silence), None) => {
                 let message = Message::silent(newest_ms, silence, now);
-                if self.tell(&message, now).await {
-                    told.silent_since_ms = Some(newest_ms);
-                    self.store(client, &self.silent).await?;
-                }
+                (Some(message), Some(newest_ms))
             }
-            (None, Some(since_ms)) => {
-                let message = Message::flowing(since_ms, newest_ms);
-                if self.tell(&message, now).await {
-                    told.silent_since_ms = None;
-                    told.well = false;
-                }
-            }
-            _ => {}
+            (None, Some(since_ms)) => (Some(Message::flowing(since_ms, newest_ms)), None),
+            (_, unchanged) => (None, unchanged),
+        };
+        if let Some(message) = message
+            && self.report(&message, now).await
+        {
+            reported = Reported {
+                silent_since_ms,
+                stored: false,
+            };
         }
-        if !told.well && told.silent_since_ms.is_none() {
-            told.well = self.store(client, &self.well).await?;
+        self.reported = Some(reported);
+        if !reported.stored {
+            let consumer = match reported.silent_since_ms {
+                Some(_) => &self.silent,
+                None => &self.well,
+            };
+            let stored = self.store(client, consumer).await?;
+            self.reported = Some(Reported { stored, ..reported });
         }
-        self.told = Some(told);
         Ok(())
     }
 
-    /// What an earlier process told.
-    async fn recover(&self, client: &Client) -> Result<Told> {
+    /// What an earlier process reported.
+    async fn recover(&self, client: &Client) -> Result<Reported> {
         let silent = consumer_offset::stored(client, &self.silent, TOPIC).await?;
         let well = consumer_offset::stored(client, &self.well, TOPIC).await?;
-        let told = silent.iter().find(|(partition, silent)| {
+        let unended = silent.iter().find(|(partition, silent)| {
             let well = well.get(partition);
             well.is_none_or(|well| well <= silent)
         });
-        let silent_since_ms = match told {
+        let silent_since_ms = match unended {
             None => None,
             Some((&partition, &offset)) => {
                 let last = reader::read_range(client, TOPIC, partition, offset..offset + 1).await;
@@ -131,14 +137,14 @@ impl<'a> FeedWatch<'a> {
                 Some(last.map_or_else(now_ms, |record| record.timestamp_ms))
             }
         };
-        Ok(Told {
+        Ok(Reported {
             silent_since_ms,
-            well: !well.is_empty(),
+            stored: silent_since_ms.is_some() || !well.is_empty(),
         })
     }
 
     /// Whether the message has an outcome: one that is refused is not sent again.
-    async fn tell(&self, message: &Message, now: i64) -> bool {
+    async fn report(&self, message: &Message, now: i64) -> bool {
         let outcome = self.delivery.deliver(message, now).await;
         matches!(outcome, Some(Outcome::Delivered | Outcome::Refused))
     }
