@@ -81,7 +81,7 @@ fn silence_and_its_end_are_told_once_also_across_restarts() {
     clock.set("+900");
     let told = receiver.takes(1);
     let silent = ("feed".to_owned(), false);
-    assert_eq!(labels(&told), [silent.clone()]);
+    assert_eq!(labels(&told), std::slice::from_ref(&silent));
     let seconds = told[0].body["data"]["silent_seconds"].as_u64().unwrap();
     assert!((890..1_100).contains(&seconds), "{seconds}");
     alerts.stored(&notifier, "coinlake-notify-silence", "crypto-clean");
