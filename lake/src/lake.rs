@@ -1,6 +1,8 @@
 //! The handle on a lake: open it, and list its layers.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
@@ -47,17 +49,34 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Unusable`] when an option is invalid or the folder cannot be created.
     pub fn open(url: &LakeUrl) -> Result<Self, LakeError> {
-        let unusable = |reason: String| LakeError::Unusable {
-            lake: url.to_string(),
-            reason,
+        let cannot_create = |folder: &Path, error: io::Error| {
+            unusable(url, format!("cannot create {}: {error}", folder.display()))
         };
-        let (store, root) = url.store().map_err(unusable)?;
         let local = match url.folder() {
-            Some(folder) => Some(LocalFolder::open(folder).map_err(|error| {
-                unusable(format!("cannot create {}: {error}", folder.display()))
-            })?),
+            Some(folder) => {
+                let local = LocalFolder::open(folder);
+                Some(local.map_err(|error| cannot_create(folder, error))?)
+            }
             None => None,
         };
+        Self::with_store(url, local)
+    }
+
+    /// Opens a lake to look at it: nothing is created, so a read-only mount will do.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`] when an option is invalid or there is no such folder.
+    pub fn open_existing(url: &LakeUrl) -> Result<Self, LakeError> {
+        if let Some(folder) = url.folder()
+            && !folder.is_dir()
+        {
+            return Err(unusable(url, "there is no such folder".to_owned()));
+        }
+        Self::with_store(url, None)
+    }
+
+    fn with_store(url: &LakeUrl, local: Option<LocalFolder>) -> Result<Self, LakeError> {
+        let (store, root) = url.store().map_err(|reason| unusable(url, reason))?;
         Ok(Self {
             store,
             root,
@@ -157,6 +176,13 @@ impl Lake {
             _ if reason.contains("NoSuchBucket") => LakeError::Unusable { lake, reason },
             _ => LakeError::Unavailable { lake, reason },
         }
+    }
+}
+
+fn unusable(url: &LakeUrl, reason: String) -> LakeError {
+    LakeError::Unusable {
+        lake: url.to_string(),
+        reason,
     }
 }
 

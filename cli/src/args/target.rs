@@ -1,13 +1,15 @@
 //! Which running platform a command looks at: the one of a data directory on this machine, or a cluster and its lake.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use connector_runtime::cluster::Cluster;
-use lake::Lake;
+use lake::{Lake, LakeUrl};
 
-use crate::platform::{DEFAULT_DATA_DIR, DataDir};
+use crate::platform::DataDir;
+use crate::settings::default_data_dir;
 
 #[derive(Args)]
 pub(crate) struct TargetArgs {
@@ -15,7 +17,7 @@ pub(crate) struct TargetArgs {
     #[arg(
         long,
         value_name = "DIR",
-        default_value = DEFAULT_DATA_DIR,
+        default_value_os_t = default_data_dir(),
         conflicts_with_all = ["profile", "cluster"]
     )]
     data: PathBuf,
@@ -43,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) lake_url: String,
     /// The data directory; `None` for a cluster.
     pub(crate) data: Option<PathBuf>,
+    /// The stages' commit interval, if it is known and not the shipped one.
+    pub(crate) commit_interval: Option<Duration>,
 }
 
 impl TargetArgs {
@@ -51,9 +55,21 @@ impl TargetArgs {
         &self.data
     }
 
+    /// The file of secrets that the platform's last start used.
+    ///
+    /// # Errors
+    /// When the data directory cannot be read.
+    pub(crate) fn secrets_file(&self) -> Result<Option<PathBuf>> {
+        match self.lake {
+            Some(_) => Ok(None),
+            None => Ok(DataDir::at(&self.data).last_start()?.secrets),
+        }
+    }
+
     /// # Errors
     /// When the data directory is none of ours or has not seen a broker yet, or when profile or lake URL are unusable.
     pub(crate) fn resolve(&self) -> Result<Target> {
+        let mut commit_interval = None;
         let (cluster, lake_url, data) = match (&self.cluster, &self.profile, &self.lake) {
             (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None),
             (None, Some(profile), Some(lake)) => {
@@ -61,21 +77,30 @@ impl TargetArgs {
             }
             _ => {
                 let data = DataDir::existing(&self.data)?;
-                let addr = data.broker_addr()?.with_context(|| {
+                let last_start = data.last_start()?;
+                let addr = last_start.broker.with_context(|| {
                     format!(
                         "no broker has run on data directory {} yet: start `coinlake up` or `demo` on it",
                         self.data.display()
                     )
                 })?;
-                let lake = data.lake().display().to_string();
+                let lake = data.lake(last_start.lake.as_deref());
+                commit_interval = last_start.commit_interval;
                 (Cluster::at(addr), lake, Some(self.data.clone()))
             }
         };
         Ok(Target {
             cluster,
-            lake: Lake::open_str(&lake_url, [])?,
+            lake: open_existing(&lake_url)?,
             lake_url,
             data,
+            commit_interval,
         })
     }
+}
+
+/// A lake to look at; nothing is created.
+fn open_existing(lake: &str) -> Result<Lake> {
+    let url = LakeUrl::parse(lake).map_err(|problem| anyhow!("lake: {problem}"))?;
+    Ok(Lake::open_existing(&url)?)
 }

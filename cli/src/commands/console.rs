@@ -20,10 +20,10 @@ use crate::platform::DEFAULT_CONSOLE_LISTEN;
 #[derive(Args)]
 pub(crate) struct ConsoleArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(crate) target: TargetArgs,
     /// Address of the web console; port 0 selects a free port. There is no login: everyone who can reach the address can
     /// see the console
-    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_CONSOLE_LISTEN)]
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_CONSOLE_LISTEN)]
     listen: SocketAddr,
     #[command(flatten)]
     monitor: MonitorArgs,
@@ -49,6 +49,7 @@ impl Observed for ConsoleStatus {
 pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
     let interrupted = shutdown::on_signal();
     let target = args.target.resolve()?;
+    let listener = Console::bind(args.listen).await?;
     let monitor = Monitor::start(&args.monitor, "console").await?;
     let status = Arc::new(ConsoleStatus::default());
     monitor.observe("console", status.clone());
@@ -56,10 +57,10 @@ pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
     let console = Console::start(ConsoleConfig {
         cluster: target.cluster,
         lake: target.lake,
-        blueprint: assets::blueprint()?,
+        blueprint: assets::blueprint(target.commit_interval)?,
         models: models::console_models(target.data.as_deref(), target.lake_url)?,
         chain_times: None,
-        listen: args.listen,
+        listener,
     })
     .await?;
     // Only now: ready means that the console is served.

@@ -1,103 +1,67 @@
 //! `coinlake up`: the whole platform on this machine, fed from CoinGecko.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::console::Console;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
-use coingecko_source::KeyPlan;
-use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use broker::Broker;
+use clap::Args;
+use connector_runtime::process::monitor::Monitor;
 use connector_runtime::process::{log, shutdown};
 use tokio_util::task::AbortOnDropHandle;
-use webhook_notifier::{NotifyStatus, WebhookArgs};
+use webhook_notifier::NotifyStatus;
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
-use crate::platform::{
-    Backbone, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DEFAULT_DATA_DIR, DataDir, Platform,
-    ProgressLine,
-};
-
-/// The market in the data directory's note.
-const LIVE_MARKET: &str = "live data";
+use crate::platform::{Backbone, BackboneConfig, DataDir, LastStart, Platform, ProgressLine};
+use crate::settings::{RunPlan, SettingsArgs};
 
 /// How long a shutdown waits for a message that is being delivered.
 const NOTIFIER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Kinds of CoinGecko keys.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Plan {
-    Demo,
-    Pro,
-}
-
-impl From<Plan> for KeyPlan {
-    fn from(plan: Plan) -> Self {
-        match plan {
-            Plan::Demo => Self::Demo,
-            Plan::Pro => Self::Pro,
-        }
-    }
-}
-
 #[derive(Args)]
 pub(crate) struct UpArgs {
-    /// Directory for topics, lake and models
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
-    data: PathBuf,
-    /// Address of the broker; port 0 selects a free port
-    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_BROKER_LISTEN)]
-    listen: SocketAddr,
-    /// Address of the web console; port 0 selects a free port
-    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_CONSOLE_LISTEN)]
-    console: SocketAddr,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
     #[command(flatten)]
     smartmodules: SmartModulesArgs,
-    /// CoinGecko API key; without one the public API allows a few calls a minute. Prefer the environment variable: other
-    /// users of this machine can see command lines
-    #[arg(
-        long,
-        env = "COINGECKO_API_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
-    api_key: Option<String>,
-    /// Kind of API key
-    #[arg(long, env = "COINGECKO_PLAN", default_value = "demo")]
-    plan: Plan,
-    #[command(flatten)]
-    webhook: WebhookArgs,
-    #[command(flatten)]
-    monitor: MonitorArgs,
 }
 
 /// Runs until interrupted, then commits what has been read.
 pub(crate) async fn run(args: UpArgs) -> Result<()> {
     let interrupted = shutdown::on_signal();
-    // Everything that can be wrong with the arguments is found before anything is created.
-    let mut source = assets::source()?;
-    if let Some(key) = args.api_key {
-        source.settings.api_key = Some(key.into());
-        source.settings.plan = args.plan.into();
-    }
-    let webhook = args.webhook.webhook()?;
+    // Everything that can be wrong with the arguments is found before anything is created, and ports before data.
+    let plan = RunPlan::read(&args.settings)?;
+    plan.check_data().await?;
     let smartmodules = args.smartmodules.read()?;
-    let monitor = Monitor::start(&args.monitor, "up").await?;
-    let data = DataDir::open(&args.data, LIVE_MARKET)?;
-    let lake = data.lake();
-    let mut backbone = Backbone::start(data, args.listen, smartmodules).await?;
-    let addr = backbone.addr();
-    let console = backbone.serve_console(args.console).await?;
-    let mut platform = Platform::launch(backbone, source)?;
+    let monitor = Monitor::start(&plan.monitor, "up").await?;
+    let listener = Broker::bind(plan.listen).await?;
+    let console = Console::bind(plan.console).await?;
+    let mut backbone = Backbone::start(BackboneConfig {
+        data: DataDir::open(&plan.data, &plan.market())?,
+        listener,
+        advertise: plan.advertise.map(|address| (address.host, address.port)),
+        smartmodules,
+        last_start: LastStart {
+            broker: None,
+            lake: plan.lake,
+            secrets: plan.secrets,
+            commit_interval: plan.commit_interval,
+        },
+    })
+    .await?;
+    let (addr, lake) = (backbone.addr(), backbone.lake_url());
+    let console = backbone.serve_console(console).await?;
+    let mut source = assets::source()?;
+    source.settings = plan.source;
+    let mut platform = Platform::launch(backbone, source, plan.stages);
     platform.observe(&monitor);
     log::say(&format!(
-        "broker at {addr}, lake at {}, market: CoinGecko, live",
-        lake.display()
+        "broker at {addr}, lake at {lake}, market: CoinGecko, live"
     ));
     log::say(&format!("console at http://{console}"));
-    let notifier = webhook.map(|webhook| {
+    let notifier = plan.webhook.map(|webhook| {
         log::say(&format!("sending alerts to {}", webhook.host()));
         let status = Arc::new(NotifyStatus::default());
         monitor.observe("notify", status.clone());

@@ -7,8 +7,10 @@ use broker::{Broker, BrokerConfig};
 use connector_runtime::cluster::{Client, Cluster};
 use console::{ChainTime, ChainTimes, Console, ConsoleConfig};
 use lake::Lake;
+use tokio::net::TcpListener;
 
 use super::data_dir::DataDir;
+use super::note::LastStart;
 use crate::assets::{self, SmartModule};
 use crate::deployment::{Bundle, deploy};
 use crate::models;
@@ -16,35 +18,53 @@ use crate::models;
 /// One machine needs no more; the topic files of fluvio-config/ are for clusters.
 const PARTITIONS: u32 = 1;
 
+/// What a backbone is started with.
+pub(crate) struct BackboneConfig {
+    pub(crate) data: DataDir,
+    /// Where the broker listens, as [`Broker::bind`] has taken it.
+    pub(crate) listener: TcpListener,
+    /// Host and port that clients elsewhere are told to connect to.
+    pub(crate) advertise: Option<(String, u16)>,
+    pub(crate) smartmodules: Vec<SmartModule>,
+    /// What commands that look at the data directory are told; its broker is filled in.
+    pub(crate) last_start: LastStart,
+}
+
 pub(crate) struct Backbone {
     broker: Broker,
     cluster: Cluster,
     data: DataDir,
+    last_start: LastStart,
     console: Option<Console>,
 }
 
 impl Backbone {
-    /// Starts the broker on `listen` and deploys, with the models in production.
-    pub(crate) async fn start(
-        data: DataDir,
-        listen: SocketAddr,
-        smartmodules: Vec<SmartModule>,
-    ) -> Result<Self> {
+    /// Starts the broker and deploys, with the models in production.
+    pub(crate) async fn start(config: BackboneConfig) -> Result<Self> {
+        let BackboneConfig {
+            data,
+            listener,
+            advertise,
+            smartmodules,
+            mut last_start,
+        } = config;
         let production = models::models_in_production(data.root()).await;
         let bundle = Bundle::complete(smartmodules, Some(PARTITIONS), production)?;
-        let broker = Broker::start(BrokerConfig {
-            listen,
+        let broker_config = BrokerConfig {
+            advertise,
             ..BrokerConfig::new(data.broker())
-        })
-        .await?;
-        data.set_broker_addr(&broker.addr().to_string())?;
-        let cluster = Cluster::at(broker.addr());
+        };
+        let broker = Broker::start_on(listener, broker_config).await?;
+        last_start.broker = Some(broker.inner_addr().to_string());
+        data.set_last_start(last_start.clone())?;
+        let cluster = Cluster::at(broker.inner_addr());
         let client = cluster.connect().await?;
         deploy(&client, bundle).await?;
         Ok(Self {
             broker,
             cluster,
             data,
+            last_start,
             console: None,
         })
     }
@@ -66,19 +86,19 @@ impl Backbone {
 
     /// The lake as a folder or URL.
     pub(crate) fn lake_url(&self) -> String {
-        self.data.lake().display().to_string()
+        self.data.lake(self.last_start.lake.as_deref())
     }
 
     /// Serves the web console until the backbone stops; returns its address.
-    pub(crate) async fn serve_console(&mut self, listen: SocketAddr) -> Result<SocketAddr> {
+    pub(crate) async fn serve_console(&mut self, listener: TcpListener) -> Result<SocketAddr> {
         let lake_url = self.lake_url();
         let console = Console::start(ConsoleConfig {
             cluster: self.cluster.clone(),
             lake: Lake::open_str(&lake_url, [])?,
-            blueprint: assets::blueprint()?,
+            blueprint: assets::blueprint(self.last_start.commit_interval)?,
             models: models::console_models(Some(self.data.root()), lake_url)?,
             chain_times: Some(self.chain_times()),
-            listen,
+            listener,
         })
         .await?;
         let addr = console.addr();

@@ -3,7 +3,7 @@
 //! Starting it has two phases, each a type of its own: a [`Backbone`] is a broker with everything deployed, a [`Platform`]
 //! is a backbone with a running source and running stages.
 //!
-//! - [`data_dir`]: its data directory
+//! - [`data_dir`]: its data directory, with a [`note`] of what it holds
 //! - [`listen`]: its default addresses
 //! - [`backbone`] and [`running`]: the two phases
 //! - [`end_offsets`]: how many records a topic has had
@@ -15,14 +15,16 @@ mod data_dir;
 mod end_offsets;
 mod listen;
 mod memory;
+mod note;
 mod progress;
 mod running;
 mod summary;
 
-pub(crate) use backbone::Backbone;
-pub(crate) use data_dir::{DEFAULT_DATA_DIR, DataDir, FIELD_MARKET, SYNTHETIC_MARKET};
+pub(crate) use backbone::{Backbone, BackboneConfig};
+pub(crate) use data_dir::DataDir;
 pub(crate) use end_offsets::end_offsets;
-pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN};
+pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, loopback};
+pub(crate) use note::{FIELD_MARKET, LastStart, Market, SYNTHETIC_MARKET};
 pub(crate) use progress::ProgressLine;
 pub(crate) use running::Platform;
 pub(crate) use summary::Summary;

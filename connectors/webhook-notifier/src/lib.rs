@@ -18,4 +18,4 @@ mod webhook;
 
 pub use notifier::run;
 pub use status::NotifyStatus;
-pub use webhook::{Webhook, WebhookArgs};
+pub use webhook::{Webhook, WebhookArgs, WebhookSettings};

@@ -81,7 +81,8 @@ fn header_safe(id: &str) -> String {
 }
 
 /// The form of what is posted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// `{"type": "alert", "timestamp": ..., "data": the alert, "suppressed": n}`
     #[default]

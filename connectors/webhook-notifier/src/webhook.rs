@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use connector_runtime::config::Secrets;
+use connector_runtime::config::{Secrets, Span};
 use market::Severity;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{StatusCode, redirect};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
 use crate::message::{Alert, Format, SigningKey};
@@ -25,37 +27,37 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// A longer pause that a receiver asks for is not believed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
-/// Who is told of alerts, and of which. The address and the key are secrets: COINLAKE_WEBHOOK_URL and, to sign what is
-/// posted, COINLAKE_WEBHOOK_SECRET
-#[derive(Debug, Clone, clap::Args)]
-pub struct WebhookArgs {
-    /// A file of NAME=value lines; without it secrets are environment variables
-    #[arg(long, value_name = "FILE")]
-    secrets: Option<PathBuf>,
-    /// What is posted about an alert
-    #[arg(long, value_enum, default_value_t)]
-    webhook_format: Format,
-    /// The mildest severity to tell of: info, warning or critical
-    #[arg(long, value_name = "SEVERITY", default_value = "warning", value_parser = severity)]
-    webhook_min_severity: Severity,
-    /// At most one message a coin in this time, unless the severity rises
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = humantime::parse_duration)]
-    webhook_cooldown: Duration,
+/// What a webhook is told, and how. Its address and the key are secrets: COINLAKE_WEBHOOK_URL and, to sign what is posted,
+/// COINLAKE_WEBHOOK_SECRET.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// What is posted about an alert.
+    pub format: Format,
+    /// The mildest severity to tell of: `info`, `warning` or `critical`. Default `warning`.
+    #[serde(deserialize_with = "read_severity")]
+    pub min_severity: Severity,
+    /// At most one message a coin in this time, unless the severity rises.
+    #[serde(deserialize_with = "read_duration")]
+    pub cooldown: Duration,
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
-    let mut all = Severity::ALL.into_iter();
-    all.find(|severity| severity.as_str() == text)
-        .ok_or_else(|| "say info, warning or critical".to_owned())
+impl Default for WebhookSettings {
+    fn default() -> Self {
+        Self {
+            format: Format::Json,
+            min_severity: Severity::Warning,
+            cooldown: Duration::from_secs(900),
+        }
+    }
 }
 
-impl WebhookArgs {
-    /// The webhook, where there is an address.
+impl WebhookSettings {
+    /// The webhook, where the secrets hold its address.
     ///
     /// # Errors
     /// When something about it is wrong.
-    pub fn webhook(&self) -> Result<Option<Webhook>> {
-        let secrets = self.read_secrets()?;
+    pub fn webhook(&self, secrets: &Secrets) -> Result<Option<Webhook>> {
         let Some(url) = secrets
             .get(URL)
             .filter(|url| !url.expose_secret().is_empty())
@@ -77,10 +79,39 @@ impl WebhookArgs {
             http: client(&url)?,
             url,
             key,
-            format: self.webhook_format,
-            min_severity: self.webhook_min_severity,
-            cooldown: self.webhook_cooldown,
+            format: self.format,
+            min_severity: self.min_severity,
+            cooldown: self.cooldown,
         }))
+    }
+}
+
+/// Who is told of alerts, and of which. The address and the key are secrets: COINLAKE_WEBHOOK_URL and, to sign what is
+/// posted, COINLAKE_WEBHOOK_SECRET
+#[derive(Debug, Clone, clap::Args)]
+pub struct WebhookArgs {
+    /// A file of NAME=value lines; without it secrets are environment variables
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+    /// What is posted about an alert [default: json]
+    #[arg(long, value_enum)]
+    webhook_format: Option<Format>,
+    /// The mildest severity to tell of: info, warning or critical [default: warning]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    webhook_min_severity: Option<Severity>,
+    /// At most one message a coin in this time, unless the severity rises [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    webhook_cooldown: Option<Duration>,
+}
+
+impl WebhookArgs {
+    /// The settings with what the arguments say in place of theirs.
+    pub fn over(&self, settings: &WebhookSettings) -> WebhookSettings {
+        WebhookSettings {
+            format: self.webhook_format.unwrap_or(settings.format),
+            min_severity: self.webhook_min_severity.unwrap_or(settings.min_severity),
+            cooldown: self.webhook_cooldown.unwrap_or(settings.cooldown),
+        }
     }
 
     /// The webhook.
@@ -88,17 +119,34 @@ impl WebhookArgs {
     /// # Errors
     /// When there is none, or something about it is wrong.
     pub fn required(&self) -> Result<Webhook> {
-        let remedy = self.read_secrets()?.remedy(URL);
-        self.webhook()?
-            .with_context(|| format!("there is no webhook to tell of alerts: {remedy}"))
-    }
-
-    fn read_secrets(&self) -> Result<Secrets> {
-        Ok(match &self.secrets {
+        let secrets = match &self.secrets {
             Some(path) => Secrets::from_file(path)?,
             None => Secrets::from_env(),
-        })
+        };
+        self.over(&WebhookSettings::default())
+            .webhook(&secrets)?
+            .with_context(|| {
+                format!(
+                    "there is no webhook to tell of alerts: {}",
+                    secrets.remedy(URL)
+                )
+            })
     }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let mut all = Severity::ALL.into_iter();
+    all.find(|severity| severity.as_str() == text)
+        .ok_or_else(|| "say info, warning or critical".to_owned())
+}
+
+fn read_severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Severity, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    severity(&text).map_err(|_| D::Error::unknown_variant(&text, &["info", "warning", "critical"]))
+}
+
+fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Span::deserialize(deserializer).map(|span| span.0)
 }
 
 fn client(url: &Url) -> Result<reqwest::Client> {

@@ -13,8 +13,9 @@ pub struct BrokerConfig {
     pub listen: SocketAddr,
     /// The folder that holds everything the broker must remember. One broker at a time uses it.
     pub data_dir: PathBuf,
-    /// Host and port clients are told to connect to. By default the address a client has reached the broker by, which is
-    /// right unless something between them translates addresses.
+    /// Host and port that clients of `listen` are told to connect to. By default the address by which a client has reached
+    /// the broker, which is right unless something between them translates addresses. Clients on this machine then use
+    /// [`Broker::inner_addr`](crate::Broker::inner_addr).
     pub advertise: Option<(String, u16)>,
     /// A request of more bytes ends its connection.
     pub frame_bytes_max: usize,

@@ -47,9 +47,10 @@ impl<'a> Checker<'a> {
         let client = target.cluster.connect().await?;
         let surveyor = match &mut self.surveyor {
             Some(surveyor) => surveyor,
-            None => self
-                .surveyor
-                .insert(Surveyor::new(assets::blueprint()?, target.lake)),
+            None => self.surveyor.insert(Surveyor::new(
+                assets::blueprint(target.commit_interval)?,
+                target.lake,
+            )),
         };
         let mut survey = surveyor.survey(&client).await?;
         let models = match &self.models {
