@@ -107,6 +107,16 @@ impl Up {
         }
     }
 
+    /// Waits for a line that holds this.
+    fn mentions(&self, what: &str) {
+        while !self
+            .said
+            .recv_timeout(PATIENCE)
+            .expect("it says more")
+            .contains(what)
+        {}
+    }
+
     /// As Ctrl-C does.
     fn interrupt(mut self) {
         let id = self.child.id().to_string();
@@ -419,4 +429,82 @@ fn a_refused_demo_keeps_the_last_ones_data() {
         assert!(said.contains(&taken), "{said}");
         assert!(scratch.join("lake/raw").exists(), "{option} destroyed data");
     }
+}
+
+#[test]
+fn the_service_is_one_that_systemd_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = succeeds(folder.path(), &["init", "--service"]);
+    assert_eq!(names(folder.path()), ["coinlake.yaml"]);
+    assert!(unit.contains("ExecStart="), "{unit}");
+    // A file that is there stays, so a unit can be printed again.
+    fs::write(folder.path().join("coinlake.yaml"), "# mine\n").unwrap();
+    assert_eq!(unit, succeeds(folder.path(), &["init", "--service"]));
+    let kept = fs::read_to_string(folder.path().join("coinlake.yaml")).unwrap();
+    assert_eq!(kept, "# mine\n");
+
+    let file = folder.path().join("coinlake.service");
+    fs::write(&file, &unit).unwrap();
+    let verify = Command::new("systemd-analyze")
+        .arg("verify")
+        .arg(&file)
+        .output();
+    match verify {
+        Ok(verified) => {
+            let said = String::from_utf8_lossy(&verified.stderr);
+            assert!(verified.status.success(), "{said}\n{unit}");
+            assert!(!said.contains("coinlake.service:"), "{said}");
+        }
+        Err(error) => println!("skipped: systemd-analyze does not run here: {error}"),
+    }
+}
+
+/// The retention of a topic, in seconds.
+async fn retention(client: &Client, topic: &str) -> u32 {
+    let admin = client.admin().await;
+    let topics = admin
+        .all::<fluvio::metadata::topic::TopicSpec>()
+        .await
+        .unwrap();
+    let found = topics.iter().find(|listed| listed.name == topic).unwrap();
+    found.spec.retention_secs()
+}
+
+#[tokio::test]
+async fn a_retention_holds_for_topics_of_before_and_training_runs_beside() {
+    let replay = play(SyntheticMarket::new(4, 120)).await;
+    let folder = with_settings(&settings(&replay, ""));
+    let up = Up::start(folder.path(), &[]);
+    let client = connect(&up.says("broker at ")).await;
+    assert_eq!(retention(&client, "crypto-raw").await, 7 * 86_400);
+    holds(&client, "crypto-features", 100).await;
+    drop(client);
+    up.interrupt();
+    let text = settings(&replay, "train: {every: 1s}\ndisk_budget: 1KB\n");
+    let text = text.replace("  listen: 0\n", "  listen: 0\n  retention: 12h\n");
+    fs::write(folder.path().join("coinlake.yaml"), text).unwrap();
+    let up = Up::start(folder.path(), &[]);
+    let client = connect(&up.says("broker at ")).await;
+    assert_eq!(retention(&client, "crypto-raw").await, 12 * 3_600);
+    // A training of so short a market succeeds or says what it lacks; either way the platform goes on.
+    up.mentions("training");
+    let held = reader::offsets(&client, "crypto-features", 0)
+        .await
+        .unwrap()
+        .end;
+    assert!(held >= 100);
+    let report = output(folder.path(), &["health", "--json"]).stdout;
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert!(
+        report["warnings"].to_string().contains("disk_budget"),
+        "{report}"
+    );
+    up.interrupt();
+
+    let folder = with_settings("broker: {retention: 1h}\ntrain: {every: 0s}\n");
+    let said = refused(folder.path(), &["check"]);
+    assert!(
+        said.contains("set at least 6h") && said.contains("train.every is 0"),
+        "{said}"
+    );
 }

@@ -192,3 +192,24 @@ impl fmt::Display for Lake {
         f.write_str(&self.address)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn looking_creates_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| LakeUrl::parse(folder.path().join(name).to_str().unwrap()).unwrap();
+        let error = Lake::open_existing(&at("typo")).unwrap_err().to_string();
+        assert!(
+            error.contains("typo cannot be used: there is no such folder"),
+            "{error}"
+        );
+        std::fs::create_dir_all(folder.path().join("lake/raw")).unwrap();
+        let lake = Lake::open_existing(&at("lake")).unwrap();
+        assert!(lake.files("raw").await.unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(!folder.path().join("lake/_tmp").exists());
+    }
+}

@@ -8,7 +8,7 @@ use clap::Args;
 use connector_runtime::cluster::Cluster;
 use lake::{Lake, LakeUrl};
 
-use crate::platform::DataDir;
+use crate::platform::{DataDir, DiskUse};
 use crate::settings::default_data_dir;
 
 #[derive(Args)]
@@ -47,6 +47,8 @@ pub(crate) struct Target {
     pub(crate) data: Option<PathBuf>,
     /// The stages' commit interval, if it is known and not the shipped one.
     pub(crate) commit_interval: Option<Duration>,
+    /// A warning about the disk that holds it.
+    pub(crate) disk_warning: Option<String>,
 }
 
 impl TargetArgs {
@@ -69,7 +71,7 @@ impl TargetArgs {
     /// # Errors
     /// When the data directory is none of ours or has not seen a broker yet, or when profile or lake URL are unusable.
     pub(crate) fn resolve(&self) -> Result<Target> {
-        let mut commit_interval = None;
+        let (mut commit_interval, mut disk_warning) = (None, None);
         let (cluster, lake_url, data) = match (&self.cluster, &self.profile, &self.lake) {
             (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None),
             (None, Some(profile), Some(lake)) => {
@@ -86,6 +88,8 @@ impl TargetArgs {
                 })?;
                 let lake = data.lake(last_start.lake.as_deref());
                 commit_interval = last_start.commit_interval;
+                disk_warning = DiskUse::measure(&data, &lake)
+                    .and_then(|disk| disk.warning(last_start.disk_budget));
                 (Cluster::at(addr), lake, Some(self.data.clone()))
             }
         };
@@ -95,6 +99,7 @@ impl TargetArgs {
             lake_url,
             data,
             commit_interval,
+            disk_warning,
         })
     }
 }

@@ -149,6 +149,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         listener,
         advertise: None,
         smartmodules,
+        retention: None,
         last_start: LastStart::default(),
     })
     .await?;

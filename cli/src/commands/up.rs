@@ -1,5 +1,6 @@
 //! `coinlake up`: the whole platform on this machine, fed from CoinGecko.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use webhook_notifier::NotifyStatus;
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
-use crate::platform::{Backbone, BackboneConfig, DataDir, LastStart, Platform, ProgressLine};
+use crate::platform::{
+    Backbone, BackboneConfig, DataDir, LastStart, Platform, ProgressLine, retrain, watch_disk,
+};
 use crate::settings::{RunPlan, SettingsArgs};
 
 /// How long a shutdown waits for a message that is being delivered.
@@ -38,16 +41,19 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     let monitor = Monitor::start(&plan.monitor, "up").await?;
     let listener = Broker::bind(plan.listen).await?;
     let console = Console::bind(plan.console).await?;
+    let data = DataDir::open(&plan.data, &plan.market())?;
     let mut backbone = Backbone::start(BackboneConfig {
-        data: DataDir::open(&plan.data, &plan.market())?,
+        data: data.clone(),
         listener,
         advertise: plan.advertise.map(|address| (address.host, address.port)),
         smartmodules,
+        retention: plan.retention,
         last_start: LastStart {
             broker: None,
             lake: plan.lake,
             secrets: plan.secrets,
             commit_interval: plan.commit_interval,
+            disk_budget: plan.disk_budget,
         },
     })
     .await?;
@@ -70,6 +76,16 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
             webhook_notifier::run(&cluster, &webhook, &stop, &status).await;
         }))
     });
+    let retraining = plan.retraining.map(|plan| {
+        let folder = args.smartmodules.folder().map(Path::to_owned);
+        AbortOnDropHandle::new(tokio::spawn(retrain(
+            plan,
+            data.clone(),
+            folder,
+            interrupted.clone(),
+        )))
+    });
+    let _disk = AbortOnDropHandle::new(tokio::spawn(watch_disk(data, lake, plan.disk_budget)));
     let progress = ProgressLine::start(&platform, None);
     tokio::select! {
         () = interrupted.cancelled() => {}
@@ -80,6 +96,9 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     // The notifier needs the broker to store its position. A delivery can take longer than a shutdown should.
     if let Some(notifier) = notifier {
         let _ = tokio::time::timeout(NOTIFIER_TIMEOUT, notifier).await;
+    }
+    if let Some(retraining) = retraining {
+        let _ = retraining.await;
     }
     backbone.stop().await;
     log::say("stopped; everything read so far is committed");

@@ -1,6 +1,8 @@
 //! The first phase: a broker with topics, SmartModules and table formats.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 use broker::{Broker, BrokerConfig};
@@ -26,6 +28,8 @@ pub(crate) struct BackboneConfig {
     /// Host and port that clients elsewhere are told to connect to.
     pub(crate) advertise: Option<(String, u16)>,
     pub(crate) smartmodules: Vec<SmartModule>,
+    /// How long topics keep records, if not as shipped.
+    pub(crate) retention: Option<Duration>,
     /// What commands that look at the data directory are told; its broker is filled in.
     pub(crate) last_start: LastStart,
 }
@@ -46,12 +50,21 @@ impl Backbone {
             listener,
             advertise,
             smartmodules,
+            retention,
             mut last_start,
         } = config;
         let production = models::models_in_production(data.root()).await;
-        let bundle = Bundle::complete(smartmodules, Some(PARTITIONS), production)?;
+        let mut bundle = Bundle::complete(smartmodules, Some(PARTITIONS), production)?;
+        // Topics of a start before get what new ones do.
+        let mut retention_of = HashMap::new();
+        for topic in &mut bundle.topics {
+            topic.retention.time = retention.or(topic.retention.time);
+            let time = topic.retention.time;
+            retention_of.extend(time.map(|time| (topic.meta.name.clone(), time)));
+        }
         let broker_config = BrokerConfig {
             advertise,
+            retention: retention_of,
             ..BrokerConfig::new(data.broker())
         };
         let broker = Broker::start_on(listener, broker_config).await?;

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 
 use super::note::{LastStart, Market, NOTE, Note, PARTIAL_NOTE, unusable};
 use crate::models::MODELS_FOLDER;
@@ -165,14 +166,36 @@ impl DataDir {
     /// # Errors
     /// When the note cannot be written.
     pub(crate) fn set_last_start(&self, last_start: LastStart) -> Result<()> {
-        let mut note = Note::read(&self.root)?.with_context(|| {
+        let mut note = self.note()?;
+        note.last_start = last_start;
+        note.write(&self.root)
+    }
+
+    /// When `up` trained last, or when it was first asked to; `None` if it never was.
+    ///
+    /// # Errors
+    /// When the note cannot be read.
+    pub(crate) fn trained(&self) -> Result<Option<Timestamp>> {
+        Ok(self.note()?.trained)
+    }
+
+    /// Stores when `up` trains. Only for whoever has started the broker.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    pub(crate) fn set_trained(&self, at: Timestamp) -> Result<()> {
+        let mut note = self.note()?;
+        note.trained = Some(at);
+        note.write(&self.root)
+    }
+
+    fn note(&self) -> Result<Note> {
+        Note::read(&self.root)?.with_context(|| {
             format!(
                 "{} is missing: another process has deleted the data directory",
                 self.root.join(NOTE).display()
             )
-        })?;
-        note.last_start = last_start;
-        note.write(&self.root)
+        })
     }
 
     /// What this start uses, or the last one used.

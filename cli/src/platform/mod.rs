@@ -8,23 +8,29 @@
 //! - [`backbone`] and [`running`]: the two phases
 //! - [`end_offsets`]: how many records a topic has had
 //! - [`progress`] and [`summary`]: what people see during and after a run
+//! - [`retraining`]: trains at an interval, in a child process
+//! - [`disk`]: what everything takes on disk
 //! - [`memory`]: returns freed memory to the operating system
 
 mod backbone;
 mod data_dir;
+mod disk;
 mod end_offsets;
 mod listen;
 mod memory;
 mod note;
 mod progress;
+mod retraining;
 mod running;
 mod summary;
 
 pub(crate) use backbone::{Backbone, BackboneConfig};
 pub(crate) use data_dir::DataDir;
+pub(crate) use disk::{DiskUse, watch as watch_disk};
 pub(crate) use end_offsets::end_offsets;
 pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, loopback};
 pub(crate) use note::{FIELD_MARKET, LastStart, Market, SYNTHETIC_MARKET};
 pub(crate) use progress::ProgressLine;
+pub(crate) use retraining::{RetrainingPlan, retrain};
 pub(crate) use running::Platform;
 pub(crate) use summary::Summary;

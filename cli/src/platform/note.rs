@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The synthetic market in a directory's note.
@@ -30,6 +31,9 @@ pub(super) struct Note {
     pub(super) market: Market,
     #[serde(flatten)]
     pub(super) last_start: LastStart,
+    /// When `up` trained last, or when it was first asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trained: Option<Timestamp>,
 }
 
 /// Whose data a directory holds. A replay finds its position by counting records, and prices of two currencies do not
@@ -58,6 +62,9 @@ pub(crate) struct LastStart {
     /// The stages' commit interval.
     #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     pub(crate) commit_interval: Option<Duration>,
+    /// What everything may take on disk, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disk_budget: Option<u64>,
 }
 
 impl Market {
@@ -81,6 +88,7 @@ impl Note {
             layout: LAYOUT,
             market,
             last_start: LastStart::default(),
+            trained: None,
         }
     }
 

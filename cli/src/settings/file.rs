@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use coingecko_source::SourceSettings;
-use connector_runtime::config::{Parameter, Span};
+use connector_runtime::config::{Bytes, Parameter, Span};
 use serde::{Deserialize, Deserializer};
 use webhook_notifier::WebhookSettings;
 
@@ -38,6 +38,12 @@ pub(crate) struct Settings {
     /// The broker.
     #[serde(deserialize_with = "or_default")]
     pub(crate) broker: BrokerSettings,
+    /// Training without being asked.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) train: TrainSettings,
+    /// What topics, models and a local lake may take on disk together; `coinlake health` and the log warn from 80 % on, and
+    /// always when the disk is nearly full. Nothing is deleted. Default: no limit.
+    pub(crate) disk_budget: Option<Bytes>,
     /// Address of the web console; port 0 selects a free port. Default `127.0.0.1:9080`.
     pub(crate) console: Option<Address>,
     /// Serve /metrics, /healthz and /readyz there. Default: nowhere.
@@ -53,6 +59,19 @@ pub(crate) struct BrokerSettings {
     /// Where clients elsewhere reach the broker, for one behind a container or a tunnel. Default: the address by which they
     /// reached it.
     pub(crate) advertise: Option<HostPort>,
+    /// How long topics keep records, at least `6h`, which restarts need. The newest 16 MiB of a topic stay. The lake keeps
+    /// its rows. Default `7d`.
+    pub(crate) retention: Option<Span>,
+}
+
+/// Training without being asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TrainSettings {
+    /// Train at this interval, in a process of low priority; versions that are better go to production. Default: never.
+    pub(crate) every: Option<Span>,
+    /// Use only rows of this long before the newest. Default: all.
+    pub(crate) since: Option<Span>,
 }
 
 /// A section may be empty, as when all of its keys are comments.

@@ -17,13 +17,19 @@ use webhook_notifier::Webhook;
 use super::address::HostPort;
 use super::args::SettingsArgs;
 use super::coins::source_settings;
+use super::file::Settings;
 use super::find::Found;
 use super::problems::{Problems, SettingsProblems};
 use super::stages::stages;
-use crate::platform::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, Market};
+use crate::platform::{
+    DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, Market, RetrainingPlan,
+};
 
 /// The market in the data directory's note.
 const LIVE_MARKET: &str = "live data";
+
+/// A stage rebuilds its state from the last hours of its topic: twice the longest horizon, and room for a broken night.
+const RETENTION_MIN: Duration = Duration::from_secs(6 * 3_600);
 
 /// Everything that `up` runs. Reading it touches neither the network nor the data.
 pub(crate) struct RunPlan {
@@ -40,6 +46,10 @@ pub(crate) struct RunPlan {
     pub(crate) monitor: MonitorArgs,
     /// The stages' commit interval, if it is not the shipped one.
     pub(crate) commit_interval: Option<Duration>,
+    /// How long topics keep records, if not as shipped.
+    pub(crate) retention: Option<Duration>,
+    pub(crate) retraining: Option<RetrainingPlan>,
+    pub(crate) disk_budget: Option<u64>,
     /// The file of secrets, absolute.
     pub(crate) secrets: Option<PathBuf>,
 }
@@ -60,6 +70,8 @@ impl RunPlan {
         let lake = problems.keep("lake", lake).flatten();
         let webhook = args.webhook.over(&settings.webhook);
         let webhook = problems.keep("webhook", webhook.webhook(&Secrets::from_env()));
+        let retention = retention(settings, &mut problems);
+        let retraining = retraining(settings, &mut problems);
         problems.none()?;
         let console = settings.console.map(|listen| listen.0);
         let listen = settings.broker.listen.map(|listen| listen.0);
@@ -80,6 +92,9 @@ impl RunPlan {
                 metrics_listen: args.monitor.metrics_listen.or(metrics),
             },
             commit_interval: settings.commit_interval.map(|interval| interval.0),
+            retention,
+            retraining,
+            disk_budget: settings.disk_budget.map(|bytes| bytes.0),
             secrets: secrets.map(from_anywhere),
         })
     }
@@ -151,11 +166,47 @@ impl fmt::Display for RunPlan {
             write!(f, ", elsewhere {}:{}", address.host, address.port)?;
         }
         write!(f, "\nconsole     http://{}", self.console)?;
+        if let Some(retraining) = &self.retraining {
+            let every = humantime::format_duration(retraining.every);
+            write!(f, "\ntraining    every {every}")?;
+        }
         if let Some(metrics) = self.monitor.metrics_listen {
             write!(f, "\nmetrics     http://{metrics}/metrics")?;
         }
         Ok(())
     }
+}
+
+fn retention(settings: &Settings, problems: &mut Problems<'_>) -> Option<Duration> {
+    let retention = settings.broker.retention?.0;
+    if retention < RETENTION_MIN {
+        problems.report(
+            "broker.retention",
+            format!(
+                "broker.retention is {}: set at least 6h, because a restart reads the last hours again",
+                humantime::format_duration(retention)
+            ),
+        );
+    }
+    Some(retention)
+}
+
+fn retraining(settings: &Settings, problems: &mut Problems<'_>) -> Option<RetrainingPlan> {
+    let every = settings.train.every?.0;
+    if every.is_zero() {
+        problems.report(
+            "train.every",
+            "train.every is 0: set a duration such as 24h",
+        );
+    }
+    if cfg!(not(feature = "train")) {
+        problems.report(
+            "train.every",
+            "train.every needs a build with the cargo feature `train`, which is on by default",
+        );
+    }
+    let since = settings.train.since.map(|since| since.0);
+    Some(RetrainingPlan { every, since })
 }
 
 /// The lake that is set, unless it is the data directory's own.

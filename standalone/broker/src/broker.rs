@@ -104,7 +104,12 @@ impl Broker {
         meters::describe();
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
-            topics: Topics::open(data_dir.path().join("logs"), store.clone()).await?,
+            topics: Topics::open(
+                data_dir.path().join("logs"),
+                store.clone(),
+                &config.retention,
+            )
+            .await?,
             consumers: Consumers::open(store.clone())?,
             smart_modules,
             table_formats,

@@ -68,9 +68,11 @@ impl<'a> Checker<'a> {
                 message,
             }));
         survey.ok = survey.problems.is_empty();
+        let mut warnings = models.warnings;
+        warnings.extend(target.disk_warning);
         Ok(HealthReport {
             survey,
-            warnings: models.warnings,
+            warnings,
             mlflow: models.mlflow,
             drift: models.drift,
         })
