@@ -32,7 +32,7 @@ pub(crate) struct Settings {
     /// `min_severity`.
     #[serde(deserialize_with = "or_default")]
     pub(crate) alerts: BTreeMap<String, Parameter>,
-    /// What the receiver at `COINLAKE_WEBHOOK_URL` is told: [as for `notify`](#webhook).
+    /// What the receiver at `COINLAKE_WEBHOOK_URL` is told: [the same settings as for notify](#webhook).
     #[serde(deserialize_with = "or_default")]
     pub(crate) webhook: WebhookSettings,
     /// The broker.
