@@ -69,9 +69,9 @@ impl Command {
         Ok(match self {
             Self::Up(args) => args.settings.secrets_file()?,
             Self::Check(args) => args.settings.secrets_file()?,
-            Self::Health(args) => args.target.secrets_file()?,
-            Self::Console(args) => args.target.secrets_file()?,
-            Self::Train(command) => command.secrets_file()?,
+            Self::Health(args) => args.target.secrets_file(),
+            Self::Console(args) => args.target.secrets_file(),
+            Self::Train(command) => command.secrets_file(),
             Self::Demo(_) | Self::Init(_) | Self::Deploy(_) | Self::Notify(_) => None,
         })
     }

@@ -1,14 +1,13 @@
 //! Which running platform a command looks at: the one of a data directory on this machine, or a cluster and its lake.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use connector_runtime::cluster::Cluster;
 use lake::{Lake, LakeUrl};
 
-use crate::platform::{DataDir, DiskUse};
+use crate::platform::{DataDir, LastStart};
 use crate::settings::default_data_dir;
 
 #[derive(Args)]
@@ -45,10 +44,8 @@ pub(crate) struct Target {
     pub(crate) lake_url: String,
     /// The data directory; `None` for a cluster.
     pub(crate) data: Option<PathBuf>,
-    /// The stages' commit interval, if it is known and not the shipped one.
-    pub(crate) commit_interval: Option<Duration>,
-    /// A warning about the disk that holds it.
-    pub(crate) disk_warning: Option<String>,
+    /// What the platform was started with; nothing is known of a cluster's.
+    pub(crate) last_start: LastStart,
 }
 
 impl TargetArgs {
@@ -58,20 +55,17 @@ impl TargetArgs {
     }
 
     /// The file of secrets that the platform's last start used.
-    ///
-    /// # Errors
-    /// When the data directory cannot be read.
-    pub(crate) fn secrets_file(&self) -> Result<Option<PathBuf>> {
+    pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
         match self.lake {
-            Some(_) => Ok(None),
-            None => Ok(DataDir::at(&self.data).last_start()?.secrets),
+            Some(_) => None,
+            None => DataDir::at(&self.data).secrets_file(),
         }
     }
 
     /// # Errors
     /// When the data directory is none of ours or has not seen a broker yet, or when profile or lake URL are unusable.
     pub(crate) fn resolve(&self) -> Result<Target> {
-        let (mut commit_interval, mut disk_warning) = (None, None);
+        let mut last_start = LastStart::default();
         let (cluster, lake_url, data) = match (&self.cluster, &self.profile, &self.lake) {
             (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None),
             (None, Some(profile), Some(lake)) => {
@@ -79,17 +73,14 @@ impl TargetArgs {
             }
             _ => {
                 let data = DataDir::existing(&self.data)?;
-                let last_start = data.last_start()?;
-                let addr = last_start.broker.with_context(|| {
+                last_start = data.last_start()?;
+                let addr = last_start.broker.as_ref().with_context(|| {
                     format!(
                         "no broker has run on data directory {} yet: start `coinlake up` or `demo` on it",
                         self.data.display()
                     )
                 })?;
                 let lake = data.lake(last_start.lake.as_deref());
-                commit_interval = last_start.commit_interval;
-                disk_warning = DiskUse::measure(&data, &lake)
-                    .and_then(|disk| disk.warning(last_start.disk_budget));
                 (Cluster::at(addr), lake, Some(self.data.clone()))
             }
         };
@@ -98,8 +89,7 @@ impl TargetArgs {
             lake: open_existing(&lake_url)?,
             lake_url,
             data,
-            commit_interval,
-            disk_warning,
+            last_start,
         })
     }
 }

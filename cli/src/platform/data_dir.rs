@@ -189,6 +189,12 @@ impl DataDir {
         note.write(&self.root)
     }
 
+    /// The file of secrets that the last start used. Whoever looks at the directory is told by others what is wrong with it.
+    pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
+        let last_start = self.last_start().ok()?;
+        last_start.secrets.filter(|path| path.is_file())
+    }
+
     fn note(&self) -> Result<Note> {
         Note::read(&self.root)?.with_context(|| {
             format!(

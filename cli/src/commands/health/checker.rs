@@ -9,6 +9,7 @@ use super::models::ModelsHealth;
 use super::report::HealthReport;
 use crate::args::TargetArgs;
 use crate::assets;
+use crate::platform::{DataDir, DiskUse};
 
 /// Computing the drift reads a day of the lake, and the result changes slowly.
 const MODELS_AGE_MAX: Duration = Duration::from_secs(60);
@@ -48,7 +49,7 @@ impl<'a> Checker<'a> {
         let surveyor = match &mut self.surveyor {
             Some(surveyor) => surveyor,
             None => self.surveyor.insert(Surveyor::new(
-                assets::blueprint(target.commit_interval)?,
+                assets::blueprint(target.last_start.commit_interval)?,
                 target.lake,
             )),
         };
@@ -56,7 +57,13 @@ impl<'a> Checker<'a> {
         let models = match &self.models {
             Some((at, models)) if at.elapsed() < MODELS_AGE_MAX => models.clone(),
             _ => {
-                let models = ModelsHealth::check(self.target.data(), &target.lake_url).await;
+                let mut models = ModelsHealth::check(self.target.data(), &target.lake_url).await;
+                if let Some(data) = &target.data {
+                    let disk = DiskUse::measure(&DataDir::at(data), &target.lake_url);
+                    let budget = target.last_start.disk_budget;
+                    let warning = disk.and_then(|disk| disk.warning(budget));
+                    models.warnings.extend(warning);
+                }
                 self.models = Some((Instant::now(), models.clone()));
                 models
             }
@@ -68,11 +75,9 @@ impl<'a> Checker<'a> {
                 message,
             }));
         survey.ok = survey.problems.is_empty();
-        let mut warnings = models.warnings;
-        warnings.extend(target.disk_warning);
         Ok(HealthReport {
             survey,
-            warnings,
+            warnings: models.warnings,
             mlflow: models.mlflow,
             drift: models.drift,
         })

@@ -51,21 +51,18 @@ pub(crate) enum TrainCommand {
 
 impl TrainCommand {
     /// The file of secrets that the platform's last start used.
-    ///
-    /// # Errors
-    /// When the data directory cannot be read.
-    pub(crate) fn secrets_file(&self) -> Result<Option<PathBuf>> {
+    pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
         let data = match self {
             #[cfg(feature = "train")]
             Self::Run(args) => &args.runs.data,
             #[cfg(not(feature = "train"))]
-            Self::Run(_) => return Ok(None),
+            Self::Run(_) => return None,
             Self::List(args) => &args.runs.data,
             Self::Compare(args) => &args.runs.data,
             Self::Promote(args) => &args.data,
             Self::Publish(args) => &args.data,
         };
-        Ok(DataDir::at(data).last_start()?.secrets)
+        DataDir::at(data).secrets_file()
     }
 }
 
