@@ -388,7 +388,10 @@ async fn an_advertised_address_is_for_clients_elsewhere() {
     let outside = connect(&up.says("broker at ")).await;
     let told = outside.admin().await;
     let spus = told.all::<fluvio::metadata::spu::SpuSpec>().await.unwrap();
-    assert_eq!(spus[0].spec.public_endpoint.host, "coinlake.invalid");
+    assert_eq!(
+        spus[0].spec.public_endpoint.host_string(),
+        "coinlake.invalid"
+    );
     assert_eq!(spus[0].spec.public_endpoint.port, 19003);
     let note = fs::read(folder.path().join("coinlake-data/coinlake.json")).unwrap();
     let note: Value = serde_json::from_slice(&note).unwrap();
