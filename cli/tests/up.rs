@@ -156,7 +156,7 @@ async fn play(market: SyntheticMarket) -> ReplayServer {
     replay.await.unwrap()
 }
 
-/// Settings for a played market, on free ports.
+/// Settings for a market that is played for a minute, on free ports.
 fn settings(replay: &ReplayServer, more: &str) -> String {
     format!(
         "coingecko:\n  base_url: {}\n  poll_interval: 20ms\nbroker:\n  listen: 0\nconsole: 0\ncommit_interval: 500ms\n{more}",
@@ -301,7 +301,7 @@ fn options_win_over_the_file_and_secrets_come_from_theirs() {
 
 #[tokio::test]
 async fn up_runs_what_the_file_says_and_a_change_needs_a_restart() {
-    let replay = play(SyntheticMarket::new(1, 120)).await;
+    let replay = play(SyntheticMarket::new(1, 3_000)).await;
     let folder = with_settings(&settings(
         &replay,
         "lake: elsewhere\nalerts:\n  min_severity: critical\n",
@@ -359,7 +359,7 @@ async fn up_runs_what_the_file_says_and_a_change_needs_a_restart() {
 
 #[tokio::test]
 async fn data_of_the_version_before_goes_on() {
-    let replay = play(SyntheticMarket::new(2, 120)).await;
+    let replay = play(SyntheticMarket::new(2, 3_000)).await;
     let folder = with_settings(&settings(&replay, ""));
     let up = Up::start(folder.path(), &[]);
     let client = connect(&up.says("broker at ")).await;
@@ -381,7 +381,7 @@ async fn data_of_the_version_before_goes_on() {
 
 #[tokio::test]
 async fn an_advertised_address_is_for_clients_elsewhere() {
-    let replay = play(SyntheticMarket::new(3, 120)).await;
+    let replay = play(SyntheticMarket::new(3, 3_000)).await;
     let folder = with_settings(&settings(&replay, ""));
     // Nobody listens there: the platform itself must not be sent to it.
     let up = Up::start(folder.path(), &["--advertise", "coinlake.invalid:19003"]);
@@ -475,7 +475,7 @@ async fn retention(client: &Client, topic: &str) -> u32 {
 
 #[tokio::test]
 async fn a_retention_holds_for_topics_of_before_and_training_runs_beside() {
-    let replay = play(SyntheticMarket::new(4, 120)).await;
+    let replay = play(SyntheticMarket::new(4, 3_000)).await;
     let folder = with_settings(&settings(&replay, ""));
     let up = Up::start(folder.path(), &[]);
     let client = connect(&up.says("broker at ")).await;
