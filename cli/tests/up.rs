@@ -71,15 +71,15 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A running `coinlake up`, killed when it is dropped.
-struct Up {
+/// A running `coinlake`, killed when it is dropped.
+struct Running {
     child: Child,
     said: mpsc::Receiver<String>,
 }
 
-impl Up {
+impl Running {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = coinlake(folder, &[&["up"], arguments].concat())
+        let mut child = coinlake(folder, arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -88,7 +88,7 @@ impl Up {
         let (send, said) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                println!("up: {line}");
+                println!("coinlake: {line}");
                 if send.send(line).is_err() {
                     break;
                 }
@@ -126,7 +126,7 @@ impl Up {
     }
 }
 
-impl Drop for Up {
+impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -306,7 +306,7 @@ async fn up_runs_what_the_file_says_and_a_change_needs_a_restart() {
         &replay,
         "lake: elsewhere\nalerts:\n  min_severity: critical\n",
     ));
-    let up = Up::start(folder.path(), &[]);
+    let up = Running::start(folder.path(), &["up"]);
     let client = connect(&up.says("broker at ")).await;
     holds(&client, "crypto-features", 200).await;
     drop(client);
@@ -339,7 +339,7 @@ async fn up_runs_what_the_file_says_and_a_change_needs_a_restart() {
     fs::rename(folder.path().join("elsewhere"), folder.path().join("moved")).unwrap();
     let text = settings(&replay, "lake: moved\nalerts: {min_severity: info}\n");
     fs::write(folder.path().join("coinlake.yaml"), text).unwrap();
-    let up = Up::start(folder.path(), &[]);
+    let up = Running::start(folder.path(), &["up"]);
     let client = connect(&up.says("broker at ")).await;
     let held = reader::offsets(&client, "crypto-features", 0)
         .await
@@ -361,7 +361,7 @@ async fn up_runs_what_the_file_says_and_a_change_needs_a_restart() {
 async fn data_of_the_version_before_goes_on() {
     let replay = play(SyntheticMarket::new(2, 3_000)).await;
     let folder = with_settings(&settings(&replay, ""));
-    let up = Up::start(folder.path(), &[]);
+    let up = Running::start(folder.path(), &["up"]);
     let client = connect(&up.says("broker at ")).await;
     holds(&client, "crypto-features", 100).await;
     drop(client);
@@ -369,7 +369,7 @@ async fn data_of_the_version_before_goes_on() {
     // As the version before wrote it.
     let note = r#"{"layout": 1, "market": "live data", "broker": "127.0.0.1:9003"}"#;
     fs::write(folder.path().join("coinlake-data/coinlake.json"), note).unwrap();
-    let up = Up::start(folder.path(), &[]);
+    let up = Running::start(folder.path(), &["up"]);
     let client = connect(&up.says("broker at ")).await;
     let held = reader::offsets(&client, "crypto-features", 0)
         .await
@@ -384,7 +384,10 @@ async fn an_advertised_address_is_for_clients_elsewhere() {
     let replay = play(SyntheticMarket::new(3, 3_000)).await;
     let folder = with_settings(&settings(&replay, ""));
     // Nobody listens there: the platform itself must not be sent to it.
-    let up = Up::start(folder.path(), &["--advertise", "coinlake.invalid:19003"]);
+    let up = Running::start(
+        folder.path(),
+        &["up", "--advertise", "coinlake.invalid:19003"],
+    );
     let outside = connect(&up.says("broker at ")).await;
     let told = outside.admin().await;
     let spus = told.all::<fluvio::metadata::spu::SpuSpec>().await.unwrap();
@@ -405,11 +408,9 @@ fn looking_at_a_lake_creates_nothing() {
     let lake = folder.path().join("typo");
     let lake = lake.to_str().unwrap();
     let at = ["--cluster", "127.0.0.1:1", "--lake", lake];
-    let said = refused(
-        folder.path(),
-        &[&["console", "--listen", "127.0.0.1:0"], &at[..]].concat(),
-    );
-    assert!(said.contains("there is no such folder"), "{said}");
+    let console = [&["console", "--listen", "127.0.0.1:0"], &at[..]].concat();
+    let console = Running::start(folder.path(), &console);
+    console.mentions("there is no such folder");
     output(folder.path(), &[&["health"], &at[..]].concat());
     refused(
         folder.path(),
@@ -477,7 +478,7 @@ async fn retention(client: &Client, topic: &str) -> u32 {
 async fn a_retention_holds_for_topics_of_before_and_training_runs_beside() {
     let replay = play(SyntheticMarket::new(4, 3_000)).await;
     let folder = with_settings(&settings(&replay, ""));
-    let up = Up::start(folder.path(), &[]);
+    let up = Running::start(folder.path(), &["up"]);
     let client = connect(&up.says("broker at ")).await;
     assert_eq!(retention(&client, "crypto-raw").await, 7 * 86_400);
     holds(&client, "crypto-features", 100).await;
@@ -486,7 +487,7 @@ async fn a_retention_holds_for_topics_of_before_and_training_runs_beside() {
     let text = settings(&replay, "train: {every: 1s}\ndisk_budget: 1KB\n");
     let text = text.replace("  listen: 0\n", "  listen: 0\n  retention: 12h\n");
     fs::write(folder.path().join("coinlake.yaml"), text).unwrap();
-    let up = Up::start(folder.path(), &[]);
+    let up = Running::start(folder.path(), &["up"]);
     let client = connect(&up.says("broker at ")).await;
     assert_eq!(retention(&client, "crypto-raw").await, 12 * 3_600);
     // A training of so short a market succeeds or says what it lacks; either way the platform goes on.

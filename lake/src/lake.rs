@@ -65,12 +65,13 @@ impl Lake {
     /// Opens a lake to look at it: nothing is created, so a read-only mount will do.
     ///
     /// # Errors
-    /// [`LakeError::Unusable`] when an option is invalid or there is no such folder.
+    /// [`LakeError::Missing`] when there is no such folder, [`LakeError::Unusable`] when an option is invalid.
     pub fn open_existing(url: &LakeUrl) -> Result<Self, LakeError> {
         if let Some(folder) = url.folder()
             && !folder.is_dir()
         {
-            return Err(unusable(url, "there is no such folder".to_owned()));
+            let lake = url.to_string();
+            return Err(LakeError::Missing { lake });
         }
         Self::with_store(url, None)
     }
