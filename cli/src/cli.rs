@@ -1,12 +1,17 @@
 //! The command line: global options and commands.
 
+use std::path::PathBuf;
+
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use connector_runtime::process::log::{self, LogFormat};
 
+use crate::commands::check::CheckArgs;
 use crate::commands::console::ConsoleArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::deploy::DeployArgs;
 use crate::commands::health::HealthArgs;
+use crate::commands::init::InitArgs;
 use crate::commands::notify::NotifyArgs;
 use crate::commands::train::TrainCommand;
 use crate::commands::up::UpArgs;
@@ -41,6 +46,10 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run the whole platform on this machine, fed from CoinGecko
     Up(UpArgs),
+    /// Write a commented settings file for `up`
+    Init(InitArgs),
+    /// Check the settings of `up` without starting anything; exits with 1 if there is a problem
+    Check(CheckArgs),
     /// Create or update topics, SmartModules and table formats on a Fluvio cluster
     Deploy(DeployArgs),
     /// Send alerts to a webhook
@@ -52,6 +61,23 @@ pub(crate) enum Command {
     Train(TrainCommand),
     /// Serve the web console of a platform that runs elsewhere
     Console(ConsoleArgs),
+}
+
+impl Command {
+    /// The file of `NAME=value` lines that become environment variables.
+    ///
+    /// # Errors
+    /// When the settings that name it cannot be read.
+    pub(crate) fn secrets_file(&self) -> Result<Option<PathBuf>> {
+        Ok(match self {
+            Self::Up(args) => args.settings.secrets_file()?,
+            Self::Check(args) => args.settings.secrets_file()?,
+            Self::Health(args) => args.target.secrets_file(),
+            Self::Console(args) => args.target.secrets_file(),
+            Self::Train(command) => command.secrets_file(),
+            Self::Demo(_) | Self::Init(_) | Self::Deploy(_) | Self::Notify(_) => None,
+        })
+    }
 }
 
 impl Cli {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::Command;
-use crate::commands::{console, demo, deploy, health, notify, train, up};
+use crate::commands::{check, console, demo, deploy, health, init, notify, train, up};
 
 /// # Errors
 /// When the command fails. A `health` that finds problems and a `notify --test` that fails are no errors, but failing exit
@@ -15,6 +15,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(args).await?,
         Command::Up(args) => up::run(args).await?,
+        Command::Init(args) => init::run(&args)?,
+        Command::Check(args) => return check::run(args).await,
         Command::Console(args) => console::run(args).await?,
         Command::Deploy(args) => deploy::run(args).await?,
         Command::Notify(args) => return notify::run(args).await,

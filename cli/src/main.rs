@@ -3,6 +3,7 @@
 //! - [`cli`]: the command line, parsed
 //! - [`dispatch`]: runs the command that was asked for
 //! - [`commands`]: a file or folder for each command
+//! - [`settings`]: `coinlake.yaml` and the options of `up`; [`environment`]: its secrets
 //! - [`args`]: options that several commands share
 //! - [`platform`]: broker, source and stages in this process
 //! - [`deployment`]: compares a cluster with what this command ships, and changes it
@@ -15,18 +16,28 @@ mod cli;
 mod commands;
 mod deployment;
 mod dispatch;
+mod environment;
 mod models;
 mod platform;
+mod settings;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 use connector_runtime::process::log;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log::init(cli.log_format, &cli.log_filter());
-    log::exit_code("coinlake", dispatch::run(cli.command))
+    log::exit_code("coinlake", run(cli.command))
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    if let Some(path) = command.secrets_file()? {
+        environment::load(&path)?;
+    }
+    dispatch::run(command)
 }

@@ -38,8 +38,8 @@ pub struct ConsoleConfig {
     pub models: Option<ModelsConfig>,
     /// How long SmartModules take. Only a broker in this process reports it.
     pub chain_times: Option<ChainTimes>,
-    /// Where to serve the page; port 0 picks a free port.
-    pub listen: SocketAddr,
+    /// Where to serve the page, as [`Console::bind`] has taken it.
+    pub listener: TcpListener,
 }
 
 /// A running console. It ends when dropped; [`Console::stop`] also waits for open requests.
@@ -50,20 +50,27 @@ pub struct Console {
 }
 
 impl Console {
+    /// Takes an address without serving anything yet; port 0 picks a free port.
+    ///
+    /// # Errors
+    /// When it cannot be listened on.
+    pub async fn bind(listen: SocketAddr) -> Result<TcpListener> {
+        TcpListener::bind(listen).await.with_context(|| {
+            format!("the console cannot listen on {listen}: choose another address; port 0 picks a free port")
+        })
+    }
+
     /// Starts to follow the platform and to serve the page. Waits for neither the broker nor the lake.
     ///
     /// # Errors
-    /// When it cannot listen on `config.listen`.
+    /// When the page cannot be served.
     pub fn start(config: ConsoleConfig) -> BoxFuture<'static, Result<Self>> {
         Box::pin(Self::open(config))
     }
 
     async fn open(config: ConsoleConfig) -> Result<Self> {
         meters::describe();
-        let listen = config.listen;
-        let listener = TcpListener::bind(listen).await.with_context(|| {
-            format!("the console cannot listen on {listen}: choose another address; port 0 picks a free port")
-        })?;
+        let listener = config.listener;
         let addr = listener.local_addr()?;
         let hosts = match addr.ip().is_loopback() {
             true => Hosts::Loopback,

@@ -30,6 +30,12 @@ pub enum LakeError {
         /// What is wrong.
         reason: String,
     },
+    /// There is no such folder. Perhaps it is a typo, or a volume that is not mounted, or nothing has been written yet.
+    #[error("the lake {lake} cannot be used: there is no such folder; correct its path")]
+    Missing {
+        /// The lake.
+        lake: String,
+    },
     /// A file in the lake is not a complete data file with a stamp.
     #[error(
         "{path} is not a data file of this lake: {reason}; move it out of the lake if it does not belong there"

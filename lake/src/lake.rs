@@ -1,6 +1,8 @@
 //! The handle on a lake: open it, and list its layers.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
@@ -47,17 +49,35 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Unusable`] when an option is invalid or the folder cannot be created.
     pub fn open(url: &LakeUrl) -> Result<Self, LakeError> {
-        let unusable = |reason: String| LakeError::Unusable {
-            lake: url.to_string(),
-            reason,
+        let cannot_create = |folder: &Path, error: io::Error| {
+            unusable(url, format!("cannot create {}: {error}", folder.display()))
         };
-        let (store, root) = url.store().map_err(unusable)?;
         let local = match url.folder() {
-            Some(folder) => Some(LocalFolder::open(folder).map_err(|error| {
-                unusable(format!("cannot create {}: {error}", folder.display()))
-            })?),
+            Some(folder) => {
+                let local = LocalFolder::open(folder);
+                Some(local.map_err(|error| cannot_create(folder, error))?)
+            }
             None => None,
         };
+        Self::with_store(url, local)
+    }
+
+    /// Opens a lake to look at it: nothing is created, so a read-only mount will do.
+    ///
+    /// # Errors
+    /// [`LakeError::Missing`] when there is no such folder, [`LakeError::Unusable`] when an option is invalid.
+    pub fn open_existing(url: &LakeUrl) -> Result<Self, LakeError> {
+        if let Some(folder) = url.folder()
+            && !folder.is_dir()
+        {
+            let lake = url.to_string();
+            return Err(LakeError::Missing { lake });
+        }
+        Self::with_store(url, None)
+    }
+
+    fn with_store(url: &LakeUrl, local: Option<LocalFolder>) -> Result<Self, LakeError> {
+        let (store, root) = url.store().map_err(|reason| unusable(url, reason))?;
         Ok(Self {
             store,
             root,
@@ -160,9 +180,37 @@ impl Lake {
     }
 }
 
+fn unusable(url: &LakeUrl, reason: String) -> LakeError {
+    LakeError::Unusable {
+        lake: url.to_string(),
+        reason,
+    }
+}
+
 /// The address it was opened with.
 impl fmt::Display for Lake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn looking_creates_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| LakeUrl::parse(folder.path().join(name).to_str().unwrap()).unwrap();
+        let error = Lake::open_existing(&at("typo")).unwrap_err().to_string();
+        assert!(
+            error.contains("typo cannot be used: there is no such folder"),
+            "{error}"
+        );
+        std::fs::create_dir_all(folder.path().join("lake/raw")).unwrap();
+        let lake = Lake::open_existing(&at("lake")).unwrap();
+        assert!(lake.files("raw").await.unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(!folder.path().join("lake/_tmp").exists());
     }
 }

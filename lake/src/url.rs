@@ -148,8 +148,6 @@ impl LakeUrl {
         }
         match &self.place {
             Place::Folder(folder) => {
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
                 let store =
                     LocalFileSystem::new_with_prefix(folder).map_err(|error| error.to_string())?;
                 Ok((Arc::new(store), ObjectPath::default()))

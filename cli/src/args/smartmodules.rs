@@ -1,6 +1,6 @@
 //! `--smartmodules`: where the SmartModule files are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -15,6 +15,11 @@ pub(crate) struct SmartModulesArgs {
 }
 
 impl SmartModulesArgs {
+    /// The folder that was named.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.smartmodules.as_deref()
+    }
+
     /// Reads and validates the four SmartModules.
     ///
     /// # Errors

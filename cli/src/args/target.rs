@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use connector_runtime::cluster::Cluster;
-use lake::Lake;
+use lake::{Lake, LakeUrl};
 
-use crate::platform::{DEFAULT_DATA_DIR, DataDir};
+use crate::platform::{DataDir, LastStart};
+use crate::settings::default_data_dir;
 
 #[derive(Args)]
 pub(crate) struct TargetArgs {
@@ -15,7 +16,7 @@ pub(crate) struct TargetArgs {
     #[arg(
         long,
         value_name = "DIR",
-        default_value = DEFAULT_DATA_DIR,
+        default_value_os_t = default_data_dir(),
         conflicts_with_all = ["profile", "cluster"]
     )]
     data: PathBuf,
@@ -45,6 +46,8 @@ pub(crate) struct Target {
     pub(crate) data: Option<PathBuf>,
     /// Whether CoinGecko feeds it, and no replay, which ends.
     pub(crate) live: bool,
+    /// What the platform was started with; nothing is known of a cluster's.
+    pub(crate) last_start: LastStart,
 }
 
 impl TargetArgs {
@@ -53,9 +56,18 @@ impl TargetArgs {
         &self.data
     }
 
+    /// The file of secrets that the platform's last start used.
+    pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
+        match self.lake {
+            Some(_) => None,
+            None => DataDir::at(&self.data).secrets_file(),
+        }
+    }
+
     /// # Errors
     /// When the data directory is none of ours or has not seen a broker yet, or when profile or lake URL are unusable.
     pub(crate) fn resolve(&self) -> Result<Target> {
+        let mut last_start = LastStart::default();
         let (cluster, lake_url, data, live) = match (&self.cluster, &self.profile, &self.lake) {
             (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None, true),
             (None, Some(profile), Some(lake)) => (
@@ -66,23 +78,31 @@ impl TargetArgs {
             ),
             _ => {
                 let data = DataDir::existing(&self.data)?;
-                let addr = data.broker_addr()?.with_context(|| {
+                last_start = data.last_start()?;
+                let addr = last_start.broker.as_ref().with_context(|| {
                     format!(
                         "no broker has run on data directory {} yet: start `coinlake up` or `demo` on it",
                         self.data.display()
                     )
                 })?;
-                let lake = data.lake().display().to_string();
+                let lake = data.lake(last_start.lake.as_deref());
                 let live = data.is_live()?;
                 (Cluster::at(addr), lake, Some(self.data.clone()), live)
             }
         };
         Ok(Target {
             cluster,
-            lake: Lake::open_str(&lake_url, [])?,
+            lake: open_existing(&lake_url)?,
             lake_url,
             data,
             live,
+            last_start,
         })
     }
+}
+
+/// A lake to look at; nothing is created.
+fn open_existing(lake: &str) -> Result<Lake> {
+    let url = LakeUrl::parse(lake).map_err(|problem| anyhow!("lake: {problem}"))?;
+    Ok(Lake::open_existing(&url)?)
 }

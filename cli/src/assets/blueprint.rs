@@ -9,25 +9,31 @@ use survey::{Blueprint, DestinationPlan, StagePlan};
 
 use super::fluvio_config::stages;
 
-/// A stage with an older uncommitted record is stuck: ten times the shipped commit interval.
-const COMMIT_AGE_MAX: Duration = Duration::from_secs(600);
+/// A stage with an uncommitted record of this many commit intervals is stuck.
+const COMMIT_INTERVALS_MAX: u32 = 10;
 
-/// The parts of a platform; new ticks must keep coming in a live one.
-pub(crate) fn blueprint(live: bool) -> Result<Blueprint> {
+/// The parts of a platform. New ticks must keep coming in a live one. `commit_interval` is that of the stages, if it is not the
+/// shipped one.
+pub(crate) fn blueprint(live: bool, commit_interval: Option<Duration>) -> Result<Blueprint> {
     Ok(Blueprint {
         topics: topic::ALL.map(str::to_owned).to_vec(),
         smartmodules: smartmodule::ALL.map(str::to_owned).to_vec(),
-        stages: stages()?.iter().map(stage_plan).collect(),
+        stages: stages()?
+            .iter()
+            .map(|stage| stage_plan(stage, commit_interval))
+            .collect(),
         live_topic: live.then(|| topic::CLEAN.to_owned()),
     })
 }
 
-fn stage_plan(stage: &StageConfig) -> StagePlan {
+fn stage_plan(stage: &StageConfig, commit_interval: Option<Duration>) -> StagePlan {
     let destinations = &stage.settings.destinations;
+    let commit_interval = commit_interval.unwrap_or(stage.settings.limits.interval);
+    let commit_age_max = commit_interval.saturating_mul(COMMIT_INTERVALS_MAX);
     // A stage that has no row for most of its inputs commits rarely.
     let commit_age_max = match destinations.as_slice() {
-        [only] if only.when.is_some() => COMMIT_AGE_MAX + EMPTY_COMMIT_INTERVAL,
-        _ => COMMIT_AGE_MAX,
+        [only] if only.when.is_some() => commit_age_max + EMPTY_COMMIT_INTERVAL,
+        _ => commit_age_max,
     };
     StagePlan {
         name: stage.meta.name.clone(),

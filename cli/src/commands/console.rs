@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::console::{Console, ConsoleConfig};
 use anyhow::Result;
@@ -9,21 +10,24 @@ use clap::Args;
 use connector_runtime::cluster::ClusterHealth;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs, Observed};
 use connector_runtime::process::{log, shutdown};
+use lake::LakeError;
 use market::names::topic;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::args::TargetArgs;
+use crate::args::{Target, TargetArgs};
 use crate::assets;
 use crate::models;
 use crate::platform::DEFAULT_CONSOLE_LISTEN;
 
+const LAKE_POLL_INTERVAL: Duration = Duration::from_secs(1);
+
 #[derive(Args)]
 pub(crate) struct ConsoleArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(crate) target: TargetArgs,
     /// Address of the web console; port 0 selects a free port. There is no login: everyone who can reach the address can
     /// see the console
-    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_CONSOLE_LISTEN)]
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_CONSOLE_LISTEN)]
     listen: SocketAddr,
     #[command(flatten)]
     monitor: MonitorArgs,
@@ -45,21 +49,47 @@ impl Observed for ConsoleStatus {
     }
 }
 
+/// The platform to show. Waits for a lake that nobody has written yet: the console may be started first.
+async fn target(args: &TargetArgs) -> Result<Target> {
+    let mut poll = tokio::time::interval(LAKE_POLL_INTERVAL);
+    let mut is_reported = false;
+    loop {
+        poll.tick().await;
+        match args.resolve() {
+            Err(error) if is_missing_lake(&error) => {
+                if !is_reported {
+                    log::say(&format!("waiting: {error:#}"));
+                }
+                is_reported = true;
+            }
+            resolved => return resolved,
+        }
+    }
+}
+
+fn is_missing_lake(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(LakeError::Missing { .. }))
+}
+
 /// Serves the console until interrupted.
 pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
     let interrupted = shutdown::on_signal();
-    let target = args.target.resolve()?;
+    let listener = Console::bind(args.listen).await?;
     let monitor = Monitor::start(&args.monitor, "console").await?;
+    let target = tokio::select! {
+        target = target(&args.target) => target?,
+        () = interrupted.cancelled() => return Ok(()),
+    };
     let status = Arc::new(ConsoleStatus::default());
     monitor.observe("console", status.clone());
     let cluster = target.cluster.clone();
     let console = Console::start(ConsoleConfig {
         cluster: target.cluster,
         lake: target.lake,
-        blueprint: assets::blueprint(target.live)?,
+        blueprint: assets::blueprint(target.live, target.last_start.commit_interval)?,
         models: models::console_models(target.data.as_deref(), target.lake_url)?,
         chain_times: None,
-        listen: args.listen,
+        listener,
     })
     .await?;
     // Only now: ready means that the console is served.

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ::console::Console;
 use anyhow::{Result, anyhow};
+use broker::Broker;
 use clap::{Args, ValueEnum};
 use coingecko_source::SourceSettings;
 use connector_runtime::config::ConnectorConfig;
@@ -20,8 +22,9 @@ use replay::{
 use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
-    Backbone, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, FIELD_MARKET, Platform,
-    ProgressLine, SYNTHETIC_MARKET, Summary, end_offsets,
+    self as platform, Backbone, BackboneConfig, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN,
+    DataDir, FIELD_MARKET, LastStart, Platform, ProgressLine, SYNTHETIC_MARKET, Summary,
+    end_offsets, loopback,
 };
 
 /// The data directory of a demo without `--data`; the next such demo deletes it first.
@@ -99,31 +102,29 @@ impl DemoArgs {
     }
 
     fn data_dir(&self, market: &str) -> Result<DataDir> {
+        let market = platform::Market::in_usd(market);
         match &self.data {
-            Some(dir) => DataDir::open(dir, market),
+            Some(dir) => DataDir::open(dir, &market),
             None => {
                 DataDir::clear(Path::new(SCRATCH_DIR))?;
-                DataDir::open(Path::new(SCRATCH_DIR), market)
+                DataDir::open(Path::new(SCRATCH_DIR), &market)
             }
         }
     }
 
     fn listen(&self) -> SocketAddr {
         // Nothing connects to a demo that ends by itself, so it can leave the well-known port free.
-        let default = if self.exit {
-            "127.0.0.1:0"
-        } else {
-            DEFAULT_BROKER_LISTEN
+        let default = match self.exit {
+            true => loopback(0),
+            false => DEFAULT_BROKER_LISTEN,
         };
-        self.listen
-            .unwrap_or_else(|| default.parse().expect("a literal address"))
+        self.listen.unwrap_or(default)
     }
 
     fn console(&self) -> Option<SocketAddr> {
-        let default = || DEFAULT_CONSOLE_LISTEN.parse().expect("a literal address");
         match self.exit {
             true => self.console,
-            false => Some(self.console.unwrap_or_else(default)),
+            false => Some(self.console.unwrap_or(DEFAULT_CONSOLE_LISTEN)),
         }
     }
 }
@@ -136,21 +137,33 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
     let (market, market_name) = args.market()?;
     let smartmodules = args.smartmodules.read()?;
     let records_total = market.records_total();
-    let data = args.data_dir(&market_name)?;
-    let lake = data.lake();
+    // A refused start leaves the data of the last demo: its ports are taken first.
     let monitor = Monitor::start(&args.monitor, "demo").await?;
-    let mut backbone = Backbone::start(data, args.listen(), smartmodules).await?;
-    let addr = backbone.addr();
+    let listener = Broker::bind(args.listen()).await?;
     let console = match args.console() {
-        Some(listen) => Some(backbone.serve_console(listen).await?),
+        Some(listen) => Some(Console::bind(listen).await?),
+        None => None,
+    };
+    let mut backbone = Backbone::start(BackboneConfig {
+        data: args.data_dir(&market_name)?,
+        listener,
+        advertise: None,
+        smartmodules,
+        retention: None,
+        last_start: LastStart::default(),
+    })
+    .await?;
+    let (addr, lake) = (backbone.addr(), backbone.lake_url());
+    let console = match console {
+        Some(listener) => Some(backbone.serve_console(listener).await?),
         None => None,
     };
     let replay = start_replay(&backbone, market, args.speed).await?;
-    let mut platform = Platform::launch(backbone, source_config(replay.base_url())?)?;
+    let source = source_config(replay.base_url())?;
+    let mut platform = Platform::launch(backbone, source, assets::stages()?);
     platform.observe(&monitor);
     log::say(&format!(
-        "broker at {addr}, lake at {}, market: {market_name}",
-        lake.display()
+        "broker at {addr}, lake at {lake}, market: {market_name}"
     ));
     if let Some(console) = console {
         log::say(&format!("console at http://{console}"));

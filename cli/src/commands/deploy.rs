@@ -10,7 +10,7 @@ use connector_runtime::process::ClusterArgs;
 use crate::args::SmartModulesArgs;
 use crate::deployment::{self, Bundle, Goal};
 use crate::models;
-use crate::platform::DEFAULT_DATA_DIR;
+use crate::settings::default_data_dir;
 
 #[derive(Args)]
 pub(crate) struct DeployArgs {
@@ -22,7 +22,7 @@ pub(crate) struct DeployArgs {
     #[command(flatten)]
     smartmodules: SmartModulesArgs,
     /// Data directory whose models in production are deployed, unless MLFLOW_TRACKING_URI names a server
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
+    #[arg(long, value_name = "DIR", default_value_os_t = default_data_dir())]
     data: PathBuf,
     /// Apply the plan without asking
     #[arg(long)]

@@ -1,14 +1,18 @@
 //! The first phase: a broker with topics, SmartModules and table formats.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 use broker::{Broker, BrokerConfig};
 use connector_runtime::cluster::{Client, Cluster};
 use console::{ChainTime, ChainTimes, Console, ConsoleConfig};
 use lake::Lake;
+use tokio::net::TcpListener;
 
 use super::data_dir::DataDir;
+use super::note::LastStart;
 use crate::assets::{self, SmartModule};
 use crate::deployment::{Bundle, deploy};
 use crate::models;
@@ -16,35 +20,64 @@ use crate::models;
 /// One machine needs no more; the topic files of fluvio-config/ are for clusters.
 const PARTITIONS: u32 = 1;
 
+/// What a backbone is started with.
+pub(crate) struct BackboneConfig {
+    pub(crate) data: DataDir,
+    /// Where the broker listens, as [`Broker::bind`] has taken it.
+    pub(crate) listener: TcpListener,
+    /// Host and port that clients elsewhere are told to connect to.
+    pub(crate) advertise: Option<(String, u16)>,
+    pub(crate) smartmodules: Vec<SmartModule>,
+    /// How long topics keep records, if not as shipped.
+    pub(crate) retention: Option<Duration>,
+    /// What commands that look at the data directory are told; its broker is filled in.
+    pub(crate) last_start: LastStart,
+}
+
 pub(crate) struct Backbone {
     broker: Broker,
     cluster: Cluster,
     data: DataDir,
+    last_start: LastStart,
     console: Option<Console>,
 }
 
 impl Backbone {
-    /// Starts the broker on `listen` and deploys, with the models in production.
-    pub(crate) async fn start(
-        data: DataDir,
-        listen: SocketAddr,
-        smartmodules: Vec<SmartModule>,
-    ) -> Result<Self> {
+    /// Starts the broker and deploys, with the models in production.
+    pub(crate) async fn start(config: BackboneConfig) -> Result<Self> {
+        let BackboneConfig {
+            data,
+            listener,
+            advertise,
+            smartmodules,
+            retention,
+            mut last_start,
+        } = config;
         let production = models::models_in_production(data.root()).await;
-        let bundle = Bundle::complete(smartmodules, Some(PARTITIONS), production)?;
-        let broker = Broker::start(BrokerConfig {
-            listen,
+        let mut bundle = Bundle::complete(smartmodules, Some(PARTITIONS), production)?;
+        // Topics of a start before get what new ones do.
+        let mut retention_of = HashMap::new();
+        for topic in &mut bundle.topics {
+            topic.retention.time = retention.or(topic.retention.time);
+            let time = topic.retention.time;
+            retention_of.extend(time.map(|time| (topic.meta.name.clone(), time)));
+        }
+        let broker_config = BrokerConfig {
+            advertise,
+            retention: retention_of,
             ..BrokerConfig::new(data.broker())
-        })
-        .await?;
-        data.set_broker_addr(&broker.addr().to_string())?;
-        let cluster = Cluster::at(broker.addr());
+        };
+        let broker = Broker::start_on(listener, broker_config).await?;
+        last_start.broker = Some(broker.inner_addr().to_string());
+        data.set_last_start(last_start.clone())?;
+        let cluster = Cluster::at(broker.inner_addr());
         let client = cluster.connect().await?;
         deploy(&client, bundle).await?;
         Ok(Self {
             broker,
             cluster,
             data,
+            last_start,
             console: None,
         })
     }
@@ -66,19 +99,19 @@ impl Backbone {
 
     /// The lake as a folder or URL.
     pub(crate) fn lake_url(&self) -> String {
-        self.data.lake().display().to_string()
+        self.data.lake(self.last_start.lake.as_deref())
     }
 
     /// Serves the web console until the backbone stops; returns its address.
-    pub(crate) async fn serve_console(&mut self, listen: SocketAddr) -> Result<SocketAddr> {
+    pub(crate) async fn serve_console(&mut self, listener: TcpListener) -> Result<SocketAddr> {
         let lake_url = self.lake_url();
         let console = Console::start(ConsoleConfig {
             cluster: self.cluster.clone(),
             lake: Lake::open_str(&lake_url, [])?,
-            blueprint: assets::blueprint(self.data.is_live()?)?,
+            blueprint: assets::blueprint(self.data.is_live()?, self.last_start.commit_interval)?,
             models: models::console_models(Some(self.data.root()), lake_url)?,
             chain_times: Some(self.chain_times()),
-            listen,
+            listener,
         })
         .await?;
         let addr = console.addr();

@@ -3,29 +3,37 @@
 //! Starting it has two phases, each a type of its own: a [`Backbone`] is a broker with everything deployed, a [`Platform`]
 //! is a backbone with a running source and running stages.
 //!
-//! - [`data_dir`]: its data directory
+//! - [`data_dir`]: its data directory, with a [`note`] of what it holds
 //! - [`listen`]: its default addresses
 //! - [`backbone`] and [`running`]: the two phases
 //! - [`end_offsets`]: how many records a topic has had
 //! - [`progress`] and [`summary`]: what people see during and after a run
 //! - [`parts_file`]: what the parts of a running `up` say about themselves
+//! - [`retraining`]: trains at an interval, in a child process
+//! - [`disk`]: what everything takes on disk
 //! - [`memory`]: returns freed memory to the operating system
 
 mod backbone;
 mod data_dir;
+mod disk;
 mod end_offsets;
 mod listen;
 mod memory;
+mod note;
 mod parts_file;
 mod progress;
+mod retraining;
 mod running;
 mod summary;
 
-pub(crate) use backbone::Backbone;
-pub(crate) use data_dir::{DEFAULT_DATA_DIR, DataDir, FIELD_MARKET, LIVE_MARKET, SYNTHETIC_MARKET};
+pub(crate) use backbone::{Backbone, BackboneConfig};
+pub(crate) use data_dir::DataDir;
+pub(crate) use disk::{DiskUse, watch as watch_disk};
 pub(crate) use end_offsets::end_offsets;
-pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN};
+pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, loopback};
+pub(crate) use note::{FIELD_MARKET, LIVE_MARKET, LastStart, Market, SYNTHETIC_MARKET};
 pub(crate) use parts_file::PartsFile;
 pub(crate) use progress::ProgressLine;
+pub(crate) use retraining::{RetrainingPlan, retrain};
 pub(crate) use running::Platform;
 pub(crate) use summary::Summary;

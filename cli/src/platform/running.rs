@@ -11,14 +11,13 @@ use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::ConnectorConfig;
 use connector_runtime::process::monitor::Monitor;
 use market::names::topic;
-use parquet_sink::StageStatus;
+use parquet_sink::{StageConfig, StageStatus};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::backbone::Backbone;
 use super::end_offsets::end_offsets;
 use super::memory;
-use crate::assets;
 
 /// The name of the source in errors and in probes.
 const SOURCE_NAME: &str = "coingecko-source";
@@ -44,16 +43,17 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// Starts the stages, then the source.
+    /// Starts the stages, on the backbone's lake, then the source.
     pub(crate) fn launch(
         backbone: Backbone,
         source: ConnectorConfig<SourceSettings>,
-    ) -> Result<Self> {
+        stage_configs: Vec<StageConfig>,
+    ) -> Self {
         memory::trim_regularly();
         let mut stage_tasks = JoinSet::new();
         let stop_stages = CancellationToken::new();
         let mut stages = Vec::new();
-        for mut config in assets::stages()? {
+        for mut config in stage_configs {
             config.settings.lake = backbone.lake_url();
             let status = Arc::new(StageStatus::default());
             let name = config.meta.name.clone();
@@ -76,7 +76,7 @@ impl Platform {
             stop_source.clone(),
             Arc::clone(&source_status),
         ));
-        Ok(Self {
+        Self {
             backbone,
             stages,
             stage_tasks,
@@ -84,7 +84,7 @@ impl Platform {
             source_status,
             source_task,
             stop_source,
-        })
+        }
     }
 
     /// The stages, in the order the data takes.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -47,7 +46,7 @@ struct Latency {
 
 impl Summary {
     /// Reads the topics after a run of `elapsed`.
-    pub(crate) async fn collect(client: &Client, lake: &Path, elapsed: Duration) -> Result<Self> {
+    pub(crate) async fn collect(client: &Client, lake: &str, elapsed: Duration) -> Result<Self> {
         // First, because reading whole topics below needs memory of its own.
         let peak_rss_mb = peak_rss_mb()?;
         let mut records = BTreeMap::new();
@@ -59,7 +58,7 @@ impl Summary {
         Ok(Self {
             rejected_by_reason: count_by(client, topic::REJECTED, "reason").await?,
             alerts_by_severity: count_by(client, topic::ALERTS, "severity").await?,
-            lake: lake.display().to_string(),
+            lake: lake.to_owned(),
             seconds,
             records_per_second: records[layer::RAW] as f64 / seconds,
             latency_ms,

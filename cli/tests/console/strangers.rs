@@ -85,6 +85,7 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
         return;
     };
     let data = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("lake")).unwrap();
     // Nothing has been deployed there.
     let broker = Broker::start(BrokerConfig::new(data.path().join("broker")))
         .await

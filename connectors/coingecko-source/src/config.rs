@@ -137,6 +137,11 @@ impl Polling {
 }
 
 impl SourceSettings {
+    /// Everything that is wrong, each naming its key; nothing is asked for or started.
+    pub fn problems(&self) -> Vec<String> {
+        self.check().err().map_or_else(Vec::new, |wrong| wrong.0)
+    }
+
     /// Checks everything without touching the network.
     ///
     /// # Errors

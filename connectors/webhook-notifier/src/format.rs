@@ -6,6 +6,7 @@
 //! - ntfy: <https://docs.ntfy.sh/publish/#publish-as-json>
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
@@ -21,7 +22,8 @@ const NTFY_BYTES_MAX: usize = 4_096;
 const CUT: char = '…';
 
 /// The form of what is posted
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// `{"type": "alert", "timestamp": ..., "data": the alert, "suppressed": n}`
     #[default]

@@ -11,7 +11,7 @@
 //!   in the window before count as told.
 //! - The first start begins with the alerts to come; later ones with those that nobody was told of, up to an hour back.
 //!
-//! - `args`: receivers, as a command line and secrets name them; `receiver` delivers to one.
+//! - `settings`, `args`: receivers, as a file or a command line and secrets name them; `receiver` delivers to one.
 //! - `alert`, `message`, `format`, `signature`: from a record to the body that a service understands.
 //! - `reply`: what a receiver's answer means.
 //! - `notifier` reads alerts, `cooldown` says who was told what, `feed` watches that data comes at all; `delivery` posts
@@ -27,6 +27,7 @@ mod message;
 mod notifier;
 mod receiver;
 mod reply;
+mod settings;
 mod signature;
 mod status;
 
@@ -34,4 +35,5 @@ pub use args::WebhookArgs;
 pub use format::Format;
 pub use notifier::run;
 pub use receiver::{Receiver, ReceiverSettings};
+pub use settings::WebhookSettings;
 pub use status::NotifyStatus;

@@ -25,6 +25,7 @@ use crate::{connection, log, meters};
 #[derive(Debug)]
 pub struct Broker {
     addr: SocketAddr,
+    inner_addr: SocketAddr,
     shared: Arc<Shared>,
     _stops: tokio_util::sync::DropGuard,
 }
@@ -35,21 +36,47 @@ impl Broker {
     /// # Errors
     /// When the address cannot be listened on, or the data directory cannot be used: each error says what to do.
     pub fn start(config: BrokerConfig) -> BoxFuture<'static, Result<Self, BrokerError>> {
-        Box::pin(Self::open(config))
+        Box::pin(async move {
+            let listener = Self::bind(config.listen).await?;
+            Self::open(listener, config).await
+        })
     }
 
-    async fn open(config: BrokerConfig) -> Result<Self, BrokerError> {
-        let addr = config.listen;
-        let listener = TcpListener::bind(addr)
+    /// Takes an address without touching any data, for [`Broker::start_on`].
+    ///
+    /// # Errors
+    /// When it cannot be listened on.
+    pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BrokerError> {
+        TcpListener::bind(addr)
             .await
             .map_err(|source| match source.kind() {
                 std::io::ErrorKind::AddrInUse => BrokerError::AddrInUse { addr },
                 _ => BrokerError::Listen { addr, source },
-            })?;
-        let addr = listener
-            .local_addr()
-            .map_err(|source| BrokerError::Listen { addr, source })?;
+            })
+    }
 
+    /// As [`Broker::start`], on an address that was taken before, in place of `config.listen`.
+    ///
+    /// # Errors
+    /// When the data directory cannot be used.
+    pub fn start_on(
+        listener: TcpListener,
+        config: BrokerConfig,
+    ) -> BoxFuture<'static, Result<Self, BrokerError>> {
+        Box::pin(Self::open(listener, config))
+    }
+
+    async fn open(listener: TcpListener, config: BrokerConfig) -> Result<Self, BrokerError> {
+        let addr = local_addr(&listener, config.listen)?;
+        let inner = match config.advertise {
+            // The advertised address may lead here from elsewhere only.
+            Some(_) => Some(Self::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?),
+            None => None,
+        };
+        let inner_addr = match &inner {
+            Some(inner) => local_addr(inner, addr)?,
+            None => addr,
+        };
         let data_dir = DataDir::open(&config.data_dir)?;
         let store = Arc::new(Store::open(&data_dir.path().join("meta.redb"))?);
         let smart_modules = Registry::new();
@@ -77,7 +104,12 @@ impl Broker {
         meters::describe();
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
-            topics: Topics::open(data_dir.path().join("logs"), store.clone()).await?,
+            topics: Topics::open(
+                data_dir.path().join("logs"),
+                store.clone(),
+                &config.retention,
+            )
+            .await?,
             consumers: Consumers::open(store.clone())?,
             smart_modules,
             table_formats,
@@ -89,13 +121,18 @@ impl Broker {
             config,
             _data_dir: data_dir,
         });
-        shared
-            .tasks
-            .spawn(connection::accept(listener, shared.clone()));
+        let advertise = shared.config.advertise.clone();
+        for (listener, advertise) in [(Some(listener), advertise), (inner, None)] {
+            if let Some(listener) = listener {
+                let accept = connection::accept(listener, shared.clone(), advertise);
+                shared.tasks.spawn(accept);
+            }
+        }
         shared.tasks.spawn(maintain(shared.clone()));
         tracing::info!(%addr, data_dir = %shared.config.data_dir.display(), "broker started");
         Ok(Self {
             addr,
+            inner_addr,
             shared,
             _stops: stop.drop_guard(),
         })
@@ -104,6 +141,11 @@ impl Broker {
     /// The address clients connect to.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address for clients on this machine, which are never sent to the advertised one.
+    pub fn inner_addr(&self) -> SocketAddr {
+        self.inner_addr
     }
 
     /// How long its SmartModules work on a record, now and as long as it runs.
@@ -123,6 +165,11 @@ impl Broker {
         sync(&self.shared).await;
         tracing::info!("broker stopped");
     }
+}
+
+fn local_addr(listener: &TcpListener, addr: SocketAddr) -> Result<SocketAddr, BrokerError> {
+    let local = listener.local_addr();
+    local.map_err(|source| BrokerError::Listen { addr, source })
 }
 
 /// Syncs and evicts until the broker stops.

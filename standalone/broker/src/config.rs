@@ -1,5 +1,6 @@
 //! Where a broker listens and keeps its data.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,9 +14,12 @@ pub struct BrokerConfig {
     pub listen: SocketAddr,
     /// The folder that holds everything the broker must remember. One broker at a time uses it.
     pub data_dir: PathBuf,
-    /// Host and port clients are told to connect to. By default the address a client has reached the broker by, which is
-    /// right unless something between them translates addresses.
+    /// Host and port that clients of `listen` are told to connect to. By default the address by which a client has reached
+    /// the broker, which is right unless something between them translates addresses. Clients on this machine then use
+    /// [`Broker::inner_addr`](crate::Broker::inner_addr).
     pub advertise: Option<(String, u16)>,
+    /// How long topics that exist already keep their records from now on. Others keep to what they were created with.
+    pub retention: HashMap<String, Duration>,
     /// A request of more bytes ends its connection.
     pub frame_bytes_max: usize,
     /// How long an acknowledged record can be lost to a power cut.
@@ -33,6 +37,7 @@ impl BrokerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: data_dir.into(),
             advertise: None,
+            retention: HashMap::new(),
             frame_bytes_max: 64 * 1024 * 1024,
             sync_interval: Duration::from_secs(1),
             evict_interval: Duration::from_secs(10),

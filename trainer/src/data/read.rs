@@ -38,12 +38,11 @@ pub fn open_lake(address: &str) -> Result<Lake, DataError> {
         if !folder.is_dir() {
             return Err(DataError::NoLake(lake()));
         }
-        // Opening creates a folder for temporary files, which does not belong into other folders.
         if !folder.join(LAYER).is_dir() {
             return Err(DataError::NoRows { lake: lake() });
         }
     }
-    Ok(Lake::open(&url)?)
+    Ok(Lake::open_existing(&url)?)
 }
 
 /// The last `span` of a lake, up to the event time of its newest row.

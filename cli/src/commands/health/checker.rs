@@ -9,7 +9,7 @@ use super::models::ModelsHealth;
 use super::report::HealthReport;
 use crate::args::TargetArgs;
 use crate::assets;
-use crate::platform::PartsFile;
+use crate::platform::{DataDir, DiskUse, PartsFile};
 
 /// Computing the drift reads a day of the lake, and the result changes slowly.
 const MODELS_AGE_MAX: Duration = Duration::from_secs(60);
@@ -48,15 +48,22 @@ impl<'a> Checker<'a> {
         let client = target.cluster.connect().await?;
         let surveyor = match &mut self.surveyor {
             Some(surveyor) => surveyor,
-            None => self
-                .surveyor
-                .insert(Surveyor::new(assets::blueprint(target.live)?, target.lake)),
+            None => self.surveyor.insert(Surveyor::new(
+                assets::blueprint(target.live, target.last_start.commit_interval)?,
+                target.lake,
+            )),
         };
         let mut survey = surveyor.survey(&client).await?;
         let models = match &self.models {
             Some((at, models)) if at.elapsed() < MODELS_AGE_MAX => models.clone(),
             _ => {
-                let models = ModelsHealth::check(self.target.data(), &target.lake_url).await;
+                let mut models = ModelsHealth::check(self.target.data(), &target.lake_url).await;
+                if let Some(data) = &target.data {
+                    let disk = DiskUse::measure(&DataDir::at(data), &target.lake_url);
+                    let budget = target.last_start.disk_budget;
+                    let warning = disk.and_then(|disk| disk.warning(budget));
+                    models.warnings.extend(warning);
+                }
                 self.models = Some((Instant::now(), models.clone()));
                 models
             }

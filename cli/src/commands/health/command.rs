@@ -19,7 +19,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Args)]
 pub(crate) struct HealthArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(crate) target: TargetArgs,
     /// Print the report as a JSON object on stdout
     #[arg(long)]
     json: bool,

@@ -21,7 +21,7 @@ pub(crate) struct CompareArgs {
     #[arg(value_name = "RUN")]
     second: String,
     #[command(flatten)]
-    runs: RunsArgs,
+    pub(super) runs: RunsArgs,
     /// Also show what is equal
     #[arg(long)]
     all: bool,

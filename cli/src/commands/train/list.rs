@@ -13,7 +13,7 @@ use crate::models::open_tracking;
 #[derive(Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    runs: RunsArgs,
+    pub(super) runs: RunsArgs,
     /// How many of the newest runs to show
     #[arg(long, value_name = "N", default_value = "20")]
     last: usize,

@@ -19,6 +19,8 @@ mod runs;
 mod serve;
 mod table;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::Subcommand;
 
@@ -30,6 +32,7 @@ use self::publish::PublishArgs;
 use self::run::RunArgs;
 #[cfg(not(feature = "train"))]
 use self::run_unavailable::{self as run, RunArgs};
+use crate::platform::DataDir;
 
 #[derive(Subcommand)]
 pub(crate) enum TrainCommand {
@@ -44,6 +47,23 @@ pub(crate) enum TrainCommand {
     Promote(PromoteArgs),
     /// Upload a run from the data directory to the MLflow server
     Publish(PublishArgs),
+}
+
+impl TrainCommand {
+    /// The file of secrets that the platform's last start used.
+    pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
+        let data = match self {
+            #[cfg(feature = "train")]
+            Self::Run(args) => &args.runs.data,
+            #[cfg(not(feature = "train"))]
+            Self::Run(_) => return None,
+            Self::List(args) => &args.runs.data,
+            Self::Compare(args) => &args.runs.data,
+            Self::Promote(args) => &args.data,
+            Self::Publish(args) => &args.data,
+        };
+        DataDir::at(data).secrets_file()
+    }
 }
 
 pub(crate) async fn run(command: TrainCommand) -> Result<()> {

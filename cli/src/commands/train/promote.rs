@@ -10,7 +10,7 @@ use trainer::tracking::Alias;
 
 use super::serve::{BrokerArgs, serve};
 use crate::models::open_tracking;
-use crate::platform::DEFAULT_DATA_DIR;
+use crate::settings::default_data_dir;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -56,8 +56,8 @@ pub(crate) struct PromoteArgs {
     to: AliasName,
     /// Data directory of `coinlake up` or `demo`, whose broker serves the models; it also stores model versions unless
     /// MLFLOW_TRACKING_URI names a server
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", default_value_os_t = default_data_dir())]
+    pub(super) data: PathBuf,
     #[command(flatten)]
     broker: BrokerArgs,
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use trainer::tracking::{self, MlflowServer, MlflowTracking, Tracking};
 
 use crate::models::local_tracking;
-use crate::platform::DEFAULT_DATA_DIR;
+use crate::settings::default_data_dir;
 
 #[derive(Args)]
 pub(crate) struct PublishArgs {
@@ -15,8 +15,8 @@ pub(crate) struct PublishArgs {
     #[arg(value_name = "RUN")]
     run: String,
     /// Data directory that stores the run
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", default_value_os_t = default_data_dir())]
+    pub(super) data: PathBuf,
     /// MLflow experiment to upload to [default: the experiment of the run]
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,

@@ -66,7 +66,7 @@ fn cluster(data: &Path, args: &BrokerArgs) -> Result<Option<Cluster>> {
         return Ok(Some(Cluster::from_profile(Some(profile))?));
     }
     match DataDir::existing(data) {
-        Ok(data) => Ok(data.broker_addr()?.map(Cluster::at)),
+        Ok(data) => Ok(data.last_start()?.broker.map(Cluster::at)),
         Err(_) => Ok(None),
     }
 }

@@ -7,6 +7,15 @@ pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
         .map(|index| index + 1)
 }
 
+/// The line of the key with this path: `meta.producer.linger`.
+pub(super) fn line_of_path(text: &str, path: &str) -> Option<usize> {
+    let mut lines = (1..).zip(text.lines());
+    let found = lines.find(|(number, line)| {
+        key_on(line).is_some() && key_path(text, *number).as_deref() == Some(path)
+    });
+    found.map(|(number, _)| number)
+}
+
 /// The key a line belongs to, with the keys around it: `meta.producer.linger`.
 pub(super) fn key_path(text: &str, line: usize) -> Option<String> {
     let lines: Vec<&str> = text.lines().take(line).collect();

@@ -18,6 +18,7 @@ mod render;
 mod scalars;
 mod secrets;
 mod transform;
+mod yaml;
 
 pub use connector::ConnectorConfig;
 pub use error::ConfigError;
@@ -25,5 +26,7 @@ pub use meta::{
     ConsumerParameters, Meta, OffsetParameters, OffsetStrategy, Partitions, ProducerParameters,
     StartOffset,
 };
+pub use scalars::{Bytes, Parameter, Span};
 pub use secrets::{Secrets, SecretsError};
 pub use transform::{Lookback, Transform};
+pub use yaml::YamlFile;

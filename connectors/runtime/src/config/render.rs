@@ -22,6 +22,15 @@ pub(super) struct Rendered {
 }
 
 impl Rendered {
+    /// Of a text that has no secrets.
+    pub(super) fn plain() -> Self {
+        Self {
+            text: String::new(),
+            secrets_by_line: BTreeMap::new(),
+            values: Vec::new(),
+        }
+    }
+
     /// The message with every secret replaced.
     pub(super) fn redact(&self, message: &str) -> String {
         let mut redacted = message.to_owned();

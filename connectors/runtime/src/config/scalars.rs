@@ -11,7 +11,7 @@ use crate::config::meta::{OffsetStrategy, Partitions, StartOffset};
 
 /// A duration: `500ms`, `10s`, `1h 30m`, or the `secs` and `nanos` that Fluvio's own tools write.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span(pub(super) Duration);
+pub struct Span(pub Duration);
 
 const SPAN_EXPECTED: &str = "a duration with its unit, such as 500ms, 10s, 2m or 1h";
 
@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Span {
 
 /// A number of bytes: `1048576`, `1 MB`, `16 MiB`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bytes(pub(super) u64);
+pub struct Bytes(pub u64);
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -187,7 +187,7 @@ impl<'de> Deserialize<'de> for OffsetStrategy {
 
 /// A SmartModule's parameter: a string as it is, anything else as JSON.
 #[derive(Debug, Clone)]
-pub(super) struct Parameter(pub(super) String);
+pub struct Parameter(pub String);
 
 impl<'de> Deserialize<'de> for Parameter {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Where the values of the secrets in a config come from.
 #[derive(Clone)]
@@ -74,6 +74,17 @@ impl Secrets {
         }
     }
 
+    /// Every secret of a file or of values at hand, by name. Of the environment: none, because not all of it is secret.
+    pub fn into_values(self) -> Vec<(String, String)> {
+        match self.0 {
+            Source::Environment => Vec::new(),
+            Source::Values { values, .. } => values
+                .into_iter()
+                .map(|(name, value)| (name, value.expose_secret().to_owned()))
+                .collect(),
+        }
+    }
+
     /// How to give a secret that is not there a value.
     pub fn remedy(&self, name: &str) -> String {
         match &self.0 {
@@ -132,8 +143,6 @@ pub(super) fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn file(text: &str) -> Result<Secrets, SecretsError> {

@@ -145,7 +145,10 @@ impl Monitor {
 }
 
 /// Where to listen: `HOST:PORT`, or a port on loopback.
-fn listen_addr(text: &str) -> Result<SocketAddr, String> {
+///
+/// # Errors
+/// A phrase that says what is accepted.
+pub fn listen_addr(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.parse() {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }

@@ -1,7 +1,6 @@
 //! One client's connection: writing to it, and the streams and tasks that belong to it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,8 +45,8 @@ impl StreamHandle {
 pub struct Connection {
     /// The broker it is to.
     pub broker: Arc<Shared>,
-    /// The address the client reached us by.
-    pub local: SocketAddr,
+    /// Host and port that the client is told to connect to.
+    address: (String, u16),
     /// Cancelled when the connection or the broker ends.
     pub closed: CancellationToken,
     writer: tokio::sync::Mutex<OwnedWriteHalf>,
@@ -59,13 +58,13 @@ impl Connection {
     /// A connection without streams.
     pub fn new(
         broker: Arc<Shared>,
-        local: SocketAddr,
+        address: (String, u16),
         closed: CancellationToken,
         writer: OwnedWriteHalf,
     ) -> Self {
         Self {
             broker,
-            local,
+            address,
             closed,
             writer: tokio::sync::Mutex::new(writer),
             streams: Mutex::default(),
@@ -108,8 +107,7 @@ impl Connection {
 
     /// The SPU as this client should see it.
     pub fn spu(&self) -> Metadata<SpuSpec> {
-        let advertised = self.broker.config.advertise.clone();
-        let (host, port) = advertised.unwrap_or_else(|| metadata::host_port(self.local));
+        let (host, port) = self.address.clone();
         metadata::spu(host, port)
     }
 

@@ -12,11 +12,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::api;
 use crate::connection::{Connection, RequestError, wire};
+use crate::metadata;
 use crate::meters;
 use crate::shared::Shared;
 
-/// Accepts connections until the broker stops.
-pub async fn accept(listener: TcpListener, broker: Arc<Shared>) {
+/// Accepts connections until the broker stops. Their clients are told to connect to `advertise`, or without one to the
+/// address by which they have reached it.
+pub async fn accept(listener: TcpListener, broker: Arc<Shared>, advertise: Option<(String, u16)>) {
     loop {
         let accepted = tokio::select! {
             () = broker.stop.cancelled() => return,
@@ -24,10 +26,10 @@ pub async fn accept(listener: TcpListener, broker: Arc<Shared>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let broker = broker.clone();
+                let (broker, advertise) = (broker.clone(), advertise.clone());
                 let tasks = broker.tasks.clone();
                 tasks.spawn(async move {
-                    if let Err(error) = serve(stream, broker).await {
+                    if let Err(error) = serve(stream, broker, advertise).await {
                         tracing::debug!(%peer, "connection ended: {error}");
                     }
                 });
@@ -41,15 +43,22 @@ pub async fn accept(listener: TcpListener, broker: Arc<Shared>) {
     }
 }
 
-async fn serve(stream: TcpStream, broker: Arc<Shared>) -> Result<(), RequestError> {
+async fn serve(
+    stream: TcpStream,
+    broker: Arc<Shared>,
+    advertise: Option<(String, u16)>,
+) -> Result<(), RequestError> {
     stream.set_nodelay(true)?;
-    let local = stream.local_addr()?;
+    let address = match advertise {
+        Some(advertise) => advertise,
+        None => metadata::host_port(stream.local_addr()?),
+    };
     let (mut reader, writer) = stream.into_split();
     let closed = broker.stop.child_token();
     let _open = Open::new();
     let _closes = closed.clone().drop_guard();
     let frame_bytes_max = broker.config.frame_bytes_max;
-    let connection = Arc::new(Connection::new(broker, local, closed.clone(), writer));
+    let connection = Arc::new(Connection::new(broker, address, closed.clone(), writer));
     let serve = async {
         let mut buffer = BytesMut::new();
         while let Some(frame) = wire::read_frame(&mut reader, &mut buffer, frame_bytes_max).await? {

@@ -20,7 +20,8 @@ use fluvio_sc_schema::partition::{
 };
 use fluvio_sc_schema::shared::validate_resource_name;
 use fluvio_sc_schema::topic::{
-    CompressionAlgorithm, ReplicaSpec, TopicResolution, TopicSpec, TopicStatus,
+    CleanupPolicy, CompressionAlgorithm, ReplicaSpec, SegmentBasedPolicy, TopicResolution,
+    TopicSpec, TopicStatus,
 };
 use fluvio_types::defaults::{
     CONSUMER_STORAGE_TOPIC, SPU_LOG_SEGMENT_MAX_BYTES, SPU_PARTITION_MAX_BYTES,
@@ -133,15 +134,25 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// Opens every topic's log, removes what deletions left behind, and makes the system topic if it isn't there.
-    pub async fn open(logs_dir: PathBuf, store: Arc<Store>) -> Result<Self, BrokerError> {
+    /// Opens every topic's log, removes what deletions left behind, and makes the system topic if it isn't there. Topics
+    /// that `retention` names get theirs.
+    pub async fn open(
+        logs_dir: PathBuf,
+        store: Arc<Store>,
+        retention: &HashMap<String, Duration>,
+    ) -> Result<Self, BrokerError> {
         std::fs::create_dir_all(&logs_dir).map_err(|source| BrokerError::log(&logs_dir, source))?;
         let rows = store.specs::<TopicRow>(Specs::Topics, "topic")?;
         let mut next_id = remove_leftovers(&logs_dir, &rows)
             .map_err(|source| BrokerError::log(&logs_dir, source))?;
         let mut by_name = HashMap::new();
-        for (name, row) in rows {
+        for (name, mut row) in rows {
             next_id = next_id.max(row.id + 1);
+            if let Some(retention) = retention.get(&name)
+                && set_retention(&mut row.spec, *retention)
+            {
+                store.put_spec(Specs::Topics, &name, &row).await?;
+            }
             let dir = topic_dir(&logs_dir, &name, row.id);
             let topic = open_topic(&logs_dir, name.clone(), row)
                 .map_err(|source| BrokerError::log(&dir, source))?;
@@ -434,6 +445,18 @@ fn partition_config(spec: &TopicSpec) -> PartitionConfig {
             CompressionAlgorithm::Zstd => Some(Compression::Zstd),
         },
     }
+}
+
+/// Whether the retention was another one.
+fn set_retention(spec: &mut TopicSpec, retention: Duration) -> bool {
+    let secs = u32::try_from(retention.as_secs()).unwrap_or(u32::MAX);
+    if spec.is_system() || spec.retention_secs() == secs {
+        return false;
+    }
+    spec.set_cleanup_policy(CleanupPolicy::Segment(SegmentBasedPolicy {
+        time_in_seconds: secs,
+    }));
+    true
 }
 
 fn topic_dir(logs_dir: &Path, name: &str, id: u64) -> PathBuf {

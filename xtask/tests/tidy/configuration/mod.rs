@@ -41,9 +41,11 @@ fn page() -> String {
     let mut page = String::from(
         "# Configuration\n\n\
          Made by `cargo xtask docs` from the doc comments of the settings: change those, not this page.\n\n\
-         A connector reads one YAML file (`--config`). Unknown keys are refused. `${{ secrets.NAME }}` is replaced by a secret \
-         that `meta.secrets` lists, from the environment or from the file of `--secrets`. Durations are written like `500ms`, \
+         `coinlake up` reads `coinlake.yaml`, a connector its own YAML file (`--config`). Unknown keys are refused. In a connector's file, \
+         `${{ secrets.NAME }}` is replaced by a secret that `meta.secrets` lists, from the environment or from the file of \
+         `--secrets`. Durations are written like `500ms`, \
          `60s` or `1h 30m`, sizes like `64 MiB`.\n\n\
+         - [coinlake up](#coinlake-up)\n\
          - [coingecko-source](#coingecko-source)\n\
          - [parquet-sink](#parquet-sink)\n\
          - [Every connector](#every-connector)\n\
@@ -52,6 +54,9 @@ fn page() -> String {
          Command lines explain themselves: `coinlake --help`, `parquet-sink --help`. The SmartModules' parameters are in \
          [smartmodules/README.md](../smartmodules/README.md).\n",
     );
+    page.push_str("\n## coinlake up\n\n`coinlake init` writes the file with comments, `coinlake check` checks it.\n");
+    let up = file("cli", "Settings");
+    Sections::new(&up).add(&mut page, "coinlake.yaml", "Settings");
     page.push_str("\n## coingecko-source\n");
     let coingecko = Source::of_folder(&folder("connectors/coingecko-source"));
     Sections::new(&coingecko).add(&mut page, "coingecko", "SourceSettings");
@@ -64,17 +69,13 @@ fn page() -> String {
     sections.add(&mut page, "meta", "Meta");
     sections.add(&mut page, "transforms[]", "Transform");
     sections.add(&mut page, "meta.topic (apiVersion 0.2.0)", "TopicObject");
-    page.push_str("\n## Webhook\n\nOptions of `coinlake up` and `coinlake notify`.\n\n");
+    page.push_str("\n## Webhook\n");
     let webhook = Source::of_folder(&folder("connectors/webhook-notifier"));
-    page.push_str("| option | default | meaning |\n|---|---|---|\n");
-    for option in webhook.options("WebhookArgs") {
-        let _ = writeln!(
-            page,
-            "| `{}` | {} | {} |",
-            option.name,
-            default(&option.default),
-            sentence(&meaning(&webhook, &option))
-        );
+    Sections::new(&webhook).add(&mut page, "webhook", "WebhookSettings");
+    page.push_str("\nThe same as options of `coinlake up` and `coinlake notify`:\n\n");
+    page.push_str("| option | meaning |\n|---|---|\n");
+    for (name, doc) in webhook.options("WebhookArgs") {
+        let _ = writeln!(page, "| `{name}` | {} |", sentence(&doc));
     }
     page.push_str("\n## Environment variables\n\n| variable | meaning |\n|---|---|\n");
     for (name, meaning) in environment::VARIABLES
@@ -121,6 +122,11 @@ impl<'a> Sections<'a> {
             );
         }
         let plain = key.split(' ').next().unwrap_or(key);
+        let inside = match plain {
+            // The whole file: its sections are at the top.
+            "coinlake.yaml" => String::new(),
+            section => format!("{section}."),
+        };
         for item in &keys {
             let (inner, is_list) = match type_name(&item.kind).as_str() {
                 "Vec" => (argument(&item.kind).unwrap_or(&item.kind), "[]"),
@@ -129,7 +135,7 @@ impl<'a> Sections<'a> {
             };
             let inner = type_name(inner);
             if self.source.has_struct(&inner) {
-                self.add(page, &format!("{plain}.{}{is_list}", item.name), &inner);
+                self.add(page, &format!("{inside}{}{is_list}", item.name), &inner);
             }
         }
     }
@@ -138,7 +144,14 @@ impl<'a> Sections<'a> {
     fn kind(&self, kind: &Type) -> String {
         let inner = || self.kind(argument(kind).unwrap_or(kind));
         match type_name(kind).as_str() {
-            "String" | "PathBuf" | "CompressionName" | "OffsetStrategy" => "text".to_owned(),
+            "String" | "CompressionName" | "OffsetStrategy" | "HostPort" | "Severity"
+            | "NamedReceiver" => "text".to_owned(),
+            "PathBuf" => "path".to_owned(),
+            "Address" => "`IP:PORT` or a port".to_owned(),
+            // Sections that have tables of their own.
+            "SourceSettings" | "WebhookSettings" if !self.source.has_struct(&type_name(kind)) => {
+                "map".to_owned()
+            }
             "SecretString" => "text, secret".to_owned(),
             "Duration" | "Span" => "duration".to_owned(),
             "ByteSize" | "Bytes" => "size".to_owned(),

@@ -91,8 +91,11 @@ impl Source {
             let default = match own_default {
                 Some((_, Some(function))) => Value::Given(self.returned_by(function)),
                 Some((_, None)) => empty(kind),
-                None if defaults_to_struct => self.default_of(name, &ident),
+                None if defaults_to_struct && !derives_default(item) => {
+                    self.default_of(name, &ident)
+                }
                 None if is_optional => Value::Absent,
+                None if defaults_to_struct => empty(kind),
                 None => Value::Required,
             };
             // An `Option` that is checked after parsing.
@@ -111,25 +114,12 @@ impl Source {
         keys
     }
 
-    /// The options that clap reads into a struct: `--name`, default and doc comment.
-    pub(crate) fn options(&self, name: &str) -> Vec<Key> {
-        let item = self.structure(name);
-        let options = item.fields.iter().map(|field| {
-            let attributes = named(&field.attrs, "arg");
-            let default = match value_of(&attributes, "default_value") {
-                Some(value) => Value::Given(format!("`{value}`")),
-                None if attributes.iter().any(|(key, _)| key == "default_value_t") => {
-                    let (kind, _) = without_option(&field.ty);
-                    Value::Given(self.default_variant(&type_name(kind)))
-                }
-                None => Value::Absent,
-            };
-            Key {
-                name: format!("--{}", ident(field).replace('_', "-")),
-                kind: without_option(&field.ty).0.clone(),
-                default,
-                doc: doc(&field.attrs),
-            }
+    /// The options that clap reads into a struct: `--name` and doc comment.
+    pub(crate) fn options(&self, name: &str) -> Vec<(String, String)> {
+        let fields = self.structure(name).fields.iter();
+        let options = fields.map(|field| {
+            let name = format!("--{}", ident(field).replace('_', "-"));
+            (name, doc(&field.attrs))
         });
         options.collect()
     }
@@ -163,17 +153,6 @@ impl Source {
             _ => None,
         });
         found.unwrap_or_else(|| panic!("no struct {name}: correct xtask/tests/tidy/configuration"))
-    }
-
-    fn default_variant(&self, name: &str) -> String {
-        let found = self.0.iter().find_map(|item| match item {
-            Item::Enum(item) if item.ident == name => item.variants.iter().find(|variant| {
-                (variant.attrs.iter()).any(|attribute| attribute.path().is_ident("default"))
-            }),
-            _ => None,
-        });
-        let variant = found.unwrap_or_else(|| panic!("enum {name} has no default"));
-        format!("`{}`", variant.ident.to_string().to_lowercase())
     }
 
     /// The value of a field in `impl Default`.
@@ -333,6 +312,11 @@ fn is_default_of(item: &syn::ItemImpl, structure: &str) -> bool {
 
 fn derives(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|it| it.path().is_ident("derive"))
+}
+
+fn derives_default(item: &syn::ItemStruct) -> bool {
+    let derived = named(&item.attrs, "derive");
+    derived.iter().any(|(name, _)| name == "Default")
 }
 
 /// The arguments of `#[serde(...)]`.

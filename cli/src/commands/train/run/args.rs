@@ -53,7 +53,7 @@ impl RunArgs {
     pub(crate) fn settings(&self) -> Result<TrainSettings> {
         let lake = match &self.lake {
             Some(lake) => lake.clone(),
-            None => self.runs.data.join("lake").display().to_string(),
+            None => self.runs.lake()?,
         };
         let mut settings = TrainSettings::of_lake(lake);
         settings.range = TimeRange::parse(self.from.as_deref(), self.to.as_deref())?;

@@ -1,0 +1,163 @@
+//! What the platform takes on disk, and whether there will be room for more.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use lake::LakeUrl;
+use tokio::time::MissedTickBehavior;
+
+use super::data_dir::DataDir;
+
+/// How often a running platform measures.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(600);
+
+/// The share of the budget from which on people are warned.
+const BUDGET_WARNING: f64 = 0.8;
+/// A disk with less free space than this share of it is nearly full.
+const FREE_WARNING: f64 = 0.05;
+
+/// In bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DiskUse {
+    /// Topics, models and a local lake.
+    used: u64,
+    /// Free on the fuller one of the disks of data directory and lake.
+    free: u64,
+    /// The size of that disk.
+    total: u64,
+}
+
+impl DiskUse {
+    /// Measures a data directory and its lake. What cannot be looked at does not count.
+    pub(crate) fn measure(data: &DataDir, lake: &str) -> Option<Self> {
+        let url = LakeUrl::parse(lake).ok();
+        let lake = url.as_ref().and_then(LakeUrl::folder);
+        let elsewhere = lake.filter(|lake| !lake.starts_with(data.root()));
+        let mut used = size(data.root());
+        let (mut free, mut total) = space(data.root())?;
+        if let Some(lake) = elsewhere {
+            used += size(lake);
+            if let Some(other) = space(lake)
+                && other.0 < free
+            {
+                (free, total) = other;
+            }
+        }
+        Some(Self { used, free, total })
+    }
+
+    /// What people should know before it is too late.
+    pub(crate) fn warning(&self, budget: Option<u64>) -> Option<String> {
+        let bytes = |bytes: u64| ByteSize(bytes).to_string_as(true);
+        if (self.free as f64) < self.total as f64 * FREE_WARNING {
+            return Some(format!(
+                "the disk is nearly full: {} of {} are free, and a full disk stops every stage; free some space, or shorten \
+                 broker.retention",
+                bytes(self.free),
+                bytes(self.total)
+            ));
+        }
+        let budget = budget?;
+        if (self.used as f64) < budget as f64 * BUDGET_WARNING {
+            return None;
+        }
+        Some(format!(
+            "topics, models and lake take {} of disk_budget {}: raise it, shorten broker.retention, or move old days of the \
+             lake elsewhere",
+            bytes(self.used),
+            bytes(budget)
+        ))
+    }
+}
+
+/// Logs a warning when one begins, and counts, as long as the platform runs.
+pub(crate) async fn watch(data: DataDir, lake: String, budget: Option<u64>) {
+    metrics::describe_gauge!(
+        "coinlake_disk_used_bytes",
+        "Topics, models and a local lake on disk"
+    );
+    metrics::describe_gauge!("coinlake_disk_free_bytes", "Free space on that disk");
+    let mut timer = tokio::time::interval(MEASURE_INTERVAL);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let place = Arc::new((data, lake));
+    let mut warned = false;
+    loop {
+        timer.tick().await;
+        let measured = Arc::clone(&place);
+        let measure = move || DiskUse::measure(&measured.0, &measured.1);
+        let Ok(Some(disk)) = tokio::task::spawn_blocking(measure).await else {
+            continue;
+        };
+        metrics::gauge!("coinlake_disk_used_bytes").set(disk.used as f64);
+        metrics::gauge!("coinlake_disk_free_bytes").set(disk.free as f64);
+        let warning = disk.warning(budget);
+        if let (Some(warning), false) = (&warning, warned) {
+            tracing::warn!("{warning}");
+        }
+        warned = warning.is_some();
+    }
+}
+
+/// The size of everything in a folder. A file that goes meanwhile does not count.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+/// Free space and size of the disk that holds a folder.
+fn space(folder: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some((disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    #[test]
+    fn a_warning_comes_before_the_disk_is_full() {
+        let at = |used, free| DiskUse {
+            used: used * GIB,
+            free: free * GIB,
+            total: 100 * GIB,
+        };
+        assert_eq!(at(7, 50).warning(None), None);
+        assert_eq!(at(7, 50).warning(Some(10 * GIB)), None);
+        let warning = at(8, 50).warning(Some(10 * GIB)).unwrap();
+        assert!(
+            warning.contains("8.0 GiB of disk_budget 10.0 GiB"),
+            "{warning}"
+        );
+        let warning = at(1, 4).warning(Some(10 * GIB)).unwrap();
+        assert!(
+            warning.contains("4.0 GiB of 100.0 GiB are free"),
+            "{warning}"
+        );
+    }
+
+    #[test]
+    fn folders_count_with_what_is_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(&folder.path().join("data"));
+        let lake = folder.path().join("lake");
+        for (file, bytes) in [("data/broker/a", 10), ("data/lake/b/c", 20), ("lake/d", 30)] {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, vec![0; bytes]).unwrap();
+        }
+        let used = |lake: &str| DiskUse::measure(&data, lake).unwrap().used;
+        assert_eq!(used(&data.lake(None)), 30);
+        assert_eq!(used(lake.to_str().unwrap()), 60);
+        assert_eq!(used("s3://bucket/lake"), 30);
+    }
+}

@@ -1,0 +1,60 @@
+//! Where `coinlake.yaml` is, and what the commands that look at a platform want of it.
+
+use std::path::{Path, PathBuf};
+
+use connector_runtime::config::{ConfigError, YamlFile};
+
+use super::file::Settings;
+
+/// The file's name; without `--config` it is looked for in the working directory.
+pub(crate) const CONFIG_FILE: &str = "coinlake.yaml";
+
+/// Where the data is unless something else is set.
+pub(crate) const DEFAULT_DATA_DIR: &str = "coinlake-data";
+
+/// The settings with the file that they come from.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) settings: Settings,
+    /// `None`: there is no file.
+    pub(super) file: Option<YamlFile>,
+    /// The folder where relative paths of the file start; empty for the working directory.
+    folder: PathBuf,
+}
+
+impl Found {
+    /// The file at `config`, or the one in the working directory; without one, the defaults.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not of the shape of [`Settings`].
+    pub(super) fn read(config: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = match config {
+            Some(path) => path,
+            None if Path::new(CONFIG_FILE).exists() => Path::new(CONFIG_FILE),
+            None => return Ok(Self::default()),
+        };
+        let file = YamlFile::read(path)?;
+        Ok(Self {
+            settings: file.parse()?,
+            file: Some(file),
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+        })
+    }
+
+    /// A path of the file, from the working directory.
+    pub(super) fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The data directory.
+    pub(super) fn data(&self) -> PathBuf {
+        let data = self.settings.data.as_deref();
+        self.path(data.unwrap_or(Path::new(DEFAULT_DATA_DIR)))
+    }
+}
+
+/// The data directory of commands that look at a platform: that of `coinlake.yaml` in the working directory. A file that
+/// cannot be read is `up`'s and `check`'s to explain.
+pub(crate) fn default_data_dir() -> PathBuf {
+    Found::read(None).unwrap_or_default().data()
+}

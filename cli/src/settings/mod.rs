@@ -1,0 +1,22 @@
+//! What `coinlake up` runs, as its user has set it.
+//!
+//! - [`file`] is the shape of `coinlake.yaml`, [`address`] the addresses in it, [`template`] what `coinlake init` writes
+//! - [`args`] are the options of `up` and `check`
+//! - [`find`] finds the file, and what other commands want of it
+//! - [`run_plan`] puts options over the file and checks everything before anything is started: [`coins`] is the source's
+//!   part, [`stages`] that of the stages; [`problems`] collects what is wrong
+
+mod address;
+mod args;
+mod coins;
+mod file;
+mod find;
+mod problems;
+mod run_plan;
+mod stages;
+mod template;
+
+pub(crate) use args::SettingsArgs;
+pub(crate) use find::{CONFIG_FILE, default_data_dir};
+pub(crate) use run_plan::RunPlan;
+pub(crate) use template::TEMPLATE;

@@ -1,0 +1,71 @@
+//! The shipped stages, with the user's commit interval and thresholds.
+
+use std::collections::BTreeMap;
+
+use connector_runtime::config::Parameter;
+use market::names::smartmodule;
+use market::{AnomalyParams, ParamError, Params};
+use parquet_sink::StageConfig;
+
+use super::file::Settings;
+use super::problems::Problems;
+use crate::assets;
+
+/// The parameter that a stage sets itself.
+const EMIT: &str = "emit";
+
+/// The stages, in the order the data takes, without the lake's address.
+pub(super) fn stages(settings: &Settings, problems: &mut Problems<'_>) -> Vec<StageConfig> {
+    let alerts = alert_params(&settings.alerts, problems);
+    let mut stages = problems
+        .keep("commit_interval", assets::stages())
+        .unwrap_or_default();
+    for stage in &mut stages {
+        if let Some(interval) = settings.commit_interval {
+            stage.settings.limits.interval = interval.0;
+        }
+        for transform in &mut stage.transforms {
+            if transform.uses == smartmodule::ANOMALY {
+                transform.with.extend(alerts.clone());
+            }
+        }
+    }
+    if settings.commit_interval.is_some_and(|it| it.0.is_zero()) {
+        problems.report(
+            "commit_interval",
+            "commit_interval is 0: set a duration such as 60s",
+        );
+    }
+    stages
+}
+
+/// The parameters, each read as the SmartModule will read it.
+fn alert_params(
+    given: &BTreeMap<String, Parameter>,
+    problems: &mut Problems<'_>,
+) -> BTreeMap<String, String> {
+    let mut params = BTreeMap::new();
+    for (name, value) in given {
+        let Parameter(value) = value;
+        let key = format!("alerts.{name}");
+        let read = AnomalyParams::parse(Params::new([(name, value)]));
+        match read {
+            Ok(_) if name != EMIT => {
+                params.insert(name.clone(), value.clone());
+            }
+            Ok(_) => problems.report(&key, format!("`{key}` is the stage's to set: remove it")),
+            Err(ParamError::Unknown { known, .. }) => {
+                let known = known.replace('`', "");
+                let known: Vec<_> = known.split(", ").filter(|it| *it != EMIT).collect();
+                problems.report(
+                    &key,
+                    format!("unknown key `{key}`; known here: {}", known.join(", ")),
+                );
+            }
+            Err(ParamError::Bad { expected, .. }) => {
+                problems.report(&key, format!("`{key}` is `{value}`: expected {expected}"));
+            }
+        }
+    }
+    params
+}

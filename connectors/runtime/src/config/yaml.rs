@@ -1,0 +1,111 @@
+//! A YAML file of another shape than a connector's, with the same sentences for what is wrong with it.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::config::error::ConfigError;
+use crate::config::explain::explain;
+use crate::config::lines::line_of_path;
+use crate::config::render::Rendered;
+
+/// The text of a YAML file, for errors that name its lines.
+#[derive(Debug, Clone)]
+pub struct YamlFile {
+    path: String,
+    text: String,
+}
+
+impl YamlFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`] names the file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self::of_text(path, text))
+    }
+
+    /// A file whose text is at hand.
+    pub fn of_text(path: &Path, text: String) -> Self {
+        Self {
+            path: path.display().to_string(),
+            text,
+        }
+    }
+
+    /// Parses it. A file of comments only gives the default. `${{ secrets.NAME }}` has no meaning here.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] names file, line and key, and what is expected there.
+    pub fn parse<T: DeserializeOwned + Default>(&self) -> Result<T, ConfigError> {
+        let parsed = serde_saphyr::from_str::<Option<T>>(&self.text);
+        let parsed = parsed.map_err(|error| {
+            let error = explain(&self.text, &Rendered::plain(), &error);
+            error.in_file(Path::new(&self.path))
+        })?;
+        Ok(parsed.unwrap_or_default())
+    }
+
+    /// An error about the value of a key such as `coingecko.top`, with the line it is on. A key that the file does not
+    /// have gets the line of the section around it, if there is one.
+    pub fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        let mut path = key;
+        let line = loop {
+            if let Some(line) = line_of_path(&self.text, path) {
+                break Some(line);
+            }
+            match path.rsplit_once('.') {
+                Some((section, _)) => path = section,
+                None => break None,
+            }
+        };
+        ConfigError::Invalid {
+            file: Some(self.path.clone()),
+            line,
+            problem: problem.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn file(text: &str) -> YamlFile {
+        YamlFile::of_text(Path::new("a.yaml"), text.to_owned())
+    }
+
+    #[test]
+    fn comments_alone_are_the_default() {
+        for text in ["", "# nothing\n", "---\n"] {
+            let parsed: BTreeMap<String, u64> = file(text).parse().unwrap();
+            assert!(parsed.is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_file_and_line() {
+        let error = file("a: 1\nb: often\n").parse::<BTreeMap<String, u64>>();
+        let said = error.unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "a.yaml, line 2: `b` is `often`: expected a whole number, not negative"
+        );
+    }
+
+    #[test]
+    fn a_key_has_its_line_or_that_of_its_section() {
+        let file = file("top: 1\nb:\n  # top: 2\n  top: 3\n  c: {}\n");
+        let line = |key| file.invalid(key, "no").to_string();
+        assert_eq!(line("b.top"), "a.yaml, line 4: no");
+        assert_eq!(line("top"), "a.yaml, line 1: no");
+        assert_eq!(line("b.d.e"), "a.yaml, line 2: no");
+        assert_eq!(line("d"), "a.yaml: no");
+    }
+}
