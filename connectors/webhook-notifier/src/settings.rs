@@ -23,7 +23,7 @@ const KEY: &str = "COINLAKE_WEBHOOK_SECRET";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// What is posted about an alert: `json`, `slack`, `discord`, `telegram` or `ntfy`.
+    /// What is posted about an alert.
     pub format: Format,
     /// The mildest severity to tell of: `info`, `warning` or `critical`. Default `warning`.
     #[serde(deserialize_with = "read_severity")]
@@ -31,8 +31,8 @@ pub struct WebhookSettings {
     /// At most one message a coin in this time, unless the severity rises.
     #[serde(deserialize_with = "read_duration")]
     pub cooldown: Duration,
-    /// More receivers, each as `NAME:FORMAT` or `NAME:FORMAT:SEVERITY`; the secrets of each are COINLAKE_WEBHOOK_URL_NAME and
-    /// COINLAKE_WEBHOOK_SECRET_NAME, in upper case and with `_` for `-`.
+    /// More receivers; the secrets of each are COINLAKE_WEBHOOK_URL_NAME and COINLAKE_WEBHOOK_SECRET_NAME, in upper case and
+    /// with `_` for `-`.
     pub receivers: Vec<NamedReceiver>,
 }
 
@@ -104,11 +104,17 @@ fn receiver(settings: ReceiverSettings, url: &str, key: &str) -> Result<Receiver
     Receiver::new(settings).with_context(|| format!("{url} or {key} cannot be used"))
 }
 
-/// A receiver beside the first, as `NAME:FORMAT[:SEVERITY]`.
-#[derive(Debug, Clone)]
+/// A receiver beside the first; on a command line `NAME:FORMAT[:SEVERITY]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NamedReceiver {
+    /// Lower-case letters, digits and `-`.
+    #[serde(deserialize_with = "read_name")]
     name: String,
+    /// What is posted about an alert, as above.
     format: Format,
+    /// The mildest severity to tell of. Default: as for the first receiver.
+    #[serde(default, deserialize_with = "read_some_severity")]
     min_severity: Option<Severity>,
 }
 
@@ -118,13 +124,7 @@ impl FromStr for NamedReceiver {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
-        if name.is_empty()
-            || !name
-                .chars()
-                .all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-')
-        {
-            return Err("a name has lower-case letters, digits and - only".to_owned());
-        }
+        let name = checked_name(name)?;
         let format = parts.next().unwrap_or_default();
         let format = Format::from_str(format, false)
             .map_err(|_| "a format is json, slack, discord, telegram or ntfy".to_owned())?;
@@ -132,7 +132,7 @@ impl FromStr for NamedReceiver {
         match parts.next() {
             Some(_) => Err("say NAME:FORMAT or NAME:FORMAT:SEVERITY".to_owned()),
             None => Ok(Self {
-                name: name.to_owned(),
+                name,
                 format,
                 min_severity,
             }),
@@ -140,12 +140,23 @@ impl FromStr for NamedReceiver {
     }
 }
 
-impl<'de> Deserialize<'de> for NamedReceiver {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|problem| D::Error::custom(format!("receiver `{text}`: {problem}")))
+fn checked_name(name: &str) -> Result<String, String> {
+    let fits = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
+    if name.is_empty() || !name.chars().all(fits) {
+        return Err("a name has lower-case letters, digits and - only".to_owned());
     }
+    Ok(name.to_owned())
+}
+
+fn read_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    checked_name(&name).map_err(|problem| D::Error::custom(format!("receiver `{name}`: {problem}")))
+}
+
+fn read_some_severity<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Severity>, D::Error> {
+    read_severity(deserializer).map(Some)
 }
 
 pub(crate) fn severity(text: &str) -> Result<Severity, String> {

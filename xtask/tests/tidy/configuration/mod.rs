@@ -144,8 +144,9 @@ impl<'a> Sections<'a> {
     fn kind(&self, kind: &Type) -> String {
         let inner = || self.kind(argument(kind).unwrap_or(kind));
         match type_name(kind).as_str() {
-            "String" | "CompressionName" | "OffsetStrategy" | "HostPort" | "Severity"
-            | "NamedReceiver" => "text".to_owned(),
+            "String" | "CompressionName" | "OffsetStrategy" | "HostPort" | "Severity" => {
+                "text".to_owned()
+            }
             "PathBuf" => "path".to_owned(),
             "Address" => "`IP:PORT` or a port".to_owned(),
             // Sections that have tables of their own.
