@@ -46,12 +46,12 @@ impl Kind {
     /// The test binary, and the test in it.
     fn test(self) -> (&'static str, &'static str) {
         match self {
-            Self::Demo => ("faults", "demo::"),
-            Self::Processes => ("faults", "processes::"),
-            Self::Network => ("faults", "network::"),
+            Self::Demo => ("coinlake", "faults::demo::"),
+            Self::Processes => ("coinlake", "faults::processes::"),
+            Self::Network => ("coinlake", "faults::network::"),
             Self::Store => ("stage", "s3_faults::"),
-            Self::Clock => ("faults", "clock::"),
-            Self::Coins => ("faults", "coins::"),
+            Self::Clock => ("coinlake", "faults::clock::"),
+            Self::Coins => ("coinlake", "faults::coins::"),
             Self::Coingecko => ("source", "hour::"),
             Self::Mutants => ("modules", "mutants::"),
         }
@@ -107,7 +107,7 @@ pub struct SoakArgs {
 /// Runs the platform for that long and says what it uses.
 pub fn soak(args: &SoakArgs) -> Result<()> {
     build()?;
-    run(test("faults", "soak::")
+    run(test("coinlake", "faults::soak::")
         .arg("--ignored")
         .env("COINLAKE_SOAK_HOURS", args.hours.to_string())
         .env("COINLAKE_SOAK_SPEED", args.speed.to_string()))

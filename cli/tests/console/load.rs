@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use faults::Vitals;
 use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
-use crate::platform::{Coinlake, connect, holds};
+use crate::platform::{connect, holds, start};
 
 const COINS: usize = 500;
 const MINUTES: usize = 90;
@@ -32,7 +33,7 @@ async fn five_hundred_coins_are_cheap_to_watch() {
     let recording = data.path().join("many.parquet");
     write_recording(&recording);
     let platform = data.path().join("data");
-    let demo = Coinlake::start(&[
+    let demo = start(&[
         "demo",
         "--recording",
         recording.to_str().unwrap(),
@@ -45,9 +46,9 @@ async fn five_hundred_coins_are_cheap_to_watch() {
         "--console",
         "127.0.0.1:0",
     ]);
-    let broker = demo.says("broker at ");
+    let broker = demo.word_after("broker at ");
     // A console of its own, so that its memory is nobody else's.
-    let console = Coinlake::start(&[
+    let console = start(&[
         "console",
         "--cluster",
         &broker,
@@ -56,7 +57,10 @@ async fn five_hundred_coins_are_cheap_to_watch() {
         "--listen",
         "127.0.0.1:0",
     ]);
-    let browser = browser.at(format!("http://{}", console.says("console at http://")));
+    let browser = browser.at(format!(
+        "http://{}",
+        console.word_after("console at http://")
+    ));
     let client = connect(&broker).await;
     holds(&client, "crypto-features", 5 * COINS as i64).await;
 
@@ -92,7 +96,7 @@ async fn five_hundred_coins_are_cheap_to_watch() {
     let updates = after.1 - before.1;
     assert!(updates >= 10.0, "the page stands still: {updates} updates");
     let scripting_ms = (after.0 - before.0) * 1e3 / updates;
-    let rss_mb = console.rss_mb();
+    let rss_mb = Vitals::of(console.id()).unwrap().resident_mb();
     let rate = (records_after - records_before) as f64 / WATCHED.as_secs_f64();
     println!(
         "{COINS} coins, {rate:.0} records/s: {updates} updates, {scripting_ms:.2} ms of scripting each; console process {rss_mb:.0} MB"

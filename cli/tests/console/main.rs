@@ -11,9 +11,6 @@ mod models;
 mod pages;
 mod pictures;
 mod platform;
-#[path = "../../../trainer/tests/with_mlflow/server.rs"]
-#[allow(dead_code)] // sign-in and the database are for the trainer's own tests
-mod server;
 mod strangers;
 mod ticking;
 

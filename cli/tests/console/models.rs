@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::Client;
+use fixtures::mlflow::server;
+use fixtures::patience::PATIENCE;
+use fixtures::process::{Process, coinlake, succeeded};
 use serde_json::{Value, json};
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
 use crate::market::compare_market;
-use crate::platform::{Coinlake, PATIENCE, coinlake, newest};
-use crate::server::server;
+use crate::platform::newest;
 use crate::ticking::Ticking;
 
 const MODELS: [&str; 2] = ["anomaly_ahead", "trend_up"];
@@ -158,9 +159,9 @@ async fn the_models_page_leads_to_mlflow() {
     ]);
     command.arg("--data").arg(data.path());
     command.env("MLFLOW_TRACKING_URI", &uri);
-    let demo = Coinlake::run(command);
-    let browser = browser.at(format!("http://{}", demo.says("console at http://")));
-    demo.says("the market is drained");
+    let demo = Process::start(command);
+    let browser = browser.at(format!("http://{}", demo.word_after("console at http://")));
+    demo.word_after("the market is drained");
 
     // A server that has never heard of the experiment is no trouble.
     browser.go("#/models").await;
@@ -201,11 +202,8 @@ async fn the_models_page_leads_to_mlflow() {
 
 /// `coinlake train`; what it prints.
 fn train(data: &Path, arguments: &[&str], mlflow: Option<&str>) -> String {
-    let mut command: Command = coinlake(&[&["train"], arguments].concat());
+    let mut command = coinlake(&[&["train"], arguments].concat());
     command.arg("--data").arg(data);
     command.envs(mlflow.map(|uri| ("MLFLOW_TRACKING_URI", uri)));
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    String::from_utf8(output.stdout).unwrap()
+    succeeded(&command.output().unwrap())
 }

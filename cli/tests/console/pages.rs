@@ -10,6 +10,7 @@ use connector_runtime::reader;
 use connector_runtime::record::Outgoing;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::TopicWriter;
+use fixtures::topic::records;
 use replay::SyntheticMarket;
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ use crate::browser::Browser;
 use crate::market::{compare_market, sort_and_find};
 use crate::models::{compare_models, compare_predictions, predictions_flow};
 use crate::pictures::{take_pictures, take_pictures_for_the_readme, walk_along_the_chart};
-use crate::platform::{Coinlake, connect, files, holds, newest, records, values};
+use crate::platform::{connect, files, holds, newest, start, values};
 use crate::ticking::{coin, raw_writer, rfc3339};
 
 /// The market's three days in three quarters of a minute.
@@ -35,7 +36,7 @@ async fn every_page_shows_what_topics_and_lake_hold() {
         return;
     };
     let data = tempfile::tempdir().unwrap();
-    let demo = Coinlake::start(&[
+    let demo = start(&[
         "demo",
         "--speed",
         SPEED,
@@ -46,8 +47,8 @@ async fn every_page_shows_what_topics_and_lake_hold() {
         "--console",
         "127.0.0.1:0",
     ]);
-    let broker = demo.says("broker at ");
-    let browser = browser.at(format!("http://{}", demo.says("console at http://")));
+    let broker = demo.word_after("broker at ");
+    let browser = browser.at(format!("http://{}", demo.word_after("console at http://")));
 
     watch_it_live(&browser).await;
 
@@ -294,7 +295,7 @@ async fn compare_pipeline(browser: &Browser, client: &Client) {
 
 async fn compare_data(browser: &Browser, client: &Client, lake: &Path) {
     browser.go("#/data/topics/crypto-alerts").await;
-    let newest = records(client, "crypto-alerts").await.pop().unwrap();
+    let newest = records(client, "crypto-alerts", 0).await.pop().unwrap();
     browser
         .until(&format!(
             "document.querySelector('.browse td.number')?.textContent === '{}'",

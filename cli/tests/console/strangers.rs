@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use broker::{Broker, BrokerConfig};
+use fixtures::broker::TestBroker;
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
-use crate::platform::Coinlake;
+use crate::platform::start;
 
 /// The head and body of an answer, byte for byte.
 fn answer(addr: &str, request_line: &str, host: &str) -> String {
@@ -27,7 +27,7 @@ async fn only_this_machine_is_answered_and_only_gets() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let data = tempfile::tempdir().unwrap();
     // No broker there: the page is served all the same, and says so.
-    let console = Coinlake::start(&[
+    let console = start(&[
         "console",
         "--cluster",
         "127.0.0.1:1",
@@ -36,7 +36,7 @@ async fn only_this_machine_is_answered_and_only_gets() {
         "--listen",
         "127.0.0.1:0",
     ]);
-    let addr = console.says("console at http://");
+    let addr = console.word_after("console at http://");
 
     let page = answer(&addr, "GET /", &addr);
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
@@ -87,10 +87,8 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
     let data = tempfile::tempdir().unwrap();
     std::fs::create_dir(data.path().join("lake")).unwrap();
     // Nothing has been deployed there.
-    let broker = Broker::start(BrokerConfig::new(data.path().join("broker")))
-        .await
-        .unwrap();
-    let console = Coinlake::start(&[
+    let mut broker = TestBroker::start().await;
+    let console = start(&[
         "console",
         "--cluster",
         &broker.addr().to_string(),
@@ -99,7 +97,10 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
         "--listen",
         "127.0.0.1:0",
     ]);
-    let browser = browser.at(format!("http://{}", console.says("console at http://")));
+    let browser = browser.at(format!(
+        "http://{}",
+        console.word_after("console at http://")
+    ));
     browser.go("#/pipeline").await;
     // Every topic, wherever it stands in the drawing, and every stage whose SmartModule is missing.
     browser

@@ -1,0 +1,13 @@
+//! The finished command as its users run it. One program, so that everything it stands on is linked once; the tests of the
+//! console are another, because they measure the machine and nothing may run beside them.
+
+#![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
+
+mod cluster;
+mod demo;
+mod faults;
+mod observe;
+mod rows;
+mod shipped;
+mod train;
+mod up;

@@ -1,0 +1,99 @@
+//! What is in production serves, and keeps serving whatever happens to the models' files and their server.
+
+use std::fs;
+
+use fixtures::process::Process;
+use serde_json::{Value, json};
+
+use super::{Place, model_file};
+
+/// A demo whose market is drained and whose broker stays.
+fn drained(place: &Place) -> Process {
+    let demo = Process::start(place.command(&["demo", "--listen", "127.0.0.1:0"]));
+    demo.line_after("the market is drained; the broker stays");
+    demo
+}
+
+fn said(demo: &Process) -> String {
+    demo.lines().join("\n")
+}
+
+#[test]
+fn what_is_promoted_serves_and_goes_on_serving() {
+    let mut place = Place::here();
+    let demo = drained(&place);
+    assert_eq!(place.health()["models"], json!([]));
+    let run = place.json(&["run"])["run"].as_str().unwrap().to_owned();
+    for name in ["anomaly_ahead", "trend_up"] {
+        let said = place.text(&["promote", name, "1", "production"]);
+        assert!(said.contains(&format!("{name}/1")), "{said}");
+    }
+    let serving = json!(["anomaly_ahead/1", "trend_up/1"]);
+    let health = place.health();
+    assert_eq!(health["models"], serving, "{health}");
+    assert_eq!(health["mlflow"], Value::Null);
+    assert_eq!(health["problems"], json!([]));
+    let drift = health["drift"].as_array().unwrap();
+    assert_eq!(drift.len(), 2);
+    assert!(
+        drift[0]["inputs"]["return_1m"]
+            .as_f64()
+            .is_some_and(|psi| psi >= 0.0)
+    );
+    assert!(drift[1]["scores"].as_f64().is_some_and(|psi| psi >= 0.0));
+    assert_eq!(health["warnings"], json!([]));
+    drop(demo);
+
+    // A model file that is damaged takes nothing away.
+    let file = model_file(place.data.path(), &run);
+    fs::write(&file, b"not a model").unwrap();
+    let demo = drained(&place);
+    assert!(
+        said(&demo).contains("trend_up/1") && said(&demo).contains("keeps serving"),
+        "{}",
+        said(&demo)
+    );
+    let health = place.health();
+    assert_eq!(health["models"], serving, "{health}");
+    let problems = health["problems"].to_string();
+    assert!(
+        problems.contains("trend_up/1 of") && problems.contains("cannot serve"),
+        "{problems}"
+    );
+    drop(demo);
+
+    // A run that is gone, and with it the version that the alias points at.
+    fs::remove_dir_all(place.data.path().join("models").join(&run)).unwrap();
+    let demo = drained(&place);
+    assert!(said(&demo).contains("which is deleted"), "{}", said(&demo));
+    assert_eq!(place.health()["models"], serving);
+    drop(demo);
+
+    // Nor does a server that is down.
+    place.mlflow = Some("http://127.0.0.1:9".to_owned());
+    let demo = drained(&place);
+    assert!(
+        said(&demo).contains("no MLflow server answers"),
+        "{}",
+        said(&demo)
+    );
+    let health = place.health();
+    assert_eq!(health["models"], serving, "{health}");
+    assert_eq!(health["mlflow"]["reachable"], false);
+}
+
+#[test]
+fn a_model_of_another_market_deserves_a_look() {
+    let place = Place::here();
+    let _demo = drained(&place);
+    // Of three days' market, the first eight hours: the last day has hours that this model never saw.
+    place.json(&["run", "--to", "2024-01-01T08:00:00Z"]);
+    place.text(&["promote", "trend_up", "1", "production"]);
+    let health = place.health();
+    let warnings = health["warnings"].to_string();
+    assert!(
+        warnings.contains("trend_up/1 was trained on") && warnings.contains("hour_of_day"),
+        "{health}"
+    );
+    assert_eq!(health["problems"], json!([]), "a warning is no problem");
+}
