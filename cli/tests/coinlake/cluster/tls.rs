@@ -187,8 +187,18 @@ async fn deploys_and_reads_through_tls() {
             "--lake",
             lake.to_str().unwrap(),
         ];
-        let printed = succeeded(&run(&health).await);
-        assert!(printed.contains("healthy"), "{printed}");
+        // No source has run: that is the only problem.
+        let output = run(&health).await;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let problems: Vec<&str> = printed
+            .lines()
+            .filter(|line| line.starts_with("problem"))
+            .collect();
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(
+            matches!(problems.as_slice(), [only] if only.contains("no tick has come yet")),
+            "{printed}"
+        );
         cluster.stop().await;
     }
 }
