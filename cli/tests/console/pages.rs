@@ -117,7 +117,8 @@ async fn watch_it_live(browser: &Browser) {
 
 async fn compare_alerts(browser: &Browser, client: &Client) {
     let alerts = values(client, "crypto-alerts").await;
-    assert!(alerts.len() < 1_000, "more than the console holds");
+    // The page holds the newest.
+    let alerts = &alerts[alerts.len().saturating_sub(1_000)..];
     browser.go("#/alerts").await;
     browser
         .until(&format!(

@@ -140,9 +140,9 @@ def main(lake, recording=None):
                 if absent(expected) != absent(found):
                     differing.append((tick["coin"], tick["event_time"], name, found, expected))
                 continue
-            # A z-score near 0 is the difference of two nearly equal prices: one unit in the last place of a price is
-            # more than 1e-9 of it, so it is held to 1e-9 standard deviations.
-            floor = 1.0 if name == "zscore_15m" else 0.0
+            # A z-score or move near 0 is the difference of two nearly equal prices: one unit in the last place of a price is
+            # more than 1e-9 of it, so they are held to 1e-9 standard deviations, and to 1e-9 of the price.
+            floor = 1.0 if name in ("zscore_15m", "move_15m") else 0.0
             error = abs(found - expected) / max(abs(expected), floor, 1e-300)
             worst = max(worst, error)
             if error > 1e-9:

@@ -49,7 +49,7 @@ fn each_receiver_gets_its_severities_in_its_format_and_waits_for_no_other() {
     assert_eq!(
         to_team[0].body,
         json!({
-            "content": r"⚠️ **BIT** warning: bitcoin at 1.5 USD: price 4.0 standard deviations above its 15-minute mean",
+            "content": r"⚠️ **BIT** warning: bitcoin at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations",
             "allowed_mentions": { "parse": [] },
         })
     );
@@ -59,7 +59,7 @@ fn each_receiver_gets_its_severities_in_its_format_and_waits_for_no_other() {
     assert_eq!(to_phone[0].body["chat_id"], "-7");
     assert_eq!(
         to_phone[0].body["text"],
-        "🚨 ETH critical: ethereum at 1.5 USD: price 4.0 standard deviations above its 15-minute mean"
+        "🚨 ETH critical: ethereum at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations"
     );
     let (_, ready) = notifier.wait_for("the broken one to be named", |notifier| {
         notifier.get("/readyz").filter(|(status, _)| *status == 503)
