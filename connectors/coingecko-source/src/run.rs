@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Cluster;
 use connector_runtime::process::log;
-use connector_runtime::topic::{TopicSettings, ensure_topic};
+use connector_runtime::topic::wait_for_topics;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
@@ -62,7 +61,7 @@ async fn poll_and_append(
     status.started();
     let mut poller = Poller::new(&polling, Arc::clone(&status)).context("cannot set up HTTP")?;
     let topic = &config.meta.topic;
-    let Some(partitions) = ensure(&cluster, topic, &stop).await? else {
+    let Some(partitions) = wait_for_topics(&cluster, topic, &[], &stop).await? else {
         return Ok(());
     };
     let _health_watch = AbortOnDropHandle::new(tokio::spawn({
@@ -105,42 +104,6 @@ async fn poll_and_append(
     match ended {
         Ended::Stopped => Ok(()),
         Ended::Settings(what) => Err(anyhow::Error::msg(what)),
-    }
-}
-
-/// The topic's partition count, once the cluster answers; none when stopped before.
-async fn ensure(
-    cluster: &Cluster,
-    topic: &TopicSettings,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<u32>> {
-    let mut reconnect = Backoff::new();
-    let mut away = false;
-    loop {
-        let attempt = async {
-            let client = match cluster.connect().await {
-                Ok(client) => client,
-                Err(error) => return Err((error.is_transient(), anyhow::Error::new(error))),
-            };
-            let ensured = ensure_topic(&client, topic).await;
-            ensured.map_err(|error| (error.is_transient(), anyhow::Error::new(error)))
-        };
-        let error = tokio::select! {
-            attempt = attempt => match attempt {
-                Ok(partitions) => return Ok(Some(partitions)),
-                Err((true, error)) => error,
-                Err((false, error)) => return Err(error),
-            },
-            () = stop.cancelled() => return Ok(None),
-        };
-        if !away {
-            tracing::warn!("{error:#}; trying again until it answers");
-        }
-        away = true;
-        tokio::select! {
-            () = tokio::time::sleep(reconnect.next_delay()) => {}
-            () = stop.cancelled() => return Ok(None),
-        }
     }
 }
 

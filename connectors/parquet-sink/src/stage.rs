@@ -5,10 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Cluster;
 use connector_runtime::record::LogRange;
-use connector_runtime::topic::{TopicSettings, ensure_topic};
+use connector_runtime::topic::wait_for_topics;
 use futures_util::future::BoxFuture;
 use lake::Lake;
 use tokio::task::JoinSet;
@@ -20,7 +19,7 @@ use crate::context::StageContext;
 use crate::error::StageError;
 use crate::failpoints::Failpoints;
 use crate::meters::Meters;
-use crate::partition::{self, wait_to_retry};
+use crate::partition;
 use crate::status::StageStatus;
 
 /// Runs a stage until `stop` is cancelled; then it commits what was read.
@@ -65,7 +64,10 @@ async fn land(
 ) -> anyhow::Result<()> {
     let plan = StagePlan::new(&config)?;
     let lake = Lake::open(&plan.lake)?;
-    let Some(partitions) = prepare(&config, &plan, &cluster, &stop).await? else {
+    // Outputs of input partition i go to output partition i.
+    let outputs: Vec<&str> = plan.topics().map(|(_, output)| output).collect();
+    let partitions = wait_for_topics(&cluster, &config.meta.topic, &outputs, &stop).await;
+    let Some(partitions) = partitions.map_err(StageError::from)? else {
         return Ok(());
     };
     let selected = config.meta.consumer.partition.resolve(partitions);
@@ -124,42 +126,6 @@ async fn run_partitions(stage: Arc<StageContext>, partitions: Vec<u32>) -> Resul
         first_error.get_or_insert(error);
     }
     first_error.map_or(Ok(()), Err)
-}
-
-/// Waits for the cluster and creates missing topics. Returns the input's partition count; `None` when stopped meanwhile.
-async fn prepare(
-    config: &StageConfig,
-    plan: &StagePlan,
-    cluster: &Cluster,
-    stop: &CancellationToken,
-) -> Result<Option<u32>, StageError> {
-    let mut backoff = Backoff::new();
-    loop {
-        let error = match topics(config, plan, cluster).await {
-            Ok(partitions) => return Ok(Some(partitions)),
-            Err(error) if error.is_transient() => error,
-            Err(error) => return Err(error),
-        };
-        if !wait_to_retry(&plan.name, &error, backoff.next_delay(), stop).await {
-            return Ok(None);
-        }
-    }
-}
-
-async fn topics(
-    config: &StageConfig,
-    plan: &StagePlan,
-    cluster: &Cluster,
-) -> Result<u32, StageError> {
-    let client = cluster.connect().await?;
-    let input = &config.meta.topic;
-    let partitions = ensure_topic(&client, input).await?;
-    for (_, output) in plan.topics() {
-        // Outputs of input partition i go to output partition i.
-        let wanted = TopicSettings::named(output).with_partitions(partitions);
-        ensure_topic(&client, &wanted).await?;
-    }
-    Ok(partitions)
 }
 
 /// Asks the cluster where the input ends, and sets the gauges.

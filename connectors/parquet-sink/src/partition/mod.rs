@@ -15,4 +15,4 @@ mod progress;
 mod restart;
 mod topics;
 
-pub(crate) use restart::{run, wait_to_retry};
+pub(crate) use restart::run;

@@ -127,7 +127,7 @@ async fn run_once(
 }
 
 /// Logs an error and waits; false when the stage was stopped meanwhile.
-pub(crate) async fn wait_to_retry(
+async fn wait_to_retry(
     stage: &str,
     error: &StageError,
     delay: Duration,
