@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process::{PROFILE, run, workspace};
+use crate::process::{QUICK_OPTION, run, workspace};
 
 /// Tells the test to write the file.
 const UPDATE: &str = "COINLAKE_UPDATE_DOCS";
@@ -15,7 +15,7 @@ const UPDATE: &str = "COINLAKE_UPDATE_DOCS";
 pub(crate) fn docs(check: bool) -> Result<()> {
     let mut test = Command::new("cargo");
     test.current_dir(workspace())
-        .args(["test", "--quiet", PROFILE, "--package", "xtask"])
+        .args(["test", "--quiet", QUICK_OPTION, "--package", "xtask"])
         .args(["--test", "tidy", "configuration::"])
         .env_remove(UPDATE);
     if !check {

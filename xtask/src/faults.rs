@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::process::{PROFILE, cargo, run, workspace};
+use crate::process::{QUICK_OPTION, cargo, run, workspace};
 use crate::smartmodules;
 
 /// Which faults, how often, and by which seed.
@@ -156,13 +156,13 @@ pub fn fuzz(args: &FuzzArgs) -> Result<()> {
 /// SmartModules and every command: a test binary has only its own package's built with it.
 fn build() -> Result<()> {
     smartmodules::build()?;
-    cargo(&["build", PROFILE, "--workspace", "--bins"])
+    cargo(&["build", QUICK_OPTION, "--workspace", "--bins"])
 }
 
 fn test(binary: &str, filter: &str) -> Command {
     let mut test = Command::new("cargo");
     test.current_dir(workspace())
-        .args(["test", PROFILE, "--workspace", "--test", binary])
+        .args(["test", QUICK_OPTION, "--workspace", "--test", binary])
         .args(["--", "--nocapture", filter]);
     test
 }

@@ -6,13 +6,13 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::kubernetes;
-use crate::process::{PROFILE, cargo, program};
+use crate::process::{QUICK_OPTION, cargo, program};
 use crate::smartmodules;
 
 /// `cargo xtask demo`.
 pub(crate) fn demo(args: &[String]) -> Result<()> {
     smartmodules::build()?;
-    cargo(&["build", PROFILE, "--package", "coinlake"])?;
+    cargo(&["build", QUICK_OPTION, "--package", "coinlake"])?;
     // exec, so that Ctrl-C and the exit code are the demo's own.
     let coinlake = program("coinlake");
     let error = Command::new(&coinlake).arg("demo").args(args).exec();
@@ -22,7 +22,7 @@ pub(crate) fn demo(args: &[String]) -> Result<()> {
 /// `cargo xtask test`.
 pub(crate) fn test(args: &[String]) -> Result<()> {
     smartmodules::build()?;
-    let mut all = vec!["test", PROFILE, "--workspace"];
+    let mut all = vec!["test", QUICK_OPTION, "--workspace"];
     all.extend(args.iter().map(String::as_str));
     cargo(&all)?;
     // With arguments only the named tests run. The image's commands are built by the tests.
@@ -37,7 +37,7 @@ pub(crate) fn k8s() -> Result<()> {
     smartmodules::build()?;
     cargo(&[
         "build",
-        PROFILE,
+        QUICK_OPTION,
         "--package=coinlake",
         "--package=coingecko-source",
         "--package=parquet-sink",
@@ -50,7 +50,7 @@ pub(crate) fn lint() -> Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&[
         "clippy",
-        PROFILE,
+        QUICK_OPTION,
         "--workspace",
         "--all-targets",
         "--",

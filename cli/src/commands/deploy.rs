@@ -41,7 +41,7 @@ pub(crate) struct DeployArgs {
 /// Prints the plan, asks, and applies it.
 pub(crate) async fn run(args: DeployArgs) -> Result<()> {
     if args.wait {
-        return deployment::wait(&args.cluster.named()?).await;
+        return deployment::wait_until_deployed(&args.cluster.named()?).await;
     }
     // A missing file is reported before a missing cluster.
     let goal = if args.delete {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::console::Console;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use broker::Broker;
 use clap::Args;
 use connector_runtime::process::monitor::Monitor;
 use connector_runtime::process::{log, shutdown};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::JoinSet;
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
@@ -20,8 +20,8 @@ use crate::platform::{
 };
 use crate::settings::{RunPlan, SettingsArgs};
 
-/// How long a shutdown waits for a message that is being delivered.
-const NOTIFIER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a shutdown waits for a message that is being delivered, and for a training to end.
+const BESIDE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(crate) struct UpArgs {
@@ -32,15 +32,18 @@ pub(crate) struct UpArgs {
 }
 
 /// Runs until interrupted, then commits what has been read.
+///
+/// # Errors
+/// What is wrong with the settings, or why a part stopped.
 pub(crate) async fn run(args: UpArgs) -> Result<()> {
     let interrupted = shutdown::on_signal();
-    // Everything that can be wrong with the arguments is found before anything is created, and ports before data.
+    // Settings are checked before anything is created, and ports are taken before the data directory is touched.
     let plan = RunPlan::read(&args.settings)?;
     plan.check_data().await?;
     let smartmodules = args.smartmodules.read()?;
     let monitor = Arc::new(Monitor::start(&plan.monitor, "up").await?);
     let listener = Broker::bind(plan.listen).await?;
-    let console = Console::bind(plan.console).await?;
+    let console_listener = Console::bind(plan.console).await?;
     let data = DataDir::open(&plan.data, &plan.market())?;
     let mut backbone = Backbone::start(BackboneConfig {
         data: data.clone(),
@@ -58,11 +61,13 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     })
     .await?;
     let (addr, lake) = (backbone.addr(), backbone.lake_url());
-    let console = backbone.serve_console(console).await?;
+    let console = backbone.serve_console(console_listener).await?;
     let mut source = assets::source()?;
     source.settings = plan.source;
-    let calls_file = source.settings.calls_file.take();
-    source.settings.calls_file = Some(calls_file.unwrap_or_else(|| data.calls()));
+    source
+        .settings
+        .calls_file
+        .get_or_insert_with(|| data.calls_file());
     let mut platform = Platform::launch(backbone, source, plan.stages);
     platform.observe(&monitor);
     log::say(&format!(
@@ -73,33 +78,45 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
         log::say(&format!("sending alerts to {}", receiver.host()));
         monitor.observe(receiver.part(), receiver.status());
     }
-    let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
-    let notifier = AbortOnDropHandle::new(tokio::spawn(async move {
-        webhook_notifier::run(&cluster, &plan.receivers, &stop).await;
-    }));
-    let retraining = plan.retraining.map(|plan| {
-        let folder = args.smartmodules.folder().map(Path::to_owned);
-        AbortOnDropHandle::new(tokio::spawn(retrain(
-            plan,
-            data.clone(),
-            folder,
-            interrupted.clone(),
-        )))
-    });
     let _parts_file = PartsFile::start(monitor, data.root());
-    let _disk = AbortOnDropHandle::new(tokio::spawn(watch_disk(data, lake, plan.disk_budget)));
+
+    // Beside the pipeline, until interrupted.
+    let mut beside = JoinSet::new();
+    if !plan.receivers.is_empty() {
+        let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
+        beside.spawn(async move { webhook_notifier::run(&cluster, &plan.receivers, &stop).await });
+    }
+    if let Some(training) = plan.retraining {
+        let folder = args.smartmodules.folder().map(Path::to_owned);
+        beside.spawn(retrain(training, data.clone(), folder, interrupted.clone()));
+    }
+    let stop = interrupted.clone();
+    beside.spawn(async move {
+        let watch = watch_disk(data, lake, plan.disk_budget);
+        stop.run_until_cancelled(watch).await;
+    });
+
     let progress = ProgressLine::start(&platform, None);
-    tokio::select! {
-        () = interrupted.cancelled() => {}
-        error = platform.failed() => return Err(error),
-    }
+    let failure = tokio::select! {
+        () = interrupted.cancelled() => None,
+        error = platform.failed() => Some(error),
+        Some(ended) = beside.join_next(), if !interrupted.is_cancelled() => {
+            Some(anyhow!("a task of the notifier, the training or the disk ended, which is a bug: {ended:?}"))
+        }
+    };
     progress.finish();
-    let backbone = platform.stop().await?;
-    // The notifier needs the broker to store its position. A delivery can take longer than a shutdown should.
-    let _ = tokio::time::timeout(NOTIFIER_TIMEOUT, notifier).await;
-    if let Some(retraining) = retraining {
-        let _ = retraining.await;
+    // Whatever failed, the others commit what they have read.
+    interrupted.cancel();
+    let stopped = platform.stop().await;
+    if let Some(error) = failure {
+        return Err(error);
     }
+    let backbone = stopped?;
+    // The notifier needs the broker to store its position, so it ends first.
+    let _ = tokio::time::timeout(BESIDE_TIMEOUT, async {
+        while beside.join_next().await.is_some() {}
+    })
+    .await;
     backbone.stop().await;
     log::say("stopped; everything read so far is committed");
     Ok(())

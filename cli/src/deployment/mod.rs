@@ -1,15 +1,15 @@
 //! Creates, updates and deletes what this command ships on a cluster, real or embedded.
 //!
-//! Reading the cluster, deciding (without I/O) and changing are separate, so that everything that can be refused is
-//! refused before the first change, and people see the plan before it happens.
+//! Reading the cluster, deciding (without I/O) and changing are separate: whatever can be foreseen to fail is refused before
+//! the first change, and `coinlake deploy` can show the plan first.
 //!
 //! - [`bundle`]: what to deploy
 //! - [`cluster_state`]: what the cluster has
-//! - [`serving`]: which models the deployed crypto-predict serves
-//! - [`plan`]: the steps from the one to the other
-//! - [`apply`]: takes the steps
+//! - [`serving`]: chooses the models that crypto-predict will serve
+//! - [`plan`]: the steps from the cluster's state to the bundle, or why they must not be taken
+//! - [`apply`]: carries out the steps
 //! - [`goal`]: plans, applies and waits until the cluster shows the result
-//! - [`wait`]: waits for a deployment that another process does
+//! - [`wait`]: waits until another process has deployed
 
 mod apply;
 mod bundle;
@@ -21,4 +21,4 @@ mod wait;
 
 pub(crate) use bundle::Bundle;
 pub(crate) use goal::{Goal, deploy};
-pub(crate) use wait::wait;
+pub(crate) use wait::wait_until_deployed;

@@ -17,7 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When it is interrupted, or when connecting fails for a reason that will not pass.
-pub(crate) async fn wait(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn wait_until_deployed(cluster: &Cluster) -> Result<()> {
     let interrupted = shutdown::on_signal();
     let mut poll = tokio::time::interval(POLL_INTERVAL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -65,7 +65,7 @@ impl Backbone {
         let broker_config = BrokerConfig {
             advertise,
             retention: retention_of,
-            ..BrokerConfig::new(data.broker())
+            ..BrokerConfig::new(data.broker_dir())
         };
         let broker = Broker::start_on(listener, broker_config).await?;
         last_start.broker = Some(broker.inner_addr().to_string());

@@ -3,15 +3,19 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use super::note::{LIVE_MARKET, LastStart, Market, NOTE, Note, PARTIAL_NOTE, unusable};
+use super::parts_file::{PARTIAL_PARTS_FILE, PARTS_FILE};
 use crate::models::MODELS_FOLDER;
 use crate::settings::CONFIG_FILE;
+
+/// The source's count of CoinGecko calls.
+const CALLS_FILE: &str = "coingecko-calls.json";
 
 /// What file systems and desktops put into a folder by themselves; no reason to refuse a fresh volume.
 const SYSTEM_FILES: [&str; 13] = [
@@ -32,6 +36,7 @@ const SYSTEM_FILES: [&str; 13] = [
 /// The same, followed by a name or number: recycle bins, resource forks, files deleted on NFS while open.
 const SYSTEM_PREFIXES: [&str; 3] = [".Trash-", "._", ".nfs"];
 
+/// A handle to a data directory, which may not exist.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir {
     root: PathBuf,
@@ -47,9 +52,7 @@ impl DataDir {
             fs::create_dir_all(root).with_context(|| unusable(root))?;
             Note::new(market.clone()).write(root)?;
         }
-        Ok(Self {
-            root: root.to_owned(),
-        })
+        Ok(Self::at(root))
     }
 
     /// Checks whether `root` can hold `market`, and changes nothing. Returns what its last start used; `None` if it is new.
@@ -87,19 +90,24 @@ impl DataDir {
         Ok(Some(note.last_start))
     }
 
-    /// Opens an existing data directory of any market; changes nothing.
+    /// The data directory at `root`, of any market; `None` if there is none. Changes nothing.
+    ///
+    /// # Errors
+    /// When its note cannot be read.
+    pub(crate) fn find(root: &Path) -> Result<Option<Self>> {
+        Ok(Note::read(root)?.map(|_| Self::at(root)))
+    }
+
+    /// [`DataDir::find`] where there must be one.
     ///
     /// # Errors
     /// When there is none at `root`.
     pub(crate) fn existing(root: &Path) -> Result<Self> {
-        if Note::read(root)?.is_none() {
-            bail!(
+        Self::find(root)?.with_context(|| {
+            format!(
                 "{} is not a data directory of Coinlake: name the one that `coinlake up` or `demo` uses",
                 root.display()
-            );
-        }
-        Ok(Self {
-            root: root.to_owned(),
+            )
         })
     }
 
@@ -110,36 +118,69 @@ impl DataDir {
         }
     }
 
-    /// Deletes what Coinlake has put into a data directory; a directory without our note is not touched.
+    /// Deletes a demo's data; a directory without our note is not touched.
     ///
     /// # Errors
-    /// When a broker is running on it.
+    /// When a broker is running on it, or it holds live data.
     pub(crate) fn clear(root: &Path) -> Result<()> {
-        let dir = Self {
-            root: root.to_owned(),
-        };
-        if Note::read(root)?.is_none() {
+        let dir = Self::at(root);
+        let Some(note) = Note::read(root)? else {
             return Ok(());
-        }
-        // A running broker holds this lock.
-        if let Ok(lock) = File::open(dir.broker().join("LOCK"))
-            && let Err(TryLockError::WouldBlock) = lock.try_lock()
-        {
+        };
+        if note.market.name == LIVE_MARKET {
             bail!(
-                "data directory {} is in use by another coinlake: stop it, or name another directory with --data",
+                "data directory {} holds live data, which a demo would delete: name another directory with --data",
                 root.display()
             );
         }
+        // Until everything is deleted no broker can start.
+        let _lock = dir.lock_broker()?;
         // The note is deleted last: after a kill in between, the directory is still recognized as ours.
-        for part in [dir.broker(), dir.own_lake(), root.join(MODELS_FOLDER)] {
-            match fs::remove_dir_all(&part) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).with_context(|| unusable(root));
-                }
-                _ => {}
-            }
+        for folder in [dir.broker_dir(), dir.own_lake(), root.join(MODELS_FOLDER)] {
+            deleted(root, fs::remove_dir_all(&folder))?;
         }
-        fs::remove_file(root.join(NOTE)).with_context(|| unusable(root))
+        for file in [
+            PARTIAL_NOTE,
+            CALLS_FILE,
+            PARTS_FILE,
+            PARTIAL_PARTS_FILE,
+            NOTE,
+        ] {
+            deleted(root, fs::remove_file(root.join(file)))?;
+        }
+        Ok(())
+    }
+
+    /// The lock of the broker's folder; `None` where no broker has run.
+    fn lock_broker(&self) -> Result<Option<File>> {
+        let lock = match File::open(self.broker_dir().join(broker::LOCK_FILE)) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| unusable(&self.root)),
+        };
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => bail!(
+                "data directory {} is in use by another coinlake: stop it, or name another directory with --data",
+                self.root.display()
+            ),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| unusable(&self.root)),
+        }
+    }
+
+    /// Whether a broker runs on it.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub(crate) fn is_running(&self) -> Result<bool> {
+        let Ok(lock) = File::open(self.broker_dir().join(broker::LOCK_FILE)) else {
+            return Ok(false);
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| unusable(&self.root)),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -147,21 +188,21 @@ impl DataDir {
     }
 
     /// The folder of the broker's log.
-    pub(crate) fn broker(&self) -> PathBuf {
+    pub(crate) fn broker_dir(&self) -> PathBuf {
         self.root.join("broker")
     }
 
-    /// The folder of the lake, unless it is elsewhere.
+    /// The lake's folder unless the settings name another lake.
     fn own_lake(&self) -> PathBuf {
         self.root.join("lake")
     }
 
     /// Where the source keeps its count of CoinGecko calls.
-    pub(crate) fn calls(&self) -> PathBuf {
-        self.root.join("coingecko-calls.json")
+    pub(crate) fn calls_file(&self) -> PathBuf {
+        self.root.join(CALLS_FILE)
     }
 
-    /// Whether CoinGecko fills it, and no replay.
+    /// Whether it holds live data from CoinGecko, not a replay.
     ///
     /// # Errors
     /// When the note cannot be read.
@@ -169,12 +210,13 @@ impl DataDir {
         Ok(Note::read(&self.root)?.is_some_and(|note| note.market.name == LIVE_MARKET))
     }
 
-    /// The lake as a folder or URL: the one that is set, else the directory's own.
-    pub(crate) fn lake(&self, set: Option<&str>) -> String {
-        set.map_or_else(|| self.own_lake().display().to_string(), str::to_owned)
+    /// The lake as a folder or URL: the configured one, else the directory's own.
+    pub(crate) fn lake(&self, configured: Option<&str>) -> String {
+        configured.map_or_else(|| self.own_lake().display().to_string(), str::to_owned)
     }
 
-    /// Stores what this start uses. Only for whoever has started the broker, which locks the directory.
+    /// Stores what this start uses. Call only in the process that runs the broker: its lock makes that process the note's only
+    /// writer.
     ///
     /// # Errors
     /// When the note cannot be written.
@@ -184,25 +226,25 @@ impl DataDir {
         note.write(&self.root)
     }
 
-    /// When `up` trained last, or when it was first asked to; `None` if it never was.
+    /// When the current training interval began: at the last training, or at the first start that asked for one.
     ///
     /// # Errors
     /// When the note cannot be read.
-    pub(crate) fn trained(&self) -> Result<Option<Timestamp>> {
+    pub(crate) fn training_since(&self) -> Result<Option<Timestamp>> {
         Ok(self.note()?.trained)
     }
 
-    /// Stores when `up` trains. Only for whoever has started the broker.
+    /// Stores when a training interval begins. Call only in the process that runs the broker.
     ///
     /// # Errors
     /// When the note cannot be written.
-    pub(crate) fn set_trained(&self, at: Timestamp) -> Result<()> {
+    pub(crate) fn set_training_since(&self, at: Timestamp) -> Result<()> {
         let mut note = self.note()?;
         note.trained = Some(at);
         note.write(&self.root)
     }
 
-    /// The file of secrets that the last start used. Whoever looks at the directory is told by others what is wrong with it.
+    /// The secrets file of the last start, if it still exists. A damaged note counts as none: the command itself reports it.
     pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
         let last_start = self.last_start().ok()?;
         last_start.secrets.filter(|path| path.is_file())
@@ -217,7 +259,7 @@ impl DataDir {
         })
     }
 
-    /// What this start uses, or the last one used.
+    /// What the current or last start uses; the default where there is no note.
     ///
     /// # Errors
     /// When the note cannot be read.
@@ -227,15 +269,31 @@ impl DataDir {
     }
 }
 
-/// Whether a directory without a note holds anything but what belongs to its volume, a settings file, a partial note, which
-/// a kill leaves behind, and models, which can be trained on another lake before the first market.
+/// What is deleted may be gone already.
+fn deleted(root: &Path, result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| unusable(root))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a directory without a note holds files of somebody else. Not foreign: what the volume itself creates, a settings
+/// file, a partial note (left by a kill), and models (which may be trained before the first start).
 fn has_foreign_files(root: &Path) -> Result<bool> {
-    let mut entries = match fs::read_dir(root) {
+    let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error).with_context(|| unusable(root)),
     };
-    Ok(entries.any(|entry| entry.is_ok_and(|entry| is_foreign(&entry.file_name()))))
+    for entry in entries {
+        let entry = entry.with_context(|| unusable(root))?;
+        if is_foreign(&entry.file_name()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_foreign(name: &OsStr) -> bool {
@@ -258,7 +316,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         DataDir::open(dir.path(), &Market::in_usd(SYNTHETIC_MARKET)).unwrap();
         DataDir::open(dir.path(), &Market::in_usd(SYNTHETIC_MARKET)).unwrap();
-        let error = DataDir::open(dir.path(), &Market::in_usd("live data"))
+        let error = DataDir::open(dir.path(), &Market::in_usd(LIVE_MARKET))
             .unwrap_err()
             .to_string();
         assert!(
@@ -279,7 +337,7 @@ mod tests {
     fn foreign_files_are_not_touched() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("letter.txt"), "dear").unwrap();
-        let error = DataDir::open(dir.path(), &Market::in_usd("live data"))
+        let error = DataDir::open(dir.path(), &Market::in_usd(LIVE_MARKET))
             .unwrap_err()
             .to_string();
         assert!(error.contains("not a data directory"), "{error}");
@@ -291,7 +349,7 @@ mod tests {
     fn a_directory_with_nothing_but_models_opens() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join(MODELS_FOLDER)).unwrap();
-        DataDir::open(dir.path(), &Market::in_usd("live data")).unwrap();
+        DataDir::open(dir.path(), &Market::in_usd(LIVE_MARKET)).unwrap();
     }
 
     #[test]
@@ -313,20 +371,65 @@ mod tests {
         for name in [".DS_Store", "._.DS_Store", ".nfs0001", CONFIG_FILE] {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        DataDir::open(dir.path(), &Market::in_usd("live data")).unwrap();
+        DataDir::open(dir.path(), &Market::in_usd(SYNTHETIC_MARKET)).unwrap();
         DataDir::clear(dir.path()).unwrap();
         assert!(dir.path().join("lost+found").exists());
         assert!(!dir.path().join(NOTE).exists());
     }
 
     #[test]
-    fn a_currency_stays() {
+    fn a_cleared_directory_opens_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path(), &Market::in_usd(SYNTHETIC_MARKET)).unwrap();
+        fs::create_dir(data.broker_dir()).unwrap();
+        for file in [data.calls_file(), dir.path().join(PARTS_FILE)] {
+            fs::write(file, "{}").unwrap();
+        }
+        DataDir::clear(dir.path()).unwrap();
+        DataDir::open(dir.path(), &Market::in_usd(LIVE_MARKET)).unwrap();
+    }
+
+    #[test]
+    fn live_data_is_not_cleared() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path(), &Market::in_usd(LIVE_MARKET)).unwrap();
+        let error = DataDir::clear(data.root()).unwrap_err().to_string();
+        assert!(error.contains("holds live data"), "{error}");
+        assert!(data.root().join(NOTE).exists());
+    }
+
+    #[test]
+    fn a_directory_whose_broker_runs_is_not_cleared() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path(), &Market::in_usd(SYNTHETIC_MARKET)).unwrap();
+        assert!(!data.is_running().unwrap());
+        fs::create_dir(data.broker_dir()).unwrap();
+        let lock = File::create(data.broker_dir().join(broker::LOCK_FILE)).unwrap();
+        assert!(!data.is_running().unwrap());
+        lock.try_lock().unwrap();
+        assert!(data.is_running().unwrap());
+        let error = DataDir::clear(data.root()).unwrap_err().to_string();
+        assert!(error.contains("in use by another coinlake"), "{error}");
+        drop(lock);
+        DataDir::clear(data.root()).unwrap();
+        assert!(!data.broker_dir().exists());
+    }
+
+    #[test]
+    fn an_earlier_note_is_in_usd() {
         let dir = tempfile::tempdir().unwrap();
         let note = r#"{"layout": 1, "market": "live data", "broker": "127.0.0.1:9003"}"#;
         fs::write(dir.path().join(NOTE), note).unwrap();
-        let mut market = Market::in_usd("live data");
-        let last_start = DataDir::check(dir.path(), &market).unwrap().unwrap();
-        assert_eq!(last_start.broker.as_deref(), Some("127.0.0.1:9003"));
+        let last_start = DataDir::check(dir.path(), &Market::in_usd(LIVE_MARKET)).unwrap();
+        let broker = last_start.unwrap().broker;
+        assert_eq!(broker.as_deref(), Some("127.0.0.1:9003"));
+    }
+
+    #[test]
+    fn another_currency_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut market = Market::in_usd(LIVE_MARKET);
+        DataDir::open(dir.path(), &market).unwrap();
         "eur".clone_into(&mut market.currency);
         let error = DataDir::open(dir.path(), &market).unwrap_err().to_string();
         assert!(error.contains("holds prices in usd"), "{error}");
@@ -340,7 +443,7 @@ mod tests {
     fn a_check_creates_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
-        let checked = DataDir::check(&data, &Market::in_usd("live data")).unwrap();
+        let checked = DataDir::check(&data, &Market::in_usd(LIVE_MARKET)).unwrap();
         assert!(checked.is_none() && !data.exists());
     }
 }

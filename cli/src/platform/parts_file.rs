@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use connector_runtime::process::monitor::{Monitor, PartReport};
 use tokio_util::task::AbortOnDropHandle;
 
-const FILE: &str = "parts.json";
-const PARTIAL_FILE: &str = "parts.json.partial";
+pub(super) const PARTS_FILE: &str = "parts.json";
+pub(super) const PARTIAL_PARTS_FILE: &str = "parts.json.partial";
 const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 /// An older file is of a process that was killed.
 const AGE_MAX: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ impl PartsFile {
     /// Starts to write what the parts of `monitor` say into the data directory `data`.
     pub(crate) fn start(monitor: Arc<Monitor>, data: &Path) -> Self {
         let data = data.to_owned();
-        let path = data.join(FILE);
+        let path = data.join(PARTS_FILE);
         let task = tokio::spawn(async move {
             let mut timer = tokio::time::interval(WRITE_INTERVAL);
             loop {
@@ -48,7 +48,7 @@ impl PartsFile {
     /// # Errors
     /// When the file cannot be read.
     pub(crate) fn read(data: &Path) -> Result<Vec<PartReport>> {
-        let path = data.join(FILE);
+        let path = data.join(PARTS_FILE);
         let read = || -> std::io::Result<_> {
             let age = SystemTime::now().duration_since(fs::metadata(&path)?.modified()?);
             Ok((age.unwrap_or_default(), fs::read(&path)?))
@@ -76,9 +76,9 @@ fn write(data: &Path, reports: &[PartReport]) -> Result<()> {
     let text =
         serde_json::to_vec(reports).context("the parts' reports cannot be written as JSON")?;
     // Renamed into place: a reader finds all of it.
-    let partial = data.join(PARTIAL_FILE);
+    let partial = data.join(PARTIAL_PARTS_FILE);
     fs::write(&partial, text).with_context(|| format!("cannot write {}", partial.display()))?;
-    let path = data.join(FILE);
+    let path = data.join(PARTS_FILE);
     fs::rename(&partial, &path).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -97,7 +97,7 @@ mod tests {
         }];
         write(data.path(), &reports).unwrap();
         assert_eq!(PartsFile::read(data.path()).unwrap(), reports);
-        fs::write(data.path().join(FILE), "[").unwrap();
+        fs::write(data.path().join(PARTS_FILE), "[").unwrap();
         assert!(PartsFile::read(data.path()).is_err());
     }
 }

@@ -58,13 +58,13 @@ pub(crate) async fn retrain(
 /// Whether it is time; then the next interval begins, whatever becomes of this training.
 fn is_due(data: &DataDir, every: Duration) -> Result<bool> {
     let now = Timestamp::now();
-    let due = match data.trained()? {
+    let due = match data.training_since()? {
         // A clock that was set back must not end the training for good.
         Some(last) => now.duration_since(last).unsigned_abs() >= every,
         None => false,
     };
-    if due || data.trained()?.is_none() {
-        data.set_trained(now)?;
+    if due || data.training_since()?.is_none() {
+        data.set_training_since(now)?;
     }
     Ok(due)
 }

@@ -2,16 +2,17 @@
 //!
 //! A **stage** is one running connector. It does not know what its records mean; its configuration says where they go.
 //!
+//! - [`run`] runs a stage until it is told to stop.
 //! - [`config`] is what the operator writes, and the checked plan made of it.
 //! - `stage` runs one `partition` for each input partition, with what they share in `context`.
-//! - A partition finds out where it resumes (`recovery`), reads outputs (`input`), makes rows of them ([`encode`]), appends
-//!   them to topics (`output`), and cuts and commits (`commit`).
+//! - A partition finds out where it resumes (`recovery`), reads its input through the SmartModules (`input`), turns what they
+//!   return into rows ([`encode`]), appends to output topics (`output`), and cuts and commits (`commit`).
 //! - [`status`] and `meters` report how it is doing; `error` says why it stops.
 //! - [`failpoints`] let tests end a stage between the steps of a commit.
 //!
-//! Guaranteed: after a kill at any instant, lake and output topics end up equal, row for row, to those of a run that was
-//! never interrupted. One thing can come twice: a dead process's last append to an output topic, when it arrives late.
-//! Readers of such a topic therefore ignore a record whose `source_offset` is not above the greatest in its partition.
+//! **Guaranteed.** After a kill at any instant, lake and output topics end up equal, row for row, to those of an uninterrupted
+//! run, with one exception: a dead process's last append may reach an output topic after its successor's. Readers therefore
+//! ignore a record whose `source_offset` is not above the greatest seen in its partition.
 
 mod commit;
 pub mod config;

@@ -9,6 +9,9 @@ use crate::error::BrokerError;
 /// What `FORMAT` says in a directory this version wrote.
 const FORMAT: &str = "coinlake-broker 1";
 
+/// The file in a data directory that a running broker holds locked.
+pub const LOCK_FILE: &str = "LOCK";
+
 /// A data directory that is ours until this is dropped.
 #[derive(Debug)]
 pub struct DataDir {
@@ -29,7 +32,7 @@ impl DataDir {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path.join("LOCK"))
+            .open(path.join(LOCK_FILE))
             .map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}

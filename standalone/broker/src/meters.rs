@@ -16,7 +16,7 @@ pub fn connections() -> Gauge {
 }
 
 /// Batches were written to a topic.
-pub fn count_received<'a>(topic: &str, sets: impl Iterator<Item = &'a [u8]>) {
+pub fn count_written<'a>(topic: &str, sets: impl Iterator<Item = &'a [u8]>) {
     let (mut records, mut bytes) = (0, 0);
     for set in sets {
         records += count_records(set);
@@ -105,7 +105,7 @@ pub fn describe() {
     describe_counter!(
         "coinlake_broker_received_bytes_total",
         Unit::Bytes,
-        "Bytes written, as they came, by topic"
+        "Bytes written, after SmartModules, by topic"
     );
     describe_counter!(
         "coinlake_broker_sent_records_total",

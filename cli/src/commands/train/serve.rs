@@ -11,7 +11,7 @@ use crate::deployment::{Bundle, deploy};
 use crate::models;
 use crate::platform::DataDir;
 
-/// Where models in production are served.
+/// Which broker gets the models in production.
 #[derive(Args)]
 pub(crate) struct BrokerArgs {
     /// Serve on the cluster of this fluvio profile instead of the data directory's broker
@@ -27,19 +27,16 @@ pub(crate) struct BrokerArgs {
 /// # Errors
 /// When the broker refuses the models, or when a cluster that was asked for is not there.
 pub(crate) async fn serve(data: &Path, args: &BrokerArgs) -> Result<String> {
-    let later = "`coinlake deploy`, `up` and `demo` deploy the models";
+    let remedy = "`coinlake deploy`, `up` and `demo` deploy the models";
     let Some(cluster) = cluster(data, args)? else {
-        return Ok(format!(
-            "no broker has run on {} yet: {later}",
-            data.display()
-        ));
+        return Ok(format!("no broker runs on {}: {remedy}", data.display()));
     };
     let client = match cluster.connect().await {
         Ok(client) => client,
         Err(error) if args.profile.is_some() => return Err(error.into()),
-        Err(_) => {
+        Err(error) => {
             return Ok(format!(
-                "the broker of {} is not running: {later}",
+                "the broker of {} cannot be reached ({error}): {remedy}",
                 data.display()
             ));
         }
@@ -49,7 +46,8 @@ pub(crate) async fn serve(data: &Path, args: &BrokerArgs) -> Result<String> {
     let bundle = Bundle::models_only(args.smartmodules.read()?, production);
     deploy(&client, bundle).await.with_context(|| {
         format!(
-            "the version is registered as production, but the broker at {} still serves the models it had",
+            "the models are registered as production, but the broker at {} may still serve the previous ones: run `coinlake \
+             train promote` again",
             cluster.name()
         )
     })?;
@@ -59,14 +57,15 @@ pub(crate) async fn serve(data: &Path, args: &BrokerArgs) -> Result<String> {
     ))
 }
 
-/// The broker to serve on; `None` if the data directory has not had one, or does not exist because models and lake are
+/// The broker to serve on; `None` if none runs on the data directory, or there is no directory because models and lake are
 /// elsewhere.
 fn cluster(data: &Path, args: &BrokerArgs) -> Result<Option<Cluster>> {
     if let Some(profile) = &args.profile {
         return Ok(Some(Cluster::from_profile(Some(profile))?));
     }
-    match DataDir::existing(data) {
-        Ok(data) => Ok(data.last_start()?.broker.map(Cluster::at)),
-        Err(_) => Ok(None),
+    // The address alone may belong to another directory's broker by now.
+    match DataDir::find(data)? {
+        Some(dir) if dir.is_running()? => Ok(dir.last_start()?.broker.map(Cluster::at)),
+        _ => Ok(None),
     }
 }

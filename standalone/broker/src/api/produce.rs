@@ -1,9 +1,9 @@
 //! Produce requests: check, transform, append, acknowledge.
 //!
-//! A request carries many record sets, often several of the same partition. All sets of one partition are appended with
-//! one write, all of them or none (unless the disk fails between two segments); each is answered on its own, in the order
-//! it came. A set that was refused is answered with base offset -1, which no written set has: the client's AtMostOnce
-//! mode shows its caller no error code.
+//! A request carries many record sets, often several of one partition. The sets of a partition (within one topic entry) are
+//! appended with one write: all or none, except that a failing disk may leave those of a segment that was closed before. Each
+//! set is answered by itself, in the order of the request. A failed append answers -1 for every set, because the client's
+//! AtMostOnce mode shows its caller no error code.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -51,6 +51,16 @@ pub async fn handle(
         throttle_time_ms: 0,
     })?;
 
+    acknowledge(connection, response, has_records).await
+}
+
+/// Sends the response, unless a fault of the tests is on.
+async fn acknowledge(
+    connection: &Arc<Connection>,
+    response: Bytes,
+    has_records: bool,
+) -> Result<(), RequestError> {
+    let faults = &connection.broker.config.faults;
     if has_records && faults.breaks_before_ack() {
         return Err(RequestError::Fault);
     }
@@ -61,10 +71,10 @@ pub async fn handle(
     if delay.is_zero() {
         connection.send(response).await?;
     } else {
-        let connection = connection.clone();
-        connection.clone().spawn(async move {
+        let sender = connection.clone();
+        connection.spawn(async move {
             tokio::time::sleep(delay).await;
-            Ok(connection.send(response).await?)
+            Ok(sender.send(response).await?)
         });
     }
     Ok(())
@@ -78,42 +88,51 @@ async fn write_topic(
     refused: bool,
 ) -> TopicProduceResponse {
     let mut by_partition = BTreeMap::<u32, Vec<(usize, Bytes)>>::new();
-    for (at, set) in topic.partitions.into_iter().enumerate() {
+    let mut partitions = Vec::with_capacity(topic.partitions.len());
+    for (place, set) in topic.partitions.into_iter().enumerate() {
+        partitions.push(PartitionProduceResponse {
+            partition_index: set.partition_index,
+            error_code: ErrorCode::None,
+            base_offset: -1,
+            log_append_time_ms: -1,
+            log_start_offset: -1,
+        });
         by_partition
             .entry(set.partition_index)
             .or_default()
-            .push((at, set.records.0));
+            .push((place, set.records.0));
     }
-    let mut responses = Vec::new();
-    for (index, sets) in by_partition {
+    for (partition_index, sets) in by_partition {
         let (places, sets): (Vec<_>, Vec<_>) = sets.into_iter().unzip();
         let written = if refused {
             Err(ErrorCode::StorageError)
         } else {
-            write_partition(connection, &topic.name, index, sets, modules, version).await
+            write_partition(
+                connection,
+                &topic.name,
+                partition_index,
+                sets,
+                modules,
+                version,
+            )
+            .await
         };
-        for (nth, at) in places.into_iter().enumerate() {
-            let (base_offset, error_code) = match &written {
-                Ok(base_offsets) => (base_offsets[nth], ErrorCode::None),
-                Err(error_code) => (-1, error_code.clone()),
-            };
-            let response = PartitionProduceResponse {
-                partition_index: index,
-                error_code,
-                base_offset,
-                log_append_time_ms: -1,
-                log_start_offset: -1,
-            };
-            responses.push((at, response));
+        match written {
+            Ok(base_offsets) => {
+                for (place, base_offset) in places.into_iter().zip(base_offsets) {
+                    partitions[place].base_offset = base_offset;
+                }
+            }
+            Err(error_code) => {
+                for place in places {
+                    partitions[place].error_code = error_code.clone();
+                }
+            }
         }
     }
-    responses.sort_by_key(|(at, _)| *at);
     TopicProduceResponse {
         name: topic.name,
-        partitions: responses
-            .into_iter()
-            .map(|(_, response)| response)
-            .collect(),
+        partitions,
     }
 }
 
@@ -121,7 +140,7 @@ async fn write_topic(
 async fn write_partition(
     connection: &Connection,
     topic: &str,
-    index: u32,
+    partition_index: u32,
     mut sets: Vec<Bytes>,
     modules: &[SmartModuleInvocation],
     version: i16,
@@ -134,7 +153,7 @@ async fn write_partition(
     {
         return Err(ErrorCode::PermissionDenied);
     }
-    let partition = broker.topics.partition(topic, index)?;
+    let partition = broker.topics.partition(topic, partition_index)?;
     if !modules.is_empty() {
         let modules = smart::resolve(broker, modules.to_vec())?;
         let (transformer, partition) = (broker.clone(), partition.clone());
@@ -150,8 +169,8 @@ async fn write_partition(
         let append = broker.tasks.spawn_blocking(move || partition.append(&sets));
         joined(append.await)?
     };
-    let base_offsets = written.map_err(|error| error_code(error, topic, index))?;
-    meters::count_received(topic, sets.iter().map(|set| set.as_ref()));
+    let base_offsets = written.map_err(|error| error_code(error, topic, partition_index))?;
+    meters::count_written(topic, sets.iter().map(|set| set.as_ref()));
     Ok(base_offsets)
 }
 
@@ -166,10 +185,11 @@ fn transform(
         if set.is_empty() {
             return Ok(set);
         }
-        // Checked before anything is decoded; a cluster starts the modules afresh for every set, too.
+        // Checked before anything is decoded.
         partition
             .check(&set)
             .map_err(|error| ErrorCode::Other(error.to_string()))?;
+        // A new chain for each set, as on a cluster.
         let mut chain = Chain::open(broker, modules.clone(), version, partition)?;
         Ok(chain
             .process_produced(&set)?
@@ -178,17 +198,19 @@ fn transform(
     transformed.collect()
 }
 
-fn error_code(error: AppendError, topic: &str, partition: u32) -> ErrorCode {
+fn error_code(error: AppendError, topic: &str, partition_index: u32) -> ErrorCode {
     match error {
         AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,
         AppendError::Compression(_) => ErrorCode::CompressionError,
         AppendError::Deleted => ErrorCode::TopicDeleted,
         AppendError::Batch(error) => ErrorCode::Other(error.to_string()),
         AppendError::Io(error) => {
-            tracing::error!(topic, partition, "cannot write the log: {error}");
+            tracing::error!(
+                "cannot write the log of {topic}/{partition_index}: {error}; free disk space or check the disk"
+            );
             match error.kind() {
                 ErrorKind::StorageFull => ErrorCode::PartitionFull {
-                    replica_key: ReplicaKey::new(topic, partition),
+                    replica_key: ReplicaKey::new(topic, partition_index),
                 },
                 _ => ErrorCode::StorageError,
             }
