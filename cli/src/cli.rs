@@ -7,11 +7,13 @@ use clap::{Parser, Subcommand};
 use connector_runtime::process::log::{self, LogFormat};
 
 use crate::commands::check::CheckArgs;
+use crate::commands::completions::CompletionsArgs;
 use crate::commands::console::ConsoleArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::deploy::DeployArgs;
 use crate::commands::health::HealthArgs;
 use crate::commands::init::InitArgs;
+use crate::commands::man::ManArgs;
 use crate::commands::notify::NotifyArgs;
 use crate::commands::train::TrainCommand;
 use crate::commands::up::UpArgs;
@@ -61,6 +63,10 @@ pub(crate) enum Command {
     Train(TrainCommand),
     /// Serve the web console of a platform that runs elsewhere
     Console(ConsoleArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write man pages into a folder
+    Man(ManArgs),
 }
 
 impl Command {
@@ -75,7 +81,12 @@ impl Command {
             Self::Health(args) => args.target.secrets_file(),
             Self::Console(args) => args.target.secrets_file(),
             Self::Train(command) => command.secrets_file(),
-            Self::Demo(_) | Self::Init(_) | Self::Deploy(_) | Self::Notify(_) => None,
+            Self::Demo(_)
+            | Self::Init(_)
+            | Self::Deploy(_)
+            | Self::Notify(_)
+            | Self::Completions(_)
+            | Self::Man(_) => None,
         })
     }
 }

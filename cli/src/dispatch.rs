@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::CommandFactory;
 
-use crate::cli::Command;
-use crate::commands::{check, console, demo, deploy, health, init, notify, train, up};
+use crate::cli::{Cli, Command};
+use crate::commands::{
+    check, completions, console, demo, deploy, health, init, man, notify, train, up,
+};
 
 /// # Errors
 /// When the command fails. A `health` that finds problems and a `notify --test` that fails are no errors, but failing exit
@@ -18,6 +21,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Init(args) => init::run(&args)?,
         Command::Check(args) => return check::run(args).await,
         Command::Console(args) => console::run(args).await?,
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command())?,
         Command::Deploy(args) => deploy::run(args).await?,
         Command::Notify(args) => return notify::run(args).await,
         Command::Health(args) => return health::run(args).await,

@@ -8,7 +8,7 @@ use ::console::{Console, ConsoleConfig};
 use anyhow::Result;
 use clap::Args;
 use connector_runtime::cluster::ClusterHealth;
-use connector_runtime::process::monitor::{Monitor, MonitorArgs, Observed};
+use connector_runtime::process::monitor::{Monitor, MonitorArgs, Observed, listen_addr};
 use connector_runtime::process::{log, shutdown};
 use lake::LakeError;
 use market::names::topic;
@@ -25,9 +25,9 @@ const LAKE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct ConsoleArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Address of the web console; port 0 selects a free port. There is no login: everyone who can reach the address can
+    /// Address of the web console, or a port on loopback; port 0 selects a free port. There is no login: everyone who can reach the address can
     /// see the console
-    #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_CONSOLE_LISTEN)]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr, default_value_t = DEFAULT_CONSOLE_LISTEN)]
     listen: SocketAddr,
     #[command(flatten)]
     monitor: MonitorArgs,

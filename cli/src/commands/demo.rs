@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ::console::Console;
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use broker::Broker;
 use clap::{Args, ValueEnum};
 use coingecko_source::SourceSettings;
 use connector_runtime::config::ConnectorConfig;
-use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use connector_runtime::process::monitor::{Monitor, MonitorArgs, listen_addr};
 use connector_runtime::process::{log, shutdown};
 use connector_runtime::reader;
 use market::names::topic;
@@ -23,12 +23,10 @@ use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
     self as platform, Backbone, BackboneConfig, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN,
-    DataDir, FIELD_MARKET, LastStart, Platform, ProgressLine, SYNTHETIC_MARKET, Summary,
+    DataDir, FIELD_MARKET, LastStart, Platform, ProgressLine, STOPPING, SYNTHETIC_MARKET, Summary,
     end_offsets, loopback,
 };
-
-/// The data directory of a demo without `--data`; the next such demo deletes it first.
-const SCRATCH_DIR: &str = "coinlake-demo";
+use crate::settings::DEMO_DATA_DIR;
 
 /// How often a demo asks the replay whether it has failed.
 const REPLAY_POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -57,11 +55,12 @@ pub(crate) struct DemoArgs {
     /// Store the data here and resume from it next time [default: coinlake-demo, emptied at every start]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Address of the broker; port 0 selects a free port [default: 127.0.0.1:9003, with --exit a free port]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address of the broker, or a port on loopback; port 0 selects a free port [default: 127.0.0.1:9003, with --exit a free port]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr)]
     listen: Option<SocketAddr>,
-    /// Address of the web console; port 0 selects a free port [default: 127.0.0.1:9080, with --exit no console]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address of the web console, or a port on loopback; port 0 selects a free port [default: 127.0.0.1:9080, with --exit no
+    /// console]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr)]
     console: Option<SocketAddr>,
     #[command(flatten)]
     smartmodules: SmartModulesArgs,
@@ -106,8 +105,8 @@ impl DemoArgs {
         match &self.data {
             Some(dir) => DataDir::open(dir, &market),
             None => {
-                DataDir::clear(Path::new(SCRATCH_DIR))?;
-                DataDir::open(Path::new(SCRATCH_DIR), &market)
+                DataDir::clear(Path::new(DEMO_DATA_DIR))?;
+                DataDir::open(Path::new(DEMO_DATA_DIR), &market)
             }
         }
     }
@@ -139,9 +138,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
     let records_total = market.records_total();
     // A refused start leaves the data of the last demo: its ports are taken first.
     let monitor = Monitor::start(&args.monitor, "demo").await?;
-    let listener = Broker::bind(args.listen()).await?;
+    let listener = Broker::bind(args.listen()).await.context("--listen")?;
     let console = match args.console() {
-        Some(listen) => Some(Console::bind(listen).await?),
+        Some(listen) => Some(Console::bind(listen).await.context("--console")?),
         None => None,
     };
     let mut backbone = Backbone::start(BackboneConfig {
@@ -177,8 +176,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
     };
     progress.finish();
     if !drained {
+        log::say(STOPPING);
         platform.stop().await?.stop().await;
-        log::say("interrupted; everything read so far is committed");
+        log::say("stopped; everything read so far is committed");
         return Ok(());
     }
     let client = platform.connect().await?;
@@ -192,6 +192,11 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         log::say(&format!(
             "the market is drained; the broker stays at {addr} until Ctrl-C"
         ));
+        if let Some(console) = console {
+            log::say(&format!(
+                "console at http://{console}; in another terminal, try `coinlake health` and `coinlake train run`"
+            ));
+        }
         tokio::select! {
             () = interrupted.cancelled() => {}
             error = platform.failed() => return Err(error),

@@ -1,11 +1,13 @@
 //! A file or folder for each command, with its arguments and a function `run`.
 
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod console;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod health;
 pub(crate) mod init;
+pub(crate) mod man;
 pub(crate) mod notify;
 pub(crate) mod train;
 pub(crate) mod up;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::console::Console;
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use broker::Broker;
 use clap::Args;
 use connector_runtime::process::monitor::Monitor;
@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
-    Backbone, BackboneConfig, DataDir, LastStart, PartsFile, Platform, ProgressLine, retrain,
-    watch_disk,
+    Backbone, BackboneConfig, DataDir, LastStart, PartsFile, Platform, ProgressLine, STOPPING,
+    retrain, watch_disk,
 };
 use crate::settings::{RunPlan, SettingsArgs};
 
@@ -42,8 +42,12 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     plan.check_data().await?;
     let smartmodules = args.smartmodules.read()?;
     let monitor = Arc::new(Monitor::start(&plan.monitor, "up").await?);
-    let listener = Broker::bind(plan.listen).await?;
-    let console_listener = Console::bind(plan.console).await?;
+    let listener = Broker::bind(plan.listen)
+        .await
+        .context("--listen, or broker.listen in coinlake.yaml")?;
+    let console_listener = Console::bind(plan.console)
+        .await
+        .context("--console, or console in coinlake.yaml")?;
     let data = DataDir::open(&plan.data, &plan.market())?;
     let mut backbone = Backbone::start(BackboneConfig {
         data: data.clone(),
@@ -73,11 +77,13 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     log::say(&format!(
         "broker at {addr}, lake at {lake}, market: CoinGecko, live"
     ));
-    log::say(&format!("console at http://{console}"));
     for receiver in &plan.receivers {
         log::say(&format!("sending alerts to {}", receiver.host()));
         monitor.observe(receiver.part(), receiver.status());
     }
+    log::say(&format!(
+        "console at http://{console}; in another terminal, try `coinlake health`"
+    ));
     let _parts_file = PartsFile::start(monitor, data.root());
 
     // Beside the pipeline, until interrupted.
@@ -105,6 +111,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
         }
     };
     progress.finish();
+    log::say(STOPPING);
     // Whatever failed, the others commit what they have read.
     interrupted.cancel();
     let stopped = platform.stop().await;

@@ -20,7 +20,8 @@ const SYNTHETIC_MARKET_FORMER: &str = "the made-up market";
 
 /// Incremented when this version can no longer read an older directory.
 pub(super) const LAYOUT: u32 = 1;
-pub(super) const NOTE: &str = "coinlake.json";
+/// The file in a data directory that every start writes.
+pub(crate) const NOTE: &str = "coinlake.json";
 pub(super) const PARTIAL_NOTE: &str = "coinlake.json.partial";
 
 /// The currency of notes that name none.

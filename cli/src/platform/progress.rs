@@ -9,7 +9,7 @@ use connector_runtime::cluster::Client;
 use connector_runtime::process::log;
 use indicatif::{ProgressBar, ProgressStyle};
 use parquet_sink::StageStatus;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::end_offsets::end_offsets;
 use super::running::Platform;
@@ -19,7 +19,8 @@ const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
 /// A line that shows how far the platform is; hidden when stderr is not a terminal.
 pub(crate) struct ProgressLine {
     bar: ProgressBar,
-    task: JoinHandle<()>,
+    /// `None` where nobody sees the line.
+    _drawing: Option<AbortOnDropHandle<()>>,
 }
 
 impl ProgressLine {
@@ -31,6 +32,12 @@ impl ProgressLine {
         };
         let style = "{spinner} {elapsed_precise} {msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is well-formed"));
+        if bar.is_hidden() {
+            return Self {
+                bar,
+                _drawing: None,
+            };
+        }
         let stages: Vec<(String, Arc<StageStatus>)> = platform
             .stages()
             .iter()
@@ -67,13 +74,17 @@ impl ProgressLine {
                 ));
             }
         });
-        Self { bar, task }
+        Self {
+            bar,
+            _drawing: Some(AbortOnDropHandle::new(task)),
+        }
     }
 
     /// Removes the line.
     pub(crate) fn finish(self) {
-        self.task.abort();
-        self.bar.finish_and_clear();
+        let Self { bar, _drawing } = self;
+        drop(_drawing);
+        bar.finish_and_clear();
     }
 }
 

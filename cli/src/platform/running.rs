@@ -22,6 +22,10 @@ use super::memory;
 /// The name of the source in errors and in probes.
 const SOURCE_NAME: &str = "coingecko-source";
 
+/// What a command says when the first signal has come.
+pub(crate) const STOPPING: &str =
+    "stopping: what has been read is being committed; Ctrl-C again ends at once";
+
 const DRAIN_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A running `parquet-sink`.

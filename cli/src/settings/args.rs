@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use coingecko_source::KeyPlan;
 use connector_runtime::config::ConfigError;
-use connector_runtime::process::monitor::MonitorArgs;
+use connector_runtime::process::monitor::{MonitorArgs, listen_addr};
 use webhook_notifier::WebhookArgs;
 
 use super::address::HostPort;
@@ -51,14 +51,14 @@ pub(crate) struct SettingsArgs {
     /// Lake: a folder, s3://bucket/prefix, gs://... or az://... [default: lake in the data directory]
     #[arg(long, value_name = "URL")]
     pub(super) lake: Option<String>,
-    /// Address of the broker; port 0 selects a free port [default: 127.0.0.1:9003]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address of the broker, or a port on loopback; port 0 selects a free port [default: 127.0.0.1:9003]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr)]
     pub(super) listen: Option<SocketAddr>,
     /// Where clients elsewhere reach the broker, for one behind a container or a tunnel
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) advertise: Option<HostPort>,
-    /// Address of the web console; port 0 selects a free port [default: 127.0.0.1:9080]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address of the web console, or a port on loopback; port 0 selects a free port [default: 127.0.0.1:9080]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr)]
     pub(super) console: Option<SocketAddr>,
     /// CoinGecko API key [env: COINGECKO_API_KEY]; without one the public API allows a few calls a minute. Prefer the
     /// environment variable: other users of this machine can see command lines

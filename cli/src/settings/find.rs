@@ -1,16 +1,21 @@
 //! Where `coinlake.yaml` is, and what the commands that look at a platform want of it.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use connector_runtime::config::{ConfigError, YamlFile};
 
 use super::file::Settings;
+use crate::platform::NOTE;
 
 /// The file's name; without `--config` it is looked for in the working directory.
 pub(crate) const CONFIG_FILE: &str = "coinlake.yaml";
 
-/// Where the data is unless something else is set.
+/// Where `up` has its data unless something else is set.
 pub(crate) const DEFAULT_DATA_DIR: &str = "coinlake-data";
+
+/// The data directory of a demo without `--data`; the next such demo deletes it first.
+pub(crate) const DEMO_DATA_DIR: &str = "coinlake-demo";
 
 /// The settings with the file that they come from.
 #[derive(Default)]
@@ -53,8 +58,41 @@ impl Found {
     }
 }
 
-/// The data directory of commands that look at a platform: that of `coinlake.yaml` in the working directory. A file that
-/// cannot be read is `up`'s and `check`'s to explain.
+/// The data directory of commands that look at a platform: the one of `up` or of a demo without `--data`, whichever started
+/// last in the working directory. A file that cannot be read is `up`'s and `check`'s to explain.
 pub(crate) fn default_data_dir() -> PathBuf {
-    Found::read(None).unwrap_or_default().data()
+    let data = Found::read(None).unwrap_or_default().data();
+    let demo = PathBuf::from(DEMO_DATA_DIR);
+    match started(&demo) > started(&data) {
+        true => demo,
+        false => data,
+    }
+}
+
+/// When a platform last started on a data directory; `None`: never.
+fn started(data: &Path) -> Option<SystemTime> {
+    data.join(NOTE).metadata().ok()?.modified().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_has_started_when_its_note_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second, never] =
+            ["first", "second", "never"].map(|name| folder.path().join(name));
+        for (data, secs) in [(&first, 1), (&second, 2)] {
+            fs::create_dir(data).unwrap();
+            let note = File::create(data.join(NOTE)).unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+            note.set_modified(time).unwrap();
+        }
+        assert!(started(&second) > started(&first));
+        assert!(started(&first) > started(&never));
+    }
 }

@@ -17,6 +17,6 @@ mod stages;
 mod template;
 
 pub(crate) use args::SettingsArgs;
-pub(crate) use find::{CONFIG_FILE, default_data_dir};
+pub(crate) use find::{CONFIG_FILE, DEMO_DATA_DIR, default_data_dir};
 pub(crate) use run_plan::RunPlan;
 pub(crate) use template::TEMPLATE;

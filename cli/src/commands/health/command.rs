@@ -70,6 +70,13 @@ fn print(args: &HealthArgs, report: &HealthReport, in_place: bool) -> Result<()>
         return Ok(());
     }
     let mut screen = screen::render(report);
+    if args.watch {
+        let time = jiff::Zoned::now().strftime("%F %T");
+        screen += &format!(
+            "looked at {time}, every {} s; Ctrl-C ends\n",
+            WATCH_INTERVAL.as_secs()
+        );
+    }
     if in_place {
         // Overwrites the last screen line by line: clearing it first would flicker.
         screen = format!("\x1b[H{}\x1b[J", screen.replace('\n', "\x1b[K\n"));
