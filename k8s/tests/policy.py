@@ -209,7 +209,7 @@ def network(objects):
         if uses_fluvio != reaches_fluvio:
             yield f"{title(item)}: whether it reaches Fluvio and whether it uses it differ"
         asks_mlflow = any(
-            e.get("configMapRef", {}).get("name", "").startswith("mlflow-") for c in containers(template)
+            e.get("configMapRef", {}).get("name", "").startswith("mlflow") for c in containers(template)
             for e in c.get("envFrom", [])
         )
         if asks_mlflow != (labels.get("coinlake.io/mlflow") == "client"):
