@@ -26,7 +26,13 @@ except ImportError:
 K8S = pathlib.Path(__file__).resolve().parent.parent
 ROOT = K8S.parent
 
-# What an operator applies: name, resources, components.
+# What an overlay brings for a lake in an object store, and for a proxy.
+STORE = [
+    {"name": "lake", "literals": ["url=s3://coinlake/lake"]},
+    {"name": "store", "literals": ["AWS_REGION=eu-central-1"]},
+]
+PROXY = {"name": "proxy", "literals": ["HTTPS_PROXY=http://10.0.0.5:3128", "NO_PROXY=.svc,.cluster.local,localhost,127.0.0.1"]}
+# What an operator applies: name, resources, components, settings.
 OVERLAYS = {
     "permanent": {"resources": ["permanent/volume"]},
     "local": {"resources": ["overlays/local"]},
@@ -40,13 +46,19 @@ OVERLAYS = {
     "aws": {
         "resources": ["base"],
         "components": ["trainer", "mlflow", "lake-store", "network/aws", "image-pull-secret", "monitoring/operator"],
+        "settings": STORE,
     },
-    "gcp": {"resources": ["base"], "components": ["lake-store", "network/gcp", "external-secrets", "existing-profile"]},
-    "azure": {"resources": ["base"], "components": ["trainer", "lake-store", "network/azure"]},
+    "gcp": {
+        "resources": ["base"],
+        "components": ["lake-store", "network/gcp", "external-secrets", "existing-profile"],
+        "settings": STORE,
+    },
+    "azure": {"resources": ["base"], "components": ["trainer", "lake-store", "network/azure"], "settings": STORE},
     "openshift": {"resources": ["overlays/local"], "components": ["coingecko-key", "notify", "openshift"]},
     "proxy": {
         "resources": ["base"],
         "components": ["trainer", "notify", "lake-store", "network/aws", "network/egress-proxy"],
+        "settings": [*STORE, PROXY],
     },
 }
 # Those that run the pipeline.
@@ -97,6 +109,7 @@ def render(name):
     return kustomize({
         "resources": [f"../../k8s/{path}" for path in parts["resources"]],
         "components": [f"../../k8s/components/{part}" for part in parts.get("components", [])],
+        "configMapGenerator": parts.get("settings", []),
     })
 
 
