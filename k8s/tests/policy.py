@@ -10,19 +10,23 @@ PRIVATE = [
     ipaddress.ip_network(net)
     for net in ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 ]
-# What may reach the internet: the source, and the notifier if it is used.
+# What reaches the internet: the source, and the notifier if it is used. With components/network/public-store also what uses the lake.
 REACH_THE_INTERNET = {"source", "notify"}
 
 
 def problems(objects):
     """All violations, a sentence each."""
-    rules = (identity, isolation, resources, probes, scraping, disruption, network, single_source, partitions)
+    rules = (
+        identity, isolation, resources, probes, scraping, disruption, network, proxy, single_source, partitions, upgrade,
+        permanence,
+    )
     return [problem for rule in rules for problem in rule(objects)]
 
 
 def identity(objects):
     """No pod runs as root, and none gets a token of the Kubernetes API."""
     accounts = {item["metadata"]["name"]: item for item in of_kind(objects, "ServiceAccount")}
+    openshift = on_openshift(objects)
     for name, account in accounts.items():
         if account.get("automountServiceAccountToken") is not False:
             yield f"service account {name} mounts its token"
@@ -33,8 +37,10 @@ def identity(objects):
         if spec.get("serviceAccountName") not in accounts:
             yield f"{name} has no service account of its own"
         context = spec.get("securityContext", {})
-        if context.get("runAsNonRoot") is not True or not context.get("runAsUser", 0) > 0:
+        if context.get("runAsNonRoot") is not True or (not openshift and not context.get("runAsUser", 0) > 0):
             yield f"{name} may run as root"
+        if openshift and context.keys() & {"runAsUser", "runAsGroup", "fsGroup"}:
+            yield f"{name} asks for a user outside the range of its namespace"
         for container in containers(template):
             own = container.get("securityContext", {})
             if own.get("runAsUser", 1) == 0 or own.get("runAsNonRoot") is False:
@@ -140,6 +146,18 @@ def disruption(objects):
         for budget in own:
             if budget["spec"].get("maxUnavailable") != 1:
                 yield f"{title(budget)} may block a drain, or let more than one pod go at once"
+            if budget["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+                yield f"{title(budget)} blocks a drain while a pod is not ready"
+
+
+def on_openshift(objects):
+    """Whether the DNS of OpenShift is allowed: then it gives the user, elsewhere the manifests do."""
+    [dns] = [p for p in of_kind(objects, "NetworkPolicy") if p["metadata"]["name"] == "dns"] or [None]
+    return dns is not None and "openshift-dns" in str(dns)
+
+
+def behind_a_proxy(objects):
+    return any(item["metadata"]["name"].startswith("proxy-") for item in of_kind(objects, "ConfigMap"))
 
 
 def is_public(peer):
@@ -152,6 +170,7 @@ def network(objects):
     """All traffic is denied unless it is named; only the source reaches the internet, and no private address that way."""
     policies = of_kind(objects, "NetworkPolicy")
     runs_pods = list(workloads(objects))
+    public_store = any(p["metadata"]["name"] == "public-store" for p in policies)
     deny = [
         p for p in policies
         if p["spec"]["podSelector"] == {} and set(p["spec"]["policyTypes"]) == {"Ingress", "Egress"}
@@ -180,20 +199,36 @@ def network(objects):
             for rule in p["spec"].get("egress", []) for peer in rule.get("to", [])
         ]
         public = any("ipBlock" in peer and is_public(peer) for peer in out)
-        if public and name not in REACH_THE_INTERNET:
+        may = name in REACH_THE_INTERNET or (public_store and "coinlake.io/lake" in labels)
+        if public and (not may or behind_a_proxy(objects)):
             yield f"{title(item)} reaches the internet"
-        if name in REACH_THE_INTERNET and not public:
+        if may and not public and not behind_a_proxy(objects):
             yield f"{title(item)} does not reach the internet"
         uses_fluvio = any(v["name"] == "FLV_PROFILE_PATH" for c in containers(template) for v in c.get("env", []))
         reaches_fluvio = any(selects(peer.get("podSelector"), {"app": "fluvio-sc"}) for peer in out)
         if uses_fluvio != reaches_fluvio:
             yield f"{title(item)}: whether it reaches Fluvio and whether it uses it differ"
         asks_mlflow = any(
-            e.get("configMapRef", {}).get("name", "").startswith("mlflow-") for c in containers(template)
+            e.get("configMapRef", {}).get("name", "").startswith("mlflow") for c in containers(template)
             for e in c.get("envFrom", [])
         )
         if asks_mlflow != (labels.get("coinlake.io/mlflow") == "client"):
             yield f"{title(item)}: whether it may ask MLflow and whether it is told where differ"
+
+
+def proxy(objects):
+    """Behind a proxy, whatever may reach it is told where it is, and nothing else is."""
+    policies = [
+        p for p in of_kind(objects, "NetworkPolicy")
+        if any(port.get("port") == 3128 for rule in p["spec"].get("egress", []) for port in rule["ports"])
+    ]
+    if behind_a_proxy(objects) != bool(policies):
+        yield "a proxy is set and not reachable, or reachable and not set"
+    for item, template in workloads(objects):
+        reaches = any(selects(p["spec"]["podSelector"], template["metadata"]["labels"]) for p in policies)
+        told = any(v["name"] == "HTTPS_PROXY" for c in containers(template) for v in c.get("env", []))
+        if reaches and not told:
+            yield f"{title(item)} reaches the proxy and is not told of it"
 
 
 def single_source(objects):
@@ -209,7 +244,7 @@ def single_source(objects):
 
 def partitions(objects):
     """No two pods have the same partition of the same stage, and no partition is left out."""
-    configs = {item["metadata"]["name"]: item["data"] for item in of_kind(objects, "ConfigMap")}
+    configs = {item["metadata"]["name"]: item.get("data", {}) for item in of_kind(objects, "ConfigMap")}
     names, outputs = set(), set()
     for item, template in workloads(objects):
         if not runs(template, "parquet-sink"):
@@ -241,6 +276,48 @@ def partitions(objects):
                 if (kind, what) in outputs:
                     yield f"{where} is a second writer of {kind} {what}"
                 outputs.add((kind, what))
+
+
+def upgrade(objects):
+    """A new image is applied in place, brings its SmartModules first, and no stage of it runs with older ones."""
+    for job in of_kind(objects, "Job"):
+        yield f"{title(job)} cannot be changed in place"
+    deployers, counts = [], set()
+    for item, template in workloads(objects):
+        first = {c["name"]: c for c in template["spec"].get("initContainers", [])}
+        for container in containers(template):
+            words = arguments(container)
+            if words[:2] != ["coinlake", "deploy"]:
+                continue
+            if "--yes" in words:
+                deployers.append(item)
+            if "--wait" not in words:
+                counts |= {word for word in words if word.startswith("--partitions")} or {None}
+        if runs(template, "parquet-sink"):
+            if [arguments(c)[1:3] for c in first.values()][:1] != [["deploy", "--wait"]]:
+                yield f"{title(item)} does not wait for a cluster that nothing is on yet"
+            check = arguments(first.get("same-version", {}))
+            if check[:2] != ["coinlake", "deploy"] or "--yes" in check or "--wait" in check:
+                yield f"{title(item)} may run with the SmartModules of another version"
+            images = {c["image"] for c in containers(template)}
+            if len(images) != 1:
+                yield f"{title(item)} compares with another image than it runs: {sorted(images)}"
+    if any(runs(t, "parquet-sink") for _, t in workloads(objects)):
+        if len(deployers) != 1 or deployers[0]["spec"].get("strategy") != {"type": "Recreate"}:
+            yield f"{[title(item) for item in deployers]} deploy, not one pod at a time"
+        if counts != {"--partitions=$(PARTITIONS)"}:
+            yield f"the partition count is given as {counts}"
+
+
+def permanence(objects):
+    """What is deleted to uninstall holds no data: namespace and volumes are applied apart, and volumes outlive their StatefulSet."""
+    if not any(workloads(objects)):
+        return
+    for item in of_kind(objects, "Namespace", "PersistentVolumeClaim"):
+        yield f"{title(item)} is deleted with the rest"
+    for item in of_kind(objects, "StatefulSet"):
+        if "Delete" in item["spec"].get("persistentVolumeClaimRetentionPolicy", {}).values():
+            yield f"the volumes of {title(item)} are deleted with it"
 
 
 def ours(container):

@@ -41,9 +41,7 @@ class Compose(unittest.TestCase):
                     self.assertTrue((K8S / source).is_file(), f"{name}: {source}")
 
     def test_prometheus_understands_its_files(self):
-        promtool = shutil.which("promtool")
-        if not promtool:
-            self.skipTest("no promtool here: apt-get install prometheus")
+        promtool = tool("promtool", "COINLAKE_PROMTOOL", "which reads Prometheus' files: apt-get install prometheus")
         with tempfile.TemporaryDirectory() as folder:
             here = pathlib.Path(folder)
             for volume in self.services["prometheus"]["volumes"]:

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from manifests import K8S
+from manifests import K8S, skip
 
 DASHBOARD = K8S / "monitoring/grafana-dashboard.json"
 
@@ -30,7 +30,7 @@ class Dashboard(unittest.TestCase):
             from grafana_foundation_sdk.cog.encoder import JSONEncoder
             from grafana_foundation_sdk.models import dashboard
         except ImportError:
-            self.skipTest("no types of Grafana here: pip install grafana-foundation-sdk")
+            skip("no types of Grafana: pip install grafana-foundation-sdk")
         plugins.register_default_plugins()
         self.there_and_back = lambda given: json.loads(JSONEncoder().encode(dashboard.Dashboard.from_json(given)))
         self.dashboard = json.loads(DASHBOARD.read_text())

@@ -56,7 +56,7 @@ class InTheImage(unittest.TestCase):
             for item, template in workloads(render(name)):
                 for container in containers(template):
                     if container["image"].startswith("coinlake:"):
-                        values = {"LAKE": "/var/lib/coinlake/lake", "POD_INDEX": "0"}
+                        values = {"LAKE": "/var/lib/coinlake/lake", "POD_INDEX": "0", "PARTITIONS": "3"}
                         values |= {v["name"]: v["value"] for v in container.get("env", []) if "value" in v}
                         words = container.get("command", []) + container.get("args", [])
                         words = tuple(re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], word) for word in words)

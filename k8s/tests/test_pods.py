@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from manifests import K8S, of_kind, pod_template, render, yaml
-from pods import Network, Process, start
+from pods import PATIENCE_SECS, Network, Process, start
 from rootfs import Image
 
 
@@ -25,10 +25,13 @@ class Pods(unittest.TestCase):
         (image.root / "etc/hosts").write_text("127.0.0.1 localhost fluvio-sc-public.default.svc\n")
         return image
 
-    def pod(self, kind, name, metrics_port, initial=False):
+    def pod(self, kind, name, metrics_port, initial=None, image=None):
+        """The main container of pod 0, or an initial one."""
         item = next(i for i in of_kind(self.objects, kind) if i["metadata"]["name"] == name)
-        containers = pod_template(item)["spec"]["initContainers" if initial else "containers"]
-        return start(self.image(), self.network, item, containers[0], self.objects, self.addCleanup, metrics_port)
+        spec = pod_template(item)["spec"]
+        initials = {container["name"]: container for container in spec.get("initContainers", [])}
+        container = initials[initial] if initial else spec["containers"][0]
+        return start(image or self.image(), self.network, item, container, self.objects, self.addCleanup, metrics_port)
 
     def platform(self):
         service = yaml.safe_load((K8S / "compose.yaml").read_text())["services"]["coinlake"]
@@ -36,7 +39,7 @@ class Pods(unittest.TestCase):
         return Process(self.image(), self.network, service["command"], {}, self.addCleanup, metrics_port=9464)
 
     def test_without_a_cluster_pods_live_and_are_not_ready(self):
-        waiting = self.pod("StatefulSet", "stage-raw", None, initial=True)
+        waiting = self.pod("StatefulSet", "stage-raw", None, initial="wait-for-deploy")
         pods = [self.pod("StatefulSet", "stage-raw", 9501), self.pod("Deployment", "source", 9502)]
         for pod in pods:
             pod.becomes("/healthz", 200)
@@ -45,8 +48,29 @@ class Pods(unittest.TestCase):
         self.assertIsNone(waiting.process.poll(), f"did not wait for a cluster: {waiting.said()}")
         self.assertEqual(waiting.end(signal.SIGTERM), 1, waiting.said())
 
+    def test_the_source_deploys_and_a_stage_refuses_the_smartmodules_of_another_version(self):
+        # The platform that plays the cluster has one partition a topic.
+        next(i for i in of_kind(self.objects, "ConfigMap") if "partitions" in i.get("data", {}))["data"]["partitions"] = "1"
+        self.platform().becomes("/healthz", 200)
+        other = self.image()
+        module = other.root / "opt/coinlake/smartmodules/crypto-clean.wasm"
+        module.write_bytes((module.parent / "crypto-anomaly.wasm").read_bytes())
+
+        def ended(kind, name, initial, image=None):
+            pod = self.pod(kind, name, None, initial, image)
+            return pod.process.wait(PATIENCE_SECS), pod.said()
+
+        code, said = ended("Deployment", "source", "deploy")
+        self.assertEqual(code, 0, said)
+        code, said = ended("StatefulSet", "stage-raw", "same-version")
+        self.assertEqual(code, 0, said)
+        code, said = ended("StatefulSet", "stage-raw", "same-version", other)
+        self.assertEqual(code, 1, said)
+        self.assertIn("nothing was changed", said)
+        self.assertRegex(said, "(?m)^.*update.*crypto-clean")
+
     def test_with_a_cluster_they_become_ready_and_notice_when_it_goes(self):
-        waiting = self.pod("StatefulSet", "stage-raw", None, initial=True)
+        waiting = self.pod("StatefulSet", "stage-raw", None, initial="wait-for-deploy")
         platform = self.platform()
         platform.becomes("/healthz", 200)
         self.assertIn("Coinlake", platform.becomes("/", 200, port=9080))

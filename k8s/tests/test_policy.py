@@ -30,6 +30,10 @@ class Policy(unittest.TestCase):
         def without(kind, name):
             return lambda o: o.remove(next(i for i in of_kind(o, kind) if i["metadata"]["name"] == name))
 
+        def job():
+            spec = {"template": {"metadata": {"labels": {}}, "spec": {"containers": []}}}
+            return {"kind": "Job", "metadata": {"name": "deploy"}, "spec": spec}
+
         changes = {
             "mounts a service-account token": lambda o: pod(stage(o)).pop("automountServiceAccountToken"),
             "may run as root": lambda o: pod(stage(o))["securityContext"].pop("runAsNonRoot"),
@@ -46,6 +50,7 @@ class Policy(unittest.TestCase):
             "killed before it has committed": lambda o: pod(stage(o)).update(terminationGracePeriodSeconds=10),
             "is not scraped": lambda o: pod_template(stage(o))["metadata"].pop("annotations"),
             "has 0 disruption budgets": without("PodDisruptionBudget", "stage-clean"),
+            "blocks a drain while": lambda o: of_kind(o, "PodDisruptionBudget")[0]["spec"].pop("unhealthyPodEvictionPolicy"),
             "may block a drain": lambda o: of_kind(o, "PodDisruptionBudget")[0]["spec"].update(maxUnavailable=0),
             "no policy denies everything": without("NetworkPolicy", "default-deny"),
             "stage-clean reaches the internet":
@@ -58,11 +63,51 @@ class Policy(unittest.TestCase):
             "has every partition in every pod": lambda o: container(stage(o))["args"].remove("--share=$(POD_INDEX)/$(COPIES)"),
             "has 2 replicas and shares for": lambda o: stage(o)["spec"].update(replicas=2),
             "is a second stage": lambda o: o.append(copy.deepcopy(stage(o))),
+            "cannot be changed in place": lambda o: o.append(job()),
+            "does not wait for a cluster": lambda o: pod(stage(o))["initContainers"].pop(0),
+            "with the SmartModules of another": lambda o: pod(stage(o))["initContainers"].pop(1),
+            "compares with another image": lambda o: pod(stage(o))["initContainers"][1].update(image="coinlake:0.0.9"),
+            "deploy, not one pod": lambda o: pod(source(o)).pop("initContainers"),
+            "the partition count is given as": lambda o: pod(stage(o))["initContainers"][1].update(args=[]),
+            "is deleted with the rest": lambda o: o.extend(render("permanent")),
+            "the volumes of StatefulSet": lambda o: stage(o)["spec"].update(
+                persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"}
+            ),
             "is a second writer of": lambda o: o.append(copy.deepcopy(stage(o))),
         }
+        self.each_is_missed("local", changes)
+
+    def test_on_openshift_and_behind_a_proxy(self):
+        """What holds only there is missed there, and what only those may have is refused elsewhere."""
+        def any_pod(objects):
+            return pod_template(of_kind(objects, "StatefulSet")[0])["spec"]
+
+        def proxy_variable(objects):
+            return next(v for v in any_pod(objects)["containers"][0]["env"] if v["name"] == "HTTPS_PROXY")
+
+        def policies(objects, name):
+            return [p for p in of_kind(objects, "NetworkPolicy") if p["metadata"]["name"] == name]
+
+        def anywhere(policy):
+            policy["spec"]["egress"][0]["to"] = [{"ipBlock": {"cidr": "8.8.8.8/32"}}]
+
+        self.each_is_missed("openshift", {
+            "outside the range of its namespace": lambda o: any_pod(o)["securityContext"].update(runAsUser=65532),
+            "may run as root": lambda o: policies(o, "dns")[0]["spec"]["egress"].pop(),
+        })
+        self.each_is_missed("proxy", {
+            "reaches the internet": lambda o: anywhere(policies(o, "public-store")[0]),
+            "is not told of it": lambda o: any_pod(o)["containers"][0]["env"].remove(proxy_variable(o)),
+            "set and not reachable": lambda o: [o.remove(p) for n in ("internet", "public-store", "webhook") for p in policies(o, n)],
+        })
+        self.each_is_missed("aws", {"does not reach the internet": lambda o: policies(o, "public-store")[0].update(
+            spec={"podSelector": {}, "policyTypes": ["Egress"]}
+        )})
+
+    def each_is_missed(self, name, changes):
         for said, change in changes.items():
             with self.subTest(said):
-                objects = copy.deepcopy(render("local"))
+                objects = copy.deepcopy(render(name))
                 change(objects)
                 found = policy.problems(objects)
                 self.assertTrue(any(said in problem for problem in found), found)

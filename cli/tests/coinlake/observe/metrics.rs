@@ -105,8 +105,9 @@ fn rules_and_dashboard_ask_for_what_there_is() {
 
     let mut there = names(&scrape);
     there.extend(names(&notified));
-    // That of `coinlake train run --every`, which has no model to look at here.
+    // Those of `coinlake train run --every`, which does not run here.
     there.insert("coinlake_model_drift_psi".to_owned());
+    there.insert("coinlake_train_runs_total".to_owned());
     for expression in rules().into_iter().chain(dashboard()) {
         for name in metrics_in(&expression) {
             assert!(there.contains(&name), "no process has {name}: {expression}");
