@@ -14,7 +14,32 @@ macro_rules! window_features {
             $($(#[$doc])* pub $name: Option<window_features!(@type $kind)>,)*
         }
 
+        /// The places of the fields in lists of them.
+        #[allow(non_camel_case_types)]
+        enum Place { $($name,)* }
+
         impl WindowFeatures {
+            /// The names of the fields.
+            pub(super) const NAMES: [&str; [$(stringify!($name)),*].len()] = [$(stringify!($name)),*];
+
+            /// The place of `price_prev` in [`Self::NAMES`].
+            pub(super) const PRICE_PREV: usize = Place::price_prev as usize;
+
+            /// The field's place in [`Self::NAMES`].
+            #[inline(always)]
+            pub(super) fn place(name: &str) -> Option<usize> {
+                match name {
+                    $(stringify!($name) => Some(Place::$name as usize),)*
+                    _ => None,
+                }
+            }
+
+            /// The fields as numbers, NaN where they are undefined.
+            #[inline(always)]
+            pub(super) fn numbers(&self) -> [f64; Self::NAMES.len()] {
+                [$(self.$name.map_or(f64::NAN, f64::from)),*]
+            }
+
             /// Takes a field of a record; `None` if it is one of these with a value of the wrong type.
             pub(super) fn read(&mut self, name: &str, value: Value<'_>) -> Option<()> {
                 match name {
