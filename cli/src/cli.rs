@@ -13,6 +13,7 @@ use crate::commands::deploy::DeployArgs;
 use crate::commands::health::HealthArgs;
 use crate::commands::init::InitArgs;
 use crate::commands::notify::NotifyArgs;
+use crate::commands::rules::RulesCommand;
 use crate::commands::train::TrainCommand;
 use crate::commands::up::UpArgs;
 
@@ -59,6 +60,9 @@ pub(crate) enum Command {
     /// Train models on the lake, compare them and promote them
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Try alert rules of your own
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Serve the web console of a platform that runs elsewhere
     Console(ConsoleArgs),
 }
@@ -75,6 +79,7 @@ impl Command {
             Self::Health(args) => args.target.secrets_file(),
             Self::Console(args) => args.target.secrets_file(),
             Self::Train(command) => command.secrets_file(),
+            Self::Rules(command) => command.secrets_file(),
             Self::Demo(_) | Self::Init(_) | Self::Deploy(_) | Self::Notify(_) => None,
         })
     }

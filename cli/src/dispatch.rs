@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::Command;
-use crate::commands::{check, console, demo, deploy, health, init, notify, train, up};
+use crate::commands::{check, console, demo, deploy, health, init, notify, rules, train, up};
 
 /// # Errors
 /// When the command fails. A `health` that finds problems and a `notify --test` that fails are no errors, but failing exit
@@ -21,6 +21,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Deploy(args) => deploy::run(args).await?,
         Command::Notify(args) => return notify::run(args).await,
         Command::Health(args) => return health::run(args).await,
+        Command::Rules(command) => return rules::run(command).await,
         Command::Train(command) => train::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)

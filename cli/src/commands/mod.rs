@@ -1,4 +1,4 @@
-//! A file or folder for each command, with its arguments and a function `run`.
+//! A file or folder for each command, with its arguments and a function `run`; `table` is for several.
 
 pub(crate) mod check;
 pub(crate) mod console;
@@ -7,5 +7,7 @@ pub(crate) mod deploy;
 pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod notify;
+pub(crate) mod rules;
+mod table;
 pub(crate) mod train;
 pub(crate) mod up;

@@ -25,4 +25,4 @@ pub(crate) use clean::CleanRecord;
 pub(crate) use features::FeaturesRecord;
 #[cfg(test)]
 pub(crate) use fields::EVENT_TIME_MAX;
-pub(crate) use numbers::{FIELDS, FieldSet};
+pub(crate) use numbers::FieldSet;

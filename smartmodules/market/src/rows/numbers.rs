@@ -8,7 +8,7 @@ use super::windows::WindowFeatures;
 const TICK: [&str; 4] = ["price", "market_cap", "volume_24h", "change_24h_pct"];
 
 /// How many numeric fields a row of features has.
-pub(crate) const FIELDS: usize = TICK.len() + WindowFeatures::NAMES.len();
+const FIELDS: usize = TICK.len() + WindowFeatures::NAMES.len();
 
 /// A numeric field of a row of features.
 ///
@@ -54,7 +54,7 @@ impl Field {
     }
 
     /// Its place among all fields.
-    pub(crate) fn place(self) -> usize {
+    fn place(self) -> usize {
         usize::from(self.0)
     }
 }
@@ -111,7 +111,7 @@ impl Numbers {
 
     /// The field's value; `None` is null.
     pub fn get(&self, field: Field) -> Option<f64> {
-        let number = self.0[field.place()];
+        let number = self.or_nan(field);
         (!number.is_nan()).then_some(number)
     }
 
@@ -120,10 +120,10 @@ impl Numbers {
         self.0[field.place()] = number.unwrap_or(f64::NAN);
     }
 
-    /// All of them by place, NaN where they are null.
+    /// The field's value; NaN is null.
     #[inline(always)]
-    pub(crate) fn as_array(&self) -> &[f64; FIELDS] {
-        &self.0
+    pub(crate) fn or_nan(&self, field: Field) -> f64 {
+        self.0[field.place()]
     }
 }
 

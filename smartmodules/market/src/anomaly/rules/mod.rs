@@ -20,7 +20,7 @@ use rustc_hash::FxBuildHasher;
 pub use condition::Condition;
 pub use list::{Rule, RuleProblem, RulesError};
 
-use self::program::{Program, Table};
+use self::program::Program;
 use super::alert::Kinds;
 use crate::rows::{Field, FieldSet, Numbers};
 
@@ -32,9 +32,10 @@ use crate::rows::{Field, FieldSet, Numbers};
 /// let rules = Rules::parse(r#"[{"name": "btc-60k", "coins": ["bitcoin"], "when": "price crosses_below 60000"}]"#)?;
 /// let mut row = Numbers::default();
 /// row.set(Field::named("price").unwrap(), Some(59_990.0));
-/// assert_eq!(rules.holding("bitcoin", &row).count(), 0, "nothing is known of the price before");
+/// assert!(rules.holding("bitcoin", &row).is_empty(), "nothing is known of the price before");
 /// row.set(Field::named("price_prev").unwrap(), Some(60_000.0));
-/// assert_eq!(rules.holding("bitcoin", &row).next().unwrap().name(), "btc-60k");
+/// assert_eq!(rules.holding("bitcoin", &row), [0]);
+/// assert_eq!(rules.list()[0].name(), "btc-60k");
 /// # Ok::<_, market::RulesError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -87,11 +88,11 @@ impl Rules {
         self.fields.iter()
     }
 
-    /// The rules that hold for a coin's row, in the order of the list.
-    pub fn holding(&self, coin: &str, numbers: &Numbers) -> impl Iterator<Item = &Rule> {
+    /// The places in the list of the rules that hold for a coin's row, in order.
+    pub fn holding(&self, coin: &str, numbers: &Numbers) -> Vec<u16> {
         let mut held = Vec::new();
         self.judge(coin, numbers, &mut held);
-        held.into_iter().map(|place| &self.list[usize::from(place)])
+        held
     }
 
     /// Which fields the rules need of a row.
@@ -105,14 +106,13 @@ impl Rules {
     #[inline(always)]
     pub(super) fn judge(&self, coin: &str, numbers: &Numbers, held: &mut Vec<u16>) -> Kinds {
         held.clear();
-        let table = Table::of(numbers);
-        self.every.run(&table, held);
+        self.every.run(numbers, held);
         let mut replaced = self.every.replaces;
         if let Some(own) = self.of_coin.get(coin) {
-            own.run(&table, held);
+            own.run(numbers, held);
             replaced = replaced.or(own.replaces);
-            held.sort_unstable();
         }
+        held.sort_unstable();
         replaced
     }
 }

@@ -1,113 +1,146 @@
-//! Rules as lists of comparisons: what a row's verdict costs is a walk along them.
+//! Rules as sorted lists of bounds: a row that is far from all of them costs one comparison a field.
 
 use super::condition::{Comparison, Op, Term};
 use super::list::Rule;
 use crate::anomaly::alert::Kinds;
-use crate::rows::{FIELDS, Numbers};
-
-/// A row's numeric fields, and behind them their absolute values; NaN where they are null.
-#[derive(Debug)]
-pub(super) struct Table([f64; 2 * FIELDS]);
-
-impl Table {
-    #[inline(always)]
-    pub(super) fn of(numbers: &Numbers) -> Self {
-        let mut table = [f64::NAN; 2 * FIELDS];
-        let (plain, absolute) = table.split_at_mut(FIELDS);
-        plain.copy_from_slice(numbers.as_array());
-        for (to, from) in absolute.iter_mut().zip(numbers.as_array()) {
-            *to = from.abs();
-        }
-        Self(table)
-    }
-}
-
-/// `left < right`, or with `or_equal` `left <= right`. NaN makes it false.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Test {
-    left: Side,
-    right: Side,
-    or_equal: bool,
-}
-
-/// A place in the table or a number.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Side {
-    Place(u8),
-    Number(f64),
-}
-
-impl From<Term> for Side {
-    fn from(term: Term) -> Self {
-        match term {
-            Term::Number(number) => Self::Number(number),
-            Term::Field(field) => Self::Place(field.place() as u8),
-            Term::Abs(field) => Self::Place((FIELDS + field.place()) as u8),
-        }
-    }
-}
-
-impl Side {
-    #[inline(always)]
-    fn value(self, table: &Table) -> f64 {
-        match self {
-            Self::Place(place) => table.0[usize::from(place)],
-            Self::Number(number) => number,
-        }
-    }
-}
-
-impl Test {
-    fn of(comparison: Comparison) -> Self {
-        let Comparison { left, op, right } = comparison;
-        let (left, right) = match op {
-            Op::Less | Op::AtMost | Op::CrossesBelow => (left, right),
-            Op::Greater | Op::AtLeast | Op::CrossesAbove => (right, left),
-        };
-        Self {
-            left: left.into(),
-            right: right.into(),
-            or_equal: matches!(op, Op::AtMost | Op::AtLeast),
-        }
-    }
-
-    #[inline(always)]
-    fn holds(self, table: &Table) -> bool {
-        let (left, right) = (self.left.value(table), self.right.value(table));
-        left < right || self.or_equal && left == right
-    }
-}
+use crate::rows::Numbers;
 
 /// The rules that some coin has.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Program {
-    /// Those of the first rule, of the second, and so on.
-    tests: Vec<Test>,
-    /// Each rule's place in the list, and where its tests end.
-    rules: Vec<(u16, u32)>,
+    groups: Vec<Group>,
+    /// Rules without a comparison of a field with a number.
+    unbound: Vec<Entry>,
     /// The built-in kinds that the coin does not have.
     pub(super) replaces: Kinds,
 }
 
+/// The rules that hold only if a value is below a bound.
+#[derive(Debug, Clone, PartialEq)]
+struct Group {
+    value: Value,
+    /// The greatest bound first: the first that the value is not below ends the walk.
+    entries: Vec<(f64, Entry)>,
+}
+
+/// What is held against bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Value {
+    term: Term,
+    /// Its negative, to turn "above" into "below".
+    negated: bool,
+}
+
+/// A rule, with the comparisons that are not in its bound.
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    /// The rule's place in the list.
+    rule: u16,
+    comparisons: Vec<Comparison>,
+}
+
 impl Program {
-    pub(super) fn add(&mut self, place: u16, rule: &Rule) {
-        let comparisons = rule.when.0.iter();
-        let tests = comparisons.flat_map(|it| it.plain()).map(Test::of);
-        self.tests.extend(tests);
-        self.rules.push((place, self.tests.len() as u32));
-        self.replaces = self.replaces.or(rule.replaces);
+    pub(super) fn add(&mut self, rule: u16, of: &Rule) {
+        self.replaces = self.replaces.or(of.replaces);
+        let mut comparisons: Vec<_> = of.when.0.iter().flat_map(|it| it.plain()).collect();
+        // Of a crossing the later comparison, that of the price itself, is the rarer one.
+        let bounds = comparisons.iter().map(|it| below(*it));
+        let Some((at, (value, bound))) = bounds
+            .enumerate()
+            .filter_map(|(at, it)| Some((at, it?)))
+            .last()
+        else {
+            let entry = Entry { rule, comparisons };
+            self.unbound.push(entry);
+            return;
+        };
+        comparisons.remove(at);
+        let entry = Entry { rule, comparisons };
+        let group = self.groups.iter().position(|group| group.value == value);
+        let group = group.unwrap_or_else(|| {
+            let entries = Vec::new();
+            self.groups.push(Group { value, entries });
+            self.groups.len() - 1
+        });
+        let entries = &mut self.groups[group].entries;
+        let at = entries.partition_point(|(other, _)| *other >= bound);
+        entries.insert(at, (bound, entry));
     }
 
     /// Adds the places of the rules that hold.
     #[inline(always)]
-    pub(super) fn run(&self, table: &Table, held: &mut Vec<u16>) {
-        let mut begin = 0;
-        for &(place, end) in &self.rules {
-            let end = end as usize;
-            if self.tests[begin..end].iter().all(|test| test.holds(table)) {
-                held.push(place);
+    pub(super) fn run(&self, numbers: &Numbers, held: &mut Vec<u16>) {
+        for group in &self.groups {
+            let value = group.value.of(numbers);
+            for (bound, entry) in &group.entries {
+                if value < *bound {
+                    entry.run(numbers, held);
+                } else {
+                    break;
+                }
             }
-            begin = end;
         }
+        for entry in &self.unbound {
+            entry.run(numbers, held);
+        }
+    }
+}
+
+impl Entry {
+    fn run(&self, numbers: &Numbers, held: &mut Vec<u16>) {
+        if self.comparisons.iter().all(|it| holds(*it, numbers)) {
+            held.push(self.rule);
+        }
+    }
+}
+
+impl Value {
+    #[inline(always)]
+    fn of(self, numbers: &Numbers) -> f64 {
+        let value = value(self.term, numbers);
+        match self.negated {
+            true => -value,
+            false => value,
+        }
+    }
+}
+
+/// A comparison of a field with a number, as a value that must be below a bound. "At most" is "below the next greater number".
+fn below(comparison: Comparison) -> Option<(Value, f64)> {
+    let Comparison { left, op, right } = comparison;
+    let (term, number, field_is_left) = match (left, right) {
+        (Term::Number(number), term) => (term, number, false),
+        (term, Term::Number(number)) => (term, number, true),
+        _ => return None,
+    };
+    let left_is_less = matches!(op, Op::Less | Op::AtMost);
+    let negated = field_is_left != left_is_less;
+    let bound = if negated { -number } else { number };
+    let bound = match op {
+        Op::AtMost | Op::AtLeast => bound.next_up(),
+        _ => bound,
+    };
+    Some((Value { term, negated }, bound))
+}
+
+/// A term's value, NaN for null.
+#[inline(always)]
+fn value(term: Term, numbers: &Numbers) -> f64 {
+    match term {
+        Term::Number(number) => number,
+        Term::Field(field) => numbers.or_nan(field),
+        Term::Abs(field) => numbers.or_nan(field).abs(),
+    }
+}
+
+/// Whether a plain comparison holds; null makes it false.
+fn holds(comparison: Comparison, numbers: &Numbers) -> bool {
+    let left = value(comparison.left, numbers);
+    let right = value(comparison.right, numbers);
+    match comparison.op {
+        Op::Less | Op::CrossesBelow => left < right,
+        Op::AtMost => left <= right,
+        Op::Greater | Op::CrossesAbove => left > right,
+        Op::AtLeast => left >= right,
     }
 }

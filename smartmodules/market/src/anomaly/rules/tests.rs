@@ -27,8 +27,10 @@ fn row(fields: &[(&str, f64)]) -> Numbers {
 }
 
 fn held(rules: &Rules, coin: &str, row: &Numbers) -> Vec<String> {
-    let holding = rules.holding(coin, row);
-    holding.map(|rule| rule.name().to_owned()).collect()
+    let holding = rules.holding(coin, row).into_iter();
+    holding
+        .map(|place| rules.list()[usize::from(place)].name().to_owned())
+        .collect()
 }
 
 #[track_caller]
