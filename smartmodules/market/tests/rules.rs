@@ -227,7 +227,7 @@ fn rules_leave_crypto_anomaly_its_speed() {
         "return_5m",
         "volatility_15m",
         "volume_surge",
-        "ma_15m",
+        "price_prev",
     ];
     const RATIO_MIN: f64 = 0.7;
     let coins: Vec<String> = (0..10).map(|n| format!("coin-{n}")).collect();

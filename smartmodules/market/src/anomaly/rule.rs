@@ -8,7 +8,7 @@ use crate::json::ObjectWriter;
 use crate::label;
 use crate::params::Emit;
 use crate::record::{Input, Output};
-use crate::rows::{Features, FeaturesRecord, WindowFeatures};
+use crate::rows::{Features, FeaturesRecord, FieldSet, WindowFeatures};
 
 /// The rule, with its bounds.
 ///
@@ -37,19 +37,15 @@ mod reach {
     pub(super) const SURGE: f64 = 3.0;
 }
 
-/// Whether the rule uses this field of a row.
-#[inline(always)]
-fn is_used(name: &str) -> bool {
-    matches!(
-        name,
-        "return_15m"
-            | "zscore_15m"
-            | "return_zscore_15m"
-            | "volume_ratio"
-            | "move_15m"
-            | "volume_surge"
-    )
-}
+/// The fields of a row that the built-in rule uses, or an alert has.
+const USED: FieldSet = FieldSet::of(&[
+    "return_15m",
+    "zscore_15m",
+    "return_zscore_15m",
+    "volume_ratio",
+    "move_15m",
+    "volume_surge",
+]);
 
 /// 0 up to the bound, 1 from `reach` times the bound above it, and in between in proportion.
 fn score_above(number: f64, bound: f64, reach: f64) -> f64 {
@@ -129,13 +125,10 @@ impl AnomalyRule {
     /// Writes the alert, if the record deserves one.
     fn alert(&mut self, input: &Input<'_>, output: &mut Output) -> Option<()> {
         let rules = &self.params.rules;
-        // Two readers: without rules the fields to skip are known to the compiler.
+        // Two readers: without rules the compiler knows which fields are skipped.
         let row = match rules.is_empty() {
-            true => FeaturesRecord::read(input.value, is_used)?,
-            false => {
-                let compared = rules.field_set();
-                FeaturesRecord::read(input.value, |name| is_used(name) || compared.has(name))?
-            }
+            true => FeaturesRecord::read(input.value, USED)?,
+            false => FeaturesRecord::read(input.value, USED.or(rules.field_set()))?,
         };
         if !self.seen.is_new(row.source_offset) {
             return None;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::clean::{Clean, CleanFields};
 use super::exact::Exact;
 use super::fields::{EVENT_TIME_MAX, Origin, event_time, finite, nullable};
-use super::numbers::Numbers;
+use super::numbers::{Field, FieldSet, Numbers};
 use super::windows::WindowFeatures;
 use crate::json::{ObjectWriter, Text, Value, read_object};
 use crate::record::Output;
@@ -34,15 +34,15 @@ pub(crate) struct FeaturesRecord<'a> {
 }
 
 impl<'a> FeaturesRecord<'a> {
-    /// Reads a record, and of its numbers but the price only those that `wanted` names. `None` for any other record.
+    /// Reads a record, and of its numbers but the price only the wanted ones. `None` for any other record.
     #[inline(always)]
-    pub(crate) fn read(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
-        Self::read_exactly(payload, &wanted).or_else(|| Self::read_generally(payload, wanted))
+    pub(crate) fn read(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
+        Self::read_exactly(payload, wanted).or_else(|| Self::read_generally(payload, wanted))
     }
 
     /// The fast reader: accepts a record exactly as [`Features::write`] writes it.
     #[inline(always)]
-    pub(crate) fn read_exactly(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+    pub(crate) fn read_exactly(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
         let mut exact = Exact::new(payload);
         exact.skip(b"{\"source_offset\":")?;
         let source_offset = exact.integer()?;
@@ -57,12 +57,12 @@ impl<'a> FeaturesRecord<'a> {
         exact.skip(b",\"price\":")?;
         let price = exact.number()?;
         exact.skip(b",\"market_cap\":")?;
-        let market_cap = exact.number_if(wanted("market_cap"))?;
+        let market_cap = exact.number_if(wanted.has(Field::MARKET_CAP))?;
         exact.skip(b",\"volume_24h\":")?;
-        let volume_24h = exact.number_if(wanted("volume_24h"))?;
+        let volume_24h = exact.number_if(wanted.has(Field::VOLUME_24H))?;
         exact.skip(b",\"change_24h_pct\":")?;
-        let change_24h_pct = exact.number_if(wanted("change_24h_pct"))?;
-        let windows = WindowFeatures::read_exactly(&mut exact, wanted)?;
+        let change_24h_pct = exact.number_if(wanted.has(Field::CHANGE_24H_PCT))?;
+        let windows = WindowFeatures::read_exactly(&mut exact, wanted.of_windows())?;
         let sound = exact.is_at_end() && event_time <= EVENT_TIME_MAX;
         sound.then_some(Self {
             source_offset: Some(source_offset),
@@ -78,7 +78,7 @@ impl<'a> FeaturesRecord<'a> {
     }
 
     /// The general reader: accepts fields in any order and among others.
-    pub(crate) fn read_generally(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+    pub(crate) fn read_generally(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
         let mut origin = Origin::default();
         let (mut coin, mut symbol, mut time, mut price) = (None, None, None, None);
         let (mut market_cap, mut volume_24h, mut change_24h_pct) = (None, None, None);
@@ -91,7 +91,7 @@ impl<'a> FeaturesRecord<'a> {
                 "symbol" => symbol = value.text().and_then(Text::decode),
                 "event_time" => time = event_time(value),
                 "price" => price = finite(value),
-                name if wanted(name) => {
+                name if wanted.has_name(name) => {
                     let number = match name {
                         "market_cap" => &mut market_cap,
                         "volume_24h" => &mut volume_24h,

@@ -25,6 +25,9 @@ pub struct Field(u8);
 impl Field {
     /// The price.
     pub(crate) const PRICE: Self = Self(0);
+    pub(super) const MARKET_CAP: Self = Self(1);
+    pub(super) const VOLUME_24H: Self = Self(2);
+    pub(super) const CHANGE_24H_PCT: Self = Self(3);
     /// The price before.
     pub(crate) const PRICE_PREV: Self = Self((TICK.len() + WindowFeatures::PRICE_PREV) as u8);
 
@@ -34,16 +37,10 @@ impl Field {
     }
 
     /// The field of this name.
-    #[inline(always)]
     pub fn named(name: &str) -> Option<Self> {
-        let place = match name {
-            "price" => 0,
-            "market_cap" => 1,
-            "volume_24h" => 2,
-            "change_24h_pct" => 3,
-            name => TICK.len() + WindowFeatures::place(name)?,
-        };
-        Some(Self(place as u8))
+        let of_tick = TICK.iter().position(|known| *known == name);
+        let of_windows = || WindowFeatures::place(name).map(|place| TICK.len() + place);
+        of_tick.or_else(of_windows).map(|place| Self(place as u8))
     }
 
     /// Its name in topics and in the lake.
@@ -72,19 +69,67 @@ pub(crate) struct FieldSet(u32);
 const _: () = assert!(FIELDS <= 32);
 
 impl FieldSet {
+    /// The fields of these names; in a `const`, a name that is none does not compile.
+    pub(crate) const fn of(names: &[&str]) -> Self {
+        let (mut set, mut at) = (0, 0);
+        while at < names.len() {
+            set |= 1 << place(names[at]);
+            at += 1;
+        }
+        Self(set)
+    }
+
     pub(crate) fn insert(&mut self, field: Field) {
         self.0 |= 1 << field.0;
     }
 
-    /// Whether a field of this name is among them.
+    /// The fields of either.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     #[inline(always)]
-    pub(crate) fn has(self, name: &str) -> bool {
-        Field::named(name).is_some_and(|field| self.0 >> field.0 & 1 == 1)
+    pub(crate) fn has(self, field: Field) -> bool {
+        self.0 >> field.0 & 1 == 1
+    }
+
+    pub(super) fn has_name(self, name: &str) -> bool {
+        Field::named(name).is_some_and(|field| self.has(field))
+    }
+
+    /// Those of the windows, a bit each by their place among them.
+    #[inline(always)]
+    pub(super) fn of_windows(self) -> u32 {
+        self.0 >> TICK.len()
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Field> {
-        Field::all().filter(move |field| self.0 >> field.0 & 1 == 1)
+        Field::all().filter(move |field| self.has(*field))
     }
+}
+
+/// A field's place among all, as [`Field::named`] finds it, for a `const`.
+const fn place(name: &str) -> usize {
+    let mut at = 0;
+    while at < FIELDS {
+        let known = match at < TICK.len() {
+            true => TICK[at],
+            false => WindowFeatures::NAMES[at - TICK.len()],
+        };
+        if is_same(known.as_bytes(), name.as_bytes()) {
+            return at;
+        }
+        at += 1;
+    }
+    panic!("there is no such field")
+}
+
+const fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let mut at = 0;
+    while at < left.len() && at < right.len() && left[at] == right[at] {
+        at += 1;
+    }
+    at == left.len() && at == right.len()
 }
 
 /// The numeric fields of one row.
@@ -161,8 +206,9 @@ mod tests {
         let mut set = FieldSet::default();
         set.insert(Field::PRICE);
         set.insert(Field::PRICE_PREV);
-        assert!(set.has("price") && set.has("price_prev"));
-        assert!(!set.has("ma_1m") && !set.has("symbol"));
+        assert!(set.has_name("price") && set.has_name("price_prev"));
+        assert!(!set.has_name("ma_1m") && !set.has_name("symbol"));
+        assert_eq!(FieldSet::of(&["price_prev", "price"]), set);
         assert_eq!(set.iter().count(), 2);
     }
 }

@@ -26,7 +26,6 @@ macro_rules! window_features {
             pub(super) const PRICE_PREV: usize = Place::price_prev as usize;
 
             /// The field's place in [`Self::NAMES`].
-            #[inline(always)]
             pub(super) fn place(name: &str) -> Option<usize> {
                 match name {
                     $(stringify!($name) => Some(Place::$name as usize),)*
@@ -49,13 +48,14 @@ macro_rules! window_features {
                 Some(())
             }
 
-            /// Reads the fields exactly as [`Self::write`] writes them, and skips those that `wanted` does not name.
+            /// Reads the fields exactly as [`Self::write`] writes them, and skips those whose bit in `wanted` is not set: bit n is that
+            /// of the field at place n.
             #[inline(always)]
-            pub(super) fn read_exactly(exact: &mut Exact<'_>, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+            pub(super) fn read_exactly(exact: &mut Exact<'_>, wanted: u32) -> Option<Self> {
                 let mut windows = Self::default();
                 $(
                     exact.skip_text(concat!(",\"", stringify!($name), "\":"))?;
-                    if wanted(stringify!($name)) {
+                    if wanted >> Place::$name as u32 & 1 == 1 {
                         windows.$name = window_features!(@exact $kind, exact);
                     } else {
                         exact.skip_number()?;
