@@ -1,5 +1,6 @@
 //! The user's alert rules: those of `coinlake.yaml`, or a JSON list of their own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use connector_runtime::config::{Parameter, YamlFile};
@@ -52,6 +53,12 @@ impl RulesFile {
             data: found.data(),
         })
     }
+}
+
+/// The rules of the section `alerts`; none where [`check_rules`] reports them.
+pub(super) fn rules(alerts: &BTreeMap<String, Parameter>) -> Rules {
+    let rules = alerts.get(RULES).map(|Parameter(text)| Rules::parse(text));
+    rules.and_then(Result::ok).unwrap_or_default()
 }
 
 /// Reads rules as crypto-anomaly will read them, and reports everything that is wrong.

@@ -17,7 +17,7 @@ const BYTES_MAX: usize = 32 << 10;
 /// The longest name.
 const NAME_CHARS_MAX: usize = 64;
 /// How often people are told of a rule that goes on holding.
-const REPEAT_DEFAULT: Duration = Duration::from_secs(3600);
+pub(super) const REPEAT_DEFAULT: Duration = Duration::from_secs(3600);
 /// The longest `repeat`.
 const REPEAT_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
 /// What the names of rules begin with among the kinds of an alert.

@@ -14,12 +14,15 @@ mod program;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 pub use condition::Condition;
 pub use list::{Rule, RuleProblem, RulesError};
 
+use self::list::REPEAT_DEFAULT;
 use self::program::Program;
 use super::alert::Kinds;
 use crate::rows::{Field, FieldSet, Numbers};
@@ -93,6 +96,18 @@ impl Rules {
         let mut held = Vec::new();
         self.judge(coin, numbers, &mut held);
         held
+    }
+
+    /// People are told of the rule of this name at most once in this time.
+    pub fn repeat_of(&self, name: &str) -> Duration {
+        let rule = self.list.iter().find(|rule| rule.name() == name);
+        rule.map_or(REPEAT_DEFAULT, |rule| rule.repeat)
+    }
+
+    /// The longest time in which people are told of a rule once, known here or not.
+    pub fn longest_repeat(&self) -> Duration {
+        let repeats = self.list.iter().map(|rule| rule.repeat);
+        repeats.max().unwrap_or_default().max(REPEAT_DEFAULT)
     }
 
     /// Which fields the rules need of a row.

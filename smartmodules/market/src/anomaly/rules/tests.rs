@@ -141,6 +141,9 @@ fn a_rule_is_about_its_coins_and_the_list_keeps_its_order() {
         (list[0].severity.as_str(), list[2].severity.as_str()),
         ("warning", "critical")
     );
+    assert_eq!(rules.repeat_of("btc").as_secs(), 7200);
+    assert_eq!(rules.repeat_of("of another platform").as_secs(), 3600);
+    assert_eq!(rules.longest_repeat().as_secs(), 7200);
     let names: Vec<_> = rules.fields().map(Field::name).collect();
     assert_eq!(names, ["price"]);
 }
