@@ -166,7 +166,7 @@ fn what_is_wrong_is_named_with_line_and_remedy() {
         ),
         (
             "alerts:\n  rules: none\n",
-            "coinlake.yaml, line 2: not JSON: ",
+            "coinlake.yaml, line 2: the rules are not JSON: ",
         ),
         (
             "webhook:\n  format: teams\n",

@@ -11,7 +11,7 @@ use trainer::data::open_lake;
 use super::replay::replay;
 use super::report::Report;
 use crate::platform::DataDir;
-use crate::settings::{RulesFile, SettingsProblems, default_data_dir};
+use crate::settings::{RulesFile, SettingsProblems};
 
 #[derive(Args)]
 pub(crate) struct CheckArgs {
@@ -35,7 +35,9 @@ impl CheckArgs {
         if self.lake.is_some() {
             return None;
         }
-        let data = self.data.clone().unwrap_or_else(default_data_dir);
+        // A file that cannot be read is explained when the command runs.
+        let of_file = || RulesFile::read(&self.file).ok().map(|file| file.data);
+        let data = self.data.clone().or_else(of_file)?;
         DataDir::at(&data).secrets_file()
     }
 }

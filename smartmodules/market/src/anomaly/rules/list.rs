@@ -128,20 +128,21 @@ pub(super) fn read(text: &str) -> Result<Vec<Rule>, RulesError> {
     if text.len() > BYTES_MAX {
         let bytes = text.len();
         return Err(of_list(format!(
-            "the list has {bytes} bytes: at most {BYTES_MAX} are taken"
+            "the rules have {bytes} bytes: at most {BYTES_MAX} are taken"
         )));
     }
-    let list = serde_json::from_str(text).map_err(|error| of_list(format!("not JSON: {error}")))?;
+    let list = serde_json::from_str(text)
+        .map_err(|error| of_list(format!("the rules are not JSON: {error}")))?;
     let Value::Array(list) = list else {
         return Err(of_list(
-            r#"not a list such as [{"name": "btc-60k", "coins": ["bitcoin"], "when": "price crosses_below 60000"}]"#
+            r#"the rules are no list such as [{"name": "btc-60k", "coins": ["bitcoin"], "when": "price crosses_below 60000"}]"#
                 .to_owned(),
         ));
     };
     if list.len() > RULES_MAX {
         let count = list.len();
         return Err(of_list(format!(
-            "the list has {count} rules: at most {RULES_MAX} are taken"
+            "there are {count} rules: at most {RULES_MAX} are taken"
         )));
     }
     let mut problems = Vec::new();
@@ -152,6 +153,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Rule>, RulesError> {
         let rule = reader.rule();
         if let Some(name) = reader.name.clone() {
             if names.contains(&name) {
+                let name = shown(&name);
                 reader.report(format!("the name `{name}` is another rule's, too"));
             }
             names.push(name);

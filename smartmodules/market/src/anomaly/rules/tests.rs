@@ -274,18 +274,18 @@ fn a_list_has_its_limits() {
     assert_eq!(rules(list(200)).unwrap().list().len(), 200);
     assert_eq!(
         problems(list(201)),
-        ["the list has 201 rules: at most 200 are taken"]
+        ["there are 201 rules: at most 200 are taken"]
     );
     assert!(Rules::parse(&format!("[]{}", " ".repeat((32 << 10) - 2))).is_ok());
     let error = Rules::parse(&format!("[]{}", " ".repeat((32 << 10) - 1))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the list has 32769 bytes: at most 32768 are taken"
+        "the rules have 32769 bytes: at most 32768 are taken"
     );
     for (text, problem) in [
-        ("", "not JSON: "),
-        ("[", "not JSON: "),
-        ("{}", "not a list such as "),
+        ("", "the rules are not JSON: "),
+        ("[", "the rules are not JSON: "),
+        ("{}", "the rules are no list such as "),
     ] {
         let error = Rules::parse(text).unwrap_err().to_string();
         assert!(error.starts_with(problem), "{error}");
