@@ -15,6 +15,7 @@ use crate::commands::health::HealthArgs;
 use crate::commands::init::InitArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::notify::NotifyArgs;
+use crate::commands::rules::RulesCommand;
 use crate::commands::train::TrainCommand;
 use crate::commands::up::UpArgs;
 
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     /// Train models on the lake, compare them and promote them
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Try alert rules of your own
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Serve the web console of a platform that runs elsewhere
     Console(ConsoleArgs),
     /// Print completions for a shell
@@ -81,6 +85,7 @@ impl Command {
             Self::Health(args) => args.target.secrets_file(),
             Self::Console(args) => args.target.secrets_file(),
             Self::Train(command) => command.secrets_file(),
+            Self::Rules(command) => command.secrets_file(),
             Self::Demo(_)
             | Self::Init(_)
             | Self::Deploy(_)

@@ -7,7 +7,7 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    check, completions, console, demo, deploy, health, init, man, notify, train, up,
+    check, completions, console, demo, deploy, health, init, man, notify, rules, train, up,
 };
 
 /// # Errors
@@ -26,6 +26,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Deploy(args) => deploy::run(args).await?,
         Command::Notify(args) => return notify::run(args).await,
         Command::Health(args) => return health::run(args).await,
+        Command::Rules(command) => return rules::run(command).await,
         Command::Train(command) => train::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)

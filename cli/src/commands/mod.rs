@@ -1,4 +1,4 @@
-//! A file or folder for each command, with its arguments and a function `run`.
+//! A file or folder for each command, with its arguments and a function `run`; `table` is for several.
 
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -9,5 +9,7 @@ pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod notify;
+pub(crate) mod rules;
+mod table;
 pub(crate) mod train;
 pub(crate) mod up;

@@ -1,5 +1,6 @@
 //! `coinlake notify`: sends alerts to webhooks.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -7,7 +8,10 @@ use clap::Args;
 use connector_runtime::process::ClusterArgs;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs};
 use connector_runtime::process::{log, shutdown};
+use market::Rules;
 use webhook_notifier::{Receiver, WebhookArgs};
+
+use crate::settings::RulesFile;
 
 #[derive(Args)]
 pub(crate) struct NotifyArgs {
@@ -15,6 +19,9 @@ pub(crate) struct NotifyArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     webhook: WebhookArgs,
+    /// The file of the rules that crypto-anomaly has, for their `repeat`: a JSON list, or a settings file [default: 1h each]
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Send one test message to each receiver, print what came back, and exit; 1 if one did not take it
     #[arg(long)]
     test: bool,
@@ -25,7 +32,11 @@ pub(crate) struct NotifyArgs {
 /// Runs until interrupted.
 pub(crate) async fn run(args: NotifyArgs) -> Result<ExitCode> {
     let interrupted = shutdown::on_signal();
-    let receivers = args.webhook.required()?;
+    let rules = match &args.rules {
+        Some(file) => RulesFile::read(file)?.rules,
+        None => Rules::default(),
+    };
+    let receivers = args.webhook.required(&rules)?;
     if args.test {
         return Ok(test(&receivers).await);
     }

@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     /// How often rows become files of the lake. Default `60s`.
     pub(crate) commit_interval: Option<Span>,
     /// What counts as an alert: [parameters of crypto-anomaly](../smartmodules/README.md#alerts), such as
-    /// `min_severity`.
+    /// `min_severity`, and `rules`, a list of [rules of your own](../smartmodules/README.md#rules).
     #[serde(deserialize_with = "or_default")]
     pub(crate) alerts: BTreeMap<String, Parameter>,
     /// What the receiver at `COINLAKE_WEBHOOK_URL` is told: [the same settings as for notify](#webhook).

@@ -4,7 +4,7 @@
 //! - [`args`] are the options of `up` and `check`
 //! - [`find`] finds the file, and what other commands want of it
 //! - [`run_plan`] puts options over the file and checks everything before anything is started: [`coins`] is the source's
-//!   part, [`stages`] that of the stages; [`problems`] collects what is wrong
+//!   part, [`rules`] that of the user's alert rules, [`stages`] that of the stages; [`problems`] collects what is wrong
 
 mod address;
 mod args;
@@ -12,11 +12,14 @@ mod coins;
 mod file;
 mod find;
 mod problems;
+mod rules;
 mod run_plan;
 mod stages;
 mod template;
 
 pub(crate) use args::SettingsArgs;
 pub(crate) use find::{CONFIG_FILE, DEMO_DATA_DIR, default_data_dir};
+pub(crate) use problems::SettingsProblems;
+pub(crate) use rules::RulesFile;
 pub(crate) use run_plan::RunPlan;
 pub(crate) use template::TEMPLATE;

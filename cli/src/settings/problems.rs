@@ -48,6 +48,14 @@ impl<'a> Problems<'a> {
         });
     }
 
+    /// Like [`Self::report`], for an item of a list: its line is the first with this word.
+    pub(super) fn report_item(&mut self, key: &str, word: Option<&str>, problem: String) {
+        match (self.file, word) {
+            (Some(file), Some(word)) => self.found.push(file.invalid_item(key, word, problem)),
+            _ => self.report(key, problem),
+        }
+    }
+
     /// Keeps a value; reports an error, which then stands for it.
     pub(super) fn keep<T, E: fmt::Display>(&mut self, key: &str, value: Result<T, E>) -> Option<T> {
         value

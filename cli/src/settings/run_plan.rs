@@ -20,6 +20,7 @@ use super::coins::source_settings;
 use super::file::Settings;
 use super::find::Found;
 use super::problems::{Problems, SettingsProblems};
+use super::rules::rules;
 use super::stages::stages;
 use crate::platform::{
     DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, LIVE_MARKET, Market, RetrainingPlan,
@@ -67,7 +68,9 @@ impl RunPlan {
         let lake = lake(&data, &found, args);
         let lake = problems.keep("lake", lake).flatten();
         let webhook = args.webhook.over(&settings.webhook);
-        let receivers = problems.keep("webhook", webhook.receivers(&Secrets::from_env()));
+        let rules = rules(&settings.alerts);
+        let receivers = webhook.receivers(&Secrets::from_env(), &rules);
+        let receivers = problems.keep("webhook", receivers);
         let retention = retention(settings, &mut problems);
         let retraining = retraining(settings, &mut problems);
         problems.none()?;

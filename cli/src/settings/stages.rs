@@ -9,6 +9,7 @@ use parquet_sink::StageConfig;
 
 use super::file::Settings;
 use super::problems::Problems;
+use super::rules::{RULES, check_rules};
 use crate::assets;
 
 /// The parameter that a stage sets itself.
@@ -47,6 +48,11 @@ fn alert_params(
     let mut params = BTreeMap::new();
     for (name, value) in given {
         let Parameter(value) = value;
+        if name == RULES {
+            check_rules(value, problems);
+            params.insert(name.clone(), value.clone());
+            continue;
+        }
         let key = format!("alerts.{name}");
         let read = AnomalyParams::parse(Params::new([(name, value)]));
         match read {
@@ -64,6 +70,9 @@ fn alert_params(
             }
             Err(ParamError::Bad { expected, .. }) => {
                 problems.report(&key, format!("`{key}` is `{value}`: expected {expected}"));
+            }
+            Err(refused @ ParamError::Refused { .. }) => {
+                problems.report(&key, refused.to_string());
             }
         }
     }

@@ -8,6 +8,7 @@ mod demo;
 mod faults;
 mod observe;
 mod rows;
+mod rules;
 mod shipped;
 mod train;
 mod up;

@@ -161,6 +161,14 @@ fn what_is_wrong_is_named_with_line_and_remedy() {
             "coinlake.yaml, line 2: unknown key `alerts.zscore`; known here: price_zscore",
         ),
         (
+            "alerts:\n  rules:\n    - name: mine\n      when: price falls_below 1\n",
+            "coinlake.yaml, line 3: rule `mine`: `when`, character 7: `falls_below` is unknown; known here: <, <=,",
+        ),
+        (
+            "alerts:\n  rules: none\n",
+            "coinlake.yaml, line 2: the rules are not JSON: ",
+        ),
+        (
             "webhook:\n  format: teams\n",
             "coinlake.yaml, line 2: `webhook.format` is `teams`: expected one of json, slack",
         ),

@@ -12,6 +12,8 @@ pub(crate) struct Alert {
     pub(crate) coin: String,
     pub(crate) symbol: String,
     pub(crate) severity: Severity,
+    /// What is anomalous: built-in kinds, and `rule:NAME` for rules.
+    pub(crate) kinds: Vec<String>,
     /// One alert has one id, however often it is computed.
     pub(crate) id: String,
     /// What happened, in one sentence.
@@ -29,6 +31,8 @@ struct Fields {
     symbol: String,
     event_time: i64,
     severity: String,
+    #[serde(default)]
+    kinds: Vec<String>,
     message: String,
 }
 
@@ -49,6 +53,7 @@ impl Alert {
             coin: fields.coin,
             symbol: fields.symbol,
             severity,
+            kinds: fields.kinds,
             id: fields.alert_id,
             message: fields.message,
             event_time_ms: fields.event_time,

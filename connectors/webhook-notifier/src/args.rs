@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use connector_runtime::config::Secrets;
-use market::Severity;
+use market::{Rules, Severity};
 
 use crate::format::Format;
 use crate::receiver::Receiver;
@@ -52,12 +52,14 @@ impl WebhookArgs {
     ///
     /// # Errors
     /// When there is none, or something about one is wrong.
-    pub fn required(&self) -> Result<Vec<Receiver>> {
+    pub fn required(&self, rules: &Rules) -> Result<Vec<Receiver>> {
         let secrets = match &self.secrets {
             Some(path) => Secrets::from_file(path)?,
             None => Secrets::from_env(),
         };
-        let receivers = self.over(&WebhookSettings::default()).receivers(&secrets)?;
+        let receivers = self
+            .over(&WebhookSettings::default())
+            .receivers(&secrets, rules)?;
         if receivers.is_empty() {
             let remedy = secrets.remedy(URL);
             anyhow::bail!("there is no webhook to tell of alerts: {remedy}");

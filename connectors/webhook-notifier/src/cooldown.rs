@@ -1,89 +1,110 @@
-//! Who was told what, and when somebody is told again: at most one message a coin in a window, unless it gets worse.
+//! Who was told what, and when somebody is told again: at most one message a subject in its window, unless it gets worse.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use market::Severity;
 
-/// Coins remembered before those are forgotten whose window is over.
-const COINS_MAX: usize = 10_000;
+use crate::subject::Subject;
 
-/// The last message of each coin.
-#[derive(Debug)]
-pub struct Cooldown {
-    window: Duration,
-    coins: HashMap<String, Told>,
+/// Subjects remembered before those are forgotten whose window is over.
+const SUBJECTS_MAX: usize = 10_000;
+
+/// The last message of each subject.
+#[derive(Debug, Default)]
+pub(crate) struct Cooldown {
+    subjects: HashMap<Subject, Told>,
 }
 
 #[derive(Debug)]
 struct Told {
     at_ms: i64,
+    window: Duration,
     severity: Severity,
     /// Alerts since then that nobody was told of.
     suppressed: u64,
 }
 
 /// What to do about an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Tell of it, and that so many were suppressed since the coin's last message.
-    Tell { suppressed: u64 },
-    /// Somebody was told of this coin, and of something as bad, not long ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Tell of it because of these subjects, and that so many alerts of them were suppressed since their last messages.
+    Tell {
+        subjects: Vec<Subject>,
+        suppressed: u64,
+    },
+    /// Somebody was told of all its subjects, and of something as bad, not long ago.
     Suppress,
 }
 
 impl Cooldown {
-    /// Nobody was told anything.
-    pub fn new(window: Duration) -> Self {
-        Self {
-            window,
-            coins: HashMap::new(),
-        }
-    }
-
-    /// Whether to tell of an alert now; one that is suppressed is counted.
-    pub fn judge(&mut self, coin: &str, severity: Severity, now_ms: i64) -> Verdict {
-        let Some(told) = self.coins.get_mut(coin) else {
-            return Verdict::Tell { suppressed: 0 };
-        };
-        if severity > told.severity || !runs(told, self.window, now_ms) {
-            return Verdict::Tell {
-                suppressed: told.suppressed,
+    /// Whether to tell of an alert now; what is suppressed is counted.
+    pub(crate) fn judge(
+        &mut self,
+        subjects: Vec<Subject>,
+        severity: Severity,
+        now_ms: i64,
+    ) -> Verdict {
+        let mut suppressed = 0;
+        let calls_for_a_message = |subject: &Subject| {
+            let Some(told) = self.subjects.get_mut(subject) else {
+                return true;
             };
+            if severity > told.severity || !runs(told, now_ms) {
+                suppressed += told.suppressed;
+                return true;
+            }
+            told.suppressed += 1;
+            false
+        };
+        let subjects: Vec<_> = subjects.into_iter().filter(calls_for_a_message).collect();
+        match subjects.is_empty() {
+            true => Verdict::Suppress,
+            false => Verdict::Tell {
+                subjects,
+                suppressed,
+            },
         }
-        told.suppressed += 1;
-        Verdict::Suppress
     }
 
-    /// Somebody was told.
-    pub fn told(&mut self, coin: &str, severity: Severity, now_ms: i64) {
-        if self.coins.len() >= COINS_MAX {
-            let window = self.window;
-            self.coins.retain(|_, told| runs(told, window, now_ms));
+    /// Somebody was told, and will not be told of it again in this window.
+    pub(crate) fn told(
+        &mut self,
+        subject: Subject,
+        window: Duration,
+        severity: Severity,
+        now_ms: i64,
+    ) {
+        if self.subjects.len() >= SUBJECTS_MAX {
+            self.subjects.retain(|_, told| runs(told, now_ms));
         }
         let told = Told {
             at_ms: now_ms,
+            window,
             severity,
             suppressed: 0,
         };
-        self.coins.insert(coin.to_owned(), told);
+        self.subjects.insert(subject, told);
     }
 
     /// An alert that an earlier process handled: it cannot be known whether anybody was told of this one or of one before
     /// it, so it counts as told, and as bad as the worst of them.
-    pub fn handled_before(&mut self, coin: &str, severity: Severity, at_ms: i64) {
-        let before = self
-            .coins
-            .get(coin)
-            .filter(|told| runs(told, self.window, at_ms));
+    pub(crate) fn handled_before(
+        &mut self,
+        subject: Subject,
+        window: Duration,
+        severity: Severity,
+        at_ms: i64,
+    ) {
+        let before = self.subjects.get(&subject).filter(|told| runs(told, at_ms));
         let severity = before.map_or(severity, |told| told.severity.max(severity));
-        self.told(coin, severity, at_ms);
+        self.told(subject, window, severity, at_ms);
     }
 }
 
-fn runs(told: &Told, window: Duration, now_ms: i64) -> bool {
-    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    // A clock that was set back must not silence a coin for ever.
+fn runs(told: &Told, now_ms: i64) -> bool {
+    let window_ms = i64::try_from(told.window.as_millis()).unwrap_or(i64::MAX);
+    // A clock that was set back must not silence a subject for ever.
     (0..window_ms).contains(&now_ms.saturating_sub(told.at_ms))
 }
 
@@ -93,85 +114,153 @@ mod tests {
     use Severity::{Critical, Info, Warning};
 
     const MINUTE_MS: i64 = 60_000;
+    const WINDOW: Duration = Duration::from_mins(15);
 
-    fn cooldown() -> Cooldown {
-        Cooldown::new(Duration::from_secs(15 * 60))
+    fn coin(coin: &str) -> Subject {
+        Subject {
+            coin: coin.to_owned(),
+            rule: None,
+        }
     }
 
-    /// Judges, and tells when that is the verdict.
-    fn alert(cooldown: &mut Cooldown, coin: &str, severity: Severity, minute: i64) -> Verdict {
-        let verdict = cooldown.judge(coin, severity, minute * MINUTE_MS);
-        if verdict != Verdict::Suppress {
-            cooldown.told(coin, severity, minute * MINUTE_MS);
+    fn rule(rule: &str, coin: &str) -> Subject {
+        Subject {
+            coin: coin.to_owned(),
+            rule: Some(rule.to_owned()),
         }
-        verdict
+    }
+
+    /// Judges, and tells when that is the verdict. Says how many were suppressed since the last message if so.
+    fn alert_of(
+        cooldown: &mut Cooldown,
+        subjects: &[Subject],
+        severity: Severity,
+        minute: i64,
+    ) -> Option<u64> {
+        let now_ms = minute * MINUTE_MS;
+        match cooldown.judge(subjects.to_vec(), severity, now_ms) {
+            Verdict::Tell {
+                subjects,
+                suppressed,
+            } => {
+                for subject in subjects {
+                    let window = match &subject.rule {
+                        Some(_) => Duration::from_hours(1),
+                        None => WINDOW,
+                    };
+                    cooldown.told(subject, window, severity, now_ms);
+                }
+                Some(suppressed)
+            }
+            Verdict::Suppress => None,
+        }
+    }
+
+    fn alert(cooldown: &mut Cooldown, of: &str, severity: Severity, minute: i64) -> Option<u64> {
+        alert_of(cooldown, &[coin(of)], severity, minute)
     }
 
     #[test]
     fn one_message_a_coin_in_the_window() {
-        let mut cooldown = cooldown();
-        let tell = |suppressed| Verdict::Tell { suppressed };
-        assert_eq!(alert(&mut cooldown, "bitcoin", Warning, 0), tell(0));
-        assert_eq!(alert(&mut cooldown, "ethereum", Warning, 1), tell(0));
+        let mut cooldown = Cooldown::default();
+        assert_eq!(alert(&mut cooldown, "bitcoin", Warning, 0), Some(0));
+        assert_eq!(alert(&mut cooldown, "ethereum", Warning, 1), Some(0));
         for minute in 1..15 {
-            let verdict = alert(&mut cooldown, "bitcoin", Warning, minute);
-            assert_eq!(verdict, Verdict::Suppress, "minute {minute}");
+            let told = alert(&mut cooldown, "bitcoin", Warning, minute);
+            assert_eq!(told, None, "minute {minute}");
         }
-        assert_eq!(alert(&mut cooldown, "bitcoin", Warning, 15), tell(14));
-        assert_eq!(
-            alert(&mut cooldown, "bitcoin", Warning, 16),
-            Verdict::Suppress
-        );
+        assert_eq!(alert(&mut cooldown, "bitcoin", Warning, 15), Some(14));
+        assert_eq!(alert(&mut cooldown, "bitcoin", Warning, 16), None);
     }
 
     #[test]
     fn a_rise_is_told_at_once_and_a_fall_is_not() {
-        let mut cooldown = cooldown();
-        let tell = |suppressed| Verdict::Tell { suppressed };
-        assert_eq!(alert(&mut cooldown, "bitcoin", Info, 0), tell(0));
-        assert_eq!(alert(&mut cooldown, "bitcoin", Critical, 1), tell(0));
+        let mut cooldown = Cooldown::default();
+        assert_eq!(alert(&mut cooldown, "bitcoin", Info, 0), Some(0));
+        assert_eq!(alert(&mut cooldown, "bitcoin", Critical, 1), Some(0));
+        assert_eq!(alert(&mut cooldown, "bitcoin", Warning, 2), None);
+        assert_eq!(alert(&mut cooldown, "bitcoin", Critical, 3), None);
+        assert_eq!(alert(&mut cooldown, "bitcoin", Info, 17), Some(2));
+    }
+
+    /// Reported elsewhere: a price that swings about a limit is told every quarter of an hour.
+    #[test]
+    fn a_price_that_swings_about_a_limit_for_a_day_is_told_once_an_hour() {
+        const DAY: i64 = 24 * 60;
+        let mut cooldown = Cooldown::default();
+        let swings = rule("btc-60k", "bitcoin");
+        let mut told = Vec::new();
+        for minute in (0..DAY).step_by(2) {
+            if let Some(held) = alert_of(&mut cooldown, &[swings.clone()], Critical, minute) {
+                told.push((minute, held));
+            }
+            // Whatever else there is to tell is told.
+            let own = format!("other-{minute}");
+            for other in [rule(&own, "bitcoin"), rule("btc-60k", &own), coin(&own)] {
+                let both = [swings.clone(), other];
+                assert_eq!(
+                    alert_of(&mut cooldown, &both[1..], Warning, minute),
+                    Some(0)
+                );
+            }
+        }
+        let expected: Vec<_> = (0..24)
+            .map(|hour| (hour * 60, if hour == 0 { 0 } else { 29 }))
+            .collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_alert_of_several_subjects_is_told_if_one_calls_for_it() {
+        let mut cooldown = Cooldown::default();
+        let (built_in, mine) = (coin("bitcoin"), rule("mine", "bitcoin"));
+        let both = [built_in.clone(), mine.clone()];
+        assert_eq!(alert_of(&mut cooldown, &[mine], Warning, 0), Some(0));
         assert_eq!(
-            alert(&mut cooldown, "bitcoin", Warning, 2),
-            Verdict::Suppress
+            alert_of(&mut cooldown, &both, Warning, 1),
+            Some(0),
+            "the built-in kinds are new"
+        );
+        assert_eq!(alert_of(&mut cooldown, &both, Warning, 2), None);
+        assert_eq!(
+            alert_of(&mut cooldown, &both, Warning, 16),
+            Some(1),
+            "their window is over"
         );
         assert_eq!(
-            alert(&mut cooldown, "bitcoin", Critical, 3),
-            Verdict::Suppress
+            alert_of(&mut cooldown, &both[1..], Warning, 60),
+            Some(3),
+            "the rule's is"
         );
-        assert_eq!(alert(&mut cooldown, "bitcoin", Info, 17), tell(2));
     }
 
     #[test]
     fn what_an_earlier_process_handled_is_not_told_again() {
-        let mut cooldown = cooldown();
-        cooldown.handled_before("bitcoin", Critical, 0);
-        cooldown.handled_before("bitcoin", Warning, 10 * MINUTE_MS);
-        assert_eq!(
-            alert(&mut cooldown, "bitcoin", Critical, 20),
-            Verdict::Suppress
-        );
-        assert_ne!(
-            alert(&mut cooldown, "bitcoin", Critical, 25),
-            Verdict::Suppress
-        );
+        let mut cooldown = Cooldown::default();
+        cooldown.handled_before(coin("bitcoin"), WINDOW, Critical, 0);
+        cooldown.handled_before(coin("bitcoin"), WINDOW, Warning, 10 * MINUTE_MS);
+        assert_eq!(alert(&mut cooldown, "bitcoin", Critical, 20), None);
+        assert_ne!(alert(&mut cooldown, "bitcoin", Critical, 25), None);
     }
 
     #[test]
     fn a_clock_set_back_silences_nobody() {
-        let mut cooldown = cooldown();
-        cooldown.told("bitcoin", Warning, 600 * MINUTE_MS);
-        assert_ne!(
-            cooldown.judge("bitcoin", Warning, 500 * MINUTE_MS),
-            Verdict::Suppress
-        );
+        let mut cooldown = Cooldown::default();
+        cooldown.told(coin("bitcoin"), WINDOW, Warning, 600 * MINUTE_MS);
+        assert_ne!(alert(&mut cooldown, "bitcoin", Warning, 500), None);
     }
 
     #[test]
     fn memory_is_bounded() {
-        let mut cooldown = cooldown();
+        let mut cooldown = Cooldown::default();
         for second in 0..30_000 {
-            cooldown.told(&format!("coin-{second}"), Warning, second * 1_000);
+            cooldown.told(
+                coin(&format!("coin-{second}")),
+                WINDOW,
+                Warning,
+                second * 1_000,
+            );
         }
-        assert!(cooldown.coins.len() <= COINS_MAX);
+        assert!(cooldown.subjects.len() <= SUBJECTS_MAX);
     }
 }

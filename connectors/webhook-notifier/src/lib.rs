@@ -7,14 +7,14 @@
 //!   by trying again), or the alert is an hour old.
 //! - The position is a consumer offset in the cluster, stored after every message. A kill between the receiver's answer and
 //!   that brings one message again, under the same `webhook-id`.
-//! - A coin has one message in the window at most, unless its severity rises, also across a restart: coins with an alert
-//!   in the window before count as told.
+//! - A coin's built-in kinds have one message in the window at most, unless the severity rises, and each rule about it one in its
+//!   own, also across a restart: what has an alert in the window before counts as told.
 //! - The first start begins with the alerts to come; later ones with those that nobody was told of, up to an hour back.
 //!
 //! - `settings`, `args`: receivers, as a file or a command line and secrets name them; `receiver` delivers to one.
 //! - `alert`, `message`, `format`, `signature`: from a record to the body that a service understands.
 //! - `reply`: what a receiver's answer means.
-//! - `notifier` reads alerts, `cooldown` says who was told what, `feed` watches that data comes at all; `delivery` posts
+//! - `notifier` reads alerts, `subject` is what an alert is about, `cooldown` says who was told what, `feed` watches that data comes at all; `delivery` posts
 //!   until there is an outcome; `status` counts.
 
 mod alert;
@@ -30,6 +30,7 @@ mod reply;
 mod settings;
 mod signature;
 mod status;
+mod subject;
 
 pub use args::WebhookArgs;
 pub use format::Format;

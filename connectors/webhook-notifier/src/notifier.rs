@@ -22,6 +22,7 @@ use crate::feed::{self, FeedWatch};
 use crate::message::Message;
 use crate::receiver::Receiver;
 use crate::status::Outcome;
+use crate::subject::Subject;
 
 /// The topic of alerts.
 const TOPIC: &str = topic::ALERTS;
@@ -76,7 +77,7 @@ async fn tell_alerts(
     let mut notifier = Notifier {
         delivery,
         consumer,
-        cooldown: Cooldown::new(receiver.cooldown),
+        cooldown: Cooldown::default(),
         positions: None,
         stored_at: Instant::now(),
         store_now: false,
@@ -208,7 +209,7 @@ impl<'a> Notifier<'a> {
         Ok(positions)
     }
 
-    /// Shows the alerts of the window before `end` to the cooldown.
+    /// Shows the alerts of the longest window before `end` to the cooldown.
     async fn look_back(
         &mut self,
         client: &Client,
@@ -216,14 +217,20 @@ impl<'a> Notifier<'a> {
         start: i64,
         end: i64,
     ) -> Result<()> {
-        let since_ms = now_ms() - millis(self.receiver().cooldown);
+        let receiver = self.receiver();
+        let longest = receiver.cooldown.max(receiver.rules.longest_repeat());
+        let since_ms = now_ms().saturating_sub(millis(longest));
         let handled = reader::read_recent(client, TOPIC, partition, start, end, since_ms).await?;
         for record in handled {
             if let Ok(alert) = Alert::read(&record)
-                && alert.severity >= self.receiver().min_severity
+                && alert.severity >= receiver.min_severity
             {
-                self.cooldown
-                    .handled_before(&alert.coin, alert.severity, record.timestamp_ms);
+                let at_ms = record.timestamp_ms;
+                for subject in Subject::all_of(&alert) {
+                    let window = subject.window(receiver);
+                    self.cooldown
+                        .handled_before(subject, window, alert.severity, at_ms);
+                }
             }
         }
         Ok(())
@@ -247,8 +254,14 @@ impl<'a> Notifier<'a> {
             self.delivery.status.count(Outcome::Stale);
             return true;
         }
-        let verdict = self.cooldown.judge(&alert.coin, alert.severity, now_ms());
-        let Verdict::Tell { suppressed } = verdict else {
+        let verdict = self
+            .cooldown
+            .judge(Subject::all_of(&alert), alert.severity, now_ms());
+        let Verdict::Tell {
+            subjects,
+            suppressed,
+        } = verdict
+        else {
             self.delivery.status.count(Outcome::Suppressed);
             return true;
         };
@@ -259,7 +272,11 @@ impl<'a> Notifier<'a> {
         };
         self.delivery.status.count(outcome);
         if matches!(outcome, Outcome::Delivered | Outcome::Refused) {
-            self.cooldown.told(&alert.coin, alert.severity, now_ms());
+            for subject in subjects {
+                let window = subject.window(self.receiver());
+                self.cooldown
+                    .told(subject, window, alert.severity, now_ms());
+            }
             self.store_now = true;
         }
         true

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use market::Severity;
+use market::{Rules, Severity};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect;
 use secrecy::{ExposeSecret, SecretString};
@@ -41,6 +41,8 @@ pub struct ReceiverSettings {
     pub min_severity: Severity,
     /// A coin has one message in this time at most, unless its severity rises.
     pub cooldown: Duration,
+    /// The user's rules: how often each is repeated.
+    pub rules: Rules,
 }
 
 /// Somebody who is told of alerts through a webhook.
@@ -55,6 +57,7 @@ pub struct Receiver {
     secrets: Vec<String>,
     pub(crate) min_severity: Severity,
     pub(crate) cooldown: Duration,
+    pub(crate) rules: Rules,
     status: Arc<NotifyStatus>,
 }
 
@@ -104,6 +107,7 @@ impl Receiver {
             secrets,
             min_severity: settings.min_severity,
             cooldown: settings.cooldown,
+            rules: settings.rules,
             status: Arc::new(NotifyStatus::new(settings.name.as_deref())),
             name: settings.name,
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use connector_runtime::config::{Secrets, Span};
-use market::Severity;
+use market::{Rules, Severity};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -28,7 +28,7 @@ pub struct WebhookSettings {
     /// The mildest severity to tell of: `info`, `warning` or `critical`. Default `warning`.
     #[serde(deserialize_with = "read_severity")]
     pub min_severity: Severity,
-    /// At most one message a coin in this time, unless the severity rises.
+    /// At most one message a coin in this time, unless the severity rises. A rule has its own time, `repeat`.
     #[serde(deserialize_with = "read_duration")]
     pub cooldown: Duration,
     /// More receivers; the secrets of each are COINLAKE_WEBHOOK_URL_NAME and COINLAKE_WEBHOOK_SECRET_NAME, in upper case and
@@ -48,11 +48,11 @@ impl Default for WebhookSettings {
 }
 
 impl WebhookSettings {
-    /// All receivers; none where the secrets hold no address.
+    /// All receivers; none where the secrets hold no address. The rules say how often each is repeated.
     ///
     /// # Errors
     /// When something about one is wrong.
-    pub fn receivers(&self, secrets: &Secrets) -> Result<Vec<Receiver>> {
+    pub fn receivers(&self, secrets: &Secrets, rules: &Rules) -> Result<Vec<Receiver>> {
         let secret = |name: &str| {
             let value: Option<SecretString> = secrets.get(name);
             value.filter(|value| !value.expose_secret().is_empty())
@@ -66,6 +66,7 @@ impl WebhookSettings {
                 format: self.format,
                 min_severity: self.min_severity,
                 cooldown: self.cooldown,
+                rules: rules.clone(),
             };
             receivers.push(receiver(settings, URL, KEY)?);
         }
@@ -85,6 +86,7 @@ impl WebhookSettings {
                 format: named.format,
                 min_severity: named.min_severity.unwrap_or(self.min_severity),
                 cooldown: self.cooldown,
+                rules: rules.clone(),
             };
             let new = receiver(settings, &url, &key)?;
             anyhow::ensure!(

@@ -42,12 +42,13 @@ mod rows;
 mod time;
 
 pub use anomaly::{
-    Alert, AnomalyParams, AnomalyRule, Episode, Episodes, Kinds, News, Severity, Sighting, episodes,
+    Alert, AnomalyParams, AnomalyRule, Condition, Episode, Episodes, Kinds, News, Rule,
+    RuleProblem, Rules, RulesError, Severity, Sighting, episodes,
 };
 pub use clean::{CleanParams, Cleaner, Reason, Rejected, TICK_BYTES_MAX, Tick};
 pub use features::{FeatureParams, Featurizer};
 pub use feed::Feed;
 pub use params::{Emit, ParamError, Params};
 pub use record::{Input, Output};
-pub use rows::{Clean, FEATURES_VERSION, Features, WindowFeatures};
+pub use rows::{Clean, FEATURES_VERSION, Features, Field, Numbers, WindowFeatures};
 pub use time::parse_rfc3339_ms;

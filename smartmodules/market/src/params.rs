@@ -20,6 +20,14 @@ pub enum ParamError {
         /// The values accepted.
         expected: String,
     },
+    /// The value is not accepted, which has been explained.
+    #[error("parameter `{name}`: {problems}")]
+    Refused {
+        /// The parameter's name.
+        name: &'static str,
+        /// All that is wrong with the value.
+        problems: String,
+    },
     /// The module has no such parameter.
     #[error("unknown parameter `{name}`: remove it, or use one of {known}")]
     Unknown {
@@ -81,6 +89,25 @@ impl Params {
                 expected: expected.to_string(),
             }),
         }
+    }
+
+    /// Takes a value whose reader says itself what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError::Refused`] when `read` rejects the value.
+    pub fn take_checked<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, ParamError> {
+        self.known.push(name);
+        let value = self.given.remove(name);
+        let read = value.map(|value| read(value.trim())).transpose();
+        read.map_err(|error| ParamError::Refused {
+            name,
+            problems: error.to_string(),
+        })
     }
 
     /// Takes a duration such as `60m`, in milliseconds.

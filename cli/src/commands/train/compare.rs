@@ -9,7 +9,7 @@ use serde::Serialize;
 use trainer::tracking::RunRecord;
 
 use super::runs::RunsArgs;
-use super::table::{number, table, time};
+use crate::commands::table::{number, table, time};
 use crate::models::open_tracking;
 
 #[derive(Args)]

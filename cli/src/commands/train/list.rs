@@ -7,7 +7,7 @@ use trainer::data::Label;
 use trainer::tracking::{ModelVersion, RunRecord, Tracking, TrackingError};
 
 use super::runs::RunsArgs;
-use super::table::{number, table, time};
+use crate::commands::table::{number, table, time};
 use crate::models::open_tracking;
 
 #[derive(Args)]

@@ -5,7 +5,7 @@
 //! - [`promote`] points an alias at a version
 //! - [`publish`] uploads a run to an MLflow server
 //! - [`serve`] deploys the models in production to a running broker
-//! - [`runs`] and [`table`] hold arguments and output that these share
+//! - [`runs`] holds arguments that these share
 
 mod compare;
 mod list;
@@ -17,7 +17,6 @@ mod run;
 mod run_unavailable;
 mod runs;
 mod serve;
-mod table;
 
 use std::path::PathBuf;
 

@@ -37,6 +37,11 @@ impl YamlFile {
         }
     }
 
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Parses it. A file of comments only gives the default. `${{ secrets.NAME }}` has no meaning here.
     ///
     /// # Errors
@@ -53,20 +58,36 @@ impl YamlFile {
     /// An error about the value of a key such as `coingecko.top`, with the line it is on. A key that the file does not
     /// have gets the line of the section around it, if there is one.
     pub fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        self.invalid_on(self.line_of(key), problem.into())
+    }
+
+    /// An error about an item of the list under a key: on its first line that has this word, or else on the key's.
+    pub fn invalid_item(&self, key: &str, word: &str, problem: impl Into<String>) -> ConfigError {
+        let begin = self.line_of(key);
+        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+        let mut lines = (1..)
+            .zip(self.text.lines())
+            .skip(begin.map_or(0, |line| line - 1));
+        let found = lines.find(|(_, line)| line.split(|char| !is_part(char)).any(|it| it == word));
+        self.invalid_on(found.map(|(line, _)| line).or(begin), problem.into())
+    }
+
+    /// The line of a key, or of the section around it.
+    fn line_of(&self, key: &str) -> Option<usize> {
         let mut path = key;
-        let line = loop {
+        loop {
             if let Some(line) = line_of_path(&self.text, path) {
-                break Some(line);
+                return Some(line);
             }
-            match path.rsplit_once('.') {
-                Some((section, _)) => path = section,
-                None => break None,
-            }
-        };
+            path = path.rsplit_once('.')?.0;
+        }
+    }
+
+    fn invalid_on(&self, line: Option<usize>, problem: String) -> ConfigError {
         ConfigError::Invalid {
             file: Some(self.path.clone()),
             line,
-            problem: problem.into(),
+            problem,
         }
     }
 }
@@ -87,6 +108,16 @@ mod tests {
             let parsed: BTreeMap<String, u64> = file(text).parse().unwrap();
             assert!(parsed.is_empty(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_item_of_a_list_has_its_own_line() {
+        let text = "x: ab\nlist:\n  - name: a-b\n  - {name: b, c: d}\n  - name: \"ab\"\n";
+        let said = |word| file(text).invalid_item("list", word, "no").to_string();
+        assert_eq!(said("a-b"), "a.yaml, line 3: no");
+        assert_eq!(said("b"), "a.yaml, line 4: no");
+        assert_eq!(said("ab"), "a.yaml, line 5: no");
+        assert_eq!(said("z"), "a.yaml, line 2: no");
     }
 
     #[test]

@@ -50,15 +50,37 @@ pub struct Kinds {
 }
 
 impl Kinds {
+    /// The names of all kinds in topics and in the lake.
+    pub(super) const NAMES: [&'static str; 3] = ["price_spike", "price_move", "volume_spike"];
+
+    fn flags(self) -> [bool; 3] {
+        [self.price_spike, self.price_move, self.volume_spike]
+    }
+
+    /// The kind at this place of [`Self::NAMES`].
+    pub(super) fn only(place: usize) -> Self {
+        Self {
+            price_spike: place == 0,
+            price_move: place == 1,
+            volume_spike: place == 2,
+        }
+    }
+
+    /// The kinds of either.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            price_spike: self.price_spike || other.price_spike,
+            price_move: self.price_move || other.price_move,
+            volume_spike: self.volume_spike || other.volume_spike,
+        }
+    }
+
     /// Their names in topics and in the lake.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        [
-            (self.price_spike, "price_spike"),
-            (self.price_move, "price_move"),
-            (self.volume_spike, "volume_spike"),
-        ]
-        .into_iter()
-        .filter_map(|(shown, name)| shown.then_some(name))
+        Self::NAMES
+            .into_iter()
+            .zip(self.flags())
+            .filter_map(|(name, shown)| shown.then_some(name))
     }
 }
 
@@ -73,8 +95,8 @@ pub struct Alert {
     pub score: f64,
 }
 
-/// The alert as a sentence.
-pub(super) fn message(coin: &str, price: f64, kinds: Kinds, windows: &WindowFeatures) -> String {
+/// The kinds as phrases.
+pub(super) fn phrases(kinds: Kinds, windows: &WindowFeatures) -> Vec<String> {
     let mut parts = Vec::new();
     if kinds.price_spike {
         let moved = windows.move_15m.unwrap_or_default();
@@ -103,5 +125,5 @@ pub(super) fn message(coin: &str, price: f64, kinds: Kinds, windows: &WindowFeat
             format!("24-hour volume {ratio:.1} times its recent mean")
         });
     }
-    format!("{coin} at {price} USD: {}", parts.join("; "))
+    parts
 }

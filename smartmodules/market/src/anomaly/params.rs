@@ -1,10 +1,11 @@
 //! Parameters of crypto-anomaly.
 
 use super::alert::Severity;
+use super::rules::Rules;
 use crate::params::{Emit, ParamError, Params};
 
 /// Parameters of crypto-anomaly.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AnomalyParams {
     /// `alerts` (default) or `all`.
     pub emit: Emit,
@@ -16,8 +17,10 @@ pub struct AnomalyParams {
     pub min_return: f64,
     /// A volume is a spike if volume_surge or volume_ratio is above this; default 3.
     pub volume_surge: f64,
-    /// The mildest severity to alert on; default warning.
+    /// The mildest severity to alert on; default warning. Rules do not heed it.
     pub min_severity: Severity,
+    /// The user's own; default none.
+    pub rules: Rules,
 }
 
 impl Default for AnomalyParams {
@@ -29,12 +32,13 @@ impl Default for AnomalyParams {
             min_return: 0.01,
             volume_surge: 3.0,
             min_severity: Severity::Warning,
+            rules: Rules::default(),
         }
     }
 }
 
 impl AnomalyParams {
-    /// Reads `emit`, `price_zscore`, `min_move`, `min_return`, `volume_surge` and `min_severity`.
+    /// Reads `emit`, `price_zscore`, `min_move`, `min_return`, `volume_surge`, `min_severity` and `rules`.
     ///
     /// # Errors
     ///
@@ -52,6 +56,7 @@ impl AnomalyParams {
                 .into_iter()
                 .find(|severity| severity.as_str() == value)
         })?;
+        let rules = params.take_checked("rules", Rules::parse)?;
         params.finish()?;
         Ok(Self {
             emit,
@@ -60,6 +65,7 @@ impl AnomalyParams {
             min_return: min_return.unwrap_or(default.min_return),
             volume_surge: volume_surge.unwrap_or(default.volume_surge),
             min_severity: min_severity.unwrap_or(default.min_severity),
+            rules: rules.unwrap_or_default(),
         })
     }
 }

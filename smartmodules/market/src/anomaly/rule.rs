@@ -1,13 +1,14 @@
-//! The anomaly rule.
+//! The anomaly rule, and what becomes of it and the user's rules: an alert.
 
-use super::alert::{Alert, Kinds, Severity, message};
+use super::alert::{Alert, Kinds, Severity, phrases};
 use super::params::AnomalyParams;
+use super::rules::Rule;
 use crate::duplicates::SourceOffsets;
 use crate::json::ObjectWriter;
 use crate::label;
 use crate::params::Emit;
 use crate::record::{Input, Output};
-use crate::rows::{Features, FeaturesRecord, WindowFeatures};
+use crate::rows::{Features, FeaturesRecord, FieldSet, WindowFeatures};
 
 /// The rule, with its bounds.
 ///
@@ -24,6 +25,8 @@ use crate::rows::{Features, FeaturesRecord, WindowFeatures};
 pub struct AnomalyRule {
     params: AnomalyParams,
     seen: SourceOffsets,
+    /// The places of the user's rules that hold for the row at hand.
+    held: Vec<u16>,
 }
 
 /// How far above its bound a number reaches the score 1, as a multiple of the bound.
@@ -34,19 +37,15 @@ mod reach {
     pub(super) const SURGE: f64 = 3.0;
 }
 
-/// Whether the rule uses this field of a row.
-#[inline(always)]
-fn is_used(name: &str) -> bool {
-    matches!(
-        name,
-        "return_15m"
-            | "zscore_15m"
-            | "return_zscore_15m"
-            | "volume_ratio"
-            | "move_15m"
-            | "volume_surge"
-    )
-}
+/// The fields of a row that the built-in rule uses, or an alert has.
+const USED: FieldSet = FieldSet::of(&[
+    "return_15m",
+    "zscore_15m",
+    "return_zscore_15m",
+    "volume_ratio",
+    "move_15m",
+    "volume_surge",
+]);
 
 /// 0 up to the bound, 1 from `reach` times the bound above it, and in between in proportion.
 fn score_above(number: f64, bound: f64, reach: f64) -> f64 {
@@ -59,10 +58,11 @@ impl AnomalyRule {
         Self {
             params,
             seen: SourceOffsets::default(),
+            held: Vec::new(),
         }
     }
 
-    /// Judges a row; `None` if nothing is anomalous. Ignores `min_severity`.
+    /// Judges a row by the built-in rule; `None` if nothing is anomalous. Ignores `min_severity`.
     pub fn judge(&self, windows: &WindowFeatures) -> Option<Alert> {
         let AnomalyParams {
             price_zscore,
@@ -124,41 +124,80 @@ impl AnomalyRule {
 
     /// Writes the alert, if the record deserves one.
     fn alert(&mut self, input: &Input<'_>, output: &mut Output) -> Option<()> {
-        let row = FeaturesRecord::read(input.value, is_used)?;
+        let rules = &self.params.rules;
+        // Two readers: without rules the compiler knows which fields are skipped.
+        let row = match rules.is_empty() {
+            true => FeaturesRecord::read(input.value, USED)?,
+            false => FeaturesRecord::read(input.value, USED.or(rules.field_set()))?,
+        };
         if !self.seen.is_new(row.source_offset) {
             return None;
         }
-        let alert = self.judge(&row.windows)?;
-        if alert.severity < self.params.min_severity {
+        self.held.clear();
+        let mut replaced = Kinds::default();
+        if !rules.is_empty() {
+            replaced = rules.judge(&row.coin, &row.numbers(), &mut self.held);
+        }
+        let built_in = match replaced == Kinds::default() {
+            true => self.judge(&row.windows),
+            false => self.judge(&without(replaced, row.windows)),
+        };
+        let built_in = built_in.filter(|alert| alert.severity >= self.params.min_severity);
+        if self.held.is_empty() && built_in.is_none() {
             return None;
         }
-        let (coin, symbol) = (row.coin, row.symbol?);
+        let held = || {
+            let places = self.held.iter();
+            places.map(|place| &rules.list()[usize::from(*place)])
+        };
+        let severity = held().map(|rule| rule.severity);
+        let severity = severity.chain(built_in.map(|alert| alert.severity)).max()?;
+        let (kinds, score) =
+            built_in.map_or_else(Default::default, |alert| (alert.kinds, alert.score));
+        let (coin, symbol) = (&*row.coin, row.symbol.as_deref()?);
         let (event_time, price) = (row.event_time, row.price);
+        let windows = &row.windows;
+        let mut names: Vec<&str> = kinds.names().collect();
+        names.extend(held().map(Rule::kind));
+        let mut phrases = phrases(kinds, windows);
+        phrases.extend(held().map(|rule| rule.message(&row.numbers())));
 
         output.start(Some(coin.as_bytes()));
         let mut object = ObjectWriter::record(&mut output.value, input.offset, "alert");
         object.text(label!("alert_id"), &format!("{coin}:{event_time}"));
-        object.text(label!("coin"), &coin);
-        object.text(label!("symbol"), &symbol);
+        object.text(label!("coin"), coin);
+        object.text(label!("symbol"), symbol);
         object.integer(label!("event_time"), event_time);
         object.number(label!("price"), price);
-        object.words(label!("kinds"), alert.kinds.names());
-        object.word(label!("severity"), alert.severity.as_str());
-        object.number(label!("score"), alert.score);
-        let windows = &row.windows;
+        object.words(label!("kinds"), names);
+        object.word(label!("severity"), severity.as_str());
+        object.number(label!("score"), score);
         object.optional_number(label!("zscore_15m"), windows.zscore_15m);
         object.optional_number(label!("move_15m"), windows.move_15m);
         object.optional_number(label!("return_15m"), windows.return_15m);
         object.optional_number(label!("return_zscore_15m"), windows.return_zscore_15m);
         object.optional_number(label!("volume_surge"), windows.volume_surge);
         object.optional_number(label!("volume_ratio"), windows.volume_ratio);
-        object.text(
-            label!("message"),
-            &message(&coin, price, alert.kinds, windows),
-        );
+        let message = format!("{coin} at {price} USD: {}", phrases.join("; "));
+        object.text(label!("message"), &message);
         object.end();
         Some(())
     }
+}
+
+/// A row in which these kinds are nothing, whatever the bounds: what they are judged by is null.
+fn without(kinds: Kinds, mut windows: WindowFeatures) -> WindowFeatures {
+    if kinds.price_spike {
+        windows.zscore_15m = None;
+    }
+    if kinds.price_move {
+        windows.return_zscore_15m = None;
+    }
+    if kinds.volume_spike {
+        windows.volume_surge = None;
+        windows.volume_ratio = None;
+    }
+    windows
 }
 
 #[cfg(test)]
@@ -328,14 +367,14 @@ mod tests {
     #[test]
     fn a_message_names_every_kind() {
         let windows = windows((4.0, 0.012), (-9.5, -0.051), (9.0, 4.0));
-        let kinds = AnomalyRule::new(AnomalyParams::default())
-            .judge(&windows)
-            .unwrap()
-            .kinds;
+        let alert = AnomalyRule::new(AnomalyParams::default()).judge(&windows);
         assert_eq!(
-            message("ripple", 2.0, kinds, &windows),
-            "ripple at 2 USD: price 1.2 % above its recent mean, 4.0 standard deviations; \
-             price down 5.1 % in 15 minutes, 9.5 standard deviations; volume 9.0 times its daily average"
+            phrases(alert.unwrap().kinds, &windows),
+            [
+                "price 1.2 % above its recent mean, 4.0 standard deviations",
+                "price down 5.1 % in 15 minutes, 9.5 standard deviations",
+                "volume 9.0 times its daily average",
+            ]
         );
     }
 }

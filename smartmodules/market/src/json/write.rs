@@ -144,7 +144,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// A field with an array of words that need no escapes.
-    pub fn words(&mut self, label: Label, words: impl IntoIterator<Item = &'static str>) {
+    pub fn words<'w>(&mut self, label: Label, words: impl IntoIterator<Item = &'w str>) {
         self.label(label);
         self.out.push(b'[');
         for (at, word) in words.into_iter().enumerate() {
@@ -183,7 +183,7 @@ fn put_label<const N: usize>(room: &mut [u8; N], label: Label) {
     }
 }
 
-fn push_word(out: &mut Buffer, word: &'static str) {
+fn push_word(out: &mut Buffer, word: &str) {
     out.push(b'"');
     out.extend_short(word.as_bytes());
     out.push(b'"');

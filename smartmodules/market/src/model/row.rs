@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::inputs::{Inputs, inputs};
-use crate::rows::{FeaturesRecord, WindowFeatures};
+use crate::rows::{FeaturesRecord, FieldSet, WindowFeatures};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row<'a> {
@@ -18,7 +18,7 @@ impl<'a> Row<'a> {
     /// `None` for any other record.
     #[inline]
     pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
-        FeaturesRecord::read(payload, is_an_input).and_then(Self::of)
+        FeaturesRecord::read(payload, USED).and_then(Self::of)
     }
 
     #[inline(always)]
@@ -39,24 +39,20 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Whether [`inputs`] uses this field.
-#[inline(always)]
-fn is_an_input(name: &str) -> bool {
-    matches!(
-        name,
-        "ma_5m"
-            | "ma_15m"
-            | "samples_15m"
-            | "volatility_5m"
-            | "volatility_15m"
-            | "return_1m"
-            | "return_5m"
-            | "return_15m"
-            | "zscore_15m"
-            | "volume_ratio"
-            | "volume_surge"
-    )
-}
+/// The fields that [`inputs`] uses.
+const USED: FieldSet = FieldSet::of(&[
+    "ma_5m",
+    "ma_15m",
+    "samples_15m",
+    "volatility_5m",
+    "volatility_15m",
+    "return_1m",
+    "return_5m",
+    "return_15m",
+    "zscore_15m",
+    "volume_ratio",
+    "volume_surge",
+]);
 
 #[cfg(test)]
 mod tests {
@@ -144,8 +140,8 @@ mod tests {
                 }
             }
             // A reader that wants few fields skips those that others read.
-            let little = |name: &str| matches!(name, "samples_1m" | "zscore_15m");
-            for wanted in [is_an_input as fn(&str) -> bool, little] {
+            let little = FieldSet::of(&["samples_1m", "zscore_15m", "market_cap", "change_24h_pct"]);
+            for wanted in [USED, little] {
                 if let Some(exact) = FeaturesRecord::read_exactly(&text, wanted) {
                     let general = FeaturesRecord::read_generally(&text, wanted);
                     prop_assert_eq!(Some(exact), general, "{}", String::from_utf8_lossy(&text));
@@ -191,7 +187,7 @@ mod tests {
         };
         let mut output = Output::new();
         features.write(7, None, &mut output);
-        let row = FeaturesRecord::read_exactly(output.value(), is_an_input).unwrap();
+        let row = FeaturesRecord::read_exactly(output.value(), USED).unwrap();
         assert_eq!((row.source_offset, row.price), (Some(7), 16730.75));
         assert_eq!(row.windows, features.windows);
     }

@@ -101,6 +101,16 @@ impl<'a> Exact<'a> {
         self.nullable(|exact| exact.number())
     }
 
+    /// A number, or `None` for `null` and where it is not wanted, which skips it.
+    #[inline(always)]
+    pub(super) fn number_if(&mut self, wanted: bool) -> Option<Option<f64>> {
+        if wanted {
+            self.optional_number()
+        } else {
+            self.skip_number().map(|()| None)
+        }
+    }
+
     /// `Some(None)` for `null`, else the value that `read` accepts.
     #[inline(always)]
     pub(super) fn nullable<T>(

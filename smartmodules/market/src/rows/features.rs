@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::clean::{Clean, CleanFields};
 use super::exact::Exact;
-use super::fields::{EVENT_TIME_MAX, Origin, event_time, finite};
+use super::fields::{EVENT_TIME_MAX, Origin, event_time, finite, nullable};
+use super::numbers::{Field, FieldSet, Numbers};
 use super::windows::WindowFeatures;
 use crate::json::{ObjectWriter, Text, Value, read_object};
 use crate::record::Output;
@@ -26,19 +27,22 @@ pub(crate) struct FeaturesRecord<'a> {
     pub(crate) symbol: Option<Cow<'a, str>>,
     pub(crate) event_time: i64,
     pub(crate) price: f64,
+    pub(crate) market_cap: Option<f64>,
+    pub(crate) volume_24h: Option<f64>,
+    pub(crate) change_24h_pct: Option<f64>,
     pub(crate) windows: WindowFeatures,
 }
 
 impl<'a> FeaturesRecord<'a> {
-    /// Reads a record, and of its windows only the fields that `wanted` names. `None` for any other record.
+    /// Reads a record, and of its numbers but the price only the wanted ones. `None` for any other record.
     #[inline(always)]
-    pub(crate) fn read(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
-        Self::read_exactly(payload, &wanted).or_else(|| Self::read_generally(payload, wanted))
+    pub(crate) fn read(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
+        Self::read_exactly(payload, wanted).or_else(|| Self::read_generally(payload, wanted))
     }
 
     /// The fast reader: accepts a record exactly as [`Features::write`] writes it.
     #[inline(always)]
-    pub(crate) fn read_exactly(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+    pub(crate) fn read_exactly(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
         let mut exact = Exact::new(payload);
         exact.skip(b"{\"source_offset\":")?;
         let source_offset = exact.integer()?;
@@ -53,12 +57,12 @@ impl<'a> FeaturesRecord<'a> {
         exact.skip(b",\"price\":")?;
         let price = exact.number()?;
         exact.skip(b",\"market_cap\":")?;
-        exact.skip_number()?;
+        let market_cap = exact.number_if(wanted.has(Field::MARKET_CAP))?;
         exact.skip(b",\"volume_24h\":")?;
-        exact.skip_number()?;
+        let volume_24h = exact.number_if(wanted.has(Field::VOLUME_24H))?;
         exact.skip(b",\"change_24h_pct\":")?;
-        exact.skip_number()?;
-        let windows = WindowFeatures::read_exactly(&mut exact, wanted)?;
+        let change_24h_pct = exact.number_if(wanted.has(Field::CHANGE_24H_PCT))?;
+        let windows = WindowFeatures::read_exactly(&mut exact, wanted.of_windows())?;
         let sound = exact.is_at_end() && event_time <= EVENT_TIME_MAX;
         sound.then_some(Self {
             source_offset: Some(source_offset),
@@ -66,14 +70,18 @@ impl<'a> FeaturesRecord<'a> {
             symbol: Some(Cow::Borrowed(symbol)),
             event_time,
             price,
+            market_cap,
+            volume_24h,
+            change_24h_pct,
             windows,
         })
     }
 
     /// The general reader: accepts fields in any order and among others.
-    pub(crate) fn read_generally(payload: &'a [u8], wanted: impl Fn(&str) -> bool) -> Option<Self> {
+    pub(crate) fn read_generally(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
         let mut origin = Origin::default();
         let (mut coin, mut symbol, mut time, mut price) = (None, None, None, None);
+        let (mut market_cap, mut volume_24h, mut change_24h_pct) = (None, None, None);
         let mut windows = WindowFeatures::default();
         let mut sound = true;
         read_object(payload, |name, value: Value<'a>| {
@@ -83,7 +91,21 @@ impl<'a> FeaturesRecord<'a> {
                 "symbol" => symbol = value.text().and_then(Text::decode),
                 "event_time" => time = event_time(value),
                 "price" => price = finite(value),
-                name if wanted(name) => sound &= windows.read(name, value).is_some(),
+                name if wanted.has_name(name) => {
+                    let number = match name {
+                        "market_cap" => &mut market_cap,
+                        "volume_24h" => &mut volume_24h,
+                        "change_24h_pct" => &mut change_24h_pct,
+                        _ => {
+                            sound &= windows.read(name, value).is_some();
+                            return;
+                        }
+                    };
+                    match nullable(value, finite) {
+                        Some(read) => *number = read,
+                        None => sound = false,
+                    }
+                }
                 _ => {}
             }
         })
@@ -95,8 +117,23 @@ impl<'a> FeaturesRecord<'a> {
             symbol,
             event_time: time?,
             price: price?,
+            market_cap,
+            volume_24h,
+            change_24h_pct,
             windows,
         })
+    }
+
+    /// The numbers that were read; those that were not are NaN.
+    #[inline(always)]
+    pub(crate) fn numbers(&self) -> Numbers {
+        let tick = [
+            Some(self.price),
+            self.market_cap,
+            self.volume_24h,
+            self.change_24h_pct,
+        ];
+        Numbers::of_parts(tick, &self.windows)
     }
 }
 
@@ -116,6 +153,18 @@ impl<'a> Features<'a> {
             .complete()
             .filter(|_| sound && origin.is("features"))?;
         Some(Self { clean, windows })
+    }
+
+    /// The row's numeric fields.
+    pub fn numbers(&self) -> Numbers {
+        let clean = &self.clean;
+        let tick = [
+            Some(clean.price),
+            clean.market_cap,
+            clean.volume_24h,
+            clean.change_24h_pct,
+        ];
+        Numbers::of_parts(tick, &self.windows)
     }
 
     /// Writes the record. `clean_fields` are the tick's fields as JSON, where they can be copied from the input.

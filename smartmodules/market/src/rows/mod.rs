@@ -6,19 +6,23 @@
 //! - [`Clean`]: a clean tick
 //! - [`WindowFeatures`]: what the windows that end at a tick say
 //! - [`Features`]: both together
+//! - [`Numbers`]: the numeric fields of a row, by [`Field`]
 //! - [`FeaturesRecord`]: what a reader of crypto-features needs
 
 mod clean;
 mod exact;
 mod features;
 mod fields;
+mod numbers;
 mod windows;
 
 pub use clean::Clean;
 pub use features::Features;
+pub use numbers::{Field, Numbers};
 pub use windows::{FEATURES_VERSION, WindowFeatures};
 
 pub(crate) use clean::CleanRecord;
 pub(crate) use features::FeaturesRecord;
 #[cfg(test)]
 pub(crate) use fields::EVENT_TIME_MAX;
+pub(crate) use numbers::FieldSet;

@@ -14,7 +14,31 @@ macro_rules! window_features {
             $($(#[$doc])* pub $name: Option<window_features!(@type $kind)>,)*
         }
 
+        /// The places of the fields in lists of them.
+        #[allow(non_camel_case_types)]
+        enum Place { $($name,)* }
+
         impl WindowFeatures {
+            /// The names of the fields.
+            pub(super) const NAMES: [&str; [$(stringify!($name)),*].len()] = [$(stringify!($name)),*];
+
+            /// The place of `price_prev` in [`Self::NAMES`].
+            pub(super) const PRICE_PREV: usize = Place::price_prev as usize;
+
+            /// The field's place in [`Self::NAMES`].
+            pub(super) fn place(name: &str) -> Option<usize> {
+                match name {
+                    $(stringify!($name) => Some(Place::$name as usize),)*
+                    _ => None,
+                }
+            }
+
+            /// The fields as numbers, NaN where they are undefined.
+            #[inline(always)]
+            pub(super) fn numbers(&self) -> [f64; Self::NAMES.len()] {
+                [$(self.$name.map_or(f64::NAN, f64::from)),*]
+            }
+
             /// Takes a field of a record; `None` if it is one of these with a value of the wrong type.
             pub(super) fn read(&mut self, name: &str, value: Value<'_>) -> Option<()> {
                 match name {
@@ -24,13 +48,14 @@ macro_rules! window_features {
                 Some(())
             }
 
-            /// Reads the fields exactly as [`Self::write`] writes them, and skips those that `wanted` does not name.
+            /// Reads the fields exactly as [`Self::write`] writes them, and skips those whose bit in `wanted` is not set: bit n is that
+            /// of the field at place n.
             #[inline(always)]
-            pub(super) fn read_exactly(exact: &mut Exact<'_>, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+            pub(super) fn read_exactly(exact: &mut Exact<'_>, wanted: u32) -> Option<Self> {
                 let mut windows = Self::default();
                 $(
                     exact.skip_text(concat!(",\"", stringify!($name), "\":"))?;
-                    if wanted(stringify!($name)) {
+                    if wanted >> Place::$name as u32 & 1 == 1 {
                         windows.$name = window_features!(@exact $kind, exact);
                     } else {
                         exact.skip_number()?;

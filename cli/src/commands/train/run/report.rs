@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use trainer::tracking::Alias;
 
-use crate::commands::train::table::{number, table};
+use crate::commands::table::{number, table};
 
 /// The metrics that are shown to people.
 const SHOWN_METRICS: [&str; 5] = [

@@ -1,0 +1,242 @@
+//! Rules over the rows of the lake's features, in the order in which crypto-anomaly saw them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, Result};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use lake::{DataFile, Lake};
+use market::{Episodes, Field, News, Numbers, Rules, Sighting};
+use parquet::arrow::ProjectionMask;
+use trainer::data::LAYER;
+
+/// Files that are read at a time.
+const FILES_AHEAD: usize = 4;
+/// How many of a rule's newest episodes are kept.
+const NEWEST: usize = 3;
+
+/// What rules would have done.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// First and last event time; `None` without rows.
+    pub(super) range: Option<(i64, i64)>,
+    /// Rows of each coin.
+    pub(super) coins: BTreeMap<String, u64>,
+    /// One for each rule, in the order of the list.
+    pub(super) rules: Vec<RulePast>,
+}
+
+/// What one rule would have done.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RulePast {
+    /// Rows in which it holds.
+    pub(super) held: u64,
+    /// Episodes, of all coins.
+    pub(super) episodes: u64,
+    /// The newest episodes, newest first: when each began, and its coin.
+    pub(super) newest: Vec<(i64, String)>,
+}
+
+/// Follows the rules through the lake.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub(super) async fn replay(lake: &Lake, rules: &Rules) -> Result<Past> {
+    let mut past = Past {
+        rules: vec![RulePast::default(); rules.list().len()],
+        ..Past::default()
+    };
+    let mut episodes = HashMap::new();
+    let read = lake.files(LAYER).await?.into_iter();
+    let read = read.map(|file| batches(lake, file, rules));
+    let mut files = stream::iter(read).buffered(FILES_AHEAD);
+    while let Some((path, batches)) = files.try_next().await? {
+        for batch in batches {
+            past.take(rules, &batch, &mut episodes)
+                .with_context(|| format!("{lake}/{path} has no coin, event_time and price"))?;
+        }
+    }
+    Ok(past)
+}
+
+/// The columns of a file that rules need.
+async fn batches(lake: &Lake, file: DataFile, rules: &Rules) -> Result<(String, Vec<RecordBatch>)> {
+    let reader = lake.rows(&file.path).await?;
+    let needed = ["coin", "event_time", "price"].into_iter();
+    let needed = needed.chain(rules.fields().map(Field::name));
+    let mask = ProjectionMask::columns(reader.parquet_schema(), needed);
+    let rows = reader.with_projection(mask).build();
+    let batches = async { rows?.try_collect().await }.await;
+    let batches = batches.with_context(|| format!("{lake}/{} cannot be read", file.path))?;
+    Ok((file.path, batches))
+}
+
+impl Past {
+    /// `None` if a column is missing that every row has.
+    fn take(
+        &mut self,
+        rules: &Rules,
+        batch: &RecordBatch,
+        episodes: &mut HashMap<(u16, String), Episodes>,
+    ) -> Option<()> {
+        let coins = batch.column_by_name("coin")?.as_string_opt::<i32>()?;
+        let times = batch.column_by_name("event_time")?;
+        let times = times.as_primitive_opt::<TimestampMillisecondType>()?;
+        let prices = batch.column_by_name("price")?;
+        let prices = prices.as_primitive_opt::<Float64Type>()?;
+        // A field that a file does not have is null, as for rows from before it was defined.
+        let columns = rules.fields().filter_map(|field| {
+            let column = batch.column_by_name(field.name())?;
+            Some((field, column))
+        });
+        let columns: Vec<(Field, &ArrayRef)> = columns.collect();
+        for row in 0..batch.num_rows() {
+            let (coin, event_time) = (coins.value(row), times.value(row));
+            let (first, last) = self.range.unwrap_or((event_time, event_time));
+            self.range = Some((first.min(event_time), last.max(event_time)));
+            match self.coins.get_mut(coin) {
+                Some(rows) => *rows += 1,
+                None => {
+                    self.coins.insert(coin.to_owned(), 1);
+                }
+            }
+            let mut numbers = Numbers::default();
+            for (field, column) in &columns {
+                numbers.set(*field, number(column, row));
+            }
+            for place in rules.holding(coin, &numbers) {
+                let rule = &mut self.rules[usize::from(place)];
+                rule.held += 1;
+                let sighting = Sighting {
+                    event_time,
+                    price: prices.value(row),
+                    severity: rules.list()[usize::from(place)].severity,
+                    moved: 0.0,
+                };
+                let episode = episodes.entry((place, coin.to_owned())).or_default();
+                if episode.take(&sighting) == Some(News::Begins) {
+                    rule.begins(event_time, coin);
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+impl RulePast {
+    fn begins(&mut self, event_time: i64, coin: &str) {
+        self.episodes += 1;
+        let newer = |(other, _): &(i64, String)| *other > event_time;
+        let at = self.newest.partition_point(newer);
+        self.newest.insert(at, (event_time, coin.to_owned()));
+        self.newest.truncate(NEWEST);
+    }
+}
+
+fn number(column: &ArrayRef, row: usize) -> Option<f64> {
+    if column.is_null(row) {
+        return None;
+    }
+    let float = column.as_primitive_opt::<Float64Type>();
+    let integer = || column.as_primitive_opt::<Int64Type>();
+    match float {
+        Some(column) => Some(column.value(row)),
+        None => integer().map(|column| column.value(row) as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
+
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    /// Rows of coins at minutes: price, and samples_15m.
+    fn batch(rows: &[(&str, i64, f64, Option<i64>)]) -> RecordBatch {
+        let columns: [(&str, ArrayRef); 4] = [
+            (
+                "coin",
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))),
+            ),
+            (
+                "event_time",
+                Arc::new(TimestampMillisecondArray::from_iter_values(
+                    rows.iter().map(|row| row.1 * MINUTE),
+                )),
+            ),
+            (
+                "price",
+                Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.2))),
+            ),
+            (
+                "samples_15m",
+                Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.3))),
+            ),
+        ];
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    #[test]
+    fn episodes_are_counted_by_rule_and_coin() {
+        let rules = r#"[{"name": "low", "when": "price < 5 and samples_15m >= 2"},
+            {"name": "old", "when": "price_prev > 0"}, {"name": "b", "coins": ["b"], "when": "price < 5"}]"#;
+        let rules = Rules::parse(rules).unwrap();
+        let mut past = Past {
+            rules: vec![RulePast::default(); 3],
+            ..Past::default()
+        };
+        let mut episodes = HashMap::new();
+        let rows = [
+            ("a", 0, 4.0, Some(2)),
+            ("b", 0, 4.0, Some(1)),
+            ("a", 15, 4.0, Some(2)),
+            ("b", 15, 4.0, None),
+            ("a", 31, 4.0, Some(3)),
+            ("a", 32, 6.0, Some(3)),
+        ];
+        // An episode goes on over the end of a batch.
+        for rows in rows.chunks(2) {
+            past.take(&rules, &batch(rows), &mut episodes).unwrap();
+        }
+        assert_eq!(past.range, Some((0, 32 * MINUTE)));
+        assert_eq!(past.coins["a"], 4);
+        let [low, old, b] = &*past.rules else {
+            panic!("three rules")
+        };
+        assert_eq!((low.held, low.episodes), (3, 2));
+        assert_eq!(
+            low.newest,
+            [(31 * MINUTE, "a".to_owned()), (0, "a".to_owned())]
+        );
+        assert_eq!(
+            (old.held, old.episodes),
+            (0, 0),
+            "the lake does not have the column"
+        );
+        assert_eq!((b.held, b.episodes), (2, 1));
+        let unusable = RecordBatch::try_from_iter([(
+            "coin",
+            Arc::new(Float64Array::from(vec![1.0])) as ArrayRef,
+        )]);
+        assert!(
+            past.take(&rules, &unusable.unwrap(), &mut episodes)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn the_newest_three_are_kept() {
+        let mut past = RulePast::default();
+        for time in [5, 1, 9, 7, 3] {
+            past.begins(time, "a");
+        }
+        let times: Vec<_> = past.newest.iter().map(|(time, _)| *time).collect();
+        assert_eq!((past.episodes, times), (5, vec![9, 7, 5]));
+    }
+}

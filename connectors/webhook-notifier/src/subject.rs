@@ -1,0 +1,46 @@
+//! What people are told of at its own pace.
+
+use std::time::Duration;
+
+use market::Rule;
+
+use crate::alert::Alert;
+use crate::receiver::Receiver;
+
+/// A coin's built-in kinds, or one rule about a coin. One holds back nothing of another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Subject {
+    pub(crate) coin: String,
+    /// The rule's name; `None` for the built-in kinds.
+    pub(crate) rule: Option<String>,
+}
+
+impl Subject {
+    /// What an alert is about, at least one thing.
+    pub(crate) fn all_of(alert: &Alert) -> Vec<Self> {
+        let mut rules: Vec<_> = alert
+            .kinds
+            .iter()
+            .map(|kind| Rule::name_of_kind(kind))
+            .collect();
+        // The built-in kinds together, and what has no kind, are one subject.
+        rules.sort_unstable();
+        rules.dedup();
+        if rules.is_empty() {
+            rules.push(None);
+        }
+        let subject = |rule: Option<&str>| Self {
+            coin: alert.coin.clone(),
+            rule: rule.map(str::to_owned),
+        };
+        rules.into_iter().map(subject).collect()
+    }
+
+    /// A receiver has at most one message of it in this time, unless its severity rises.
+    pub(crate) fn window(&self, receiver: &Receiver) -> Duration {
+        match &self.rule {
+            Some(rule) => receiver.rules.repeat_of(rule),
+            None => receiver.cooldown,
+        }
+    }
+}
