@@ -68,7 +68,8 @@ impl Platform {
             });
         }
         let stop_source = CancellationToken::new();
-        let source_status = Arc::new(SourceStatus::default());
+        let clock = backbone.cluster().clock().clone();
+        let source_status = Arc::new(SourceStatus::with_clock(clock));
         let mut source_task = JoinSet::new();
         source_task.spawn(coingecko_source::run(
             source,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alert::Alert;
 use crate::cooldown::{Cooldown, Verdict};
-use crate::delivery::{Delivery, is_stale, millis, now_ms};
+use crate::delivery::{Delivery, millis};
 use crate::feed::{self, FeedWatch};
 use crate::message::Message;
 use crate::receiver::Receiver;
@@ -48,6 +48,7 @@ async fn tell(cluster: &Cluster, receiver: &Receiver, stop: &CancellationToken) 
         receiver,
         status: &status,
         stop,
+        clock: cluster.clock(),
     };
     // What is stored about the feed tells a first start from others: it must not be stored before that is known.
     let recovered = Notify::new();
@@ -72,6 +73,7 @@ async fn tell_alerts(
         receiver,
         status,
         stop,
+        ..
     } = delivery;
     let mut notifier = Notifier {
         delivery,
@@ -216,7 +218,7 @@ impl<'a> Notifier<'a> {
         start: i64,
         end: i64,
     ) -> Result<()> {
-        let since_ms = now_ms() - millis(self.receiver().cooldown);
+        let since_ms = self.delivery.now_ms() - millis(self.receiver().cooldown);
         let handled = reader::read_recent(client, TOPIC, partition, start, end, since_ms).await?;
         for record in handled {
             if let Ok(alert) = Alert::read(&record)
@@ -243,11 +245,13 @@ impl<'a> Notifier<'a> {
             self.delivery.status.count(Outcome::Mild);
             return true;
         }
-        if is_stale(record.timestamp_ms) {
+        if self.delivery.is_stale(record.timestamp_ms) {
             self.delivery.status.count(Outcome::Stale);
             return true;
         }
-        let verdict = self.cooldown.judge(&alert.coin, alert.severity, now_ms());
+        let verdict = self
+            .cooldown
+            .judge(&alert.coin, alert.severity, self.delivery.now_ms());
         let Verdict::Tell { suppressed } = verdict else {
             self.delivery.status.count(Outcome::Suppressed);
             return true;
@@ -259,7 +263,8 @@ impl<'a> Notifier<'a> {
         };
         self.delivery.status.count(outcome);
         if matches!(outcome, Outcome::Delivered | Outcome::Refused) {
-            self.cooldown.told(&alert.coin, alert.severity, now_ms());
+            self.cooldown
+                .told(&alert.coin, alert.severity, self.delivery.now_ms());
             self.store_now = true;
         }
         true

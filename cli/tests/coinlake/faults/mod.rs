@@ -4,10 +4,13 @@
 mod clock;
 mod coins;
 mod demo;
+mod first_poll;
+mod month;
 mod network;
 mod platform;
 mod processes;
 mod recording;
+mod simulated;
 mod soak;
 
 use std::collections::BTreeMap;
