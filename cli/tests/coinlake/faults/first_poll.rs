@@ -28,7 +28,7 @@ fn is_survived(refusal: &'static Refusal) {
     let simulated = Simulated::new(market(refusal));
     let up = simulated.up(None);
     up.pass_until(simulated.now_ms() + 30 * MINUTE_MS);
-    up.health(true, &[]);
+    up.health(true, true, &[]);
     let lines = up.running.lines();
     let status = refusal.status.to_string();
     let told = lines.iter().find(|line| line.contains(&status));

@@ -2,6 +2,7 @@
 //! uninterrupted run leaves.
 
 mod clock;
+mod clock_behind;
 mod coins;
 mod demo;
 mod first_poll;

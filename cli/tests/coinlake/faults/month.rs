@@ -125,7 +125,7 @@ fn a_month_with_a_demo_key() {
             memory_mb.push(vitals.resident_mb());
         }
     }
-    up.health(true, &[]);
+    up.health(true, true, &[]);
     let count = fs::read(simulated.calls_file()).unwrap();
     let count: Value = serde_json::from_slice(&count).unwrap();
     up.running.interrupt();
@@ -169,13 +169,13 @@ fn is_red(up: &Up<'_>, receiver: &Receiver) {
         "nothing new has come for",
         "coingecko-source: CoinGecko's replies are frozen",
     ];
-    up.health(false, &problems);
+    up.health(false, false, &problems);
     told(receiver, false);
 }
 
 /// They say that all is well.
 fn is_green(up: &Up<'_>, receiver: &Receiver) {
-    up.health(true, &[]);
+    up.health(true, true, &[]);
     told(receiver, true);
 }
 

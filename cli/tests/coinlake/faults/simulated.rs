@@ -33,13 +33,18 @@ pub struct Simulated {
 impl Simulated {
     /// A settings file, and a clock that stands where the market begins.
     pub fn new(market: FieldMarket) -> Self {
+        Self::behind(market, Duration::ZERO)
+    }
+
+    /// The same, `up`'s clock that much behind CoinGecko's.
+    pub fn behind(market: FieldMarket, by: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let start_ms = market.settings().start_ms.unsigned_abs();
         let start = UNIX_EPOCH + Duration::from_millis(start_ms);
         let clock = Clock::share(&folder.path().join("clock"), start).unwrap();
         let runtime = Runtime::new().unwrap();
         let now = clock.clone();
-        let now = Arc::new(move || now.now());
+        let now = Arc::new(move || now.now() + by);
         let replay = ReplayServer::start_on(Market::Field(market), now, Position::start());
         let replay = runtime.block_on(replay).unwrap();
         let settings = format!(
@@ -134,8 +139,9 @@ impl Up<'_> {
         self.simulated.runtime.block_on(self.end(topic))
     }
 
-    /// Looks until `coinlake health` ends with this success and these problems, and `/readyz` agrees.
-    pub fn health(&self, expected: bool, problems: &[&str]) {
+    /// Looks until `coinlake health` finds it healthy or not, with all of this among problems and notes, and `/readyz` ready
+    /// or not.
+    pub fn health(&self, healthy: bool, ready: bool, expected: &[&str]) {
         let started = Instant::now();
         loop {
             let output = self
@@ -144,18 +150,17 @@ impl Up<'_> {
                 .output()
                 .unwrap();
             let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-            let ready = self.running.get("/readyz").unwrap();
-            let said = found["problems"].to_string();
-            if output.status.success() == expected
-                && (ready.0 == 200) == expected
-                && problems.iter().all(|problem| said.contains(problem))
+            let (status, probe) = self.running.get("/readyz").unwrap();
+            let said = format!("{} {}", found["problems"], found["notes"]);
+            if output.status.success() == healthy
+                && (status == 200) == ready
+                && expected.iter().all(|expected| said.contains(expected))
             {
                 return;
             }
             assert!(
                 started.elapsed() < PATIENCE,
-                "not {expected}: {found}\n{}\n{:#?}",
-                ready.1,
+                "not healthy {healthy}, ready {ready}, {expected:?}: {found}\n{probe}\n{:#?}",
                 self.running.lines()
             );
         }
