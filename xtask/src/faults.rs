@@ -36,6 +36,8 @@ enum Kind {
     Clock,
     /// 50,000 coins, a new one every second (times: minutes of market)
     Coins,
+    /// A month of `up` with a demo key, on a clock of its own
+    Month,
     /// A CoinGecko that misbehaves (times: polls)
     Coingecko,
     /// Payloads with anything wrong in them, through every SmartModule (times: payloads)
@@ -52,6 +54,7 @@ impl Kind {
             Self::Store => ("stage", "s3_faults::"),
             Self::Clock => ("coinlake", "faults::clock::"),
             Self::Coins => ("coinlake", "faults::coins::"),
+            Self::Month => ("coinlake", "faults::month::"),
             Self::Coingecko => ("source", "hour::"),
             Self::Mutants => ("modules", "mutants::"),
         }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use connector_runtime::clock::Clock;
 use connector_runtime::cluster::Cluster;
 use lake::{Lake, LakeUrl};
 
@@ -91,7 +92,7 @@ impl TargetArgs {
             }
         };
         Ok(Target {
-            cluster,
+            cluster: cluster.with_clock(Clock::of_process()?),
             lake: open_existing(&lake_url)?,
             lake_url,
             data,

@@ -181,6 +181,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         log::say("stopped; everything read so far is committed");
         return Ok(());
     }
+    platform.source_status().market_ended();
     let client = platform.connect().await?;
     let summary = Summary::collect(&client, &lake, started.elapsed()).await?;
     if args.json {

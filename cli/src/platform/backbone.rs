@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use broker::{Broker, BrokerConfig};
+use connector_runtime::clock::Clock;
 use connector_runtime::cluster::{Client, Cluster};
 use console::{ChainTime, ChainTimes, Console, ConsoleConfig};
 use lake::Lake;
@@ -70,7 +71,7 @@ impl Backbone {
         let broker = Broker::start_on(listener, broker_config).await?;
         last_start.broker = Some(broker.inner_addr().to_string());
         data.set_last_start(last_start.clone())?;
-        let cluster = Cluster::at(broker.inner_addr());
+        let cluster = Cluster::at(broker.inner_addr()).with_clock(Clock::of_process()?);
         let client = cluster.connect().await?;
         deploy(&client, bundle).await?;
         Ok(Self {

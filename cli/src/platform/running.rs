@@ -53,7 +53,8 @@ impl Platform {
         source: ConnectorConfig<SourceSettings>,
         stage_configs: Vec<StageConfig>,
     ) -> Self {
-        memory::trim_regularly();
+        let clock = backbone.cluster().clock().clone();
+        memory::trim_regularly(clock.clone());
         let mut stage_tasks = JoinSet::new();
         let stop_stages = CancellationToken::new();
         let mut stages = Vec::new();
@@ -72,7 +73,7 @@ impl Platform {
             });
         }
         let stop_source = CancellationToken::new();
-        let source_status = Arc::new(SourceStatus::default());
+        let source_status = Arc::new(SourceStatus::with_clock(clock));
         let mut source_task = JoinSet::new();
         source_task.spawn(coingecko_source::run(
             source,

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 /// A difference that nobody needs to hear of: calls take time, and clocks drift.
-pub(crate) const DIFFERENCE_MAX: Duration = Duration::from_secs(60);
+const DIFFERENCE_MAX: Duration = Duration::from_secs(60);
 
 /// How many seconds this machine's clock is ahead of the server's (behind: below zero), as far as a reply's `date` and
 /// `age` headers prove it. A cache may leave the date as it was, or not: between the two nothing is proven.
@@ -19,9 +19,41 @@ pub(crate) fn seconds_ahead(now: SystemTime, date: &str, age: Option<&str>) -> O
     Some(ahead.or(behind).unwrap_or(0.0))
 }
 
+/// What a clock that is so many seconds ahead does, and the remedy; none for one that is right enough.
+pub(crate) fn problem(ahead: f64) -> Option<String> {
+    let by = ahead.abs();
+    if by <= DIFFERENCE_MAX.as_secs_f64() {
+        return None;
+    }
+    let (side, effect) = match ahead > 0.0 {
+        true => ("ahead of", "every tick looks that much older than it is"),
+        false => (
+            "behind",
+            "from five minutes behind the data on, crypto-clean rejects every tick as `future`",
+        ),
+    };
+    Some(format!(
+        "this machine's clock is {by:.0} s {side} the server's, and {effect}: synchronise it (timedatectl set-ntp true)"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_minute_is_no_problem_and_more_is_one_with_its_effect() {
+        assert_eq!((problem(60.0), problem(-60.0)), (None, None));
+        let (ahead, behind) = (problem(61.0).unwrap(), problem(-400.0).unwrap());
+        assert!(
+            ahead.contains("61 s ahead of") && ahead.contains("older"),
+            "{ahead}"
+        );
+        assert!(
+            behind.contains("400 s behind") && behind.contains("`future`"),
+            "{behind}"
+        );
+    }
 
     #[test]
     fn only_what_is_proven_counts() {

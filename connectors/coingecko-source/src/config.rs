@@ -50,7 +50,8 @@ pub struct SourceSettings {
     #[serde(with = "humantime_serde")]
     pub poll_interval: Option<Duration>,
     /// Calls in any minute, retries included. Default: 5 without a key, 30 with a demo key, what CoinGecko's `/key` says
-    /// (or else 250) with a pro key, no limit with a `base_url`.
+    /// (or else 250) with a pro key, no limit with a `base_url`
+    /// and no key.
     pub calls_per_minute: Option<u32>,
     /// Calls in a calendar month (UTC), retries included. The last tenth is spread over the rest of the month. Default:
     /// 10000 with a demo key, what CoinGecko's `/key` says with a pro key, else no limit.
@@ -258,9 +259,10 @@ impl SourceSettings {
                 per_month: self.calls_per_month,
             },
             key_limits: Limits::default(),
-            plan_limits: match &self.base_url {
-                Some(_) => Limits::default(),
-                None => Limits::of(key.as_ref().map(|(plan, _)| *plan)),
+            plan_limits: match (&self.base_url, &key) {
+                (Some(_), None) => Limits::default(),
+                // A key is spent through a proxy too.
+                (_, key) => Limits::of(key.as_ref().map(|(plan, _)| *plan)),
             },
             key,
             calls_file: self.calls_file.clone(),
@@ -436,7 +438,12 @@ mod tests {
             base_url: Some("https://example.com/coins".into()),
             ..demo.clone()
         };
-        assert_eq!(interval(&proxy, 1), 60);
+        assert_eq!(interval(&proxy, 1), 300);
+        let replay = SourceSettings {
+            api_key: None,
+            ..proxy
+        };
+        assert_eq!(replay.check().unwrap().limits(), Limits::default());
         let mut polling = pro.check().unwrap();
         assert_eq!(
             polling.key_url().as_str(),

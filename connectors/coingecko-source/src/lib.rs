@@ -17,7 +17,9 @@
 mod append;
 mod budget;
 mod clock_check;
+mod coin_times;
 mod config;
+mod error_kind;
 mod freshness;
 mod partition;
 mod poll;

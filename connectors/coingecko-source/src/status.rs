@@ -1,7 +1,6 @@
 //! What the source counts: for a supervisor's progress line, and as metrics.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -12,7 +11,9 @@ use connector_runtime::process::monitor::Observed;
 use metrics::{Unit, counter, gauge, histogram};
 use tokio::time::Instant;
 
-use crate::clock_check::{DIFFERENCE_MAX, seconds_ahead};
+use crate::clock_check::{self, seconds_ahead};
+use crate::coin_times::CoinTimes;
+pub use crate::error_kind::ErrorKind;
 
 /// A source without a reply for so many polls is not ready.
 const POLLS_WITHOUT_REPLY_MAX: u32 = 3;
@@ -45,6 +46,7 @@ pub struct SourceStatus {
     pub(crate) cluster_health: ClusterHealth,
     clock: Clock,
     state: Mutex<State>,
+    pub(crate) coin_times: CoinTimes,
 }
 
 #[derive(Debug, Default)]
@@ -59,8 +61,10 @@ struct State {
     empty: bool,
     /// Why no call is made.
     out_of_calls: Option<String>,
-    /// Whether this machine's clock was last found to be wrong.
-    clock_wrong: bool,
+    /// By how many seconds this machine's clock is ahead, if it was last found to be wrong.
+    clock_wrong_by: Option<f64>,
+    /// Nothing new is expected any more.
+    market_ended: bool,
     /// Partitions that take no records, and why.
     waiting: BTreeMap<u32, String>,
     /// How it ended.
@@ -159,6 +163,12 @@ impl SourceStatus {
         self.state().poll_interval = interval;
     }
 
+    /// What is polled is a replay that has come to its end: that nothing new comes is no trouble, and no poll is late.
+    pub fn market_ended(&self) {
+        gauge!("coingecko_source_poll_interval_seconds").set(f64::INFINITY);
+        self.state().market_ended = true;
+    }
+
     /// The month has no calls left, for this reason, or has some again.
     pub(crate) fn out_of_calls(&self, why: Option<String>) {
         self.state().out_of_calls = why;
@@ -176,16 +186,15 @@ impl SourceStatus {
             return;
         };
         gauge!("coingecko_source_clock_ahead_seconds").set(ahead);
-        let wrong = ahead.abs() > DIFFERENCE_MAX.as_secs_f64();
-        let was_wrong = std::mem::replace(&mut self.state().clock_wrong, wrong);
-        if wrong && !was_wrong {
-            let (by, what) = (ahead.abs(), if ahead > 0.0 { "ahead of" } else { "behind" });
-            tracing::warn!(
-                "this machine's clock is {by:.0} s {what} the server's: synchronise it (timedatectl set-ntp true). More than \
-                 five minutes behind the data, crypto-clean rejects every coin as `future`"
-            );
-        } else if was_wrong && !wrong {
-            tracing::info!("this machine's clock agrees with the server's again");
+        let wrong = clock_check::problem(ahead);
+        let wrong_by = wrong.as_ref().map(|_| ahead);
+        let was_wrong = std::mem::replace(&mut self.state().clock_wrong_by, wrong_by).is_some();
+        match wrong {
+            Some(what) if !was_wrong => tracing::warn!("{what}"),
+            None if was_wrong => {
+                tracing::info!("this machine's clock agrees with the server's again");
+            }
+            _ => {}
         }
     }
 
@@ -206,7 +215,7 @@ impl SourceStatus {
     /// Why it is not ready although replies come: they have brought nothing new for too long.
     pub(crate) fn stuck(&self) -> Option<String> {
         let (polls, without) = self.nothing_new();
-        if polls < POLLS_NOTHING_NEW_MAX || without < NOTHING_NEW_MAX {
+        if polls < POLLS_NOTHING_NEW_MAX || without < NOTHING_NEW_MAX || self.state().market_ended {
             return None;
         }
         let (minutes, empty) = (without.as_secs() / 60, self.state().empty);
@@ -342,6 +351,18 @@ impl Observed for SourceStatus {
             None => self.stuck().map_or(Ok(()), Err),
         }
     }
+
+    fn notes(&self) -> Vec<String> {
+        let wrong_by = self.state().clock_wrong_by;
+        wrong_by
+            .and_then(clock_check::problem)
+            .into_iter()
+            .collect()
+    }
+
+    fn metrics(&self) -> String {
+        self.coin_times.metrics()
+    }
 }
 
 fn describe() {
@@ -403,87 +424,4 @@ fn describe() {
         Unit::Seconds,
         "Calls that waited for the plan's limit, and how long"
     );
-}
-
-/// The kinds of trouble, the label `kind` of the metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// No connection, or one that broke.
-    Connection,
-    /// No complete reply in time.
-    Timeout,
-    /// 429: too many calls.
-    RateLimited,
-    /// 5xx.
-    ServerError,
-    /// A key that CoinGecko refuses.
-    Unauthorized,
-    /// 401 or 403 for another reason than a key: this address is blocked, or there is an outage.
-    Blocked,
-    /// 414: the address of a page is too long.
-    UrlTooLong,
-    /// Any other status that isn't success.
-    ClientError,
-    /// Sent elsewhere, which is not followed.
-    Redirected,
-    /// Something other than JSON, such as an HTML page.
-    ContentType,
-    /// More bytes than `body_bytes_max`, or a coin too large for a record.
-    TooLarge,
-    /// JSON that is cut short or broken, or not a list.
-    Malformed,
-    /// A list element that isn't an object. It is sent all the same, for crypto-clean to reject and keep.
-    NotAnObject,
-    /// An id asked for that a reply leaves out, once each time that it goes.
-    IdMissing,
-    /// The topic could not be written to.
-    Append,
-}
-
-impl ErrorKind {
-    /// Every kind.
-    pub const ALL: [Self; 15] = [
-        Self::Connection,
-        Self::Timeout,
-        Self::RateLimited,
-        Self::ServerError,
-        Self::Unauthorized,
-        Self::Blocked,
-        Self::UrlTooLong,
-        Self::ClientError,
-        Self::Redirected,
-        Self::ContentType,
-        Self::TooLarge,
-        Self::Malformed,
-        Self::NotAnObject,
-        Self::IdMissing,
-        Self::Append,
-    ];
-
-    /// The metric's label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Connection => "connection",
-            Self::Timeout => "timeout",
-            Self::RateLimited => "rate_limited",
-            Self::ServerError => "server_error",
-            Self::Unauthorized => "unauthorized",
-            Self::Blocked => "blocked",
-            Self::UrlTooLong => "url_too_long",
-            Self::ClientError => "client_error",
-            Self::Redirected => "redirected",
-            Self::ContentType => "content_type",
-            Self::TooLarge => "too_large",
-            Self::Malformed => "malformed",
-            Self::NotAnObject => "not_an_object",
-            Self::IdMissing => "id_missing",
-            Self::Append => "append",
-        }
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

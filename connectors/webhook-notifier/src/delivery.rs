@@ -1,8 +1,9 @@
 //! Posts a message until that has an outcome.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use connector_runtime::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::Message;
@@ -21,6 +22,7 @@ pub(crate) struct Delivery<'a> {
     pub(crate) receiver: &'a Receiver,
     pub(crate) status: &'a NotifyStatus,
     pub(crate) stop: &'a CancellationToken,
+    pub(crate) clock: &'a Clock,
 }
 
 impl Delivery<'_> {
@@ -42,7 +44,7 @@ impl Delivery<'_> {
             .with_jitter()
             .build();
         loop {
-            if is_stale(at_ms) {
+            if self.is_stale(at_ms) {
                 return Some(Outcome::Stale);
             }
             let started = Instant::now();
@@ -71,16 +73,16 @@ impl Delivery<'_> {
             }
         }
     }
-}
 
-pub(crate) fn is_stale(at_ms: i64) -> bool {
-    now_ms() - at_ms > millis(AGE_MAX)
-}
+    /// Whether what happened at `at_ms` is no news any more.
+    pub(crate) fn is_stale(&self, at_ms: i64) -> bool {
+        self.now_ms() - at_ms > millis(AGE_MAX)
+    }
 
-/// Milliseconds since the epoch.
-pub(crate) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, millis)
+    /// Milliseconds since the epoch.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
 }
 
 pub(crate) fn millis(time: Duration) -> i64 {

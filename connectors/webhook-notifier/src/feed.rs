@@ -14,7 +14,7 @@ use connector_runtime::topic::partition_count;
 use market::Feed;
 use market::names::topic;
 
-use crate::delivery::{Delivery, millis, now_ms};
+use crate::delivery::{Delivery, millis};
 use crate::message::Message;
 use crate::status::Outcome;
 
@@ -90,7 +90,7 @@ impl<'a> FeedWatch<'a> {
             Some(reported) => reported,
             None => self.recover(client).await?,
         };
-        let now = now_ms();
+        let now = self.delivery.now_ms();
         let (message, silent_since_ms) = match (self.feed.silent_for(now), reported.silent_since_ms)
         {
             (Some(silence), None) => {
@@ -134,7 +134,7 @@ impl<'a> FeedWatch<'a> {
                 let last = reader::read_range(client, TOPIC, partition, offset..offset + 1).await;
                 // Retention may have taken it.
                 let last = last.ok().and_then(|records| records.first().cloned());
-                Some(last.map_or_else(now_ms, |record| record.timestamp_ms))
+                Some(last.map_or_else(|| self.delivery.now_ms(), |record| record.timestamp_ms))
             }
         };
         Ok(Reported {
@@ -156,7 +156,7 @@ impl<'a> FeedWatch<'a> {
             let log = reader::offsets(client, TOPIC, partition).await?;
             let next = self.positions.get(&partition).copied();
             let next = next.unwrap_or(log.start).clamp(log.start, log.end);
-            let since_ms = now_ms() - millis(LOOK_BACK);
+            let since_ms = self.delivery.now_ms() - millis(LOOK_BACK);
             let records =
                 reader::read_recent(client, TOPIC, partition, next, log.end, since_ms).await?;
             arrivals.extend(records.iter().map(|record| record.timestamp_ms));
@@ -173,7 +173,7 @@ impl<'a> FeedWatch<'a> {
         }
         if self.feed.newest_ms().is_none() {
             // Where nothing ever came, silence begins now.
-            self.feed.arrived(now_ms());
+            self.feed.arrived(self.delivery.now_ms());
         }
         Ok(())
     }

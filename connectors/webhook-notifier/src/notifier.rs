@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alert::Alert;
 use crate::cooldown::{Cooldown, Verdict};
-use crate::delivery::{Delivery, is_stale, millis, now_ms};
+use crate::delivery::{Delivery, millis};
 use crate::feed::{self, FeedWatch};
 use crate::message::Message;
 use crate::receiver::Receiver;
@@ -49,6 +49,7 @@ async fn tell(cluster: &Cluster, receiver: &Receiver, stop: &CancellationToken) 
         receiver,
         status: &status,
         stop,
+        clock: cluster.clock(),
     };
     // What is stored about the feed tells a first start from others: it must not be stored before that is known.
     let recovered = Notify::new();
@@ -73,6 +74,7 @@ async fn tell_alerts(
         receiver,
         status,
         stop,
+        ..
     } = delivery;
     let mut notifier = Notifier {
         delivery,
@@ -219,7 +221,7 @@ impl<'a> Notifier<'a> {
     ) -> Result<()> {
         let receiver = self.receiver();
         let longest = receiver.cooldown.max(receiver.rules.longest_repeat());
-        let since_ms = now_ms().saturating_sub(millis(longest));
+        let since_ms = self.delivery.now_ms().saturating_sub(millis(longest));
         let handled = reader::read_recent(client, TOPIC, partition, start, end, since_ms).await?;
         for record in handled {
             if let Ok(alert) = Alert::read(&record)
@@ -250,13 +252,13 @@ impl<'a> Notifier<'a> {
             self.delivery.status.count(Outcome::Mild);
             return true;
         }
-        if is_stale(record.timestamp_ms) {
+        if self.delivery.is_stale(record.timestamp_ms) {
             self.delivery.status.count(Outcome::Stale);
             return true;
         }
         let verdict = self
             .cooldown
-            .judge(Subject::all_of(&alert), alert.severity, now_ms());
+            .judge(Subject::all_of(&alert), alert.severity, self.delivery.now_ms());
         let Verdict::Tell {
             subjects,
             suppressed,
@@ -275,7 +277,7 @@ impl<'a> Notifier<'a> {
             for subject in subjects {
                 let window = subject.window(self.receiver());
                 self.cooldown
-                    .told(subject, window, alert.severity, now_ms());
+                    .told(subject, window, alert.severity, self.delivery.now_ms());
             }
             self.store_now = true;
         }

@@ -56,7 +56,10 @@ pub(crate) async fn survey(
             partition,
             lag,
             committed_offset: committed,
-            seconds_since_commit: newest.map(|file| age(file.modified_ms).as_secs()),
+            seconds_since_commit: newest.map(|file| {
+                let now_ms = Timestamp::now().as_millisecond();
+                age(file.modified_ms, now_ms).as_secs()
+            }),
         });
     }
     Ok(())
@@ -84,13 +87,15 @@ async fn oldest_age(
         return Ok(None);
     }
     let oldest = reader::read_range(client, input, partition, next..next + 1).await?;
-    Ok(oldest.first().map(|record| age(record.timestamp_ms)))
+    let now_ms = client.cluster().clock().now_ms();
+    Ok(oldest
+        .first()
+        .map(|record| age(record.timestamp_ms, now_ms)))
 }
 
-/// The time since `at_ms` by this machine's clock; zero for a time in the future.
-fn age(at_ms: i64) -> Duration {
-    let age_ms = Timestamp::now().as_millisecond().saturating_sub(at_ms);
-    Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+/// The time from `at_ms` to `now_ms`; zero for a time in the future.
+fn age(at_ms: i64, now_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -115,6 +120,6 @@ mod tests {
 
     #[test]
     fn a_time_in_the_future_has_no_age() {
-        assert_eq!(age(i64::MAX), Duration::ZERO);
+        assert_eq!(age(i64::MAX, 0), Duration::ZERO);
     }
 }

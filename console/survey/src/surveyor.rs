@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use connector_runtime::cluster::Client;
-use jiff::Timestamp;
 use lake::Lake;
 
 use crate::blueprint::Blueprint;
@@ -40,7 +39,7 @@ impl Surveyor {
             stages::survey(client, stage, &mut self.layers, &mut survey).await?;
         }
         if let Some(topic) = &self.blueprint.live_topic {
-            let now_ms = Timestamp::now().as_millisecond();
+            let now_ms = client.cluster().clock().now_ms();
             self.freshness
                 .survey(client, topic, now_ms, &mut survey)
                 .await?;

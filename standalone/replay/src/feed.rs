@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::error::ReplayError;
 use crate::market::{Market, Steps};
 use crate::position::Position;
 use crate::refusal::Refusal;
-use crate::speed::Speed;
+use crate::speed::{Now, Speed};
 use crate::step::Step;
 
 /// A step as it is served: one JSON array and where its elements lie.
@@ -43,6 +43,8 @@ pub(crate) struct Feed {
     step: Step,
     body: Vec<u8>,
     speed: Speed,
+    /// Says when a step's time has come, in place of the speed.
+    clock: Option<Now>,
     /// The market goes by the clock: steps that nobody asked for in time are passed by.
     live: bool,
     /// When the first step was served, and its market time.
@@ -59,7 +61,12 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub fn new(market: &Market, speed: Speed, position: Position) -> Result<Self, ReplayError> {
+    pub fn new(
+        market: &Market,
+        speed: Speed,
+        clock: Option<Now>,
+        position: Position,
+    ) -> Result<Self, ReplayError> {
         let live = matches!(market, Market::Field(_));
         let (position, after_ms) = match live {
             // What a client sends of the replies is its own matter, so nothing can be counted.
@@ -73,6 +80,7 @@ impl Feed {
             step: Step::default(),
             body: Vec::new(),
             speed,
+            clock,
             live,
             began: None,
             current: None,
@@ -127,6 +135,10 @@ impl Feed {
 
     fn due(&mut self, now: Instant) -> bool {
         let Some(next) = &self.next else { return false };
+        if let Some(now) = &self.clock {
+            let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            return i128::from(next.time_ms) <= since.as_millis().cast_signed();
+        }
         let Speed::Times(times) = self.speed else {
             return true;
         };
@@ -141,7 +153,8 @@ impl Feed {
         known: impl Fn(&str) -> bool,
         now: Instant,
     ) -> Result<Polled, ReplayError> {
-        let by_clock = self.live && matches!(self.speed, Speed::Times(_));
+        let timed = self.clock.is_some() || matches!(self.speed, Speed::Times(_));
+        let by_clock = self.live && timed;
         let has_current = match &self.current {
             None => true,
             Some(current) => known(&current.tag),

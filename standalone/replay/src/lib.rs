@@ -4,7 +4,8 @@
 //! - [`Recording`] reads a Parquet file, [`SyntheticMarket`] invents ten coins, [`FieldMarket`] hundreds that are delivered as
 //!   CoinGecko delivers; a [`Market`] is any of them.
 //! - A market is a sequence of [`Step`]s: one step is what one poll of `/coins/markets` returns.
-//! - [`ReplayServer`] serves the steps, one a poll, from the [`Position`] where an earlier run stopped.
+//! - [`ReplayServer`] serves the steps, one a poll, from the [`Position`] where an earlier run stopped, or when a clock says
+//!   that their time has come.
 //! - [`FieldEvent`] is what the field market hides in its data, [`Injected`] is what the synthetic market hides in its data, [`Quality`] measures how much of it was found.
 
 mod coin;
@@ -33,7 +34,7 @@ pub use crate::position::{PartitionOf, Position, PositionError, Tail};
 pub use crate::recording::Recording;
 pub use crate::refusal::Refusal;
 pub use crate::server::{Progress, ReplayServer};
-pub use crate::speed::Speed;
+pub use crate::speed::{Now, Speed};
 pub use crate::step::{Element, Step};
 pub use crate::synthetic::SyntheticMarket;
 pub use crate::truth::{Injected, InjectedKind, Quality};

@@ -6,12 +6,13 @@
 //!
 //! The tag of the newest step, when the next one isn't due yet or there is none, gets the usual 304. To tell which
 //! records arrived in the topic before a crash is [`Position`]'s matter. The field market at a [`Speed::Times`] is the
-//! exception, because CoinGecko is: its steps go by the clock, and whoever asks too late misses some.
+//! exception, because CoinGecko is: its steps go by the clock, and whoever asks too late misses some. On a clock of its own
+//! the server's `date` is that clock's.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -29,7 +30,7 @@ use crate::market::Market;
 use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::reply::{MarketsQuery, cached_reply, json_reply, refusal_reply, same_tag, select};
-use crate::speed::Speed;
+use crate::speed::{Now, Speed};
 
 /// The plan that `/key` tells of: CoinGecko's Basic.
 const CALLS_A_MINUTE: u64 = 250;
@@ -76,17 +77,35 @@ impl ReplayServer {
         speed: Speed,
         position: Position,
     ) -> BoxFuture<'static, Result<Self, ReplayError>> {
-        Box::pin(Self::open(market, speed, position))
+        Box::pin(Self::open(market, speed, None, position))
     }
 
-    async fn open(market: Market, speed: Speed, position: Position) -> Result<Self, ReplayError> {
+    /// The same, each step when its own date and time have come on this clock.
+    ///
+    /// # Errors
+    /// As [`ReplayServer::start`].
+    pub fn start_on(
+        market: Market,
+        clock: Now,
+        position: Position,
+    ) -> BoxFuture<'static, Result<Self, ReplayError>> {
+        Box::pin(Self::open(market, Speed::Times(1.0), Some(clock), position))
+    }
+
+    async fn open(
+        market: Market,
+        speed: Speed,
+        clock: Option<Now>,
+        position: Position,
+    ) -> Result<Self, ReplayError> {
         let (steps_total, records_total) = (market.steps_total(), market.records_total());
         let field = match &market {
             Market::Field(field) => Some(field.clone()),
             Market::Recording(_) | Market::Synthetic(_) => None,
         };
         // Passing by what has arrived reads the market up to there: not for the async threads.
-        let feed = tokio::task::spawn_blocking(move || Feed::new(&market, speed, position))
+        let now = clock.clone();
+        let feed = tokio::task::spawn_blocking(move || Feed::new(&market, speed, now, position))
             .await
             .map_err(std::io::Error::other)??;
         let shared = Arc::new(Shared {
@@ -102,6 +121,12 @@ impl ReplayServer {
             .route("/api/v3/ping", get(ping))
             .route("/api/v3/key", get(key))
             .with_state(shared.clone());
+        let app = match clock {
+            Some(now) => app.layer(axum::middleware::map_response(move |reply| {
+                dated(reply, now())
+            })),
+            None => app,
+        };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let addr = listener.local_addr()?;
         let stop = CancellationToken::new();
@@ -144,6 +169,11 @@ impl ReplayServer {
         }
     }
 
+    /// How often `/coins/markets` was asked for.
+    pub fn calls(&self) -> u64 {
+        self.shared.calls.load(Ordering::Relaxed)
+    }
+
     /// Whether the last step has arrived at the client. (In the topic is it when the topic's counts say so.)
     pub fn finished(&self) -> bool {
         self.shared.feed().finished
@@ -166,6 +196,15 @@ impl Shared {
     fn feed(&self) -> MutexGuard<'_, Feed> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The reply as it is sent at this time.
+async fn dated(mut reply: Response<Body>, now: SystemTime) -> Response<Body> {
+    let date = httpdate::fmt_http_date(now).parse();
+    reply
+        .headers_mut()
+        .insert(header::DATE, date.expect("a date is a header's value"));
+    reply
 }
 
 async fn ping() -> Response<Body> {

@@ -1,4 +1,10 @@
-//! How fast a market's time runs.
+//! How fast a market's time runs, and by which clock.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Tells the date and time.
+pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// How fast the market's time runs.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,12 +2,16 @@
 //! uninterrupted run leaves.
 
 mod clock;
+mod clock_behind;
 mod coins;
 mod demo;
+mod first_poll;
+mod month;
 mod network;
 mod platform;
 mod processes;
 mod recording;
+mod simulated;
 mod soak;
 
 use std::collections::BTreeMap;

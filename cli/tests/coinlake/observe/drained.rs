@@ -1,8 +1,10 @@
-//! A demo that says it is drained has everything in the lake.
+//! A demo that says it is drained has everything in the lake, and is well however long it stays.
 
-use serde_json::Value;
+use std::time::{Duration, SystemTime};
 
+use connector_runtime::clock::Clock;
 use fixtures::process::coinlake;
+use serde_json::Value;
 
 use super::process::Running;
 
@@ -41,5 +43,48 @@ fn a_drained_demo_is_in_the_lake() {
         assert!(records > 0, "{topic}: {found}");
         assert_eq!(rows, records, "{layer}: {found}");
     }
+    demo.interrupt();
+}
+
+#[test]
+fn a_demo_that_has_ended_is_not_frozen() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = SystemTime::now();
+    let clock = folder.path().join("clock");
+    let mut command = coinlake(&["demo", "--metrics-listen", "0", "--data"]);
+    command.arg(folder.path().join("data"));
+    command.args(["--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    command.env("COINLAKE_TEST_CLOCK", &clock);
+    let clock = Clock::share(&clock, start).unwrap();
+    let hour = Duration::from_secs(3_600);
+    clock.let_pass(start + 2 * hour).unwrap();
+    let demo = Running::start(command);
+    demo.line_after("the market is drained");
+    demo.wait_until_ready();
+    // The source sleeps on it as well, a moment at a time.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    while clock.now() < start + hour {
+        runtime.block_on(clock.sleep(hour));
+    }
+    let (_, before) = demo.get("/metrics").unwrap();
+    let polls = |metrics: &str| {
+        let lines = metrics
+            .lines()
+            .filter(|line| line.starts_with("coingecko_source_polls_total"));
+        let counts = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+        counts.sum::<u64>()
+    };
+    demo.wait_for("more polls", |demo| {
+        let (_, metrics) = demo.get("/metrics")?;
+        (polls(&metrics) > polls(&before) + 3).then_some(())
+    });
+    let (status, probe) = demo.get("/readyz").unwrap();
+    assert_eq!(status, 200, "{probe}");
+    // Nor do the alert rules expect another poll.
+    let (_, metrics) = demo.get("/metrics").unwrap();
+    assert!(
+        metrics.contains("coingecko_source_poll_interval_seconds inf"),
+        "{metrics}"
+    );
     demo.interrupt();
 }

@@ -228,6 +228,7 @@ impl Poller {
             }
         };
         let of_ranks = page.is_of_ranks();
+        let mut times = Vec::with_capacity(coins.list.len().min(wanted));
         for coin in coins.list.into_iter().take(wanted) {
             let key = coin.record.key.as_ref();
             let excluded = key
@@ -245,10 +246,12 @@ impl Poller {
             let compared = self.seen.compare(&coin, now);
             polled.newer |= compared.newer;
             polled.newest_ms = polled.newest_ms.max(coin.updated_ms);
+            times.extend(key.and_then(|key| Some((key.clone(), self.seen.newest_ms(key)?))));
             if compared.changed {
                 polled.records.push(coin.record);
             }
         }
+        self.status.coin_times.came(number, times);
     }
 
     /// One page, and the coins of it that are known to have come.

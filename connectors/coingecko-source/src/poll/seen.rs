@@ -79,6 +79,11 @@ impl Seen {
             newer: coin.updated_ms.is_none() || updated_ms > newest_ms,
         }
     }
+
+    /// The greatest `last_updated` of a coin so far.
+    pub fn newest_ms(&self, key: &Bytes) -> Option<i64> {
+        self.coins.get(key)?.updated_ms
+    }
 }
 
 fn is_ahead(time_ms: i64, now: SystemTime) -> bool {

@@ -92,12 +92,14 @@ impl Pipeline {
             let now = Instant::now();
             let look = self.modules.next_look();
             let deadline = self.assembly.since_cut(0).deadline(&self.stage.plan.limits);
-            let next_time = match (look, deadline) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
-            let timer = match next_time {
+            let look_timer = match look {
                 Some(at) => Either::Left(tokio::time::sleep_until(at.into())),
+                None => Either::Right(std::future::pending()),
+            };
+            // Health judges the age of what is not committed by this clock.
+            let clock = self.client.cluster().clock().clone();
+            let commit_timer = match deadline {
+                Some(at) => Either::Left(clock.reaches(at.into())),
                 None => Either::Right(std::future::pending()),
             };
             let stop = self.stage.stop.clone();
@@ -115,7 +117,8 @@ impl Pipeline {
                     changed?;
                     self.update_progress();
                 }
-                () = timer => {}
+                () = look_timer => {}
+                () = commit_timer => {}
                 batch = self.input.next() => match batch {
                     Ok(batch) => self.take(batch).await?,
                     Err(error) => {
@@ -139,7 +142,7 @@ impl Pipeline {
             for topic in &mut self.assembly.topics {
                 topic.fill(last_input).await?;
             }
-            let now = Instant::now();
+            let now = self.client.cluster().clock().instant().into_std();
             let started_at = i;
             let mut cut = None;
             while i < end && cut.is_none() {
@@ -222,7 +225,8 @@ impl Pipeline {
     async fn cut_if_due(&mut self) -> Result<(), StageError> {
         let since = self.since_cut();
         let limits = &self.stage.plan.limits;
-        match since.due(limits, self.stage.memory_max, Instant::now()) {
+        let now = self.client.cluster().clock().instant().into_std();
+        match since.due(limits, self.stage.memory_max, now) {
             Some(cause) => self.cut(cause).await,
             None => Ok(()),
         }

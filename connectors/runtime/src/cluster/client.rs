@@ -11,6 +11,7 @@ use fluvio::{Fluvio, FluvioClusterConfig};
 use futures_util::future::BoxFuture;
 
 use super::tls;
+use crate::clock::Clock;
 
 /// How long connecting may take, including all look-ups.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -21,7 +22,7 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Under this name a cluster counts the traffic of connectors separately.
 pub(crate) const CLIENT_ID: &str = "fluvio_connector";
 
-/// The address of a cluster. Cheap to clone; holds no connection.
+/// The address of a cluster, and the clock that whoever works on it goes by. Cheap to clone; holds no connection.
 ///
 /// ```
 /// use connector_runtime::cluster::Cluster;
@@ -33,6 +34,7 @@ pub(crate) const CLIENT_ID: &str = "fluvio_connector";
 pub struct Cluster {
     name: String,
     config: FluvioClusterConfig,
+    clock: Clock,
 }
 
 impl Cluster {
@@ -42,6 +44,7 @@ impl Cluster {
         Self {
             name: addr.clone(),
             config: with_client_id(FluvioClusterConfig::new(addr)),
+            clock: Clock::default(),
         }
     }
 
@@ -72,7 +75,19 @@ impl Cluster {
         Ok(Self {
             name: format!("{} (profile {name})", cluster.endpoint),
             config: with_client_id(cluster.clone()),
+            clock: Clock::default(),
         })
+    }
+
+    /// The same cluster by another clock than the machine's.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The time that records are stamped with, and that their age is judged by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Opens a new connection.

@@ -53,6 +53,10 @@ pub trait Observed: Send + Sync {
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
+    /// Metrics of things that come and go, as Prometheus text: what is counted through the facade stays for ever.
+    fn metrics(&self) -> String {
+        String::new()
+    }
 }
 
 /// What a part of a process says about itself.
@@ -181,10 +185,13 @@ fn describe() {
 }
 
 async fn serve(listener: TcpListener, parts: Arc<Parts>, numbers: PrometheusHandle) {
-    let metrics = move || async move {
+    let metrics = move |State(parts): State<Arc<Parts>>| async move {
         metrics_process::Collector::default().collect();
+        let mut metrics = numbers.render();
+        let parts = lock(&parts).clone();
+        metrics.extend(parts.iter().map(|(_, part)| part.metrics()));
         let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-        (text, numbers.render())
+        (text, metrics)
     };
     let app = Router::new()
         .route("/metrics", get(metrics))

@@ -13,6 +13,7 @@ use fluvio_spu_schema::produce::{
 use futures_util::future::BoxFuture;
 
 use super::error::WriteError;
+use crate::clock::Clock;
 use crate::cluster::Client;
 use crate::cluster::batch::{self, BATCH_BYTES_MAX};
 use crate::cluster::leader::{Leader, RequestError};
@@ -33,6 +34,7 @@ pub struct TopicWriter {
     end_offset: i64,
     ack_timeout: Duration,
     compression: Compression,
+    clock: Clock,
     /// Why it refuses to write.
     poisoned_by: Option<String>,
 }
@@ -72,6 +74,7 @@ impl TopicWriter {
             end_offset,
             ack_timeout: options.ack_timeout,
             compression,
+            clock: client.cluster().clock().clone(),
             poisoned_by: None,
         })
     }
@@ -120,15 +123,11 @@ impl TopicWriter {
 
     async fn send_all(&mut self, mut records: &[Outgoing]) -> Result<(), WriteError> {
         while !records.is_empty() {
-            let (batch, count) = batch::encode(
-                records,
-                jiff::Timestamp::now().as_millisecond(),
-                self.compression,
-            )
-            .map_err(|error| WriteError::Refused {
-                partition: self.leader.name(),
-                reason: format!("a batch cannot be encoded: {error}"),
-            })?;
+            let (batch, count) = batch::encode(records, self.clock.now_ms(), self.compression)
+                .map_err(|error| WriteError::Refused {
+                    partition: self.leader.name(),
+                    reason: format!("a batch cannot be encoded: {error}"),
+                })?;
             self.send(batch).await?;
             self.end_offset += count as i64;
             records = &records[count..];

@@ -55,10 +55,28 @@ pub(super) struct Delivery {
     batch_ms: i64,
 }
 
+/// When the field market is frozen, as milliseconds since the epoch.
+pub(super) fn frozen_spells(seed: u64, faults: Faults, span_ms: (i64, i64)) -> Vec<(i64, i64)> {
+    match faults.frozen {
+        true => plan(
+            &mut delivery_stream(seed),
+            FROZEN_EVERY_MS,
+            FROZEN_MINUTES,
+            span_ms,
+        ),
+        false => Vec::new(),
+    }
+}
+
+fn delivery_stream(seed: u64) -> ChaCha8Rng {
+    stream(seed, u64::MAX - 3)
+}
+
 impl Delivery {
     pub fn new(seed: u64, faults: Faults, dating: Dating, span_ms: (i64, i64)) -> Self {
-        let mut rng = stream(seed, u64::MAX - 3);
-        // Planned whether used or not: what one switch does is the same whatever the others are.
+        let mut rng = delivery_stream(seed);
+        // Planned whether used or not: what one switch does is the same whatever the others are. Frozen replies come first, for
+        // `frozen_spells`.
         let frozen = plan(&mut rng, FROZEN_EVERY_MS, FROZEN_MINUTES, span_ms);
         let relapses = plan(&mut rng, RELAPSE_EVERY_MS, RELAPSE_MINUTES, span_ms);
         let refused = plan(&mut rng, REFUSED_EVERY_MS, REFUSED_MINUTES, span_ms);

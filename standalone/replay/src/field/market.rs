@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::catalogue::catalogue;
+use super::delivery::frozen_spells;
 use super::events::{FieldEvent, plan};
 use super::settings::FieldSettings;
 use super::steps::FieldSteps;
@@ -40,6 +41,12 @@ impl FieldMarket {
     /// The injected events, by time. Whatever else prices and volumes do is noise.
     pub fn truth(&self) -> &[FieldEvent] {
         &self.truth
+    }
+
+    /// The stretches in which every reply is the same, from and until, milliseconds since the epoch.
+    pub fn frozen(&self) -> Vec<(i64, i64)> {
+        let FieldSettings { seed, faults, .. } = self.settings;
+        frozen_spells(seed, faults, self.settings.span_ms())
     }
 
     /// The ids of the coins that keep a peg or have a fixed price.

@@ -29,6 +29,14 @@ pub struct FieldSettings {
     pub opens_with: Option<&'static Refusal>,
 }
 
+impl FieldSettings {
+    /// When it begins and ends.
+    pub(super) fn span_ms(&self) -> (i64, i64) {
+        let length_ms = i64::from(self.minutes) * 60_000;
+        (self.start_ms, self.start_ms + length_ms)
+    }
+}
+
 impl Default for FieldSettings {
     /// The market of `coinlake demo --market field`: a day of 270 coins, polled every minute.
     fn default() -> Self {

@@ -48,8 +48,8 @@ pub struct FieldSteps {
 impl FieldSteps {
     pub(super) fn new(settings: FieldSettings, truth: &[FieldEvent]) -> Self {
         let (seed, faults) = (settings.seed, settings.faults);
-        let start_ms = settings.start_ms;
-        let span_ms = (start_ms, start_ms + i64::from(settings.minutes) * 60_000);
+        let (start_ms, end_ms) = settings.span_ms();
+        let span_ms = (start_ms, end_ms);
         let warm_ms = start_ms - WARM_UP * REFRESH_MS;
         let listings: Vec<Listing> = catalogue(seed, settings.coins, faults.odd_coins)
             .into_iter()

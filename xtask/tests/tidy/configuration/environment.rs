@@ -60,6 +60,9 @@ pub(crate) const OF_LIBRARIES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Set by tests alone, so the page does not show them.
+const OF_TESTS: [&str; 1] = ["COINLAKE_TEST_CLOCK"];
+
 #[test]
 fn every_environment_variable_is_documented() {
     let mut read = BTreeSet::new();
@@ -77,7 +80,8 @@ fn every_environment_variable_is_documented() {
             }
             let text = fs::read_to_string(&file).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            read.extend(code.split('"').filter(|it| is_ours(it)).map(str::to_owned));
+            let names = code.split('"').filter(|it| is_ours(it));
+            read.extend(names.filter(|it| !OF_TESTS.contains(it)).map(str::to_owned));
         }
     }
     let documented: BTreeSet<_> = VARIABLES
