@@ -81,6 +81,7 @@ async fn deploys_once_and_takes_all_of_it_away_again() {
 async fn what_smdk_loaded_is_there() {
     for target in Target::all().await {
         let lake = target.dir.path().join("lake");
+        std::fs::create_dir(&lake).unwrap();
         let health = async || {
             let mut command = target.program("coinlake");
             command.args(["health", "--profile", &target.profile, "--lake"]);

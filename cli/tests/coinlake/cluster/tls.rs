@@ -180,6 +180,7 @@ async fn deploys_and_reads_through_tls() {
         assert!(printed.contains("nothing to change"), "{printed}");
         // This asks the SPU, under a name of its own.
         let lake = dir.join("lake");
+        std::fs::create_dir(&lake).unwrap();
         let health = [
             "health",
             "--profile",
