@@ -104,9 +104,11 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
 
     let progress = ProgressLine::start(&platform, None);
     let failure = tokio::select! {
+        // First: what runs beside ends when this does.
+        biased;
         () = interrupted.cancelled() => None,
         error = platform.failed() => Some(error),
-        Some(ended) = beside.join_next(), if !interrupted.is_cancelled() => {
+        Some(ended) = beside.join_next() => {
             Some(anyhow!("a task of the notifier, the training or the disk ended, which is a bug: {ended:?}"))
         }
     };

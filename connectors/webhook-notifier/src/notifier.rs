@@ -256,9 +256,11 @@ impl<'a> Notifier<'a> {
             self.delivery.status.count(Outcome::Stale);
             return true;
         }
-        let verdict = self
-            .cooldown
-            .judge(Subject::all_of(&alert), alert.severity, self.delivery.now_ms());
+        let verdict = self.cooldown.judge(
+            Subject::all_of(&alert),
+            alert.severity,
+            self.delivery.now_ms(),
+        );
         let Verdict::Tell {
             subjects,
             suppressed,
