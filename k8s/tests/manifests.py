@@ -61,6 +61,8 @@ OVERLAYS = {
         "settings": [*STORE, PROXY],
     },
 }
+# Objects of operators, whose schemas Kubernetes does not have.
+OF_OPERATORS = ("monitoring.coreos.com/", "external-secrets.io/")
 # Those that run the pipeline.
 PIPELINES = [name for name in OVERLAYS if name != "permanent"]
 

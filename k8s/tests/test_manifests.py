@@ -3,12 +3,10 @@
 import re
 import unittest
 
-from manifests import OVERLAYS, PIPELINES, ROOT, containers, kustomize, of_kind, render, skip, title, workloads
+from manifests import OF_OPERATORS, OVERLAYS, PIPELINES, ROOT, containers, kustomize, of_kind, render, skip, title, workloads
 
 # Secrets that an operator creates by hand; each is optional or named by its component.
 BY_HAND = {"lake-writer", "lake-reader", "mlflow", "coingecko", "webhook", "fluvio-profile"}
-# Objects of operators, whose schemas Kubernetes does not have.
-OF_OPERATORS = ("monitoring.coreos.com/", "external-secrets.io/")
 
 
 class Manifests(unittest.TestCase):
