@@ -70,12 +70,7 @@ async fn tell_alerts(
     consumer: &str,
     recovered: &Notify,
 ) {
-    let Delivery {
-        receiver,
-        status,
-        stop,
-        ..
-    } = delivery;
+    let Delivery { status, stop, .. } = delivery;
     let mut notifier = Notifier {
         delivery,
         consumer,

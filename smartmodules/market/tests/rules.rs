@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, TimestampMillisecondType};
 use market::{AnomalyParams, AnomalyRule, FeatureParams, Featurizer, Input, Output, Params};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde_json::{Value, json};
 
 const MINUTE: i64 = 60_000;
@@ -157,6 +162,107 @@ fn a_crossing_counts_over_a_gap_of_an_hour_and_not_over_a_longer_one() {
             .map(|record| answer(&mut module, record).is_some())
             .collect();
         assert_eq!(answers, [false, false, fires], "{gap} minutes");
+    }
+}
+
+/// The minutes of a coin in a recording of 19 days; `None`, with a word, where there is no recording.
+fn recorded(coin: &str) -> Option<Vec<(i64, f64)>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let path = folder.join("market-2025-06-dev.parquet");
+    let Ok(file) = File::open(&path) else {
+        println!("skipped: no recording at {}", path.display());
+        return None;
+    };
+    // Without the writer's hints, all strings are plain.
+    let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, plain).unwrap();
+    let mut ticks = Vec::new();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        let column = |name| batch.column_by_name(name).unwrap();
+        let coins = column("coin").as_string::<i32>();
+        let times = column("event_time").as_primitive::<TimestampMillisecondType>();
+        let prices = column("price_usd").as_primitive::<Float64Type>();
+        for row in (0..batch.num_rows()).filter(|row| coins.value(*row) == coin) {
+            ticks.push((times.value(row), prices.value(row)));
+        }
+    }
+    ticks.sort_by_key(|(time, _)| *time);
+    Some(ticks)
+}
+
+/// On a market that was, with holes of 50 and of 100 minutes in it, rules fire at exactly the ticks that a walk along the prices says.
+#[test]
+fn on_a_recorded_market_rules_fire_at_the_ticks_that_a_walk_along_it_says() {
+    for coin in ["bitcoin", "dogecoin"] {
+        let Some(mut ticks) = recorded(coin) else {
+            return;
+        };
+        let hole = |minute: usize| minute % 1000 < 50 || minute % 1100 < 100;
+        let mut minute = 0;
+        ticks.retain(|_| {
+            minute += 1;
+            !hole(minute)
+        });
+        let mut prices: Vec<f64> = ticks.iter().map(|(_, price)| *price).collect();
+        prices.sort_by(f64::total_cmp);
+        let level = prices[prices.len() / 2];
+        let rules = json!([
+            {"name": "above", "coins": [coin], "when": format!("price crosses_above {level}")},
+            {"name": "below", "when": format!("price crosses_below {level}")},
+            {"name": "dip", "when": format!("price < {level} and price_prev >= ma_5m and samples_5m > 2")},
+            {"name": "other", "coins": ["monero"], "when": "price > 0"},
+        ]);
+        let mut module = module(&rules, &[("min_severity", "critical")]);
+        let mut fired = [0; 3];
+        let records = features(
+            ticks
+                .iter()
+                .map(|&(time, price)| (coin, time - START, price)),
+        );
+        for (at, record) in records.iter().enumerate() {
+            let (time, price) = ticks[at];
+            let before = at.checked_sub(1).map(|before| ticks[before]);
+            let before = before.filter(|(before, _)| time - before < 90 * MINUTE);
+            let recent: Vec<f64> = ticks[..=at]
+                .iter()
+                .rev()
+                .take_while(|(other, _)| time - other < 5 * MINUTE)
+                .map(|(_, price)| *price)
+                .collect();
+            let mean = recent.iter().sum::<f64>() / recent.len() as f64;
+            let expected = before.map_or([false; 3], |(_, before)| {
+                [
+                    before <= level && price > level,
+                    before >= level && price < level,
+                    price < level && before >= mean && recent.len() > 2,
+                ]
+            });
+            let alert = answer(&mut module, record);
+            let kinds = alert.map_or(json!([]), |alert| alert["kinds"].clone());
+            for ((name, expected), fired) in ["above", "below", "dip"]
+                .into_iter()
+                .zip(expected)
+                .zip(&mut fired)
+            {
+                let kind = json!(format!("rule:{name}"));
+                let found = kinds.as_array().unwrap().contains(&kind);
+                // The mean is a running sum: where both sides are nearly equal it may be either.
+                let unsure = name == "dip"
+                    && before.is_some_and(|(_, before)| (before / mean - 1.0).abs() < 1e-9);
+                assert!(
+                    found == expected || unsure,
+                    "{coin} {name} at {time}: {kinds}"
+                );
+                *fired += usize::from(found);
+            }
+            assert!(!kinds.to_string().contains("other"));
+        }
+        println!(
+            "{coin}, {} ticks about {level}: fired {fired:?}",
+            ticks.len()
+        );
+        assert!(fired.iter().all(|fired| *fired > 5), "{fired:?}");
     }
 }
 
