@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector_runtime::backoff::Backoff;
+use connector_runtime::clock::Working;
 use connector_runtime::cluster::{Cluster, ClusterError};
 use connector_runtime::reader::{self, ReadError};
 use connector_runtime::record::{Outgoing, Record};
@@ -28,6 +29,7 @@ const POLLS_MAX: usize = 64;
 pub(crate) struct Batch {
     pub records: Vec<Outgoing>,
     pub room: OwnedSemaphorePermit,
+    pub work: Working,
 }
 
 /// Where to write.
@@ -54,7 +56,7 @@ pub(crate) async fn append_all(
     while batches.recv_many(&mut polls, POLLS_MAX).await > 0 {
         let mut rooms = Vec::with_capacity(polls.len());
         for batch in polls.drain(..) {
-            rooms.push(batch.room);
+            rooms.push((batch.room, batch.work));
             for record in batch.records {
                 let partition = partition_of(record.key.as_deref(), target.partitions);
                 lanes[partition as usize].pending.push(record);

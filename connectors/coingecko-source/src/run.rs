@@ -166,6 +166,7 @@ async fn poll_all(
             let batch = Batch {
                 records: polled.records,
                 room,
+                work: clock.working(),
             };
             if batches.send(batch).await.is_err() {
                 // Whoever appends has ended, and says why.

@@ -2,7 +2,7 @@
 //!
 //! A simulated clock moves only when somebody sleeps on it: the sleep ends at once, and the clock has moved by its length. So
 //! work takes no time, waiting takes none of the machine's, and a month of polls is over in minutes without anything being
-//! late. It suits one sleeper. Others can wait until it reaches a
+//! late. It suits one sleeper. Others hold it while they [work](Clock::working), or wait until it [reaches](Clock::reaches) a
 //! time. What waits for a machine or a network (timeouts, reconnecting) stays with the machine's clock.
 
 use std::fs::File;
@@ -29,6 +29,14 @@ struct Simulated {
     start: SystemTime,
     origin: Instant,
     time: Time,
+    /// One of it is in every [`Working`].
+    working: Arc<()>,
+}
+
+/// A simulated clock stands still as long as this lives.
+#[derive(Debug)]
+pub struct Working {
+    _held: Option<Arc<()>>,
 }
 
 /// Nanoseconds since the epoch.
@@ -77,6 +85,7 @@ impl Clock {
             start,
             origin: Instant::now(),
             time,
+            working: Arc::default(),
         })))
     }
 
@@ -128,6 +137,12 @@ impl Clock {
         }
     }
 
+    /// Something is under way that sleepers do not wait for themselves.
+    pub fn working(&self) -> Working {
+        let _held = self.0.as_ref().map(|simulated| simulated.working.clone());
+        Working { _held }
+    }
+
     /// Lets a shared clock go on, up to this time. Any other goes on by itself.
     ///
     /// # Errors
@@ -148,6 +163,9 @@ impl Simulated {
 
     async fn sleep(&self, duration: Duration) {
         tokio::task::yield_now().await;
+        while Arc::strong_count(&self.working) > 1 {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
         let end = nanos(self.now() + duration);
         loop {
             let limit = self.time.get(LIMIT).unwrap_or(0);

@@ -20,6 +20,7 @@ fn market() -> FieldMarket {
 fn minutes_are_a_note() {
     let simulated = Simulated::behind(market(), Duration::from_secs(120));
     let up = simulated.up(None);
+    up.first_poll();
     up.pass_until(simulated.now_ms() + HOUR_MS);
     let note = "coingecko-source: this machine's clock is 120 s behind the server's";
     up.health(true, true, &[note, "synchronise it"]);
@@ -30,6 +31,7 @@ fn minutes_are_a_note() {
 fn more_than_the_datas_age_and_five_minutes_is_a_problem() {
     let simulated = Simulated::behind(market(), Duration::from_secs(900));
     let up = simulated.up(None);
+    up.first_poll();
     up.pass_until(simulated.now_ms() + HOUR_MS);
     let expected = [
         "no tick has come yet",

@@ -106,6 +106,13 @@ pub struct Up<'a> {
 }
 
 impl Up<'_> {
+    /// Waits for the first poll, before any time passes.
+    pub fn first_poll(&self) {
+        self.running.wait_for("a record", |_| {
+            (self.records("crypto-raw") > 0).then_some(())
+        });
+    }
+
     /// Lets time pass until then, and waits until what came in it has gone through every stage.
     pub fn pass_until(&self, until_ms: i64) {
         let until = UNIX_EPOCH + Duration::from_millis(until_ms.unsigned_abs());
