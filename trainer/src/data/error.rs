@@ -1,6 +1,7 @@
 //! Why there is nothing to learn from.
 
 use lake::LakeError;
+use market::FEATURES_VERSION;
 
 use super::labels::Label;
 use super::range::TimeRange;
@@ -24,6 +25,17 @@ pub enum DataError {
         lake: String,
         /// The range.
         range: TimeRange,
+    },
+    /// No row has the features that models are trained on.
+    #[error(
+        "{lake}/features has {rows} rows, none of which has the features of this version of Coinlake (features_version \
+         {FEATURES_VERSION}): let `coinlake up` add some first"
+    )]
+    OtherFeatures {
+        /// The lake.
+        lake: String,
+        /// The number of rows.
+        rows: usize,
     },
     /// A file lacks a column.
     #[error(
@@ -63,6 +75,19 @@ pub enum DataError {
         test: usize,
         /// The least number of each.
         least: usize,
+    },
+    /// Nothing began that could be foreseen.
+    #[error(
+        "anomaly_ahead: no episode of warnings begins in the {rows} rows {of}, of {hours:.1} hours, so there is nothing to \
+         learn: let the platform run for longer, or choose a longer range"
+    )]
+    NoEpisode {
+        /// The number of rows.
+        rows: usize,
+        /// `to fit on` or `to test on`.
+        of: &'static str,
+        /// The time they span.
+        hours: f64,
     },
     /// All rows have the same label.
     #[error(
