@@ -56,6 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ModelParams::Forest(ForestParams {
             threads,
             seed,
+            leaf_rows_min: 20, // as scikit-learn's
             ..ForestParams::default()
         })
     };

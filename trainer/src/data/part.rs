@@ -16,7 +16,7 @@ const FIT_SHARE: f64 = 0.8;
 const ROWS_MIN: usize = 200;
 
 /// Labelled rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Part {
     /// Event times, in the order of [`Rows`], in milliseconds since the epoch.
     pub times: Vec<i64>,

@@ -38,8 +38,19 @@ impl Interval {
     }
 }
 
-/// Intervals of the AUC-PR of scores, and of its lead over that of other scores on the same resamples. `None` if no resample
-/// has a true row.
+/// The intervals of an AUC-PR.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AucPrIntervals {
+    /// Of the AUC-PR. Where few events make most true rows, the lower end is of resamples without them, and so without most true
+    /// rows.
+    pub auc_pr: Interval,
+    /// Of the AUC-PR as a multiple of the base rate, each resample's of its own: 1 is a model that knows nothing.
+    pub gain: Interval,
+    /// Of its lead over the AUC-PR of other scores on the same resamples.
+    pub lead: Interval,
+}
+
+/// The intervals of the AUC-PR of scores, beside other scores. `None` if no resample has a true row.
 ///
 /// ```
 /// use trainer::evaluation::auc_pr_intervals;
@@ -48,16 +59,17 @@ impl Interval {
 /// let times: Vec<i64> = (0..1440).map(|minute| minute * 60_000).collect();
 /// let labels: Vec<bool> = (0..1440).map(|minute| minute % 97 < 3).collect();
 /// let scores: Vec<f64> = labels.iter().map(|label| f64::from(u8::from(*label))).collect();
-/// let (auc_pr, lead) = auc_pr_intervals(&times, &labels, &scores, &vec![0.0; 1440]).unwrap();
-/// assert_eq!((auc_pr.low, auc_pr.high), (1.0, 1.0));
-/// assert!(lead.low > 0.95 && lead.high < 0.98);
+/// let intervals = auc_pr_intervals(&times, &labels, &scores, &vec![0.0; 1440]).unwrap();
+/// assert_eq!((intervals.auc_pr.low, intervals.auc_pr.high), (1.0, 1.0));
+/// assert!(intervals.lead.low > 0.95 && intervals.lead.high < 0.98);
+/// assert!(intervals.gain.low > 20.0);
 /// ```
 pub fn auc_pr_intervals(
     times: &[i64],
     labels: &[bool],
     scores: &[f64],
     others: &[f64],
-) -> Option<(Interval, Interval)> {
+) -> Option<AucPrIntervals> {
     let first = times.iter().copied().min()?;
     let blocks: Vec<u32> = times
         .iter()
@@ -69,18 +81,29 @@ pub fn auc_pr_intervals(
         Ranked::of(others, labels, &blocks),
     );
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let (mut areas, mut leads) = (Vec::new(), Vec::new());
+    let (mut areas, mut gains, mut leads) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RESAMPLES {
         let mut drawn = vec![0_u32; count];
         for _ in 0..count {
             drawn[rng.random_range(0..count)] += 1;
         }
         if let Some((area, other)) = scores.auc_pr(&drawn).zip(others.auc_pr(&drawn)) {
-            areas.push(area);
-            leads.push(area - other);
+            areas.push(area.auc_pr);
+            gains.push(area.auc_pr / area.base_rate);
+            leads.push(area.auc_pr - other.auc_pr);
         }
     }
-    Interval::of(areas).zip(Interval::of(leads))
+    Some(AucPrIntervals {
+        auc_pr: Interval::of(areas)?,
+        gain: Interval::of(gains)?,
+        lead: Interval::of(leads)?,
+    })
+}
+
+/// What one resample gives.
+struct Area {
+    auc_pr: f64,
+    base_rate: f64,
 }
 
 /// Rows by descending score.
@@ -107,8 +130,8 @@ impl Ranked {
         Self(rows.collect())
     }
 
-    /// The AUC-PR when each block occurs this often; `None` without a true row.
-    fn auc_pr(&self, drawn: &[u32]) -> Option<f64> {
+    /// The area when each block occurs this often; `None` without a true row.
+    fn auc_pr(&self, drawn: &[u32]) -> Option<Area> {
         let (mut rows, mut found, mut before, mut sum) = (0_u64, 0_u64, 0_u64, 0.0);
         for row in &self.0 {
             let times = u64::from(drawn[row.block as usize]);
@@ -119,7 +142,10 @@ impl Ranked {
                 before = found;
             }
         }
-        (found > 0).then(|| sum / found as f64)
+        (found > 0).then(|| Area {
+            auc_pr: sum / found as f64,
+            base_rate: found as f64 / rows as f64,
+        })
     }
 }
 
@@ -143,8 +169,12 @@ mod tests {
             let area = Ranked::of(&scores, &labels, &blocks).auc_pr(&[1; 4]);
             let expected = labels.contains(&true).then(|| Ranking::of(&scores, &labels).auc_pr());
             match (area, expected) {
-                (Some(area), Some(expected)) => prop_assert!((area - expected).abs() < 1e-12),
-                (area, expected) => prop_assert_eq!(area, expected),
+                (Some(area), Some(expected)) => {
+                    prop_assert!((area.auc_pr - expected).abs() < 1e-12);
+                    let share = labels.iter().filter(|label| **label).count() as f64 / labels.len() as f64;
+                    prop_assert!((area.base_rate - share).abs() < 1e-12);
+                }
+                (area, expected) => prop_assert_eq!(area.is_some(), expected.is_some()),
             }
         }
     }
@@ -161,8 +191,8 @@ mod tests {
                 .zip(&labels)
                 .map(|(minute, label)| f64::from(u8::from(*label == (minute % 2 == 0))))
                 .collect();
-            let (interval, _) = auc_pr_intervals(&times, &labels, &scores, &scores).unwrap();
-            interval.high - interval.low
+            let intervals = auc_pr_intervals(&times, &labels, &scores, &scores).unwrap();
+            intervals.auc_pr.high - intervals.auc_pr.low
         };
         let spread = width(&|minute| minute % 90 < 2);
         let together = width(&|minute| (700..828).contains(&minute));

@@ -1,7 +1,7 @@
 //! Measures a model on the rows it is tested on, beside the baselines.
 
 use super::best_input::BestInput;
-use super::bootstrap::{Interval, auc_pr_intervals};
+use super::bootstrap::{AucPrIntervals, auc_pr_intervals};
 use super::calibration::{CalibrationBin, calibration};
 use super::confusion::Confusion;
 use super::ranking::Ranking;
@@ -17,8 +17,8 @@ pub struct Evaluation {
     pub base_rate: f64,
     /// The ranking by predicted probability.
     pub ranking: Ranking,
-    /// Where chance alone could have moved its AUC-PR; `None` if no row is true.
-    pub auc_pr_interval: Option<Interval>,
+    /// Where chance alone could have moved its AUC-PR, also beside the best input; `None` if no row is true.
+    pub intervals: Option<AucPrIntervals>,
     /// The mean squared error of the probabilities.
     pub brier: f64,
     /// Predicted and actual shares.
@@ -33,8 +33,6 @@ pub struct Evaluation {
     pub best_input: BestInput,
     /// The ranking by that input alone.
     pub best_input_ranking: Ranking,
-    /// By how much the model's AUC-PR exceeds that of the input, and where chance alone could have moved that.
-    pub lead_interval: Option<Interval>,
 }
 
 /// Measures a model that was fitted on `split.fit`, on `split.test`.
@@ -46,12 +44,11 @@ pub fn evaluate(model: &Model, split: &Split) -> Evaluation {
     let constant = vec![split.fit.base_rate(); labels.len()];
     let best_input = BestInput::of(&split.fit);
     let best_scores = best_input.scores(&part.inputs);
-    let intervals = auc_pr_intervals(&part.times, labels, &scores, &best_scores);
     Evaluation {
         rows: part.len(),
         base_rate: part.base_rate(),
         ranking: Ranking::of(&scores, labels),
-        auc_pr_interval: intervals.map(|(auc_pr, _)| auc_pr),
+        intervals: auc_pr_intervals(&part.times, labels, &scores, &best_scores),
         brier: brier(&scores, labels),
         calibration: calibration(&scores, labels),
         threshold,
@@ -59,7 +56,6 @@ pub fn evaluate(model: &Model, split: &Split) -> Evaluation {
         base_rate_brier: brier(&constant, labels),
         best_input,
         best_input_ranking: Ranking::of(&best_scores, labels),
-        lead_interval: intervals.map(|(_, lead)| lead),
     }
 }
 

@@ -24,7 +24,7 @@ mod ranking;
 
 pub use best_input::BestInput;
 #[cfg(feature = "learn")]
-pub use bootstrap::{Interval, auc_pr_intervals};
+pub use bootstrap::{AucPrIntervals, Interval, auc_pr_intervals};
 #[cfg(feature = "learn")]
 pub use calibration::CalibrationBin;
 #[cfg(feature = "learn")]

@@ -10,7 +10,7 @@ use super::importance::{Importance, importances};
 use super::report::{Subject, pictures};
 use super::settings::TrainSettings;
 use crate::data::{Label, Part, Split};
-use crate::evaluation::{BestInput, Evaluation, Interval, Ranking, evaluate};
+use crate::evaluation::{BestInput, Evaluation, Ranking, evaluate};
 use crate::model::Model;
 use crate::run::{Artifact, Metric, Run, TrainedModel};
 
@@ -147,6 +147,7 @@ impl LabelResult {
         let mut metrics = vec![
             ("auc_roc", ranking.auc_roc()),
             ("auc_pr", ranking.auc_pr()),
+            ("gain", ranking.auc_pr() / self.evaluation.base_rate),
             ("lift_top_1pct", ranking.lift(0.01)),
             ("brier", self.evaluation.brier),
             ("threshold", self.evaluation.threshold),
@@ -162,17 +163,16 @@ impl LabelResult {
             ("test_rows", self.split.test.len() as f64),
             ("fit_seconds", self.fit_seconds),
         ];
-        let interval = |[low, high]: [&'static str; 2], of: Option<Interval>| {
-            of.into_iter()
-                .flat_map(move |interval| [(low, interval.low), (high, interval.high)])
-        };
-        let Evaluation {
-            auc_pr_interval,
-            lead_interval,
-            ..
-        } = self.evaluation;
-        metrics.extend(interval(["auc_pr_low", "auc_pr_high"], auc_pr_interval));
-        metrics.extend(interval(["lead_low", "lead_high"], lead_interval));
+        if let Some(intervals) = self.evaluation.intervals {
+            metrics.extend([
+                ("auc_pr_low", intervals.auc_pr.low),
+                ("auc_pr_high", intervals.auc_pr.high),
+                ("gain_low", intervals.gain.low),
+                ("gain_high", intervals.gain.high),
+                ("lead_low", intervals.lead.low),
+                ("lead_high", intervals.lead.high),
+            ]);
+        }
         let shares = [
             ("precision", confusion.precision()),
             ("recall", confusion.recall()),

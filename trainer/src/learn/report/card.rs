@@ -105,12 +105,20 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
         best_input_ranking.auc_pr(),
         best_input_ranking.lift(0.01),
     );
-    if let Some((auc_pr, lead)) = evaluation.auc_pr_interval.zip(evaluation.lead_interval) {
+    if let Some(intervals) = evaluation.intervals {
+        let (auc_pr, gain, lead) = (intervals.auc_pr, intervals.gain, intervals.lead);
         let _ = writeln!(
             card,
-            "With other days drawn from those tested on (block bootstrap, 95 %), AUC-PR lies between {:.4} and {:.4}, and its lead \
-             over that input alone between {:+.4} and {:+.4}.\n",
-            auc_pr.low, auc_pr.high, lead.low, lead.high,
+            "AUC-PR is {:.1} times the base rate. With other hours drawn from those tested on (block bootstrap, 95 %) it lies \
+             between {:.4} and {:.4}, and between {:.1} and {:.1} times the base rate of the hours drawn; its lead over the input \
+             alone lies between {:+.4} and {:+.4}.\n",
+            ranking.auc_pr() / evaluation.base_rate,
+            auc_pr.low,
+            auc_pr.high,
+            gain.low,
+            gain.high,
+            lead.low,
+            lead.high,
         );
     }
     let confusion = evaluation.confusion;

@@ -8,11 +8,12 @@ use trainer::tracking::Alias;
 use crate::commands::train::table::{number, table};
 
 /// The metrics that are shown to people.
-const SHOWN_METRICS: [&str; 7] = [
+const SHOWN_METRICS: [&str; 8] = [
     "base_rate",
     "auc_pr",
     "auc_pr_low",
     "auc_pr_high",
+    "gain_low",
     "best_input_auc_pr",
     "auc_roc",
     "lift_top_1pct",
