@@ -64,7 +64,8 @@ pub enum DataError {
     /// Too few rows to fit and to test on.
     #[error(
         "{label}: {fit} rows to fit on and {test} to test on are too few, {least} of each are needed: let the platform \
-         run for longer, or choose a longer range"
+         run for longer{}, or choose a longer range",
+        enough(*.hours)
     )]
     TooFewRows {
         /// The label.
@@ -75,6 +76,8 @@ pub enum DataError {
         test: usize,
         /// The least number of each.
         least: usize,
+        /// After how many hours of such rows there are enough; `None` without any rows.
+        hours: Option<f64>,
     },
     /// Nothing began that could be foreseen.
     #[error(
@@ -102,4 +105,10 @@ pub enum DataError {
         /// `to fit on` or `to test on`.
         of: &'static str,
     },
+}
+
+fn enough(hours: Option<f64>) -> String {
+    hours.map_or_else(String::new, |hours| {
+        format!(", {hours:.0} hours in all should be enough at this pace")
+    })
 }

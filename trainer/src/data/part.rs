@@ -110,11 +110,15 @@ impl Part {
             test: self.of_times(|time| time >= begin),
         };
         if split.fit.len().min(split.test.len()) < ROWS_MIN {
+            let enough = ROWS_MIN as f64 / (1.0 - FIT_SHARE);
             return Err(DataError::TooFewRows {
                 label,
                 fit: split.fit.len(),
                 test: split.test.len(),
                 least: ROWS_MIN,
+                // With one to spare, for the gap and what begins without a past.
+                hours: (!self.is_empty())
+                    .then(|| (self.hours() * enough / self.len() as f64).ceil() + 1.0),
             });
         }
         for (part, of) in [(&split.fit, "to fit on"), (&split.test, "to test on")] {
@@ -164,7 +168,11 @@ mod tests {
     fn too_few_rows_and_a_single_class_are_refused() {
         let problem = |part: Part| part.split(Label::AnomalyAhead).unwrap_err().to_string();
         assert!(problem(part(0, |_| true)).contains("too few"));
-        assert!(problem(part(900, |row| row % 3 == 0)).contains("too few"));
+        let few = problem(part(900, |row| row % 3 == 0));
+        assert!(
+            few.contains("too few") && few.contains("10 hours in all should be enough"),
+            "{few}"
+        );
         let never = problem(part(2000, |row| row > 1700));
         assert!(
             never.contains(
