@@ -56,6 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ModelParams::Forest(ForestParams {
             threads,
             seed,
+            leaf_rows_min: 20, // as scikit-learn's
             ..ForestParams::default()
         })
     };
@@ -76,14 +77,16 @@ fn measure(
     split: &Split,
     out: &Path,
 ) -> Result<Value, Box<dyn Error>> {
-    let auc_roc = |scores: &[f64]| Ranking::of(scores, &split.test.labels).auc_roc();
+    let ranking = |scores: &[f64]| Ranking::of(scores, &split.test.labels);
     let mut model = params(1).fit(label, &split.fit)?;
-    let (mut fit_seconds, mut aucs) = (f64::INFINITY, 0.0);
+    let (mut fit_seconds, mut auc_roc, mut auc_pr) = (f64::INFINITY, 0.0, 0.0);
     for seed in 1..=FITS {
         let begin = Instant::now();
         model = params(seed).fit(label, &split.fit)?;
         fit_seconds = fit_seconds.min(begin.elapsed().as_secs_f64());
-        aucs += auc_roc(&model.probabilities(&split.test.inputs));
+        let ranking = ranking(&model.probabilities(&split.test.inputs));
+        auc_roc += ranking.auc_roc() / FITS as f64;
+        auc_pr += ranking.auc_pr() / FITS as f64;
     }
     let mut predict_seconds = f64::INFINITY;
     let mut scores = Vec::new();
@@ -120,8 +123,9 @@ fn measure(
         "test_rows": split.test.len(),
         "base_rate": split.test.base_rate(),
         "fit_seconds": fit_seconds,
-        "auc_roc": aucs / FITS as f64,
-        "auc_roc_of_scores": auc_roc(&scores),
+        "auc_roc": auc_roc,
+        "auc_pr": auc_pr,
+        "auc_roc_of_scores": ranking(&scores).auc_roc(),
         "rows_per_second": scores.len() as f64 / predict_seconds,
         "file_bytes": file_bytes,
         "coefficients": coefficients,

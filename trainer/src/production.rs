@@ -54,7 +54,15 @@ pub async fn model_of(
     };
     let file = tracking.model(&version).await?;
     let model = Model::from_bytes(label, &file);
-    let mut model = model.map_err(|error| unservable(error.to_string()))?;
+    let mut model = model.map_err(|error| match error.is_outdated() {
+        true => TrackingError::Outdated {
+            model: version.model.clone(),
+            version: version.version,
+            place: tracking.place(),
+            reason: error.to_string(),
+        },
+        false => unservable(error.to_string()),
+    })?;
     // The file was written before it was registered: it has neither version nor run.
     let info = model.info_mut();
     if info.name != label.as_str() {

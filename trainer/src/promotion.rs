@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::data::{AHEAD_MS, Part};
-use crate::evaluation::{Ranking, rule_scores};
+use crate::evaluation::{BestInput, Ranking};
 use crate::model::Model;
 
 /// By how much a new version's AUC-ROC must exceed that of production, by default.
@@ -27,6 +27,11 @@ pub enum Current {
         /// Its model.
         model: Box<Model>,
     },
+    /// A version trained on features that are no longer computed.
+    Outdated {
+        /// Its number.
+        version: u32,
+    },
     /// A version whose model cannot be loaded.
     Unknown {
         /// The error.
@@ -44,8 +49,14 @@ pub struct Verdict {
 }
 
 /// Compares a new version with the one in production. `day` has the newest rows; the new version was fitted on none of
-/// them.
-pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict {
+/// them. Where nothing serves, it must be better than the base rate and the `best_input` alone.
+pub fn judge(
+    day: &Part,
+    best_input: BestInput,
+    new: &Model,
+    current: &Current,
+    margin: f64,
+) -> Verdict {
     let day = match current {
         // The production version may have been fitted on newer rows than the new one. Its labels look ahead.
         Current::Model { model, .. } => {
@@ -65,12 +76,18 @@ pub fn judge(day: &Part, new: &Model, current: &Current, margin: f64) -> Verdict
     };
     let auc_roc = day.auc_roc(&new.probabilities(&day.part.inputs));
     let (promote, reason) = match current {
-        Current::Nothing => {
+        Current::Nothing | Current::Outdated { .. } => {
+            let before = match current {
+                Current::Outdated { version } => {
+                    format!("version {version} no longer serves, it was trained on former features")
+                }
+                _ => "nothing was in production".to_owned(),
+            };
             // Always predicting the base rate ranks nothing: 0.5.
-            let baseline = day.auc_roc(&rule_scores(&day.part)).max(0.5);
+            let baseline = day.auc_roc(&best_input.scores(&day.part.inputs)).max(0.5);
             (
                 auc_roc > baseline,
-                format!("nothing was in production, the better baseline has {baseline:.4}"),
+                format!("{before}; the better baseline has {baseline:.4}"),
             )
         }
         Current::Model { version, model } => {
@@ -136,6 +153,7 @@ impl fmt::Display for Day {
 
 #[cfg(test)]
 mod tests {
+    use market::FEATURES_VERSION;
     use market::model::{INPUTS, Logistic, ModelInfo, TREND_UP};
 
     use super::*;
@@ -164,6 +182,7 @@ mod tests {
             name: TREND_UP.to_owned(),
             version: 0,
             run: String::new(),
+            features_version: FEATURES_VERSION,
             fill: [0.0; INPUTS.len()],
             trained_from_ms: -1,
             trained_to_ms,
@@ -172,7 +191,21 @@ mod tests {
         };
         let mut weights = [0.0; INPUTS.len()];
         weights[place] = weight;
-        Model::Logistic(Logistic::new(info, [0.0; 12], [1.0; 12], weights, 0.0).unwrap())
+        Model::Logistic(
+            Logistic::new(info, [0.0; INPUTS.len()], [1.0; INPUTS.len()], weights, 0.0).unwrap(),
+        )
+    }
+
+    /// An input that says nothing of the labels of [`day`].
+    fn best_input() -> BestInput {
+        let mut other = day(100);
+        other.labels = other.inputs.iter().map(|row| row[7] > 2.0).collect();
+        BestInput::of(&other)
+    }
+
+    /// The verdict on a version, by default.
+    fn judged(day: &Part, new: &Model, current: &Current) -> Verdict {
+        judge(day, best_input(), new, current, MARGIN)
     }
 
     fn in_production(model: Model) -> Current {
@@ -184,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_first_version_must_beat_the_baselines() {
-        let good = judge(&day(100), &model(0, 1.0, -1), &Current::Nothing, MARGIN);
+        let good = judged(&day(100), &model(0, 1.0, -1), &Current::Nothing);
         assert!(good.promote, "{}", good.reason);
         assert!(
             good.reason
@@ -192,36 +225,56 @@ mod tests {
             "{}",
             good.reason
         );
-        let bad = judge(&day(100), &model(0, -1.0, -1), &Current::Nothing, MARGIN);
+        let bad = judged(&day(100), &model(0, -1.0, -1), &Current::Nothing);
         assert!(
             !bad.promote && bad.reason.contains("baseline has 0.5"),
             "{}",
             bad.reason
         );
+        let obvious = BestInput::of(&day(100));
+        let as_good = judge(
+            &day(100),
+            obvious,
+            &model(0, 1.0, -1),
+            &Current::Nothing,
+            MARGIN,
+        );
+        assert!(!as_good.promote, "{}", as_good.reason);
+    }
+
+    #[test]
+    fn a_version_of_former_features_is_replaced_like_none() {
+        let current = Current::Outdated { version: 3 };
+        let good = judged(&day(100), &model(0, 1.0, -1), &current);
+        assert!(
+            good.promote && good.reason.contains("version 3 no longer serves"),
+            "{}",
+            good.reason
+        );
+        assert!(!judged(&day(100), &model(0, -1.0, -1), &current).promote);
     }
 
     #[test]
     fn a_later_version_must_beat_the_one_in_production_by_the_margin() {
         let (day, good, bad) = (day(10), model(0, 1.0, -1), model(0, -1.0, -1));
-        let better = judge(&day, &good, &in_production(bad), MARGIN);
+        let better = judged(&day, &good, &in_production(bad));
         assert!(better.promote, "{}", better.reason);
-        let same = judge(&day, &good, &in_production(good.clone()), MARGIN);
+        let same = judged(&day, &good, &in_production(good.clone()));
         assert!(
             !same.promote && same.reason.contains("version 3 has"),
             "{}",
             same.reason
         );
-        assert!(judge(&day, &good, &in_production(good.clone()), 0.0).promote);
+        assert!(judge(&day, best_input(), &good, &in_production(good.clone()), 0.0).promote);
     }
 
     #[test]
     fn rows_that_production_was_fitted_on_do_not_count() {
         let noon = 720 * MINUTE_MS;
-        let verdict = judge(
+        let verdict = judged(
             &day(10),
             &model(0, 1.0, -1),
             &in_production(model(0, -1.0, noon)),
-            MARGIN,
         );
         assert!(
             verdict.promote
@@ -232,11 +285,10 @@ mod tests {
             verdict.reason
         );
         let evening = 1_300 * MINUTE_MS;
-        let verdict = judge(
+        let verdict = judged(
             &day(10),
             &model(0, 1.0, -1),
             &in_production(model(0, -1.0, evening)),
-            MARGIN,
         );
         assert!(
             !verdict.promote && verdict.reason.contains("cannot be compared"),
@@ -250,7 +302,7 @@ mod tests {
         let current = Current::Unknown {
             reason: "the alias points at a deleted version".to_owned(),
         };
-        let verdict = judge(&day(10), &model(0, 1.0, -1), &current, MARGIN);
+        let verdict = judged(&day(10), &model(0, 1.0, -1), &current);
         assert!(
             !verdict.promote && verdict.reason.contains("points at a deleted version"),
             "{}",
@@ -262,7 +314,7 @@ mod tests {
     fn rows_of_a_single_label_do_not_promote() {
         let mut day = day(10);
         day.labels.fill(true);
-        let verdict = judge(&day, &model(0, 1.0, -1), &Current::Nothing, MARGIN);
+        let verdict = judged(&day, &model(0, 1.0, -1), &Current::Nothing);
         assert!(
             !verdict.promote && verdict.reason.contains("cannot be compared"),
             "{}",

@@ -62,10 +62,12 @@ pub(crate) fn module_to_serve(
 
 /// Whether the module that holds such models, of another version than this command, can serve them.
 fn only_it_can_read(error: &ModelError) -> bool {
-    matches!(
-        error,
-        ModelError::Newer { .. } | ModelError::OtherInputs { .. }
-    )
+    match error {
+        ModelError::Newer { .. } | ModelError::OtherInputs { .. } => true,
+        // Not even that module, if they were trained on features that no module computes any more.
+        ModelError::OtherFeatures { .. } => !error.is_outdated(),
+        _ => false,
+    }
 }
 
 fn names(pair: &ModelPair) -> String {
@@ -77,6 +79,7 @@ fn names(pair: &ModelPair) -> String {
 
 #[cfg(test)]
 mod tests {
+    use market::FEATURES_VERSION;
     use market::model::{INPUTS, Logistic, ModelInfo, TREND_UP};
 
     use super::*;
@@ -92,6 +95,7 @@ mod tests {
             name: TREND_UP.to_owned(),
             version,
             run: "a-run".to_owned(),
+            features_version: FEATURES_VERSION,
             fill: [0.0; INPUTS.len()],
             trained_from_ms: 0,
             trained_to_ms: 1,
@@ -143,6 +147,23 @@ mod tests {
         let warning = serving.warning.unwrap();
         assert!(
             warning.starts_with("is not replaced and keeps serving: the model is of format 9"),
+            "{warning}"
+        );
+    }
+
+    #[test]
+    fn models_of_former_features_are_dropped() {
+        let mut pair = trend(2);
+        if let Some(model) = &mut pair.trend {
+            model.info.features_version = FEATURES_VERSION - 1;
+        }
+        let outdated = slot::fill(&shipped(), &pair).unwrap();
+        let serving = module_to_serve(&shipped(), Some(&outdated), &ModelPair::default()).unwrap();
+        assert_eq!(serving.wasm, shipped());
+        assert_eq!(serving.models, "no models");
+        let warning = serving.warning.unwrap();
+        assert!(
+            warning.starts_with("the models on the cluster are dropped: the model was trained on features of version 1"),
             "{warning}"
         );
     }

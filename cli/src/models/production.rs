@@ -4,6 +4,7 @@ use std::path::Path;
 
 use market::model::ModelPair;
 use trainer::production::production_pair;
+use trainer::tracking::TrackingError;
 
 use super::tracking::open_tracking;
 
@@ -24,7 +25,10 @@ pub(crate) async fn models_in_production(data: &Path) -> ModelPair {
     }
     let (pair, problems) = production_pair(tracking.as_ref()).await;
     for problem in problems {
-        tracing::warn!("{problem}; the broker keeps serving the model it has");
+        match problem {
+            TrackingError::Outdated { .. } => tracing::warn!("{problem}"),
+            _ => tracing::warn!("{problem}; the broker keeps serving the model it has"),
+        }
     }
     pair
 }

@@ -7,6 +7,7 @@ use fixtures::broker::TestBroker;
 use fixtures::process::{self, coinlake, succeeded};
 use fixtures::recording::recording;
 use fixtures::{smartmodules, topic};
+use market::FEATURES_VERSION;
 use market::model::{INPUTS, Logistic, ModelInfo, ModelPair, TREND_UP, slot};
 use replay::{InjectedKind, Quality, SyntheticMarket};
 use serde_json::Value;
@@ -106,6 +107,7 @@ fn a_model(version: u32) -> ModelPair {
         name: TREND_UP.to_owned(),
         version,
         run: "a-run".to_owned(),
+        features_version: FEATURES_VERSION,
         fill: [0.0; INPUTS.len()],
         trained_from_ms: 0,
         trained_to_ms: 1,

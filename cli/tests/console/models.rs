@@ -50,7 +50,15 @@ async fn run_is_shown(browser: &Browser, report: &Value) {
         )
         .await;
     for model in report["models"].as_array().unwrap() {
-        for metric in ["auc_roc", "auc_pr", "brier", "base_rate", "rule_auc_roc"] {
+        for metric in [
+            "auc_roc",
+            "auc_pr",
+            "auc_pr_low",
+            "lift_top_1pct",
+            "brier",
+            "base_rate",
+            "best_input_auc_pr",
+        ] {
             let name = format!("{}/{metric}", model["model"].as_str().unwrap());
             let measured = model["metrics"][metric].as_f64().unwrap();
             assert_eq!(shown[&name], format!("{measured:.4}"), "{name}");

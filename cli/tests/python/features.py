@@ -129,10 +129,12 @@ def main(lake, recording=None):
     same = ["coin", "symbol", "event_time", "fetched_at", "price", "market_cap", "volume_24h"]
     pd.testing.assert_frame_equal(features[same], clean[same], check_exact=True)
 
+    names = set(features.columns) - set(clean.columns)
     coins, checked, worst, differing = {}, 0, 0.0, []
     for tick, have in zip(clean.to_dict("records"), features.to_dict("records")):
         volume = None if absent(tick["volume_24h"]) else tick["volume_24h"]
         want = coins.setdefault(tick["coin"], Coin()).add(tick["event_time"], tick["price"], volume)
+        assert want.keys() == names, f"computed here and there: {want.keys() ^ names}"
         for name, expected in want.items():
             found = have[name]
             checked += 1

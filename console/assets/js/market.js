@@ -24,7 +24,7 @@ const COLUMNS = [
   { name: "Surge", of: "volume_surge", show: (v) => format.decimal(v, 1), alarming: (v) => v > 3, wide: true,
     title: "Volume traded in the last minutes, relative to the average of the last 24 hours" },
   { name: "Anomaly ahead", of: "anomaly_probability", show: format.probability, bar: true, wide: true,
-    title: "Probability of a critical alert within 15 minutes, from the model in production" },
+    title: "Probability that an episode of warnings begins within 15 minutes, from the model in production" },
   { name: "Trend up", of: "trend_up_probability", show: format.probability, bar: true, wide: true,
     title: "Probability that the price is higher in 15 minutes, from the model in production" },
   { name: "Tick", of: "event_time", show: format.age, wide: true,

@@ -6,13 +6,15 @@ import { ask, connect } from "./live.js";
 
 const NAMES = { anomaly_ahead: "Anomaly ahead", trend_up: "Trend up" };
 const WHAT = {
-  anomaly_ahead: "Predicts a critical alert within 15 minutes (random forest)",
+  anomaly_ahead: "Predicts that an episode of warnings begins within 15 minutes (random forest)",
   trend_up: "Predicts a higher price in 15 minutes (logistic regression)",
 };
 const METRICS = [["auc_roc", "AUC-ROC"], ["auc_pr", "AUC-PR"], ["brier", "Brier"]];
 /** Metrics of a run's models on days they were not trained on, and of the two baselines. */
 const MEASURED = [...METRICS, ["precision", "Precision"], ["recall", "Recall"], ["base_rate", "Base rate"],
-  ["base_rate_brier", "Brier of the base rate"], ["rule_auc_roc", "AUC-ROC of the rule"]];
+  ["auc_pr_low", "AUC-PR at least (95 %)"],
+  ["lift_top_1pct", "Lift in the top 1 %"], ["base_rate_brier", "Brier of the base rate"],
+  ["best_input_auc_roc", "AUC-ROC of the best input"], ["best_input_auc_pr", "AUC-PR of the best input"]];
 
 export function modelsPage(main, [chosen]) {
   let left = false;

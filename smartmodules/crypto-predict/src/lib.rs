@@ -1,7 +1,7 @@
 //! SmartModule: predicts anomalies and trends with the models in its slot. The logic is in `market`.
 
 use market::model::slot::Slot;
-use market::model::{PredictParams, Predictor};
+use market::model::{ModelError, ModelPair, PredictParams, Predictor};
 use market::{Input, Output, Params};
 
 /// Enough for 100 trees of 3,300 nodes. The module stays under 1 MB, the limit of a Kubernetes object.
@@ -20,8 +20,11 @@ smartmodule_abi::module! {
 
 fn start(params: Vec<(String, String)>) -> Result<Predictor, String> {
     let params = PredictParams::parse(Params::new(params)).map_err(|error| error.to_string())?;
-    let models = SLOT
-        .pair()
-        .map_err(|error| format!("the models in crypto-predict cannot be used: {error}"))?;
+    let models = match SLOT.pair() {
+        // What they learned is not what crypto-features computes: every record gets the status `none`.
+        Err(ModelError::OtherFeatures { .. }) => ModelPair::default(),
+        models => models
+            .map_err(|error| format!("the models in crypto-predict cannot be used: {error}"))?,
+    };
     Ok(Predictor::new(params, models))
 }

@@ -12,8 +12,8 @@ use market::model::{
     ANOMALY_AHEAD, Forest, INPUTS, ModelInfo, ModelPair, Node, PredictParams, Predictor,
 };
 use market::{
-    AnomalyParams, AnomalyRule, CleanParams, Cleaner, Emit, FeatureParams, Featurizer, Input,
-    Output, Tick, label,
+    AnomalyParams, AnomalyRule, CleanParams, Cleaner, Emit, FEATURES_VERSION, FeatureParams,
+    Featurizer, Input, Output, Tick, label,
 };
 
 /// The usual number of records in a batch of the broker.
@@ -100,6 +100,7 @@ fn predictor() -> Predictor {
         name: ANOMALY_AHEAD.to_owned(),
         version: 1,
         run: "bench".to_owned(),
+        features_version: FEATURES_VERSION,
         fill: [0.0; INPUTS.len()],
         trained_from_ms: 0,
         trained_to_ms: 0,

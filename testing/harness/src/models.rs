@@ -1,5 +1,6 @@
 //! Models of the shape that training gives, grown at random: what they say means nothing, what it takes to say it does.
 
+use market::FEATURES_VERSION;
 use market::model::{
     ANOMALY_AHEAD, EDGES_MAX, Forest, INPUTS, Inputs, Logistic, ModelInfo, ModelPair, Node,
     TREND_UP,
@@ -63,8 +64,9 @@ fn info(name: &str, seed: u64) -> ModelInfo {
         name: name.to_owned(),
         version: seed as u32,
         run: format!("seed-{seed}"),
+        features_version: FEATURES_VERSION,
         fill: [
-            0.0, 0.0, 0.0, 5e-4, 5e-4, 0.0, 0.0, 0.0, 1.0, 1.0, 15.0, 12.0,
+            0.0, 0.0, 0.0, 5e-4, 5e-4, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 15.0, 12.0,
         ],
         trained_from_ms: 1_748_736_000_000,
         trained_to_ms: 1_750_000_000_000,
@@ -88,8 +90,10 @@ fn row(random: &mut impl Rng) -> Inputs {
         around(0.0, 1e-3),
         around(0.0, 2e-3),
         around(0.0, 1.2),
+        around(0.0, 1.0),
         around(1.0, 1e-3),
         around(1.0, 1.5),
+        around(0.0, 2e-3),
         around(14.0, 0.5).round(),
         around(12.0, 3.0).round(),
     ]

@@ -26,6 +26,20 @@ pub(super) fn decode(
     };
     let reader = ParquetRecordBatchReaderBuilder::try_new(contents)
         .map_err(|error| unreadable(error.to_string()))?;
+    // From before features had versions: the other columns may be missing, too.
+    let schema = reader.parquet_schema();
+    if !schema
+        .columns()
+        .iter()
+        .any(|column| column.name() == "features_version")
+    {
+        let groups = row_groups
+            .iter()
+            .map(|group| reader.metadata().row_group(*group));
+        let rows: i64 = groups.map(|group| group.num_rows()).sum();
+        builder.leave_out(usize::try_from(rows).unwrap_or_default());
+        return Ok(());
+    }
     let mask = ProjectionMask::columns(reader.parquet_schema(), COLUMNS);
     let batches = reader
         .with_projection(mask)
@@ -101,6 +115,7 @@ macro_rules! columns {
 }
 
 columns! {
+    count features_version,
     number ma_5m,
     number ma_15m,
     count samples_15m,

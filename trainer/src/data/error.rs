@@ -1,6 +1,7 @@
 //! Why there is nothing to learn from.
 
 use lake::LakeError;
+use market::FEATURES_VERSION;
 
 use super::labels::Label;
 use super::range::TimeRange;
@@ -24,6 +25,17 @@ pub enum DataError {
         lake: String,
         /// The range.
         range: TimeRange,
+    },
+    /// No row has the features that models are trained on.
+    #[error(
+        "{lake}/features has {rows} rows, none of which has the features of this version of Coinlake (features_version \
+         {FEATURES_VERSION}): let `coinlake up` add some first"
+    )]
+    OtherFeatures {
+        /// The lake.
+        lake: String,
+        /// The number of rows.
+        rows: usize,
     },
     /// A file lacks a column.
     #[error(
@@ -52,7 +64,8 @@ pub enum DataError {
     /// Too few rows to fit and to test on.
     #[error(
         "{label}: {fit} rows to fit on and {test} to test on are too few, {least} of each are needed: let the platform \
-         run for longer, or choose a longer range"
+         run for longer{}, or choose a longer range",
+        enough(*.hours)
     )]
     TooFewRows {
         /// The label.
@@ -63,6 +76,21 @@ pub enum DataError {
         test: usize,
         /// The least number of each.
         least: usize,
+        /// After how many hours of such rows there are enough; `None` without any rows.
+        hours: Option<f64>,
+    },
+    /// Nothing began that could be foreseen.
+    #[error(
+        "anomaly_ahead: no episode of warnings begins in the {rows} rows {of}, of {hours:.1} hours, so there is nothing to \
+         learn: let the platform run for longer, or choose a longer range"
+    )]
+    NoEpisode {
+        /// The number of rows.
+        rows: usize,
+        /// `to fit on` or `to test on`.
+        of: &'static str,
+        /// The time they span.
+        hours: f64,
     },
     /// All rows have the same label.
     #[error(
@@ -77,4 +105,10 @@ pub enum DataError {
         /// `to fit on` or `to test on`.
         of: &'static str,
     },
+}
+
+fn enough(hours: Option<f64>) -> String {
+    hours.map_or_else(String::new, |hours| {
+        format!(", {hours:.0} hours in all should be enough at this pace")
+    })
 }

@@ -14,7 +14,7 @@ mod read;
 mod rows;
 
 pub use error::DataError;
-pub use labels::{AHEAD_MS, Label, labels};
+pub use labels::{AHEAD_MS, FUTURE_MS_MAX, Label, labels};
 pub use part::{Part, Split};
 pub use range::{RangeError, TimeRange};
 pub use read::{LAYER, last, open_lake, read_rows};

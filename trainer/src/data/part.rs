@@ -1,12 +1,12 @@
 //! Labelled rows, and the split into rows to fit on and rows to test on: by time, never at random.
 //!
-//! Always true: every row to fit on is at least 15 minutes older than every row to test on, so no label of the former
+//! Always true: every row to fit on is more than 20 minutes older than every row to test on, so no label of the former
 //! depends on the latter.
 
 use market::model::Inputs;
 
 use super::error::DataError;
-use super::labels::{AHEAD_MS, Label, labels};
+use super::labels::{FUTURE_MS_MAX, Label, labels};
 use super::rows::Rows;
 
 /// The share of rows to fit on; the others, the newest, are tested on.
@@ -16,7 +16,7 @@ const FIT_SHARE: f64 = 0.8;
 const ROWS_MIN: usize = 200;
 
 /// Labelled rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Part {
     /// Event times, in the order of [`Rows`], in milliseconds since the epoch.
     pub times: Vec<i64>,
@@ -49,6 +49,16 @@ impl Part {
     /// The first and the last event time.
     pub fn range(&self) -> Option<(i64, i64)> {
         Some((*self.times.iter().min()?, *self.times.iter().max()?))
+    }
+
+    fn hours(&self) -> f64 {
+        let (from, to) = self.range().unwrap_or_default();
+        (to - from) as f64 / 3_600_000.0
+    }
+
+    /// Whether both labels occur.
+    pub fn has_both(&self) -> bool {
+        self.labels.contains(&true) && self.labels.contains(&false)
     }
 
     /// The share of rows with a true label.
@@ -85,7 +95,7 @@ impl Part {
         }
     }
 
-    /// Splits off the newest fifth, with a gap of 15 minutes before it.
+    /// Splits off the newest fifth, with a gap of 20 minutes before it, as far as labels look ahead.
     ///
     /// # Errors
     /// When a part has too few rows or only one class.
@@ -96,21 +106,32 @@ impl Part {
         // All rows of this time are tested on.
         let begin = times.get(begin).copied().unwrap_or(i64::MAX);
         let split = Split {
-            fit: self.of_times(|time| time <= begin.saturating_sub(AHEAD_MS)),
+            fit: self.of_times(|time| time < begin.saturating_sub(FUTURE_MS_MAX)),
             test: self.of_times(|time| time >= begin),
         };
         if split.fit.len().min(split.test.len()) < ROWS_MIN {
+            let enough = ROWS_MIN as f64 / (1.0 - FIT_SHARE);
             return Err(DataError::TooFewRows {
                 label,
                 fit: split.fit.len(),
                 test: split.test.len(),
                 least: ROWS_MIN,
+                // With one to spare, for the gap and what begins without a past.
+                hours: (!self.is_empty())
+                    .then(|| (self.hours() * enough / self.len() as f64).ceil() + 1.0),
             });
         }
         for (part, of) in [(&split.fit, "to fit on"), (&split.test, "to test on")] {
-            let always = part.labels[0];
-            if part.labels.iter().all(|label| *label == always) {
-                return Err(DataError::OneClass { label, always, of });
+            if !part.has_both() {
+                let always = part.labels[0];
+                return Err(match (label, always) {
+                    (Label::AnomalyAhead, false) => DataError::NoEpisode {
+                        rows: part.len(),
+                        of,
+                        hours: part.hours(),
+                    },
+                    _ => DataError::OneClass { label, always, of },
+                });
             }
         }
         Ok(split)
@@ -140,17 +161,23 @@ mod tests {
             .unwrap();
         assert_eq!(split.test.range(), Some((800 * MINUTE_MS, 999 * MINUTE_MS)));
         assert_eq!(split.test.len(), 400);
-        assert_eq!(split.fit.range(), Some((0, 785 * MINUTE_MS)));
+        assert_eq!(split.fit.range(), Some((0, 779 * MINUTE_MS)));
     }
 
     #[test]
     fn too_few_rows_and_a_single_class_are_refused() {
         let problem = |part: Part| part.split(Label::AnomalyAhead).unwrap_err().to_string();
         assert!(problem(part(0, |_| true)).contains("too few"));
-        assert!(problem(part(900, |row| row % 3 == 0)).contains("too few"));
+        let few = problem(part(900, |row| row % 3 == 0));
+        assert!(
+            few.contains("too few") && few.contains("10 hours in all should be enough"),
+            "{few}"
+        );
         let never = problem(part(2000, |row| row > 1700));
         assert!(
-            never.contains("anomaly_ahead is false in every row to fit on"),
+            never.contains(
+                "no episode of warnings begins in the 1560 rows to fit on, of 13.0 hours"
+            ),
             "{never}"
         );
         let always = problem(part(2000, |row| row % 2 == 0 || row > 1500));

@@ -70,10 +70,10 @@ pub async fn last(lake: &Lake, span: Duration) -> Result<TimeRange, DataError> {
     ))
 }
 
-/// Reads the rows of `lake/features` in a range.
+/// Reads the rows of `lake/features` in a range whose features are of the current version.
 ///
 /// # Errors
-/// When the lake cannot be read, a column is missing, or no row lies in the range.
+/// When the lake cannot be read, a column is missing, or the range has no such row.
 pub async fn read_rows(
     lake: &Lake,
     range: TimeRange,
@@ -111,9 +111,10 @@ pub async fn read_rows(
     let rows = builder.build();
     if rows.is_empty() {
         let lake = lake.to_string();
-        return Err(match range.is_bounded() {
-            true => DataError::NoRowsInRange { lake, range },
-            false => DataError::NoRows { lake },
+        return Err(match rows.of_other_features() {
+            0 if range.is_bounded() => DataError::NoRowsInRange { lake, range },
+            0 => DataError::NoRows { lake },
+            rows => DataError::OtherFeatures { lake, rows },
         });
     }
     Ok(rows)

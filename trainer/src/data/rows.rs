@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use market::model::{Inputs, inputs};
-use market::{AnomalyParams, AnomalyRule, Severity, WindowFeatures};
+use market::{AnomalyParams, AnomalyRule, FEATURES_VERSION, Severity, WindowFeatures};
 
 /// The part of a row of `lake/features` that training needs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,8 +18,8 @@ pub struct Row {
     pub price: f64,
     /// The models' inputs; NaN where the lake has null.
     pub inputs: Inputs,
-    /// Whether the anomaly rule judges the row critical.
-    pub critical: bool,
+    /// Whether the anomaly rule, with its defaults, gives a warning or worse.
+    pub alerts: bool,
 }
 
 /// Rows of a range of time.
@@ -27,6 +27,7 @@ pub struct Row {
 pub struct Rows {
     coins: Vec<String>,
     rows: Vec<Row>,
+    of_other_features: usize,
 }
 
 impl Rows {
@@ -50,6 +51,11 @@ impl Rows {
         self.rows.is_empty()
     }
 
+    /// Rows that were left out, because their features are of another version.
+    pub fn of_other_features(&self) -> usize {
+        self.of_other_features
+    }
+
     /// The first and the last event time.
     pub fn range(&self) -> Option<(i64, i64)> {
         let first = self.rows.iter().map(|row| row.event_time).min()?;
@@ -63,6 +69,7 @@ pub struct RowsBuilder {
     rule: AnomalyRule,
     coins: BTreeMap<String, u32>,
     rows: Vec<Row>,
+    of_other_features: usize,
 }
 
 impl Default for RowsBuilder {
@@ -71,13 +78,18 @@ impl Default for RowsBuilder {
             rule: AnomalyRule::new(AnomalyParams::default()),
             coins: BTreeMap::new(),
             rows: Vec::new(),
+            of_other_features: 0,
         }
     }
 }
 
 impl RowsBuilder {
-    /// Adds a row. Of two rows of one coin and time, the first one added counts.
+    /// Adds a row. Of two rows of one coin and time, the first one added counts. A row of another version of the features is
+    /// left out.
     pub fn push(&mut self, coin: &str, event_time: i64, price: f64, windows: &WindowFeatures) {
+        if windows.features_version != Some(FEATURES_VERSION) {
+            return self.leave_out(1);
+        }
         let coin = match self.coins.get(coin) {
             Some(coin) => *coin,
             None => {
@@ -92,14 +104,22 @@ impl RowsBuilder {
             event_time,
             price,
             inputs: inputs(price, event_time, windows),
-            critical: alert.is_some_and(|alert| alert.severity == Severity::Critical),
+            alerts: alert.is_some_and(|alert| alert.severity >= Severity::Warning),
         });
+    }
+
+    /// Counts rows whose features are of another version.
+    pub(super) fn leave_out(&mut self, rows: usize) {
+        self.of_other_features += rows;
     }
 
     /// The rows, in order.
     pub fn build(self) -> Rows {
         let Self {
-            coins, mut rows, ..
+            coins,
+            mut rows,
+            of_other_features,
+            ..
         } = self;
         // Coins were numbered in the order of arrival; now they are numbered by name.
         let mut place = vec![0; coins.len()];
@@ -115,6 +135,7 @@ impl RowsBuilder {
         Rows {
             coins: coins.into_keys().collect(),
             rows,
+            of_other_features,
         }
     }
 }
@@ -124,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_ordered_and_the_first_of_two_counts() {
+    fn rows_are_ordered_and_of_one_version_and_the_first_of_two_counts() {
         let mut builder = RowsBuilder::default();
         for (coin, time, price) in [
             ("solana", 60_000, 1.0),
@@ -132,12 +153,20 @@ mod tests {
             ("bitcoin", 60_000, 3.0),
             ("bitcoin", 120_000, 4.0),
         ] {
-            builder.push(coin, time, price, &WindowFeatures::default());
+            builder.push(coin, time, price, &WindowFeatures::undefined());
+        }
+        for features_version in [None, Some(FEATURES_VERSION - 1), Some(FEATURES_VERSION + 1)] {
+            let windows = WindowFeatures {
+                features_version,
+                ..WindowFeatures::default()
+            };
+            builder.push("cardano", 60_000, 1.0, &windows);
         }
         let rows = builder.build();
         assert_eq!(rows.coins(), ["bitcoin", "solana"]);
         let prices: Vec<f64> = rows.as_slice().iter().map(|row| row.price).collect();
         assert_eq!(prices, [3.0, 2.0, 1.0]);
         assert_eq!(rows.range(), Some((60_000, 120_000)));
+        assert_eq!(rows.of_other_features(), 3);
     }
 }

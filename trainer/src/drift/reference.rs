@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use market::model::{INPUTS, Inputs};
+use market::model::{HOUR_OF_DAY, INPUTS, Inputs};
 use serde::{Deserialize, Serialize};
 
 use super::distribution::Distribution;
@@ -21,7 +21,7 @@ pub struct Reference {
     pub from_ms: i64,
     /// The last one.
     pub to_ms: i64,
-    /// Each input of the rows fitted on, by name.
+    /// Each input of the rows fitted on, by name; but for the time of day, which no market can change.
     pub inputs: BTreeMap<String, Distribution>,
     /// The scores of the rows tested on, by label.
     pub scores: BTreeMap<String, Distribution>,
@@ -44,13 +44,12 @@ impl Reference {
     /// The reference of the rows fitted on, in this range of event times. Add scores with [`Self::add_scores`].
     pub fn of_inputs(range: (i64, i64), rows: &[Inputs]) -> Self {
         let distribution = |input: usize| Distribution::of(rows.iter().map(|row| row[input]));
-        let inputs = INPUTS.iter().enumerate();
         Self {
             version: VERSION,
             from_ms: range.0,
             to_ms: range.1,
-            inputs: inputs
-                .map(|(input, name)| ((*name).to_owned(), distribution(input)))
+            inputs: market_inputs()
+                .map(|(input, name)| (name.to_owned(), distribution(input)))
                 .collect(),
             scores: BTreeMap::new(),
         }
@@ -64,11 +63,10 @@ impl Reference {
 
     /// The PSI of every input of other rows, in the order of the models' inputs; empty without rows.
     pub fn inputs_psi(&self, rows: &[Inputs]) -> Vec<(&'static str, f64)> {
-        let known = INPUTS.iter().enumerate();
-        known
+        market_inputs()
             .filter_map(|(input, name)| {
                 let values = rows.iter().map(|row| row[input]);
-                Some((*name, self.inputs.get(*name)?.psi(values)?))
+                Some((name, self.inputs.get(name)?.psi(values)?))
             })
             .collect()
     }
@@ -96,6 +94,12 @@ impl Reference {
     }
 }
 
+/// The inputs that say something about the market, with their places.
+fn market_inputs() -> impl Iterator<Item = (usize, &'static str)> {
+    let inputs = INPUTS.into_iter().enumerate();
+    inputs.filter(|(_, name)| *name != HOUR_OF_DAY)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +122,16 @@ mod tests {
         assert_eq!(reference.inputs_psi(&[]), []);
         assert_eq!(reference.scores_psi("trend_up", &[0.1, 0.2]), Some(0.0));
         assert_eq!(reference.scores_psi("anomaly_ahead", &[0.1]), None);
+        // Of another hour, of the same market.
+        let later: Vec<Inputs> = rows
+            .iter()
+            .map(|row| {
+                let mut row = *row;
+                row[INPUTS.len() - 1] = 23.0;
+                row
+            })
+            .collect();
+        assert_eq!(reference.inputs_psi(&later), reference.inputs_psi(&rows));
         let newer =
             String::from_utf8(json)
                 .unwrap()

@@ -1,25 +1,27 @@
-//! Measures a model and its baselines.
+//! Measures a model on the rows it is tested on, beside the baselines.
 
-use market::model::INPUTS;
-
+use super::best_input::BestInput;
+use super::bootstrap::{AucPrIntervals, auc_pr_intervals};
 use super::calibration::{CalibrationBin, calibration};
 use super::confusion::Confusion;
 use super::ranking::Ranking;
-use crate::data::Part;
+use crate::data::Split;
 use crate::model::Model;
 
-/// The measurements of a model on some rows.
+/// The measurements of a model on rows it was not fitted on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// The number of rows.
     pub rows: usize,
-    /// The share of rows with a true label.
+    /// The share of rows with a true label. Also the AUC-PR of always predicting the same.
     pub base_rate: f64,
-    /// Everything that depends on the order of the scores alone.
+    /// The ranking by predicted probability.
     pub ranking: Ranking,
+    /// Where chance alone could have moved its AUC-PR, also beside the best input; `None` if no row is true.
+    pub intervals: Option<AucPrIntervals>,
     /// The mean squared error of the probabilities.
     pub brier: f64,
-    /// Predicted and actual shares, by predicted probability.
+    /// Predicted and actual shares.
     pub calibration: Vec<CalibrationBin>,
     /// A probability of at least this counts as a positive prediction.
     pub threshold: f64,
@@ -27,35 +29,34 @@ pub struct Evaluation {
     pub confusion: Confusion,
     /// The Brier score of always predicting the base rate of the rows fitted on. Its AUC-ROC is 0.5.
     pub base_rate_brier: f64,
-    /// The ranking by |zscore_15m|.
-    pub rule: Ranking,
+    /// The input that alone ranks the rows fitted on best.
+    pub best_input: BestInput,
+    /// The ranking by that input alone.
+    pub best_input_ranking: Ranking,
 }
 
-/// Measures a model on rows it was not fitted on. `fit_base_rate` is the share of true labels in the rows it was fitted on.
-pub fn evaluate(model: &Model, part: &Part, fit_base_rate: f64) -> Evaluation {
+/// Measures a model that was fitted on `split.fit`, on `split.test`.
+pub fn evaluate(model: &Model, split: &Split) -> Evaluation {
+    let part = &split.test;
     let scores = model.probabilities(&part.inputs);
     let labels = &part.labels;
     let threshold = model.info().threshold;
-    let constant = vec![fit_base_rate; labels.len()];
+    let constant = vec![split.fit.base_rate(); labels.len()];
+    let best_input = BestInput::of(&split.fit);
+    let best_scores = best_input.scores(&part.inputs);
     Evaluation {
         rows: part.len(),
         base_rate: part.base_rate(),
         ranking: Ranking::of(&scores, labels),
+        intervals: auc_pr_intervals(&part.times, labels, &scores, &best_scores),
         brier: brier(&scores, labels),
         calibration: calibration(&scores, labels),
         threshold,
         confusion: Confusion::of(&scores, labels, threshold),
         base_rate_brier: brier(&constant, labels),
-        rule: Ranking::of(&rule_scores(part), labels),
+        best_input,
+        best_input_ranking: Ranking::of(&best_scores, labels),
     }
-}
-
-/// The scores of the rule without a model: |zscore_15m|, 0 where it is absent.
-pub(crate) fn rule_scores(part: &Part) -> Vec<f64> {
-    let zscore = INPUTS.iter().position(|name| *name == "zscore_15m");
-    let zscore = zscore.expect("zscore_15m is among the inputs");
-    let scores = part.inputs.iter().map(|row| row[zscore].abs());
-    scores.map(|z| if z.is_nan() { 0.0 } else { z }).collect()
 }
 
 fn brier(scores: &[f64], labels: &[bool]) -> f64 {

@@ -87,6 +87,29 @@ impl Ranking {
         sum / self.positives as f64
     }
 
+    /// How much more often a row is true among the top share of all rows than among all: the precision there over the base rate.
+    /// Of rows with the same score at the border, a part counts. 1 if no row is true.
+    pub fn lift(&self, share: f64) -> f64 {
+        let all = (self.positives + self.negatives) as f64;
+        let wanted = share * all;
+        if self.positives == 0 || wanted <= 0.0 {
+            return 1.0;
+        }
+        let predicted = |point: &Point| (point.true_positives + point.false_positives) as f64;
+        let border = self
+            .points
+            .partition_point(|point| predicted(point) < wanted);
+        let (found, rows) = match border.checked_sub(1).map(|place| &self.points[place]) {
+            Some(point) => (point.true_positives as f64, predicted(point)),
+            None => (0.0, 0.0),
+        };
+        let more = self.points.get(border).map_or(0.0, |point| {
+            let tied = predicted(point) - rows;
+            (wanted - rows) / tied * (point.true_positives as f64 - found)
+        });
+        (found + more) / wanted * all / self.positives as f64
+    }
+
     /// The threshold that maximises true-positive rate minus false-positive rate (Youden's J). Unlike the best F1 it suits
     /// rare events and balanced labels alike.
     pub fn best_threshold(&self) -> f64 {
@@ -157,6 +180,21 @@ mod tests {
         let ranking = Ranking::of(&[0.1, 0.2], &[false, false]);
         assert_eq!((ranking.auc_roc(), ranking.auc_pr()), (0.5, 0.0));
         assert_eq!(Ranking::of(&[], &[]).best_threshold(), 0.5);
+        assert_eq!(Ranking::of(&[], &[]).lift(0.01), 1.0);
+    }
+
+    #[test]
+    fn lift_compares_the_top_with_all() {
+        // 10 of 100 rows are true, 6 of them among the top 10.
+        let scores: Vec<f64> = (0..100).map(f64::from).collect();
+        let labels: Vec<bool> = (0..100).map(|row| row >= 94 || row < 4).collect();
+        let ranking = Ranking::of(&scores, &labels);
+        assert_eq!(ranking.lift(0.1), 6.0);
+        assert_eq!(ranking.lift(0.01), 10.0);
+        assert_eq!(ranking.lift(1.0), 1.0);
+        // Without an order, any share of the rows is like all of them.
+        let level = Ranking::of(&[0.5; 100], &labels);
+        assert_eq!(level.lift(0.1), 1.0);
     }
 
     proptest! {

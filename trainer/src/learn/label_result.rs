@@ -10,7 +10,7 @@ use super::importance::{Importance, importances};
 use super::report::{Subject, pictures};
 use super::settings::TrainSettings;
 use crate::data::{Label, Part, Split};
-use crate::evaluation::{Evaluation, Ranking, evaluate};
+use crate::evaluation::{BestInput, Evaluation, Ranking, evaluate};
 use crate::model::Model;
 use crate::run::{Artifact, Metric, Run, TrainedModel};
 
@@ -23,7 +23,7 @@ pub const NEWEST_DAY_METRIC: &str = "newest_day_auc_roc";
 pub(super) struct LabelResult {
     pub(super) label: Label,
     pub(super) split: Split,
-    pub(super) newest_day: Part,
+    newest_day: Part,
     pub(super) model: Model,
     evaluation: Evaluation,
     importances: Vec<Importance>,
@@ -52,20 +52,29 @@ impl LabelResult {
         model.info_mut().threshold = threshold;
         progress.inc(1);
         step("testing");
-        let evaluation = evaluate(&model, &split.test, split.fit.base_rate());
+        let evaluation = evaluate(&model, &split);
         let importances = importances(&model, &split.test, settings.forest.seed);
         progress.inc(1);
 
         let (_, end) = split.test.range().unwrap_or_default();
         Ok(Self {
             label,
-            newest_day: split.test.of_times(|time| time > end - DAY_MS),
+            newest_day: match split.test.of_times(|time| time > end - DAY_MS) {
+                day if day.has_both() => day,
+                _ => split.test.clone(),
+            },
             split,
             model,
             evaluation,
             importances,
             fit_seconds,
         })
+    }
+
+    /// Its name, and what other versions are compared on.
+    pub(super) fn newest_day(self) -> (&'static str, (Part, BestInput)) {
+        let best_input = self.evaluation.best_input;
+        (self.label.as_str(), (self.newest_day, best_input))
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
@@ -100,6 +109,8 @@ impl LabelResult {
         run.metrics
             .extend(importances.map(|i| metric(&format!("importance/{}", i.input), i.auc_drop, 0)));
 
+        let best_input = self.evaluation.best_input.to_string();
+        run.params.insert(format!("{label}/best_input"), best_input);
         let bytes = self.model.to_bytes();
         let picture =
             |name: &str, svg: Vec<u8>| Artifact::new(format!("pictures/{label}/{name}.svg"), svg);
@@ -130,12 +141,14 @@ impl LabelResult {
         let Evaluation {
             ranking,
             confusion,
-            rule,
+            best_input_ranking,
             ..
         } = &self.evaluation;
         let mut metrics = vec![
             ("auc_roc", ranking.auc_roc()),
             ("auc_pr", ranking.auc_pr()),
+            ("gain", ranking.auc_pr() / self.evaluation.base_rate),
+            ("lift_top_1pct", ranking.lift(0.01)),
             ("brier", self.evaluation.brier),
             ("threshold", self.evaluation.threshold),
             ("true_positives", confusion.true_positive as f64),
@@ -144,12 +157,22 @@ impl LabelResult {
             ("true_negatives", confusion.true_negative as f64),
             ("base_rate", self.evaluation.base_rate),
             ("base_rate_brier", self.evaluation.base_rate_brier),
-            ("rule_auc_roc", rule.auc_roc()),
-            ("rule_auc_pr", rule.auc_pr()),
+            ("best_input_auc_roc", best_input_ranking.auc_roc()),
+            ("best_input_auc_pr", best_input_ranking.auc_pr()),
             ("fit_rows", self.split.fit.len() as f64),
             ("test_rows", self.split.test.len() as f64),
             ("fit_seconds", self.fit_seconds),
         ];
+        if let Some(intervals) = self.evaluation.intervals {
+            metrics.extend([
+                ("auc_pr_low", intervals.auc_pr.low),
+                ("auc_pr_high", intervals.auc_pr.high),
+                ("gain_low", intervals.gain.low),
+                ("gain_high", intervals.gain.high),
+                ("lead_low", intervals.lead.low),
+                ("lead_high", intervals.lead.high),
+            ]);
+        }
         let shares = [
             ("precision", confusion.precision()),
             ("recall", confusion.recall()),
@@ -177,8 +200,7 @@ fn threshold(params: &ModelParams, label: Label, fit: &Part) -> Result<f64, FitE
 
 /// `None` unless both labels occur.
 fn auc_roc(model: &Model, part: &Part) -> Option<f64> {
-    let both = part.labels.iter().any(|label| *label) && part.labels.iter().any(|label| !label);
-    both.then(|| {
+    part.has_both().then(|| {
         let scores = model.probabilities(&part.inputs);
         Ranking::of(&scores, &part.labels).auc_roc()
     })

@@ -5,6 +5,7 @@ use std::thread;
 
 use futures_util::future::BoxFuture;
 use indicatif::{ProgressBar, ProgressStyle};
+use market::FEATURES_VERSION;
 use market::model::INPUTS;
 
 use super::commit;
@@ -97,10 +98,7 @@ fn train_here(
         Artifact::new("model_card.md", card.into_bytes()),
         Artifact::new(REFERENCE_PATH, reference(&results).to_json()),
     ]);
-    let newest_day = results
-        .into_iter()
-        .map(|result| (result.label.as_str(), result.newest_day))
-        .collect();
+    let newest_day = results.into_iter().map(LabelResult::newest_day).collect();
     Ok(Trained {
         run,
         left_out,
@@ -128,6 +126,7 @@ fn params(settings: &TrainSettings) -> BTreeMap<String, String> {
     [
         ("range", range.to_string()),
         ("inputs", INPUTS.join(",")),
+        ("features_version", FEATURES_VERSION.to_string()),
         ("seed", forest.seed.to_string()),
         ("anomaly_ahead/model", "random forest".to_owned()),
         ("anomaly_ahead/trees", forest.trees.to_string()),
@@ -151,6 +150,10 @@ fn tags(rows: &Rows, settings: &TrainSettings) -> BTreeMap<String, String> {
         ("data_from", show_ms(from)),
         ("data_to", show_ms(to)),
         ("rows", rows.len().to_string()),
+        (
+            "rows_of_other_features",
+            rows.of_other_features().to_string(),
+        ),
         ("coins", rows.coins().join(",")),
         ("coinlake_version", env!("CARGO_PKG_VERSION").to_owned()),
     ]

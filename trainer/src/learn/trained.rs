@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::data::{Label, Part};
+use crate::evaluation::BestInput;
 use crate::run::Run;
 
 /// The result of a training.
@@ -16,13 +17,19 @@ pub struct Trained {
     pub newest_day: NewestDay,
 }
 
-/// The labelled rows of the newest day. No model was fitted on them.
+/// The labelled rows of the newest day, or of all that was tested on where both labels do not occur on that day. No model was
+/// fitted on them.
 #[derive(Debug, Clone, Default)]
-pub struct NewestDay(pub(super) BTreeMap<&'static str, Part>);
+pub struct NewestDay(pub(super) BTreeMap<&'static str, (Part, BestInput)>);
 
 impl NewestDay {
     /// A label's rows; `None` if its model could not be trained.
     pub fn part(&self, label: Label) -> Option<&Part> {
-        self.0.get(label.as_str())
+        self.0.get(label.as_str()).map(|(part, _)| part)
+    }
+
+    /// The baseline of a label, chosen on the rows fitted on; `None` if its model could not be trained.
+    pub fn best_input(&self, label: Label) -> Option<BestInput> {
+        self.0.get(label.as_str()).map(|(_, input)| *input)
     }
 }

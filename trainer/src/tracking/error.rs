@@ -160,6 +160,18 @@ pub enum TrackingError {
         /// The problem.
         reason: String,
     },
+    /// A version was trained on features that are no longer computed.
+    #[error("{model}/{version} of {place} no longer serves: {reason}")]
+    Outdated {
+        /// The registered model.
+        model: String,
+        /// The version.
+        version: u32,
+        /// The tracking.
+        place: String,
+        /// Which features it knows, and the remedy.
+        reason: String,
+    },
     /// A version's model file is unusable.
     #[error("{model}/{version} of {place} cannot serve: {reason}")]
     Unservable {

@@ -140,6 +140,36 @@ async fn a_file_that_is_not_what_it_should_be_is_named() {
     );
 }
 
+/// Rows of former features, in files without the new columns and in files that have them, beside rows of today's.
+#[tokio::test]
+async fn only_rows_of_todays_features_are_learned_from() {
+    let lake = tempfile::tempdir().unwrap();
+    let mut minutes = quiet(300);
+    write(
+        lake.path(),
+        0,
+        &minutes[..100],
+        &["features_version", "move_15m"],
+    );
+    let problem = read(lake.path(), TimeRange::default())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problem.contains(
+            "features has 100 rows, none of which has the features of this version of Coinlake"
+        ),
+        "{problem}"
+    );
+    for row in &mut minutes[100..150] {
+        row.windows.features_version = Some(1);
+    }
+    write(lake.path(), 100, &minutes[100..], &[]);
+    let rows = read(lake.path(), TimeRange::default()).await.unwrap();
+    assert_eq!((rows.len(), rows.of_other_features()), (150, 150));
+    assert_eq!(rows.range().unwrap().0, minutes[150].event_time);
+}
+
 #[tokio::test]
 async fn too_little_is_not_learned_from() {
     let lake = tempfile::tempdir().unwrap();

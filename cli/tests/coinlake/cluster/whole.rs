@@ -1,6 +1,7 @@
 //! The whole pipeline on a cluster leaves what an undisturbed run on the embedded broker leaves, row for row.
 
 use fixtures::{smartmodules, topic};
+use market::FEATURES_VERSION;
 use market::model::{
     ANOMALY_AHEAD, Forest, INPUTS, Logistic, ModelInfo, ModelPair, Node, TREND_UP, slot,
 };
@@ -161,6 +162,7 @@ async fn serve(target: &Target, version: u32) {
         name: name.to_owned(),
         version,
         run: format!("run-{version}"),
+        features_version: FEATURES_VERSION,
         fill: [0.0; INPUTS.len()],
         trained_from_ms: 0,
         trained_to_ms: 1,

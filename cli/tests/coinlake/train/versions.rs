@@ -3,6 +3,8 @@
 use std::fs;
 
 use fixtures::mlflow::server;
+use market::FEATURES_VERSION;
+use market::model::Logistic;
 
 use super::{Place, model, model_file};
 
@@ -128,6 +130,29 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     assert!(
         said.contains("MLFLOW_TRACKING_URI is a `sqlite` address"),
         "{said}"
+    );
+}
+
+#[test]
+fn a_model_of_former_features_is_refused_and_trained_anew() {
+    let place = Place::here();
+    let run = place.run(&[])["run"].as_str().unwrap().to_owned();
+    place.text(&["promote", "trend_up", "1", "production"]);
+    let file = model_file(place.data.path(), &run);
+    let mut former = Logistic::from_bytes(&fs::read(&file).unwrap()).unwrap();
+    former.info.features_version = FEATURES_VERSION - 1;
+    fs::write(&file, former.to_bytes()).unwrap();
+    let said = place.refused(&["promote", "trend_up", "1", "production"]);
+    assert!(
+        said.contains("trend_up/1") && said.contains("features of version 1") && said.contains("train it again"),
+        "{said}"
+    );
+    // What no longer serves is no rival: the next version is judged like a first one.
+    let second = place.run(&[]);
+    let reason = model(&second, "trend_up")["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("version 1 no longer serves") && reason.contains("baseline has"),
+        "{reason}"
     );
 }
 

@@ -14,7 +14,7 @@ use market::model::{
     ANOMALY_AHEAD, Forest, INPUTS, Logistic, ModelInfo, ModelPair, Node, PredictParams, Predictor,
     TREND_UP, slot,
 };
-use market::{Emit, Input, Output};
+use market::{Emit, FEATURES_VERSION, Input, Output};
 use parquet_sink::failpoints::Failpoints;
 use parquet_sink::status::DestinationStatus;
 
@@ -31,6 +31,7 @@ fn models(version: u32) -> ModelPair {
         name: name.to_owned(),
         version,
         run: format!("run-{version}"),
+        features_version: FEATURES_VERSION,
         fill: [0.0; INPUTS.len()],
         trained_from_ms: 0,
         trained_to_ms: 1,
@@ -303,7 +304,7 @@ async fn a_damaged_model_loses_nothing() {
     let features = |offsets: std::ops::Range<i64>| -> Vec<_> {
         let value = |n| {
             format!(
-                r#"{{"source_offset":{n},"status":"features","coin":"bitcoin","symbol":"btc","event_time":{n},"price":1}}"#
+                r#"{{"source_offset":{n},"status":"features","coin":"bitcoin","symbol":"btc","event_time":{n},"price":1,"features_version":{FEATURES_VERSION}}}"#
             )
         };
         offsets.map(|n| outgoing("bitcoin", &value(n))).collect()

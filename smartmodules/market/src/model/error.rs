@@ -19,6 +19,17 @@ pub enum ModelError {
         /// The format that this version reads.
         known: u16,
     },
+    /// Trained on features of another definition: its numbers say nothing about those of today.
+    #[error(
+        "the model was trained on features of version {found}, this version of Coinlake computes version {known}: train \
+         it again with this one"
+    )]
+    OtherFeatures {
+        /// The version of the features in its training.
+        found: u32,
+        /// The version that is computed now.
+        known: u32,
+    },
     /// Bytes are missing or changed.
     #[error("the model is damaged ({0}): fetch it from the registry again, or train it again")]
     Damaged(&'static str),
@@ -64,4 +75,11 @@ pub enum ModelError {
         /// The slot's size.
         room: usize,
     },
+}
+
+impl ModelError {
+    /// Whether the model was trained on features that are no longer computed: no module may serve it.
+    pub fn is_outdated(&self) -> bool {
+        matches!(self, Self::OtherFeatures { found, known } if found < known)
+    }
 }

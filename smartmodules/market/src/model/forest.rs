@@ -145,7 +145,7 @@ mod tests {
             ),
             (
                 one(),
-                vec![vec![split(12, 0), leaf, leaf]],
+                vec![vec![split(14, 0), leaf, leaf]],
                 "has in tree 0 a split on an input that does not exist",
             ),
             (

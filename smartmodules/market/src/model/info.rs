@@ -3,7 +3,7 @@
 use super::error::ModelError;
 use super::inputs::{INPUTS, Inputs};
 
-/// Registered name and label of the forest: a critical anomaly within 15 minutes.
+/// Registered name and label of the forest: an episode of warnings or worse begins within 15 minutes.
 pub const ANOMALY_AHEAD: &str = "anomaly_ahead";
 
 /// Registered name and label of the logistic regression: a higher price 15 minutes later.
@@ -18,6 +18,9 @@ pub struct ModelInfo {
     pub version: u32,
     /// The run that made it.
     pub run: String,
+    /// The version of the features it was trained on. A file of another one than [`FEATURES_VERSION`](crate::FEATURES_VERSION)
+    /// is refused.
+    pub features_version: u32,
     /// The values that stand for absent inputs: medians of the training rows.
     pub fill: Inputs,
     /// The first event_time of the training rows, in milliseconds since the epoch.

@@ -88,25 +88,26 @@ impl Logistic {
 
 #[cfg(test)]
 mod tests {
+    use super::super::inputs::INPUTS;
     use super::super::samples::info;
     use super::*;
 
     #[test]
     fn probability_is_that_of_the_formula() {
-        let mut weights = [0.0; 12];
+        let mut weights = [0.0; INPUTS.len()];
         weights[7] = 0.5;
-        weights[9] = -2.0;
-        let (mut mean, mut scale) = ([0.0; 12], [1.0; 12]);
-        (mean[9], scale[9]) = (1.0, 4.0);
+        weights[10] = -2.0;
+        let (mut mean, mut scale) = ([0.0; INPUTS.len()], [1.0; INPUTS.len()]);
+        (mean[10], scale[10]) = (1.0, 4.0);
         let model = Logistic::new(info("trend_up"), mean, scale, weights, 0.25).unwrap();
-        let mut inputs = [0.0; 12];
-        (inputs[7], inputs[9]) = (3.0, 5.0);
+        let mut inputs = [0.0; INPUTS.len()];
+        (inputs[7], inputs[10]) = (3.0, 5.0);
         // 0.25 + 0.5 * 3 - 2 * (5 - 1) / 4
         let expected = 1.0 / (1.0 + (0.25_f64).exp());
         assert!((model.probability(&inputs) - expected).abs() < 1e-15);
-        // An absent input takes its fill, 9.
-        inputs[9] = f64::NAN;
-        let expected = 1.0 / (1.0 + (2.25_f64).exp());
+        // An absent input takes its fill, 10.
+        inputs[10] = f64::NAN;
+        let expected = 1.0 / (1.0 + (2.75_f64).exp());
         assert!((model.probability(&inputs) - expected).abs() < 1e-15);
         // An overflow gives certainty, not NaN.
         inputs[7] = -1e300;
@@ -117,12 +118,18 @@ mod tests {
     fn invalid_numbers_are_refused() {
         let refused = |mean, scale, weights, intercept, fill| {
             let info = ModelInfo {
-                fill: [fill; 12],
+                fill: [fill; INPUTS.len()],
                 ..info("trend_up")
             };
-            Logistic::new(info, [mean; 12], [scale; 12], [weights; 12], intercept)
-                .unwrap_err()
-                .to_string()
+            Logistic::new(
+                info,
+                [mean; INPUTS.len()],
+                [scale; INPUTS.len()],
+                [weights; INPUTS.len()],
+                intercept,
+            )
+            .unwrap_err()
+            .to_string()
         };
         assert_eq!(
             refused(0.0, 0.0, 1.0, 0.0, 0.0),

@@ -25,7 +25,7 @@ mod walk;
 pub use error::ModelError;
 pub use forest::{EDGES_MAX, Forest, NODES_MAX, Node, TREES_MAX};
 pub use info::{ANOMALY_AHEAD, ModelInfo, TREND_UP};
-pub use inputs::{INPUTS, Inputs, inputs};
+pub use inputs::{HOUR_OF_DAY, INPUTS, Inputs, inputs};
 pub use logistic::Logistic;
 pub use pair::ModelPair;
 pub use predictor::{PredictParams, Predictor};

@@ -213,10 +213,11 @@ impl Batch {
 mod tests {
     use super::super::samples::{a_forest, a_logistic};
     use super::*;
+    use crate::rows::FEATURES_VERSION;
 
     fn features(source_offset: i64, z: &str) -> String {
         format!(
-            r#"{{"zscore_15m":{z},"return_1m":0.001,"price":2.5e-7,"event_time":5,"coin":"bit\"coin","status":"features","source_offset":{source_offset}}}"#
+            r#"{{"zscore_15m":{z},"return_1m":0.001,"price":2.5e-7,"event_time":5,"coin":"bit\"coin","status":"features","features_version":{FEATURES_VERSION},"source_offset":{source_offset}}}"#
         )
     }
 
@@ -294,15 +295,19 @@ mod tests {
             features(8, "\"high\""),
             features(9, "1").replace("features", "none"),
             features(10, "1").replace("2.5e-7", "0"),
-            features(11, "1"),
+            features(11, "1").replace("_version\":2", "_version\":1"),
+            features(12, "1").replace("features_version", "x"),
+            features(13, "1"),
         ];
         let predicted = outputs(&mut predictor, &records);
         let predicted: Vec<_> = predicted.iter().map(Option::is_some).collect();
         assert_eq!(
             predicted,
-            [true, false, false, false, false, false, false, true]
+            [
+                true, false, false, false, false, false, false, false, false, true
+            ]
         );
-        assert_eq!(outputs(&mut predictor, &records[7..]), [None]);
+        assert_eq!(outputs(&mut predictor, &records[9..]), [None]);
     }
 
     #[test]

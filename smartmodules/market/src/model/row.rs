@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::inputs::{Inputs, inputs};
-use crate::rows::{FeaturesRecord, FieldSet, WindowFeatures};
+use crate::rows::{FEATURES_VERSION, FeaturesRecord, FieldSet, WindowFeatures};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `None` for any other record.
+    /// `None` for any other record, and for one whose features are of another version.
     #[inline]
     pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
         FeaturesRecord::read(payload, USED).and_then(Self::of)
@@ -23,7 +23,9 @@ impl<'a> Row<'a> {
 
     #[inline(always)]
     fn of(record: FeaturesRecord<'a>) -> Option<Self> {
-        (record.price > 0.0).then_some(Self {
+        // The numbers of another definition mean something else to a model.
+        let known = record.windows.features_version == Some(FEATURES_VERSION);
+        (known && record.price > 0.0).then_some(Self {
             source_offset: record.source_offset,
             coin: record.coin,
             event_time: record.event_time,
@@ -39,8 +41,9 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The fields that [`inputs`] uses.
+/// The fields that a prediction needs.
 const USED: FieldSet = FieldSet::of(&[
+    "features_version",
     "ma_5m",
     "ma_15m",
     "samples_15m",
@@ -50,7 +53,9 @@ const USED: FieldSet = FieldSet::of(&[
     "return_5m",
     "return_15m",
     "zscore_15m",
+    "return_zscore_15m",
     "volume_ratio",
+    "move_15m",
     "volume_surge",
 ]);
 
@@ -77,6 +82,7 @@ mod tests {
             event_time in prop_oneof![0..2_000_000_000_000_i64, any::<i64>()],
             price in number(),
             samples_15m in prop::option::of(any::<u32>()),
+            features_version in prop_oneof![4 => Just(Some(FEATURES_VERSION)), 1 => prop::option::of(0..4_u32)],
             some in prop::array::uniform19(prop::option::weighted(0.8, number())),
         ) -> Features<'static> {
             Features {
@@ -91,7 +97,7 @@ mod tests {
                     change_24h_pct: some[3],
                 },
                 windows: WindowFeatures {
-                    features_version: samples_15m,
+                    features_version,
                     price_prev: some[16],
                     ma_1m: some[4],
                     ma_5m: some[5],
@@ -155,7 +161,8 @@ mod tests {
             let mut output = Output::new();
             features.write(source_offset, None, &mut output);
             let row = Row::read(output.value());
-            let sound = features.clean.price > 0.0
+            let sound = features.windows.features_version == Some(FEATURES_VERSION)
+                && features.clean.price > 0.0
                 && features.clean.event_time.abs() <= EVENT_TIME_MAX;
             prop_assert_eq!(row.is_some(), sound);
             if let Some(row) = row {
@@ -180,6 +187,7 @@ mod tests {
                 change_24h_pct: Some(-0.96122),
             },
             windows: WindowFeatures {
+                features_version: Some(FEATURES_VERSION),
                 return_1m: Some(-1.25e-7),
                 samples_15m: Some(15),
                 ..Default::default()

@@ -6,12 +6,14 @@ use super::forest::{Forest, Node};
 use super::info::{ANOMALY_AHEAD, ModelInfo, TREND_UP};
 use super::inputs::INPUTS;
 use super::logistic::Logistic;
+use crate::rows::FEATURES_VERSION;
 
 pub(super) fn info(name: &str) -> ModelInfo {
     ModelInfo {
         name: name.to_owned(),
         version: 0,
         run: "20251124-101500".to_owned(),
+        features_version: FEATURES_VERSION,
         fill: std::array::from_fn(|place| place as f64),
         trained_from_ms: 1_748_736_000_000,
         trained_to_ms: 1_750_000_000_000,
@@ -30,7 +32,7 @@ pub(super) fn input() -> impl Strategy<Value = f64> {
 }
 
 fn any_info(name: &'static str) -> impl Strategy<Value = ModelInfo> {
-    let fill = prop::array::uniform12(prop::num::f64::NORMAL);
+    let fill = prop::array::uniform14(prop::num::f64::NORMAL);
     (
         any::<u32>(),
         any::<String>(),
@@ -82,7 +84,7 @@ pub(super) fn forest() -> impl Strategy<Value = Forest> {
     let trees = prop::collection::vec(prop::collection::vec(any::<u16>(), 0..200), 1..6);
     (
         any_info(ANOMALY_AHEAD),
-        prop::array::uniform12(edges),
+        prop::array::uniform14(edges),
         trees,
     )
         .prop_map(|(info, edges, numbers)| {
@@ -93,7 +95,7 @@ pub(super) fn forest() -> impl Strategy<Value = Forest> {
 }
 
 pub(super) fn logistic() -> impl Strategy<Value = Logistic> {
-    let numbers = || prop::array::uniform12(prop::num::f64::NORMAL);
+    let numbers = || prop::array::uniform14(prop::num::f64::NORMAL);
     (
         any_info(TREND_UP),
         numbers(),
@@ -130,5 +132,6 @@ pub(super) fn a_logistic(version: u32) -> Logistic {
         version,
         ..info(TREND_UP)
     };
-    Logistic::new(info, [0.0; 12], [1.0; 12], weights, 0.0).expect("a valid model")
+    Logistic::new(info, [0.0; INPUTS.len()], [1.0; INPUTS.len()], weights, 0.0)
+        .expect("a valid model")
 }

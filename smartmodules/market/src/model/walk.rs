@@ -1,7 +1,7 @@
 //! A forest prepared for fast predictions: many rows at a time, one tree after the other.
 //!
 //! Always true:
-//! - a row is twelve bins, a byte each, and goes left at a split if its bin is at most the split's
+//! - a row is fourteen bins, a byte each, and goes left at a split if its bin is at most the split's
 //! - a node is four bytes, its children are neighbours, and a leaf's left child is the leaf itself: a walk takes as many
 //!   steps as the tree is deep, without a branch, and eight rows walk at once to hide the latency of memory
 //! - all rows pass one tree before the next, so the tree stays in the first cache
@@ -13,7 +13,7 @@ use super::inputs::{INPUTS, Inputs, filled};
 /// Rows that walk at once.
 const LANES: usize = 8;
 
-/// A row's twelve bins; with four bytes of padding a row's address is a shift.
+/// A row's fourteen bins; with two bytes of padding a row's address is a shift.
 type Bins = [u8; 16];
 
 /// As many entries as a node's number can name, so that no index needs a check. Those after a tree's last node belong to
@@ -222,7 +222,7 @@ mod tests {
         #[test]
         fn probabilities_are_those_of_the_definition(
             forest in forest(),
-            rows in prop::collection::vec(prop::array::uniform12(input()), 0..20),
+            rows in prop::collection::vec(prop::array::uniform14(input()), 0..20),
         ) {
             let together = forest.probabilities(&rows);
             let walk = ForestWalk::new(&forest);
@@ -246,11 +246,21 @@ mod tests {
         for bin in 0..=255 {
             // On an edge is not above it.
             for input in [f64::from(bin), f64::from(bin) - 0.5] {
-                assert_eq!(walk.bins(&[input; 12])[..12], [bin; 12], "{input}");
+                assert_eq!(
+                    walk.bins(&[input; INPUTS.len()])[..INPUTS.len()],
+                    [bin; INPUTS.len()],
+                    "{input}"
+                );
             }
         }
-        assert_eq!(walk.bins(&[-1e300; 12])[..12], [0; 12]);
-        assert_eq!(walk.bins(&[1e300; 12])[..12], [255; 12]);
+        assert_eq!(
+            walk.bins(&[-1e300; INPUTS.len()])[..INPUTS.len()],
+            [0; INPUTS.len()]
+        );
+        assert_eq!(
+            walk.bins(&[1e300; INPUTS.len()])[..INPUTS.len()],
+            [255; INPUTS.len()]
+        );
     }
 
     #[test]
@@ -262,6 +272,6 @@ mod tests {
         let edges = std::array::from_fn(|_| vec![0.0]);
         let info = super::super::samples::info("anomaly_ahead");
         let forest = Forest::new(info, edges, vec![tree]).unwrap();
-        assert_eq!(forest.probabilities(&[[1.0; 12]]), [1.0]);
+        assert_eq!(forest.probabilities(&[[1.0; INPUTS.len()]]), [1.0]);
     }
 }

@@ -8,7 +8,7 @@ use harness::{Answer, Chain, Module, models, wasm_path};
 use market::model::{
     Forest, ForestWalk, Inputs, Logistic, ModelPair, Node, PredictParams, Predictor, slot,
 };
-use market::{Emit, Features};
+use market::{Emit, FEATURES_VERSION, Features};
 
 use crate::{MINUTE, NOW, all, raw, start};
 
@@ -153,6 +153,39 @@ fn before_a_model_is_promoted_there_is_no_prediction() {
     assert_eq!(last["anomaly_model"], "anomaly_ahead/1");
     assert!(last["anomaly_probability"].is_number());
     assert!(last["trend_model"].is_null() && last["trend_up_probability"].is_null());
+}
+
+/// Models trained on features of another version, and records of another version.
+#[test]
+fn between_versions_of_the_features_there_is_no_prediction() {
+    let records = features(100);
+    let mut outdated = MODELS.clone();
+    outdated.anomaly.as_mut().unwrap().info.features_version = FEATURES_VERSION - 1;
+    let answers = start(filled(&outdated)).process(0, NOW, &records);
+    assert_eq!(answers.len(), records.len());
+    for (answer, offset) in answers.iter().zip(0..) {
+        assert_eq!(
+            answer.text,
+            format!(r#"{{"source_offset":{offset},"status":"none"}}"#)
+        );
+    }
+    let version = |version: &str| -> Vec<(String, String)> {
+        let now = format!("\"features_version\":{FEATURES_VERSION},");
+        let changed = records.iter().map(|(key, value)| {
+            assert!(value.contains(&now), "{value}");
+            (key.clone(), value.replace(&now, version))
+        });
+        changed.collect()
+    };
+    for other in [
+        "",
+        "\"features_version\":null,",
+        "\"features_version\":1,",
+        "\"features_version\":3,",
+    ] {
+        let answers = start(filled(&MODELS)).process(0, NOW, &version(other));
+        assert_eq!((answers.len(), predicted(&answers)), (100, 0), "{other}");
+    }
 }
 
 #[test]

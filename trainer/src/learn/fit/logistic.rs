@@ -3,6 +3,7 @@
 use linfa::dataset::{Dataset, DatasetBase};
 use linfa::traits::Fit;
 use linfa_logistic::LogisticRegression;
+use market::FEATURES_VERSION;
 use market::model::{INPUTS, Inputs, Logistic, ModelInfo, TREND_UP};
 use ndarray::{Array1, Array2, Axis};
 
@@ -53,6 +54,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for LogisticParams {
             name: TREND_UP.to_owned(),
             version: 0,
             run: String::new(),
+            features_version: FEATURES_VERSION,
             fill,
             trained_from_ms: 0,
             trained_to_ms: 0,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use market::FEATURES_VERSION;
+
 use crate::data::range::show_ms;
 use crate::data::{Label, Rows};
 use crate::evaluation::Evaluation;
@@ -26,7 +28,7 @@ pub(crate) fn card(rows: &Rows, subjects: &[Subject<'_>], left_out: &[String]) -
     let _ = writeln!(
         card,
         "Trained on {} rows of `lake/features`: {} coins, {} to {}. Rows are split by time: no model was fitted on the newest \
-         fifth, and there is a gap of 15 minutes before it.\n",
+         fifth, and there is a gap of 20 minutes before it. The features are of version {FEATURES_VERSION}.\n",
         rows.len(),
         rows.coins().len(),
         show_ms(from),
@@ -61,7 +63,7 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
     } = subject;
     let info = model.info();
     let what = match label {
-        Label::AnomalyAhead => "whether the coin has a critical anomaly within 15 minutes",
+        Label::AnomalyAhead => "whether an episode of warnings or worse begins within 15 minutes",
         Label::TrendUp => "whether the price is higher 15 minutes later",
     };
     let kind = match model {
@@ -71,7 +73,7 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
     let _ = writeln!(
         card,
         "## {label}\n\nPredicts {what}. A {kind}, fitted on {} rows from {} to {} in {fit_seconds:.1} s; tested on {} \
-         rows from {} to {}, {:.1} % of them true.\n",
+         rows from {} to {}, {:.2} % of them true.\n",
         info.rows,
         show_ms(info.trained_from_ms),
         show_ms(info.trained_to_ms),
@@ -80,19 +82,45 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
         show_ms(tested.1),
         100.0 * evaluation.base_rate,
     );
-    let Evaluation { ranking, rule, .. } = evaluation;
+    let Evaluation {
+        ranking,
+        best_input,
+        best_input_ranking,
+        ..
+    } = evaluation;
+    let best_input = best_input.to_string().replace('|', "\\|");
     let _ = writeln!(
         card,
-        "| | AUC-ROC | AUC-PR | Brier |\n|---|---|---|---|\n| model | {:.4} | {:.4} | {:.4} |\n\
-         | base rate | 0.5000 | {:.4} | {:.4} |\n| \\|zscore_15m\\| alone | {:.4} | {:.4} | |\n",
+        "| | AUC-ROC | AUC-PR | lift in the top 1 % | Brier |\n|---|---|---|---|---|\n\
+         | model | {:.4} | {:.4} | {:.1} | {:.4} |\n\
+         | base rate | 0.5000 | {:.4} | 1.0 | {:.4} |\n\
+         | {best_input} alone, the best on the rows fitted on | {:.4} | {:.4} | {:.1} | |\n",
         ranking.auc_roc(),
         ranking.auc_pr(),
+        ranking.lift(0.01),
         evaluation.brier,
         evaluation.base_rate,
         evaluation.base_rate_brier,
-        rule.auc_roc(),
-        rule.auc_pr(),
+        best_input_ranking.auc_roc(),
+        best_input_ranking.auc_pr(),
+        best_input_ranking.lift(0.01),
     );
+    if let Some(intervals) = evaluation.intervals {
+        let (auc_pr, gain, lead) = (intervals.auc_pr, intervals.gain, intervals.lead);
+        let _ = writeln!(
+            card,
+            "AUC-PR is {:.1} times the base rate. With other hours drawn from those tested on (block bootstrap, 95 %) it lies \
+             between {:.4} and {:.4}, and between {:.1} and {:.1} times the base rate of the hours drawn; its lead over the input \
+             alone lies between {:+.4} and {:+.4}.\n",
+            ranking.auc_pr() / evaluation.base_rate,
+            auc_pr.low,
+            auc_pr.high,
+            gain.low,
+            gain.high,
+            lead.low,
+            lead.high,
+        );
+    }
     let confusion = evaluation.confusion;
     let percent = |share: Option<f64>| {
         share.map_or_else(

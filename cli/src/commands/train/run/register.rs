@@ -6,7 +6,7 @@ use trainer::data::Label;
 use trainer::model::Model;
 use trainer::production::{self, InProduction};
 use trainer::promotion::{Current, judge};
-use trainer::tracking::{Alias, OpenRun, Tracking};
+use trainer::tracking::{Alias, OpenRun, Tracking, TrackingError};
 
 use super::report::ModelReport;
 
@@ -30,6 +30,7 @@ pub(crate) async fn register(
             model: Box::new(model),
         },
         Ok(None) => Current::Nothing,
+        Err(TrackingError::Outdated { version, .. }) => Current::Outdated { version },
         Err(error) => Current::Unknown {
             reason: error.to_string(),
         },
@@ -38,11 +39,12 @@ pub(crate) async fn register(
     tracking
         .set_alias(name, Alias::Staging, version.version)
         .await?;
-    let day = trained
-        .newest_day
+    let newest_day = &trained.newest_day;
+    let (day, best_input) = newest_day
         .part(label)
+        .zip(newest_day.best_input(label))
         .with_context(|| format!("the run has no newest day for {name}"))?;
-    let verdict = judge(day, &new, &current, margin);
+    let verdict = judge(day, best_input, &new, &current, margin);
     let (alias, outcome) = match verdict.promote {
         true => (Alias::Production, "promoted to production"),
         false => (Alias::Staging, "stays in staging"),

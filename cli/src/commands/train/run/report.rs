@@ -8,12 +8,15 @@ use trainer::tracking::Alias;
 use crate::commands::table::{number, table};
 
 /// The metrics that are shown to people.
-const SHOWN_METRICS: [&str; 5] = [
-    "auc_roc",
-    "rule_auc_roc",
+const SHOWN_METRICS: [&str; 8] = [
+    "base_rate",
     "auc_pr",
-    "brier",
-    "base_rate_brier",
+    "auc_pr_low",
+    "auc_pr_high",
+    "gain_low",
+    "best_input_auc_pr",
+    "auc_roc",
+    "lift_top_1pct",
 ];
 
 /// Its JSON form is an interface that scripts rely on.

@@ -3,9 +3,12 @@
 use super::super::error::ModelError;
 use super::super::info::ModelInfo;
 use super::super::inputs::{INPUTS, Inputs};
+use crate::rows::FEATURES_VERSION;
 
 const MAGIC: [u8; 8] = *b"CL-MODEL";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
+/// The format from before features had versions.
+const FORMAT_OF_FEATURES_1: u16 = 1;
 pub(super) const CHECKSUM_BYTES: usize = 4;
 
 pub(super) const TOO_SHORT: ModelError = ModelError::Damaged("it ends too early");
@@ -39,7 +42,9 @@ impl Writer {
             out: MAGIC.to_vec(),
         };
         writer.bytes(&FORMAT.to_le_bytes());
-        writer.bytes(&[kind as u8, INPUTS.len() as u8]);
+        writer.bytes(&[kind as u8]);
+        writer.u32(info.features_version);
+        writer.bytes(&[INPUTS.len() as u8]);
         for name in INPUTS {
             writer.text(name);
         }
@@ -93,11 +98,19 @@ impl<'a> Reader<'a> {
         let rest = file.strip_prefix(&MAGIC).ok_or(ModelError::NotAModel)?;
         let mut reader = Self { rest };
         let format = u16::from_le_bytes(reader.array()?);
-        if format != FORMAT {
-            return Err(ModelError::Newer {
-                found: format,
-                known: FORMAT,
-            });
+        let other_features = |found| {
+            Err(ModelError::OtherFeatures {
+                found,
+                known: FEATURES_VERSION,
+            })
+        };
+        match format {
+            FORMAT => {}
+            FORMAT_OF_FEATURES_1 => return other_features(1),
+            found => {
+                let known = FORMAT;
+                return Err(ModelError::Newer { found, known });
+            }
         }
         let (sound, checksum) = file.split_last_chunk().ok_or(TOO_SHORT)?;
         if crc32fast::hash(sound) != u32::from_le_bytes(*checksum) {
@@ -117,6 +130,10 @@ impl<'a> Reader<'a> {
                 wanted: wanted.name(),
             });
         }
+        let features_version = reader.u32()?;
+        if features_version != FEATURES_VERSION {
+            return other_features(features_version);
+        }
         let [count] = reader.array()?;
         let names = (0..count)
             .map(|_| reader.text())
@@ -128,6 +145,7 @@ impl<'a> Reader<'a> {
             name: reader.text()?,
             version: reader.u32()?,
             run: reader.text()?,
+            features_version,
             fill: reader.inputs()?,
             trained_from_ms: i64::from_le_bytes(reader.array()?),
             trained_to_ms: i64::from_le_bytes(reader.array()?),

@@ -4,6 +4,7 @@
 //! magic    8 bytes   "CL-MODEL"
 //! format   u16       raised when anything after it changes
 //! kind     u8        1 a forest, 2 a logistic regression
+//! version  u32       of the features it was trained on
 //! body               the inputs' names, the info, the numbers
 //! checksum u32       CRC-32 of everything before it
 //! ```
@@ -22,9 +23,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::forest::{Forest, Node};
+    use super::super::info::{ModelInfo, TREND_UP};
+    use super::super::inputs::INPUTS;
     use super::super::logistic::Logistic;
     use super::super::samples::{a_logistic, forest, info, logistic};
     use super::file::CHECKSUM_BYTES;
+    use crate::rows::FEATURES_VERSION;
 
     proptest! {
         #![proptest_config(crate::property::cases(200))]
@@ -77,12 +81,12 @@ mod tests {
             "this is not a Coinlake model: give a file that `coinlake train` wrote"
         );
         assert_eq!(
-            said(&changed(file.clone(), |file| file[8] = 2)),
-            "the model is of format 2, this version of Coinlake reads format 1: use the version that trained it, or \
+            said(&changed(file.clone(), |file| file[8] = 3)),
+            "the model is of format 3, this version of Coinlake reads format 2: use the version that trained it, or \
              train it again with this one"
         );
         let mut damaged = file.clone();
-        damaged[40] ^= 1;
+        damaged[44] ^= 1;
         assert_eq!(
             said(&damaged),
             "the model is damaged (its checksum does not match): fetch it from the registry again, or train it again"
@@ -109,9 +113,39 @@ mod tests {
         );
         assert!(said(&other).ends_with(
             "this version of Coinlake has return_1m, return_5m, return_15m, volatility_5m, volatility_15m, \
-             price_to_ma_5m, price_to_ma_15m, zscore_15m, volume_ratio, volume_surge, samples_15m, hour_of_day: train it \
-             again with this one"
+             price_to_ma_5m, price_to_ma_15m, zscore_15m, return_zscore_15m, volume_ratio, volume_surge, move_15m, \
+             samples_15m, hour_of_day: train it again with this one"
         ));
+    }
+
+    #[test]
+    fn a_model_of_other_features_is_refused() {
+        let of = |features_version| {
+            let info = ModelInfo {
+                features_version,
+                ..info(TREND_UP)
+            };
+            let (zeros, ones) = ([0.0; INPUTS.len()], [1.0; INPUTS.len()]);
+            let file = Logistic::new(info, zeros, ones, ones, 0.0)
+                .unwrap()
+                .to_bytes();
+            Logistic::from_bytes(&file)
+        };
+        assert!(of(FEATURES_VERSION).is_ok());
+        for (found, outdated) in [(FEATURES_VERSION - 1, true), (FEATURES_VERSION + 1, false)] {
+            let error = of(found).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "the model was trained on features of version {found}, this version of Coinlake computes version \
+                     {FEATURES_VERSION}: train it again with this one"
+                )
+            );
+            assert_eq!(error.is_outdated(), outdated);
+        }
+        // The format of before said nothing about features: they were those of version 1.
+        let file = changed(a_logistic(0).to_bytes(), |file| file[8] = 1);
+        assert!(Logistic::from_bytes(&file).unwrap_err().is_outdated());
     }
 
     #[test]
@@ -119,7 +153,7 @@ mod tests {
         let tree: Vec<_> = std::iter::repeat_n(
             [
                 Node::Split {
-                    feature: 11,
+                    feature: 13,
                     bin: 254,
                 },
                 Node::Leaf { q: 9 },

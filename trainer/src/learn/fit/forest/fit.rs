@@ -2,6 +2,7 @@
 
 use linfa::dataset::DatasetBase;
 use linfa::traits::{Fit, PredictInplace};
+use market::FEATURES_VERSION;
 use market::model::{Forest, Inputs, ModelInfo};
 use ndarray::{Array1, Array2};
 use rand::SeedableRng;
@@ -63,6 +64,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
             name: market::model::ANOMALY_AHEAD.to_owned(),
             version: 0,
             run: String::new(),
+            features_version: FEATURES_VERSION,
             fill,
             trained_from_ms: 0,
             trained_to_ms: 0,
@@ -192,7 +194,7 @@ mod tests {
         let none = Dataset::new(Array2::zeros((0, INPUTS.len())), Array1::default(0));
         assert!(refused(default(), none).contains("there are 0"));
         let narrow = Dataset::new(Array2::zeros((9, 3)), Array1::default(9));
-        assert!(refused(default(), narrow).contains("3 inputs, models take 12"));
+        assert!(refused(default(), narrow).contains("3 inputs, models take 14"));
         let mut infinite = fine();
         infinite.records[(3, 3)] = f64::INFINITY;
         assert!(refused(default(), infinite).contains("infinite"));

@@ -35,7 +35,7 @@ pub struct ForestParams {
     pub trees: u32,
     /// The most splits between the root and a leaf.
     pub depth_max: u32,
-    /// The least number of different rows in a leaf.
+    /// The least number of different rows in a leaf. An episode makes a quarter of an hour's rows true: 20 of them are one event.
     pub leaf_rows_min: u32,
     /// How strongly a node's prediction is shrunk towards its parent's, as a number of rows (hierarchical shrinkage, Agarwal
     /// and others 2022). With 0 a leaf predicts its own share alone. Neighbouring minutes share most of their future, so a
@@ -52,7 +52,7 @@ impl Default for ForestParams {
         Self {
             trees: 100,
             depth_max: 12,
-            leaf_rows_min: 20,
+            leaf_rows_min: 100,
             shrinkage: 400.0,
             seed: 1,
             threads: None,

@@ -4,8 +4,8 @@ use plotters::prelude::*;
 
 /// The model's colour.
 pub(super) const MODEL: RGBColor = RGBColor(37, 99, 235);
-/// The rule's colour.
-pub(super) const RULE: RGBColor = RGBColor(217, 119, 6);
+/// The best input's colour.
+pub(super) const BASELINE: RGBColor = RGBColor(217, 119, 6);
 /// The colour of chance and of axes.
 pub(super) const PLAIN: RGBColor = RGBColor(107, 114, 128);
 /// The colour of text.

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::ShapeStyle;
 
-use super::canvas::{GRID, MODEL, PLAIN, RULE, TEXT_SIZE, TITLE_SIZE, svg, text};
+use super::canvas::{BASELINE, GRID, MODEL, PLAIN, TEXT_SIZE, TITLE_SIZE, svg, text};
 use crate::evaluation::Evaluation;
 
 const SIZE: (u32, u32) = (640, 560);
@@ -31,7 +31,12 @@ struct Chart<'a> {
 
 /// True-positive rate by false-positive rate.
 pub fn roc(label: &str, evaluation: &Evaluation) -> Vec<u8> {
-    let Evaluation { ranking, rule, .. } = evaluation;
+    let Evaluation {
+        ranking,
+        best_input,
+        best_input_ranking,
+        ..
+    } = evaluation;
     draw(Chart {
         title: format!("{label}: ROC"),
         x_name: "false positive rate",
@@ -40,9 +45,12 @@ pub fn roc(label: &str, evaluation: &Evaluation) -> Vec<u8> {
         y: 0.0..1.0,
         lines: vec![
             chance("chance, AUC 0.500", vec![(0.0, 0.0), (1.0, 1.0)]),
-            rule_line(
-                format!("|zscore_15m|, AUC {:.3}", rule.auc_roc()),
-                rule.roc(),
+            baseline(
+                format!(
+                    "{best_input} alone, AUC {:.3}",
+                    best_input_ranking.auc_roc()
+                ),
+                best_input_ranking.roc(),
             ),
             model_line(
                 format!("model, AUC {:.3}", ranking.auc_roc()),
@@ -57,7 +65,8 @@ pub fn roc(label: &str, evaluation: &Evaluation) -> Vec<u8> {
 pub fn precision_recall(label: &str, evaluation: &Evaluation) -> Vec<u8> {
     let Evaluation {
         ranking,
-        rule,
+        best_input,
+        best_input_ranking,
         base_rate,
         ..
     } = evaluation;
@@ -78,9 +87,12 @@ pub fn precision_recall(label: &str, evaluation: &Evaluation) -> Vec<u8> {
                 &format!("base rate, {base_rate:.3}"),
                 vec![(0.0, *base_rate), (1.0, *base_rate)],
             ),
-            rule_line(
-                format!("|zscore_15m|, area {:.3}", rule.auc_pr()),
-                rule.precision_recall(),
+            baseline(
+                format!(
+                    "{best_input} alone, area {:.3}",
+                    best_input_ranking.auc_pr()
+                ),
+                best_input_ranking.precision_recall(),
             ),
             model_line(format!("model, area {:.3}", ranking.auc_pr()), curve),
         ],
@@ -125,11 +137,11 @@ fn chance(name: &str, points: Vec<(f64, f64)>) -> Line {
     }
 }
 
-fn rule_line(name: String, points: Vec<(f64, f64)>) -> Line {
+fn baseline(name: String, points: Vec<(f64, f64)>) -> Line {
     Line {
         name,
         points,
-        style: RULE.stroke_width(2),
+        style: BASELINE.stroke_width(2),
         dots: false,
     }
 }
