@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // Clippy sees no tests in the helpers.
 
-use market::{Alert, AnomalyParams, AnomalyRule, Clean, FeatureParams, Featurizer, Severity};
+use market::{
+    Alert, AnomalyParams, AnomalyRule, Clean, Episodes, FeatureParams, Featurizer, News, Reason,
+    Severity, Sighting, Tick,
+};
 
 const MINUTE: i64 = 60_000;
 const START: i64 = 1_700_000_000_000;
@@ -103,4 +106,63 @@ fn a_slow_crash_is_critical() {
         assert_eq!(worst.unwrap().severity, Severity::Critical, "{steps} steps");
         assert!(kinds(*alerts.last().unwrap()).contains(&"price_move"));
     }
+}
+
+/// 5, 10 and 20 % down within one episode: people are told at its begin and each time it has gone as far again.
+#[test]
+fn a_crash_that_goes_on_is_told_again() {
+    let falls = [0.05, 0.06, 0.08, 0.10, 0.12, 0.15, 0.19, 0.20, 0.20];
+    let crash = falls.into_iter().zip(60_i64..);
+    let crash = crash.map(|(fall, minute)| (minute * MINUTE, 100.0 * (1.0 - fall), VOLUME));
+    let ticks: Vec<_> = quiet(60).chain(crash).collect();
+    let mut episodes = Episodes::default();
+    let mut told = Vec::new();
+    for ((time, price, _), alert) in ticks.iter().zip(alerts(ticks.iter().copied())) {
+        let Some(alert) = alert else { continue };
+        let sighting = Sighting {
+            event_time: START + time,
+            price: *price,
+            severity: alert.severity,
+            moved: price / 100.0 - 1.0,
+        };
+        let news = episodes.take(&sighting);
+        told.extend(news.map(|news| (news, (100.0 - price).round())));
+    }
+    assert_eq!(
+        told,
+        [
+            (News::Begins, 5.0),
+            (News::AsFarAgain, 10.0),
+            (News::AsFarAgain, 20.0),
+        ]
+    );
+}
+
+#[test]
+fn a_null_price_or_time_is_missing_and_other_nulls_are_not() {
+    let object = |nulls: &[&str]| {
+        let mut coin = serde_json::json!({
+            "id": "bitcoin",
+            "symbol": "btc",
+            "current_price": 100.0,
+            "market_cap": 1e12,
+            "total_volume": VOLUME,
+            "price_change_percentage_24h": 1.5,
+            "last_updated": "2026-04-13T11:10:26.351Z",
+        });
+        for name in nulls {
+            coin[*name] = serde_json::Value::Null;
+        }
+        coin.to_string()
+    };
+    for name in ["current_price", "last_updated"] {
+        let coin = object(&[name]);
+        let rejected = Tick::parse(coin.as_bytes()).unwrap_err();
+        assert_eq!(rejected.reason, Reason::MissingField, "{name}");
+        assert_eq!(rejected.coin.as_deref(), Some("bitcoin"), "{name}");
+    }
+    let coin = object(&["price_change_percentage_24h", "market_cap", "total_volume"]);
+    let tick = Tick::parse(coin.as_bytes()).unwrap();
+    assert_eq!(tick.change_24h_pct, None);
+    assert_eq!((tick.market_cap, tick.volume_24h), (None, None));
 }

@@ -196,6 +196,29 @@ async fn a_frozen_reply_is_counted_at_once_and_sent_once() {
     assert!(sent == expected, "{} of {}", sent.len(), expected.len());
 }
 
+/// A coin that nobody trades keeps its object for days, in every reply.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_coin_is_sent_once_beside_those_that_move() {
+    let list = |poll: u32| {
+        let coins: Vec<String> = (0..10)
+            .map(|n| {
+                let time = match n {
+                    0 | 1 => "2026-08-29T07:00:00.000Z".to_owned(),
+                    _ => format!("2026-08-31T11:{poll:02}:00.000Z"),
+                };
+                format!(r#"{{"id":"coin-{n}","last_updated":"{time}"}}"#)
+            })
+            .collect();
+        Answer::json(&format!("[{}]", coins.join(",")))
+    };
+    let polls = 20;
+    let mut field = Field::start((0..polls).map(list).collect(), "  top: 10\n").await;
+    field.played().await;
+    assert_eq!(field.ready().await, Ok(()));
+    assert_eq!(field.status.frozen.load(Ordering::Relaxed), 0);
+    assert_eq!(field.sent().await.len(), 2 + 8 * polls as usize);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_coins_break_nothing() {
     let Some(text) = recorded("odd-coins-2025-05.json") else {

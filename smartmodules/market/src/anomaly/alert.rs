@@ -9,7 +9,7 @@ pub enum Severity {
     Info,
     /// A score from 0.4.
     Warning,
-    /// A score from 0.75.
+    /// A score from 0.9.
     Critical,
 }
 
@@ -28,7 +28,7 @@ impl Severity {
 
     /// The severity of a score.
     pub fn of_score(score: f64) -> Self {
-        if score >= 0.75 {
+        if score >= 0.9 {
             Self::Critical
         } else if score >= 0.4 {
             Self::Warning

@@ -11,9 +11,9 @@ pub struct AnomalyParams {
     pub emit: Emit,
     /// A price is a spike or a move only if |zscore_15m| or |return_zscore_15m| is above this; default 3.
     pub price_zscore: f64,
-    /// A price is a spike only if |move_15m| is above this; default 0.003, which is 0.3 %.
+    /// A price is a spike only if |move_15m| is above this; default 0.007, which is 0.7 %.
     pub min_move: f64,
-    /// A price is a move only if |return_15m| is above this; default 0.01, which is 1 %.
+    /// A price is a move only if |return_15m| is above this; default 0.014, which is 1.4 %.
     pub min_return: f64,
     /// A volume is a spike if volume_surge or volume_ratio is above this; default 3.
     pub volume_surge: f64,
@@ -28,8 +28,8 @@ impl Default for AnomalyParams {
         Self {
             emit: Emit::Only("alert"),
             price_zscore: 3.0,
-            min_move: 0.003,
-            min_return: 0.01,
+            min_move: 0.007,
+            min_return: 0.014,
             volume_surge: 3.0,
             min_severity: Severity::Warning,
             rules: Rules::default(),

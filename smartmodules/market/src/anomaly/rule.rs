@@ -32,8 +32,8 @@ pub struct AnomalyRule {
 /// How far above its bound a number reaches the score 1, as a multiple of the bound.
 mod reach {
     pub(super) const ZSCORE: f64 = 4.0 / 3.0;
-    pub(super) const MOVE: f64 = 4.0;
-    pub(super) const RETURN: f64 = 3.5;
+    pub(super) const MOVE: f64 = 2.5;
+    pub(super) const RETURN: f64 = 1.5;
     pub(super) const SURGE: f64 = 3.0;
 }
 
@@ -233,14 +233,14 @@ mod tests {
     #[test]
     fn an_anomaly_is_above_all_its_bounds() {
         assert!(kinds(&WindowFeatures::undefined()).is_empty());
-        let at_the_bounds = windows((3.0, 0.003), (3.0, 0.01), (3.0, 3.0));
+        let at_the_bounds = windows((3.0, 0.007), (3.0, 0.014), (3.0, 3.0));
         assert!(kinds(&at_the_bounds).is_empty());
         assert_eq!(
-            kinds(&windows((-3.1, -0.0031), NO, NO)),
+            kinds(&windows((-3.1, -0.0071), NO, NO)),
             ["price_spike"],
             "either way"
         );
-        assert_eq!(kinds(&windows(NO, (-3.1, -0.011), NO)), ["price_move"]);
+        assert_eq!(kinds(&windows(NO, (-3.1, -0.0141), NO)), ["price_move"]);
         assert_eq!(kinds(&windows(NO, NO, (3.1, 1.0))), ["volume_spike"]);
         assert_eq!(kinds(&windows(NO, NO, (1.0, 3.1))), ["volume_spike"]);
         let all = windows((4.0, 0.01), (4.0, 0.02), (-9.0, 4.0));
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_stablecoins_last_digit_is_no_anomaly() {
-        assert!(kinds(&windows((100.0, 0.001), (100.0, 0.001), NO)).is_empty());
+        assert!(kinds(&windows((100.0, 0.003), (100.0, 0.003), NO)).is_empty());
         let unmoved = WindowFeatures {
             zscore_15m: Some(9.0),
             ..WindowFeatures::undefined()
@@ -263,15 +263,15 @@ mod tests {
         for (spike, moved, volume, score, severity) in [
             ((3.4, 1.0), NO, NO, 0.1, Info),
             ((-4.6, 1.0), NO, NO, 0.4, Warning),
-            ((9.0, -0.0078), NO, NO, 0.4, Warning),
-            ((9.0, -0.012), NO, NO, 0.75, Critical),
+            ((9.0, -0.014), NO, NO, 0.4, Warning),
+            ((9.0, -0.02275), NO, NO, 0.9, Critical),
             (NO, (-4.6, -1.0), NO, 0.4, Warning),
-            (NO, (9.0, 0.024), NO, 0.4, Warning),
-            (NO, (-9.0, -0.03625), NO, 0.75, Critical),
-            ((5.0, 1.0), (3.4, 1.0), (7.5, 0.0), 0.75, Critical),
+            (NO, (9.0, 0.0224), NO, 0.4, Warning),
+            (NO, (-9.0, -0.0329), NO, 0.9, Critical),
+            ((5.0, 1.0), (3.4, 1.0), (7.5, 0.0), 0.75, Warning),
             ((100.0, 1.0), (100.0, 1.0), NO, 1.0, Critical),
             (NO, NO, (6.6, 0.0), 0.4, Warning),
-            (NO, NO, (9.75, 0.0), 0.75, Critical),
+            (NO, NO, (11.1, 0.0), 0.9, Critical),
             (NO, NO, (1e9, 0.0), 1.0, Critical),
             // The ratio makes a spike, but does not count for the score.
             (NO, NO, (0.0, 50.0), 0.0, Info),
@@ -280,16 +280,14 @@ mod tests {
             let rule = AnomalyRule::new(AnomalyParams::default());
             let alert = rule.judge(&windows).unwrap();
             assert!((alert.score - score).abs() < 1e-12, "{alert:?}");
-            let at_the_edge = [0.4, 0.75]
-                .iter()
-                .any(|at| (alert.score - at).abs() < 1e-12);
+            let at_the_edge = [0.4, 0.9].iter().any(|at| (alert.score - at).abs() < 1e-12);
             assert!(alert.severity == severity || at_the_edge, "{alert:?}");
         }
         for (score, severity) in [
             (0.39, Info),
             (0.4, Warning),
-            (0.74, Warning),
-            (0.75, Critical),
+            (0.89, Warning),
+            (0.9, Critical),
         ] {
             assert_eq!(Severity::of_score(score), severity);
         }
@@ -312,9 +310,9 @@ mod tests {
         // Scores grow in proportion to the bounds.
         for windows in [
             windows((10.0, 1.0), NO, NO),
-            windows((99.0, 0.3), NO, NO),
+            windows((99.0, 0.225), NO, NO),
             windows(NO, (10.0, 1.0), NO),
-            windows(NO, (99.0, 0.55), NO),
+            windows(NO, (99.0, 0.35), NO),
             windows(NO, NO, (25.0, 0.0)),
         ] {
             let alert = rule.judge(&windows).unwrap();

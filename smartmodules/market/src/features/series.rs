@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::point::{Point, count_until};
 use super::returns::{Returns, RunningReturns};
-use super::strides::volume_surge;
+use super::strides::Strides;
 use super::summary::Summary;
 use crate::rows::{Clean, FEATURES_VERSION, WindowFeatures};
 use crate::time::MINUTE_MS;
@@ -62,6 +62,9 @@ pub(super) struct Series {
     points: Vec<Point>,
     details: Vec<Detail>,
     returns: RunningReturns,
+    strides: Strides,
+    /// Where the windows of the newest row began.
+    edges: [usize; 4],
     /// Index of the oldest point that still counts.
     start: usize,
     arrivals: u64,
@@ -91,6 +94,8 @@ impl Series {
             self.points.drain(..self.start);
             self.details.drain(..self.start);
             self.returns.forget(self.start);
+            self.strides.forget(self.start);
+            self.edges = self.edges.map(|edge| edge.saturating_sub(self.start));
             self.start = 0;
             self.blocks = self.blocks.split_off(&oldest.div_euclid(BLOCK_MS));
         }
@@ -140,6 +145,7 @@ impl Series {
             self.details.insert(place, detail);
         }
         self.returns.insert(place, returns);
+        self.strides.insert(&self.points, place);
         self.arrivals += 1;
         if !self.blocks.is_empty() {
             self.blocks.remove(&time.div_euclid(BLOCK_MS));
@@ -169,6 +175,7 @@ impl Series {
                 let returns = self.returns.between(at, at + 1);
                 then.returns.insert(then.points.len(), returns);
                 then.points.push(*point);
+                then.strides.insert(&then.points, then.points.len() - 1);
                 place_then += usize::from(at < place);
             }
         }
@@ -189,9 +196,12 @@ impl Series {
     #[inline(always)]
     pub(super) fn features(&mut self, place: usize) -> WindowFeatures {
         let now = self.points[place];
-        let after_1m = self.first_after(now.time - MINUTE_MS, place);
-        let after_5m = self.first_after(now.time - 5 * MINUTE_MS, after_1m);
-        let after_15m = self.first_after(now.time - 15 * MINUTE_MS, after_5m);
+        let [edge_1m, edge_5m, edge_15m, edge_75m] = self.edges;
+        let after_1m = self.first_after(now.time - MINUTE_MS, place, edge_1m);
+        let after_5m = self.first_after(now.time - 5 * MINUTE_MS, after_1m, edge_5m);
+        let after_15m = self.first_after(now.time - 15 * MINUTE_MS, after_5m, edge_15m);
+        let usual_from = self.first_after(now.time - USUAL_RETURNS_MS, after_15m, edge_75m);
+        self.edges = [after_1m, after_5m, after_15m, usual_from];
 
         // Stretches that don't overlap, the tick itself last.
         let before_1m = self.summary(after_1m, place, now.time);
@@ -208,7 +218,6 @@ impl Series {
         };
         let return_since = |then: &Point| now.price / then.price - 1.0;
         let then_15m = then(after_15m, 15 * MINUTE_MS);
-        let usual_from = self.first_after(now.time - USUAL_RETURNS_MS, after_15m);
         let usual = self.returns.between(usual_from, after_15m);
         let zscore_15m = zscore(now.price, &baseline);
         let look_back = now.time - LOOK_BACK_MS;
@@ -240,7 +249,7 @@ impl Series {
                     .map(|mean| volume / mean)
             }),
             move_15m: zscore_15m.map(|_| now.price / baseline.price.mean - 1.0),
-            volume_surge: volume_surge(&self.points[self.start..=place], look_back),
+            volume_surge: self.strides.volume_surge(&self.points, place, look_back),
         }
     }
 
@@ -259,13 +268,22 @@ impl Series {
         if place - from >= BASELINE_SAMPLES {
             return baseline;
         }
-        let within_an_hour = self.first_after(time - BASELINE_MS_MAX - 1, from);
+        let within_an_hour = self.first_after(time - BASELINE_MS_MAX - 1, from, from);
         let older = within_an_hour.max(place.saturating_sub(BASELINE_SAMPLES));
         Summary::of(&self.points[older..from]).merge(baseline)
     }
 
-    /// Index of the first tick after `time`, among those before `end`: likely near the end.
-    fn first_after(&self, time: i64, end: usize) -> usize {
+    /// Index of the first tick after `time`, among those before `end`: likely one after that of the row before, or near the end.
+    #[inline(always)]
+    fn first_after(&self, time: i64, end: usize, before: usize) -> usize {
+        let is_it = |at: usize| {
+            (self.start < at && at < end)
+                && self.points[at - 1].time <= time
+                && self.points[at].time > time
+        };
+        if is_it(before + 1) {
+            return before + 1;
+        }
         self.start + count_until(&self.points[self.start..end], time)
     }
 

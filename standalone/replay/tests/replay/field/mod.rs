@@ -1,5 +1,6 @@
-//! The field market: its steps, its delivery, and the server that gives them out.
+//! The field market: its steps, its delivery, what is detected in it, and the server that gives it out.
 
 mod delivery;
+mod detection;
 mod server;
 mod steps;
