@@ -264,7 +264,7 @@ def partitions(objects):
             yield f"{where} has {item['spec']['replicas']} replicas and shares for {environment.get('COPIES')}"
         if item["spec"].get("ordinals", {}).get("start", 0) != 0:
             yield f"{where} does not count its pods from 0"
-        [volume] = [v["configMap"]["name"] for v in template["spec"]["volumes"] if "configMap" in v]
+        [volume] = [v["configMap"]["name"] for v in template["spec"]["volumes"] if v["name"] == "config"]
         config = yaml.safe_load(configs[volume]["connector.yaml"])
         name = config["meta"]["name"]
         if name in names:

@@ -3,6 +3,7 @@
 import re
 import unittest
 
+import policy
 from manifests import OF_OPERATORS, OVERLAYS, PIPELINES, ROOT, containers, kustomize, of_kind, render, skip, title, workloads
 
 # Secrets that an operator creates by hand; each is optional or named by its component.
@@ -106,6 +107,24 @@ class Manifests(unittest.TestCase):
         made = {item["spec"]["target"]["name"] for item in of_kind(render("gcp"), "ExternalSecret")}
         self.assertEqual(made, {"lake-writer", "lake-reader"})
         self.assertEqual(of_kind(render("gcp"), "Secret"), [])
+
+    def test_an_authority_of_ones_own_reaches_every_client(self):
+        parts = ["trainer", "notify", "lake-volume", "own-certificates"]
+        objects = kustomize({
+            "resources": ["../../k8s/base"],
+            "components": [f"../../k8s/components/{part}" for part in parts],
+            "configMapGenerator": [{"name": "certificates", "literals": ["bundle.crt=x"]}],
+        })
+        self.assertEqual(policy.problems(objects), [])
+        [bundle] = [i["metadata"]["name"] for i in of_kind(objects, "ConfigMap") if i["metadata"]["name"].startswith("certificates-")]
+        for item, template in workloads(objects):
+            with self.subTest(title(item)):
+                self.assertIn({"name": "certificates", "configMap": {"name": bundle}}, template["spec"]["volumes"])
+            for container in containers(template):
+                if container["name"] not in ("wait-for-deploy", "same-version"):  # they speak to Fluvio only
+                    paths = [v["value"] for v in container["env"] if v["name"] == "SSL_CERT_FILE"]
+                    mounts = [m["mountPath"] for m in container["volumeMounts"] if m["name"] == "certificates"]
+                    self.assertEqual((paths, mounts), (["/etc/certificates/bundle.crt"], ["/etc/certificates"]), title(item))
 
     def test_services_lead_to_pods(self):
         for name in PIPELINES:
