@@ -144,7 +144,9 @@ fn a_model_of_former_features_is_refused_and_trained_anew() {
     fs::write(&file, former.to_bytes()).unwrap();
     let said = place.refused(&["promote", "trend_up", "1", "production"]);
     assert!(
-        said.contains("trend_up/1") && said.contains("features of version 1") && said.contains("train it again"),
+        said.contains("trend_up/1")
+            && said.contains("features of version 1")
+            && said.contains("train it again"),
         "{said}"
     );
     // What no longer serves is no rival: the next version is judged like a first one.
