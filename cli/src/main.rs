@@ -39,5 +39,8 @@ fn run(command: Command) -> Result<ExitCode> {
     if let Some(path) = command.secrets_file()? {
         environment::load(&path)?;
     }
+    if let Command::Up(_) = command {
+        platform::share_arenas();
+    }
     dispatch::run(command)
 }
