@@ -27,13 +27,23 @@ fn main() {
     let clean = derive(Module::new("crypto-clean"), &raw);
     let features = derive(Module::new("crypto-features"), &clean);
 
-    for (name, input) in [
-        ("crypto-clean", &raw),
-        ("crypto-features", &clean),
-        ("crypto-anomaly", &features),
-    ] {
+    for (name, input) in [("crypto-clean", &raw), ("crypto-features", &clean)] {
         compare(rounds, name, input, &[(name, Module::new(name))]);
     }
+    let anomaly = Module::new("crypto-anomaly");
+    let [without, with] = compare(
+        rounds,
+        "crypto-anomaly",
+        &features,
+        &[
+            ("no rules", anomaly.clone()),
+            ("200 rules", anomaly.with("rules", &rules())),
+        ],
+    );
+    println!(
+        "  with 200 rules {:.2} of the speed without",
+        without / with
+    );
     let pair = models::grown(1);
     let [whole, small] = compare(
         rounds,
@@ -51,6 +61,22 @@ fn main() {
         native(rounds, &pair, &features),
     );
     single_records(&pair, &features);
+}
+
+/// Two hundred rules about all coins over five fields, as far from the market as rules are.
+fn rules() -> String {
+    const FIELDS: [&str; 5] = [
+        "price",
+        "price_prev",
+        "return_5m",
+        "volatility_15m",
+        "volume_surge",
+    ];
+    let rules = (0..200).map(|n| {
+        let (field, bound) = (FIELDS[n % 5], 1e9 + n as f64);
+        format!(r#"{{"name": "rule-{n}", "when": "price > 0 and {field} > {bound}"}}"#)
+    });
+    format!("[{}]", rules.collect::<Vec<_>>().join(","))
 }
 
 /// Measures these modules, which take the same input, and prints how they compare with doing nothing. What comes back

@@ -24,6 +24,8 @@ pub(super) struct Past {
     pub(super) range: Option<(i64, i64)>,
     /// Rows of each coin.
     pub(super) coins: BTreeMap<String, u64>,
+    /// Rows of files that do not have a field.
+    pub(super) without: BTreeMap<&'static str, u64>,
     /// One for each rule, in the order of the list.
     pub(super) rules: Vec<RulePast>,
 }
@@ -87,11 +89,13 @@ impl Past {
         let prices = batch.column_by_name("price")?;
         let prices = prices.as_primitive_opt::<Float64Type>()?;
         // A field that a file does not have is null, as for rows from before it was defined.
-        let columns = rules.fields().filter_map(|field| {
-            let column = batch.column_by_name(field.name())?;
-            Some((field, column))
-        });
-        let columns: Vec<(Field, &ArrayRef)> = columns.collect();
+        let mut columns: Vec<(Field, &ArrayRef)> = Vec::new();
+        for field in rules.fields() {
+            match batch.column_by_name(field.name()) {
+                Some(column) => columns.push((field, column)),
+                None => *self.without.entry(field.name()).or_default() += batch.num_rows() as u64,
+            }
+        }
         for row in 0..batch.num_rows() {
             let (coin, event_time) = (coins.value(row), times.value(row));
             let (first, last) = self.range.unwrap_or((event_time, event_time));
@@ -220,6 +224,7 @@ mod tests {
             "the lake does not have the column"
         );
         assert_eq!((b.held, b.episodes), (2, 1));
+        assert_eq!(past.without, BTreeMap::from([("price_prev", 6)]));
         let unusable = RecordBatch::try_from_iter([(
             "coin",
             Arc::new(Float64Array::from(vec![1.0])) as ArrayRef,

@@ -113,6 +113,13 @@ impl RuleReport {
         if !unseen.is_empty() {
             warnings.push(format!("never seen in the lake: {}", unseen.join(", ")));
         }
+        for field in rule.fields() {
+            if let Some(rows) = past.without.get(field.name()) {
+                warnings.push(format!(
+                    "{rows} rows of the lake are older than the field {field}, so it cannot hold there"
+                ));
+            }
+        }
         let share = of.held as f64 / rows as f64;
         if share > SHARE_MAX {
             warnings.push(format!(
@@ -162,6 +169,7 @@ mod tests {
             range: Some((0, DAY_MS * 14)),
             coins: BTreeMap::from([("bitcoin".to_owned(), 50), ("ethereum".to_owned(), 50)]),
             rules: vec![of(10), of(6)],
+            without: BTreeMap::from([("price_prev", 7)]),
         };
         let report = Report::of(&rules, &past, "lake".to_owned());
         let [rare, usual] = &*report.rules else {
@@ -176,6 +184,12 @@ mod tests {
                 "never seen in the lake: bitcon",
                 "it holds in 12 % of the rows: what is usual is no news"
             ]
+        );
+        let crossing = r#"[{"name": "r", "when": "price crosses_above 1"}]"#;
+        let crossing = Report::of(&Rules::parse(crossing).unwrap(), &past, String::new());
+        assert_eq!(
+            crossing.rules[0].warnings,
+            ["7 rows of the lake are older than the field price_prev, so it cannot hold there"]
         );
         let short = Past {
             range: Some((0, DAY_MS - 1)),

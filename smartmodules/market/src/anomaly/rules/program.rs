@@ -48,7 +48,7 @@ impl Program {
         let Some((at, (value, bound))) = bounds
             .enumerate()
             .filter_map(|(at, it)| Some((at, it?)))
-            .last()
+            .next_back()
         else {
             let entry = Entry { rule, comparisons };
             self.unbound.push(entry);
