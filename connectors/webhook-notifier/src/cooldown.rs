@@ -191,7 +191,12 @@ mod tests {
         let swings = rule("btc-60k", "bitcoin");
         let mut told = Vec::new();
         for minute in (0..DAY).step_by(2) {
-            if let Some(held) = alert_of(&mut cooldown, &[swings.clone()], Critical, minute) {
+            if let Some(held) = alert_of(
+                &mut cooldown,
+                std::slice::from_ref(&swings),
+                Critical,
+                minute,
+            ) {
                 told.push((minute, held));
             }
             // Whatever else there is to tell is told.
