@@ -86,6 +86,7 @@ pub async fn predictions_flow(
     for model in MODELS {
         train(data, &["promote", model, "1", "production"], None);
     }
+    browser.go("#/data").await;
     browser.go("#/models").await;
     browser
         .until("[...document.querySelectorAll('.serving')].every((s) => s.textContent === 'Version 1 is in production')")
