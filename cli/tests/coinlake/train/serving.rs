@@ -95,6 +95,9 @@ fn a_model_of_another_market_deserves_a_look() {
         warnings.contains("trend_up/1 was trained on") && warnings.contains("return_zscore_15m"),
         "{health}"
     );
-    assert!(!warnings.contains("hour_of_day"), "time is no drift: {health}");
+    assert!(
+        !warnings.contains("hour_of_day"),
+        "time is no drift: {health}"
+    );
     assert_eq!(health["problems"], json!([]), "a warning is no problem");
 }

@@ -144,14 +144,16 @@ fn a_model_of_former_features_is_refused_and_trained_anew() {
     fs::write(&file, former.to_bytes()).unwrap();
     let said = place.refused(&["promote", "trend_up", "1", "production"]);
     assert!(
-        said.contains("trend_up/1") && said.contains("features of version 1") && said.contains("train it again"),
+        said.contains("trend_up/1")
+            && said.contains("features of version 1")
+            && said.contains("train it again"),
         "{said}"
     );
     // What no longer serves is no rival: the next version is judged like a first one.
     let second = place.run(&[]);
     let reason = model(&second, "trend_up")["reason"].as_str().unwrap();
     assert!(
-        reason.contains("version 1 no longer serves") && reason.contains("baseline has"),
+        reason.contains("version 1 no longer serves") && reason.contains("the base rate has 0.5"),
         "{reason}"
     );
 }
