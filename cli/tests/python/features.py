@@ -12,6 +12,10 @@ import sys
 import pandas as pd
 import pyarrow.dataset as ds
 
+# Near 0 these are the difference of two nearly equal prices: one unit in the last place of a price is more than 1e-9 of it. So a
+# z-score is held to 1e-9 standard deviations, and a move to 1e-15 of the price.
+FLOORS = {"zscore_15m": 1.0, "move_15m": 1e-6}
+
 MINUTE = 60_000
 DAY = 86_400_000
 
@@ -142,9 +146,7 @@ def main(lake, recording=None):
                 if absent(expected) != absent(found):
                     differing.append((tick["coin"], tick["event_time"], name, found, expected))
                 continue
-            # A z-score or move near 0 is the difference of two nearly equal prices: one unit in the last place of a price is
-            # more than 1e-9 of it, so they are held to 1e-9 standard deviations, and to 1e-9 of the price.
-            floor = 1.0 if name in ("zscore_15m", "move_15m") else 0.0
+            floor = FLOORS.get(name, 0.0)
             error = abs(found - expected) / max(abs(expected), floor, 1e-300)
             worst = max(worst, error)
             if error > 1e-9:

@@ -153,7 +153,7 @@ fn a_model_of_former_features_is_refused_and_trained_anew() {
     let second = place.run(&[]);
     let reason = model(&second, "trend_up")["reason"].as_str().unwrap();
     assert!(
-        reason.contains("version 1 no longer serves") && reason.contains("baseline has"),
+        reason.contains("version 1 no longer serves") && reason.contains("the base rate has 0.5"),
         "{reason}"
     );
 }

@@ -34,7 +34,7 @@ pub(crate) struct RunArgs {
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
-    /// Promote a version to production if its AUC-ROC on the newest day is greater by this much
+    /// Promote a version to production if its AUC-ROC on the newest day is greater by this much than the version's there, or than 0.5
     #[arg(long, value_name = "DIFFERENCE", env = "COINLAKE_PROMOTION_MARGIN", default_value_t = promotion::MARGIN)]
     pub(crate) margin: f64,
     /// Train again at this interval, such as 1h, until interrupted
