@@ -6,6 +6,7 @@ mod clock_behind;
 mod coins;
 mod demo;
 mod first_poll;
+mod hour;
 mod month;
 mod network;
 mod platform;

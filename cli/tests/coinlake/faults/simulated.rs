@@ -2,7 +2,7 @@
 //! time of records and freshness go by it; work takes no time on it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -59,6 +59,11 @@ impl Simulated {
             replay,
             runtime,
         }
+    }
+
+    /// Where `coinlake` is started.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn lake(&self) -> PathBuf {
@@ -135,6 +140,13 @@ impl Up<'_> {
         if self.simulated.runtime.block_on(through).is_err() {
             panic!("stuck: {:#?}", self.running.lines());
         }
+    }
+
+    /// Waits for a prediction, which the console's Market page shows: its tests are those of a browser.
+    pub fn predicts(&self) {
+        self.running.wait_for("a prediction", |_| {
+            (self.records("crypto-predictions") > 0).then_some(())
+        });
     }
 
     /// How many records a topic has had.
