@@ -82,7 +82,9 @@ impl<'a> FeedWatch<'a> {
     }
 
     async fn look(&mut self, client: &Client) -> Result<()> {
-        self.read(client).await?;
+        // Before reading: what arrives meanwhile, or while the machine sleeps, is no silence.
+        let now = self.delivery.now_ms();
+        self.read(client, now).await?;
         let Some(newest_ms) = self.feed.newest_ms() else {
             return Ok(());
         };
@@ -90,7 +92,6 @@ impl<'a> FeedWatch<'a> {
             Some(reported) => reported,
             None => self.recover(client).await?,
         };
-        let now = self.delivery.now_ms();
         let (message, silent_since_ms) = match (self.feed.silent_for(now), reported.silent_since_ms)
         {
             (Some(silence), None) => {
@@ -149,14 +150,14 @@ impl<'a> FeedWatch<'a> {
         matches!(outcome, Some(Outcome::Delivered | Outcome::Refused))
     }
 
-    /// Reads what arrived since the last look.
-    async fn read(&mut self, client: &Client) -> Result<()> {
+    /// Reads what arrived since the last look, at `now`.
+    async fn read(&mut self, client: &Client, now: i64) -> Result<()> {
         let mut arrivals = Vec::new();
         for partition in 0..partition_count(client, TOPIC).await? {
             let log = reader::offsets(client, TOPIC, partition).await?;
             let next = self.positions.get(&partition).copied();
             let next = next.unwrap_or(log.start).clamp(log.start, log.end);
-            let since_ms = self.delivery.now_ms() - millis(LOOK_BACK);
+            let since_ms = now - millis(LOOK_BACK);
             let records =
                 reader::read_recent(client, TOPIC, partition, next, log.end, since_ms).await?;
             arrivals.extend(records.iter().map(|record| record.timestamp_ms));
@@ -173,7 +174,7 @@ impl<'a> FeedWatch<'a> {
         }
         if self.feed.newest_ms().is_none() {
             // Where nothing ever came, silence begins now.
-            self.feed.arrived(self.delivery.now_ms());
+            self.feed.arrived(now);
         }
         Ok(())
     }
