@@ -187,7 +187,7 @@ mod tests {
     fn lift_compares_the_top_with_all() {
         // 10 of 100 rows are true, 6 of them among the top 10.
         let scores: Vec<f64> = (0..100).map(f64::from).collect();
-        let labels: Vec<bool> = (0..100).map(|row| row >= 94 || row < 4).collect();
+        let labels: Vec<bool> = (0..100).map(|row| !(4..94).contains(&row)).collect();
         let ranking = Ranking::of(&scores, &labels);
         assert_eq!(ranking.lift(0.1), 6.0);
         assert_eq!(ranking.lift(0.01), 10.0);
