@@ -142,9 +142,12 @@ impl Up<'_> {
         }
     }
 
-    /// Waits for a prediction, which the console's Market page shows: its tests are those of a browser.
+    /// Lets polls pass until there is a prediction: a stage takes up new models by itself, in its own time. That the console's
+    /// Market page shows it is for the tests with a browser.
     pub fn predicts(&self) {
+        const POLL_MS: i64 = 300_000;
         self.running.wait_for("a prediction", |_| {
+            self.pass_until(self.simulated.now_ms() + POLL_MS);
             (self.records("crypto-predictions") > 0).then_some(())
         });
     }
