@@ -45,6 +45,8 @@ fn a_new_users_hour() {
     let coins = format!("  top: 50\n  base_url: {}", user.replay.base_url());
     let edited = text
         .replace("  top: 250", &coins)
+        // On this clock a minute passes before a commit is done.
+        .replace("#commit_interval: 60s", "commit_interval: 30m")
         .replace("#console: 127.0.0.1:9080", "console: 0")
         .replace("#metrics: 127.0.0.1:9464", "metrics: 0")
         .replace("#listen: 127.0.0.1:9003", "listen: 0");
