@@ -16,7 +16,7 @@ use crate::rows::{Features, FeaturesRecord, FieldSet, WindowFeatures};
 /// use market::{AnomalyParams, AnomalyRule, Severity, WindowFeatures};
 ///
 /// let rule = AnomalyRule::new(AnomalyParams::default());
-/// let windows = WindowFeatures { zscore_15m: Some(-7.0), move_15m: Some(-0.02), ..Default::default() };
+/// let windows = WindowFeatures { zscore_15m: Some(-7.0), move_15m: Some(-0.03), ..Default::default() };
 /// let alert = rule.judge(&windows).expect("a price spike");
 /// assert!(alert.kinds.price_spike && !alert.kinds.volume_spike);
 /// assert_eq!((alert.score, alert.severity), (1.0, Severity::Critical));
