@@ -7,7 +7,7 @@ use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::spg::SpuGroupSpec;
 use fluvio::metadata::spu::SpuSpec;
 use fluvio::metadata::tableformat::TableFormatSpec;
-use fluvio::metadata::topic::{AddPartition, TopicSpec, UpdateTopicAction};
+use fluvio::metadata::topic::{AddPartition, Deduplication, TopicSpec, UpdateTopicAction};
 use fluvio_sc_schema::message::MsgType;
 use fluvio_sc_schema::objects::ListRequest;
 use futures_util::StreamExt;
@@ -36,6 +36,21 @@ async fn a_topic_can_be_used_as_soon_as_it_is_created() {
             .await
             .unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_deduplicates_is_refused_with_the_way_out() {
+    let broker = TestBroker::start().await;
+    let admin = broker.client().admin().await;
+    let mut spec = spec();
+    spec.set_deduplication(Some(Deduplication::default()));
+    let refused = admin.create("once".to_owned(), false, spec).await;
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.contains("does not deduplicate; create the topic on a Fluvio cluster"),
+        "{error}"
+    );
+    assert!(admin.all::<TopicSpec>().await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
