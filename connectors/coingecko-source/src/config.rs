@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use connector_runtime::config::ConnectorConfig;
+use connector_runtime::http::is_loopback;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 use crate::budget::plan::{KeyPlan, Limits};
 use crate::poll::pages::Asked;
@@ -299,15 +300,6 @@ fn base_url(text: &str, with_key: bool) -> Result<Url, String> {
         url.as_str().trim_end_matches('/')
     ))
     .map_err(|error| format!("coingecko.base_url: {error}"))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

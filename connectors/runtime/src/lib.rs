@@ -6,6 +6,7 @@
 //! - [`reader`]: the records of one partition without gaps or duplicates, plain or through SmartModules.
 //! - [`writer`]: the only writer of one partition; what it returns is acknowledged.
 //! - [`config`]: the configuration file of `fluvio-connector-common`, checked more strictly, and its secrets.
+//! - [`http`]: addresses on this machine.
 //! - [`process`]: arguments, log, metrics and probes, stop signals.
 //! - [`backoff`]: growing pauses between attempts.
 //! - [`clock`]: the time a schedule goes by, which a test can simulate.
@@ -17,6 +18,7 @@ pub mod backoff;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod http;
 pub mod process;
 pub mod reader;
 pub mod record;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use connector_runtime::record::Record;
-use market::Severity;
+use market::{Severity, Sighting};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -20,6 +20,8 @@ pub(crate) struct Alert {
     pub(crate) message: String,
     /// Milliseconds since the epoch.
     pub(crate) event_time_ms: i64,
+    /// What decides whether it is news within its episode.
+    pub(crate) sighting: Sighting,
     /// The whole record, without the fields that only stages need.
     pub(crate) record: Map<String, Value>,
 }
@@ -30,6 +32,9 @@ struct Fields {
     coin: String,
     symbol: String,
     event_time: i64,
+    price: f64,
+    move_15m: Option<f64>,
+    return_15m: Option<f64>,
     severity: String,
     #[serde(default)]
     kinds: Vec<String>,
@@ -45,9 +50,7 @@ impl Alert {
             value.remove(internal);
         }
         let fields: Fields = serde_json::from_value(Value::Object(value.clone()))?;
-        let severity = Severity::ALL
-            .into_iter()
-            .find(|severity| severity.as_str() == fields.severity)
+        let severity = Severity::named(&fields.severity)
             .with_context(|| format!("unknown severity {:?}", fields.severity))?;
         Ok(Self {
             coin: fields.coin,
@@ -57,6 +60,12 @@ impl Alert {
             id: fields.alert_id,
             message: fields.message,
             event_time_ms: fields.event_time,
+            sighting: Sighting {
+                event_time: fields.event_time,
+                price: fields.price,
+                severity,
+                moved: Sighting::moved(fields.move_15m, fields.return_15m),
+            },
             record: value,
         })
     }

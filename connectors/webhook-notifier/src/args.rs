@@ -24,7 +24,7 @@ pub struct WebhookArgs {
     /// The mildest severity to tell of: info, warning or critical [default: warning]
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     webhook_min_severity: Option<Severity>,
-    /// At most one message a coin in this time, unless the severity rises [default: 15m]
+    /// At most one message a coin in this time, unless the severity rises or the price has gone as far again [default: 15m]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     webhook_cooldown: Option<Duration>,
     /// One more receiver, as NAME:FORMAT or NAME:FORMAT:SEVERITY; its secrets are COINLAKE_WEBHOOK_URL_NAME and

@@ -1,9 +1,10 @@
-//! Who was told what, and when somebody is told again: at most one message a subject in its window, unless it gets worse.
+//! Who was told what, and when somebody is told again: at most one message a subject in its window, unless it gets worse: the
+//! severity rises, or a coin's price has gone as far again as when somebody was last told.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use market::Severity;
+use market::{Episodes, News, Severity, Sighting};
 
 use crate::subject::Subject;
 
@@ -21,6 +22,7 @@ struct Told {
     at_ms: i64,
     window: Duration,
     severity: Severity,
+    episodes: Episodes,
     /// Alerts since then that nobody was told of.
     suppressed: u64,
 }
@@ -42,7 +44,7 @@ impl Cooldown {
     pub(crate) fn judge(
         &mut self,
         subjects: Vec<Subject>,
-        severity: Severity,
+        alert: &Sighting,
         now_ms: i64,
     ) -> Verdict {
         let mut suppressed = 0;
@@ -50,7 +52,10 @@ impl Cooldown {
             let Some(told) = self.subjects.get_mut(subject) else {
                 return true;
             };
-            if severity > told.severity || !runs(told, now_ms) {
+            let news = told.episodes.take(alert);
+            // How often a rule is told is its `repeat`, wherever the price goes.
+            let is_as_far_again = subject.rule.is_none() && news == Some(News::AsFarAgain);
+            if alert.severity > told.severity || is_as_far_again || !runs(told, now_ms) {
                 suppressed += told.suppressed;
                 return true;
             }
@@ -72,16 +77,31 @@ impl Cooldown {
         &mut self,
         subject: Subject,
         window: Duration,
+        alert: &Sighting,
+        now_ms: i64,
+    ) {
+        self.tell(subject, window, alert, alert.severity, now_ms);
+    }
+
+    fn tell(
+        &mut self,
+        subject: Subject,
+        window: Duration,
+        alert: &Sighting,
         severity: Severity,
         now_ms: i64,
     ) {
         if self.subjects.len() >= SUBJECTS_MAX {
             self.subjects.retain(|_, told| runs(told, now_ms));
         }
+        let before = self.subjects.get(&subject);
+        let mut episodes = before.map_or_else(Episodes::default, |told| told.episodes);
+        episodes.take(alert);
         let told = Told {
             at_ms: now_ms,
             window,
             severity,
+            episodes,
             suppressed: 0,
         };
         self.subjects.insert(subject, told);
@@ -93,12 +113,12 @@ impl Cooldown {
         &mut self,
         subject: Subject,
         window: Duration,
-        severity: Severity,
+        alert: &Sighting,
         at_ms: i64,
     ) {
         let before = self.subjects.get(&subject).filter(|told| runs(told, at_ms));
-        let severity = before.map_or(severity, |told| told.severity.max(severity));
-        self.told(subject, window, severity, at_ms);
+        let severity = before.map_or(alert.severity, |told| told.severity.max(alert.severity));
+        self.tell(subject, window, alert, severity, at_ms);
     }
 }
 
@@ -137,8 +157,27 @@ mod tests {
         severity: Severity,
         minute: i64,
     ) -> Option<u64> {
+        alert_at(cooldown, subjects, &sighting(severity, minute), minute)
+    }
+
+    /// A price that stays where it is.
+    fn sighting(severity: Severity, minute: i64) -> Sighting {
+        Sighting {
+            event_time: minute * MINUTE_MS,
+            price: 100.0,
+            severity,
+            moved: 0.0,
+        }
+    }
+
+    fn alert_at(
+        cooldown: &mut Cooldown,
+        subjects: &[Subject],
+        alert: &Sighting,
+        minute: i64,
+    ) -> Option<u64> {
         let now_ms = minute * MINUTE_MS;
-        match cooldown.judge(subjects.to_vec(), severity, now_ms) {
+        match cooldown.judge(subjects.to_vec(), alert, now_ms) {
             Verdict::Tell {
                 subjects,
                 suppressed,
@@ -148,7 +187,7 @@ mod tests {
                         Some(_) => Duration::from_hours(1),
                         None => WINDOW,
                     };
-                    cooldown.told(subject, window, severity, now_ms);
+                    cooldown.told(subject, window, alert, now_ms);
                 }
                 Some(suppressed)
             }
@@ -181,6 +220,46 @@ mod tests {
         assert_eq!(alert(&mut cooldown, "bitcoin", Warning, 2), None);
         assert_eq!(alert(&mut cooldown, "bitcoin", Critical, 3), None);
         assert_eq!(alert(&mut cooldown, "bitcoin", Info, 17), Some(2));
+    }
+
+    /// Reported elsewhere: a crash goes on and nobody is told again.
+    #[test]
+    fn a_crash_is_told_again_each_time_it_has_gone_as_far_again() {
+        let fallen_to = |minute, price: f64| Sighting {
+            price,
+            moved: price / 100.0 - 1.0,
+            ..sighting(Critical, minute)
+        };
+        let crash = [(0, 95.0), (1, 93.0), (2, 90.0), (3, 89.0), (9, 80.0)];
+        let told = |cooldown: &mut Cooldown, subject: Subject| {
+            let news = |(minute, price)| {
+                let alert = fallen_to(minute, price);
+                alert_at(cooldown, std::slice::from_ref(&subject), &alert, minute)
+            };
+            crash.map(news)
+        };
+        let mut cooldown = Cooldown::default();
+        assert_eq!(
+            told(&mut cooldown, coin("bitcoin")),
+            [Some(0), None, Some(1), None, Some(1)],
+            "at 5, 10 and 20 %"
+        );
+        assert_eq!(
+            told(&mut cooldown, rule("mine", "bitcoin")),
+            [Some(0), None, None, None, None],
+            "a rule is told in its time"
+        );
+        // After a restart, too: what was handled counts as told.
+        let mut cooldown = Cooldown::default();
+        for (minute, price) in &crash[..2] {
+            let (alert, at_ms) = (fallen_to(*minute, *price), minute * MINUTE_MS);
+            cooldown.handled_before(coin("bitcoin"), WINDOW, &alert, at_ms);
+        }
+        let mut news = |minute, price| {
+            let alert = fallen_to(minute, price);
+            alert_at(&mut cooldown, &[coin("bitcoin")], &alert, minute)
+        };
+        assert_eq!((news(2, 91.0), news(3, 90.0)), (None, Some(1)));
     }
 
     /// Reported elsewhere: a price that swings about a limit is told every quarter of an hour.
@@ -242,8 +321,9 @@ mod tests {
     #[test]
     fn what_an_earlier_process_handled_is_not_told_again() {
         let mut cooldown = Cooldown::default();
-        cooldown.handled_before(coin("bitcoin"), WINDOW, Critical, 0);
-        cooldown.handled_before(coin("bitcoin"), WINDOW, Warning, 10 * MINUTE_MS);
+        cooldown.handled_before(coin("bitcoin"), WINDOW, &sighting(Critical, 0), 0);
+        let warning = sighting(Warning, 10);
+        cooldown.handled_before(coin("bitcoin"), WINDOW, &warning, 10 * MINUTE_MS);
         assert_eq!(alert(&mut cooldown, "bitcoin", Critical, 20), None);
         assert_ne!(alert(&mut cooldown, "bitcoin", Critical, 25), None);
     }
@@ -251,7 +331,12 @@ mod tests {
     #[test]
     fn a_clock_set_back_silences_nobody() {
         let mut cooldown = Cooldown::default();
-        cooldown.told(coin("bitcoin"), WINDOW, Warning, 600 * MINUTE_MS);
+        cooldown.told(
+            coin("bitcoin"),
+            WINDOW,
+            &sighting(Warning, 600),
+            600 * MINUTE_MS,
+        );
         assert_ne!(alert(&mut cooldown, "bitcoin", Warning, 500), None);
     }
 
@@ -262,7 +347,7 @@ mod tests {
             cooldown.told(
                 coin(&format!("coin-{second}")),
                 WINDOW,
-                Warning,
+                &sighting(Warning, 0),
                 second * 1_000,
             );
         }

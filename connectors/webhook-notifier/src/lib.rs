@@ -7,7 +7,7 @@
 //!   by trying again), or the alert is an hour old.
 //! - The position is a consumer offset in the cluster, stored after every message. A kill between the receiver's answer and
 //!   that brings one message again, under the same `webhook-id`.
-//! - A coin's built-in kinds have one message in the window at most, unless the severity rises, and each rule about it one in its
+//! - A coin's built-in kinds have one message in the window at most, unless it gets worse, and each rule about it one in its
 //!   own, also across a restart: what has an alert in the window before counts as told.
 //! - The first start begins with the alerts to come; later ones with those that nobody was told of, up to an hour back.
 //!

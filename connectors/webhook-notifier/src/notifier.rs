@@ -226,7 +226,7 @@ impl<'a> Notifier<'a> {
                 for subject in Subject::all_of(&alert) {
                     let window = subject.window(receiver);
                     self.cooldown
-                        .handled_before(subject, window, alert.severity, at_ms);
+                        .handled_before(subject, window, &alert.sighting, at_ms);
                 }
             }
         }
@@ -253,7 +253,7 @@ impl<'a> Notifier<'a> {
         }
         let verdict = self.cooldown.judge(
             Subject::all_of(&alert),
-            alert.severity,
+            &alert.sighting,
             self.delivery.now_ms(),
         );
         let Verdict::Tell {
@@ -274,7 +274,7 @@ impl<'a> Notifier<'a> {
             for subject in subjects {
                 let window = subject.window(self.receiver());
                 self.cooldown
-                    .told(subject, window, alert.severity, self.delivery.now_ms());
+                    .told(subject, window, &alert.sighting, self.delivery.now_ms());
             }
             self.store_now = true;
         }

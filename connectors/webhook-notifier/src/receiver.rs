@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use connector_runtime::http::is_loopback;
 use market::{Rules, Severity};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect;
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use crate::format::{Destination, Format};
 use crate::message::Message;
@@ -39,7 +40,7 @@ pub struct ReceiverSettings {
     pub format: Format,
     /// The mildest severity to tell of.
     pub min_severity: Severity,
-    /// A coin has one message in this time at most, unless its severity rises.
+    /// A coin has one message in this time at most, unless it gets worse.
     pub cooldown: Duration,
     /// The user's rules: how often each is repeated.
     pub rules: Rules,
@@ -186,13 +187,7 @@ fn client(address: &Url) -> Result<reqwest::Client> {
         .user_agent(concat!("coinlake/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .timeout(TIMEOUT);
-    let loopback = match address.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if loopback {
+    if is_loopback(address) {
         builder = builder.no_proxy();
     }
     builder.build().context("cannot set up HTTP")
@@ -231,14 +226,8 @@ async fn read(mut response: reqwest::Response) -> Reply {
 fn broken(error: reqwest::Error) -> Failure {
     let what = match error.is_timeout() {
         true => format!("no answer in {} s", TIMEOUT.as_secs()),
-        false => {
-            // The innermost cause says most, and names no address as the error itself does.
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(source) = cause.source() {
-                cause = source;
-            }
-            format!("no connection: {cause}")
-        }
+        // The innermost cause says most, and names no address as the error itself does.
+        false => format!("no connection: {}", anyhow::Error::new(error).root_cause()),
     };
     Failure::Passing { what, pause: None }
 }

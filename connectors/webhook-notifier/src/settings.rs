@@ -28,7 +28,8 @@ pub struct WebhookSettings {
     /// The mildest severity to tell of: `info`, `warning` or `critical`. Default `warning`.
     #[serde(deserialize_with = "read_severity")]
     pub min_severity: Severity,
-    /// At most one message a coin in this time, unless the severity rises. A rule has its own time, `repeat`.
+    /// At most one message a coin in this time, unless the severity rises or the price has gone as far again as when somebody
+    /// was last told. A rule has its own time, `repeat`.
     #[serde(deserialize_with = "read_duration")]
     pub cooldown: Duration,
     /// More receivers; the secrets of each are COINLAKE_WEBHOOK_URL_NAME and COINLAKE_WEBHOOK_SECRET_NAME, in upper case and
@@ -162,9 +163,7 @@ fn read_some_severity<'de, D: Deserializer<'de>>(
 }
 
 pub(crate) fn severity(text: &str) -> Result<Severity, String> {
-    let mut all = Severity::ALL.into_iter();
-    all.find(|severity| severity.as_str() == text)
-        .ok_or_else(|| "say info, warning or critical".to_owned())
+    Severity::named(text).ok_or_else(|| "say info, warning or critical".to_owned())
 }
 
 fn read_severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Severity, D::Error> {

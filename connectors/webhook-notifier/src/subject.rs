@@ -36,7 +36,7 @@ impl Subject {
         rules.into_iter().map(subject).collect()
     }
 
-    /// A receiver has at most one message of it in this time, unless its severity rises.
+    /// A receiver has at most one message of it in this time, unless it gets worse.
     pub(crate) fn window(&self, receiver: &Receiver) -> Duration {
         match &self.rule {
             Some(rule) => receiver.rules.repeat_of(rule),

@@ -153,11 +153,6 @@ impl CoinGecko {
                 next: Next::Retry,
             };
         }
-        // The innermost cause says most; the URL around it says nothing new.
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
         let stage = if error.is_connect() {
             "no connection"
         } else {
@@ -165,7 +160,8 @@ impl CoinGecko {
         };
         Trouble {
             kind: ErrorKind::Connection,
-            what: format!("{stage}: {cause}"),
+            // The innermost cause says most; the URL around it says nothing new.
+            what: format!("{stage}: {}", anyhow::Error::new(error).root_cause()),
             next: Next::Retry,
         }
     }

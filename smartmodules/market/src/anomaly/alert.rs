@@ -26,6 +26,13 @@ impl Severity {
         }
     }
 
+    /// The severity of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == name)
+    }
+
     /// The severity of a score.
     pub fn of_score(score: f64) -> Self {
         if score >= 0.9 {

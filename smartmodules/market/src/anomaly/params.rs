@@ -51,11 +51,7 @@ impl AnomalyParams {
         let min_return = params.take_positive("min_return")?;
         let volume_surge = params.take_positive("volume_surge")?;
         let expected = "`info`, `warning` or `critical`";
-        let min_severity = params.take("min_severity", expected, |value| {
-            Severity::ALL
-                .into_iter()
-                .find(|severity| severity.as_str() == value)
-        })?;
+        let min_severity = params.take("min_severity", expected, Severity::named)?;
         let rules = params.take_checked("rules", Rules::parse)?;
         params.finish()?;
         Ok(Self {
