@@ -49,8 +49,7 @@ pub struct Verdict {
 }
 
 /// Compares a new version with the one in production. `day` has the newest rows; the new version was fitted on none of
-/// them. Where nothing serves, any better
-/// than the base rate is a gain; the `best_input` alone is named beside it.
+/// them. Where nothing serves, any that is better than the base rate is a gain; the `best_input` alone is named beside it.
 pub fn judge(
     day: &Part,
     best_input: BestInput,

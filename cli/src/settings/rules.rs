@@ -55,14 +55,15 @@ impl RulesFile {
     }
 }
 
-/// The rules of the section `alerts`; none where [`check_rules`] reports them.
-pub(super) fn rules(alerts: &BTreeMap<String, Parameter>) -> Rules {
-    let rules = alerts.get(RULES).map(|Parameter(text)| Rules::parse(text));
-    rules.and_then(Result::ok).unwrap_or_default()
+/// The rules of the section `alerts`; none where there is something to report.
+pub(super) fn rules(alerts: &BTreeMap<String, Parameter>, problems: &mut Problems<'_>) -> Rules {
+    let rules = alerts.get(RULES);
+    let rules = rules.and_then(|Parameter(text)| check_rules(text, problems));
+    rules.unwrap_or_default()
 }
 
 /// Reads rules as crypto-anomaly will read them, and reports everything that is wrong.
-pub(super) fn check_rules(text: &str, problems: &mut Problems<'_>) -> Option<Rules> {
+fn check_rules(text: &str, problems: &mut Problems<'_>) -> Option<Rules> {
     let key = format!("alerts.{RULES}");
     match Rules::parse(text) {
         Ok(rules) => Some(rules),

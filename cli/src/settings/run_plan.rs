@@ -68,7 +68,7 @@ impl RunPlan {
         let lake = lake(&data, &found, args);
         let lake = problems.keep("lake", lake).flatten();
         let webhook = args.webhook.over(&settings.webhook);
-        let rules = rules(&settings.alerts);
+        let rules = rules(&settings.alerts, &mut problems);
         let receivers = webhook.receivers(&Secrets::from_env(), &rules);
         let receivers = problems.keep("webhook", receivers);
         let retention = retention(settings, &mut problems);

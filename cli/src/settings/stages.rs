@@ -9,7 +9,7 @@ use parquet_sink::StageConfig;
 
 use super::file::Settings;
 use super::problems::Problems;
-use super::rules::{RULES, check_rules};
+use super::rules::RULES;
 use crate::assets;
 
 /// The parameter that a stage sets itself.
@@ -48,8 +48,8 @@ fn alert_params(
     let mut params = BTreeMap::new();
     for (name, value) in given {
         let Parameter(value) = value;
+        // They are checked beside the receivers, who need them too.
         if name == RULES {
-            check_rules(value, problems);
             params.insert(name.clone(), value.clone());
             continue;
         }

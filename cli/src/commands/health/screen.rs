@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
+use indicatif::HumanCount;
 use survey::Freshness;
 
 use super::report::HealthReport;
@@ -204,15 +205,7 @@ fn one_line(text: &str) -> String {
 
 /// 1234567 as 1,234,567.
 fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 /// A duration in its largest sensible unit.

@@ -1,7 +1,7 @@
 //! Volume traded lately, estimated from steps of the rolling 24-hour sum.
 //!
-//! CoinGecko's volume is a sum over exchanges that drop out and come back: a single step says little, and many steps say much. One
-//! jump is in one stride, and the median of fifteen does not move; a burst that lasts is in all of them.
+//! CoinGecko's volume is a sum over exchanges that drop out and come back: a single step says little, and many steps say much. A
+//! jump affects one stride, which hardly moves the median; a lasting burst affects all of them.
 
 use super::point::{Point, count_until};
 
@@ -93,8 +93,8 @@ impl Strides {
     }
 }
 
-/// The volume traded between two ticks, relative to the daily average for that time; NaN where a volume is absent or 0. The rolling
-/// 24-hour sum changes by the volume that enters less the volume that leaves; the latter is assumed to be average.
+/// The volume traded between two ticks, relative to the daily average for that time; NaN where a volume is absent or the earlier
+/// one is 0. The rolling 24-hour sum changes by the volume that enters less the volume that leaves; the latter is assumed to be average.
 #[inline(always)]
 fn rate(then: &Point, now: &Point) -> f64 {
     if then.volume == 0.0 {
