@@ -3,13 +3,12 @@
 //! Two consumer offsets of crypto-clean remember what was reported: the newest tick when silence was reported, and the newest
 //! tick when all was well. As long as the first is not below the second, the end of that silence is still to be reported.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
 use connector_runtime::cluster::consumer_offset;
 use connector_runtime::cluster::{Client, Cluster};
-use connector_runtime::reader;
+use connector_runtime::reader::{self, Arrivals};
 use connector_runtime::topic::partition_count;
 use market::Feed;
 use market::names::topic;
@@ -33,8 +32,7 @@ pub(crate) struct FeedWatch<'a> {
     /// Under which the newest tick is stored when silence was reported.
     silent: String,
     feed: Feed,
-    /// The next record of each partition.
-    positions: BTreeMap<u32, i64>,
+    arrivals: Arrivals,
     /// `None` before the first look.
     reported: Option<Reported>,
 }
@@ -56,7 +54,7 @@ impl<'a> FeedWatch<'a> {
             well: consumer.to_owned(),
             silent: format!("{consumer}-silence"),
             feed: Feed::default(),
-            positions: BTreeMap::new(),
+            arrivals: Arrivals::default(),
             reported: None,
         }
     }
@@ -152,25 +150,14 @@ impl<'a> FeedWatch<'a> {
 
     /// Reads what arrived since the last look, at `now`.
     async fn read(&mut self, client: &Client, now: i64) -> Result<()> {
-        let mut arrivals = Vec::new();
-        for partition in 0..partition_count(client, TOPIC).await? {
-            let log = reader::offsets(client, TOPIC, partition).await?;
-            let next = self.positions.get(&partition).copied();
-            let next = next.unwrap_or(log.start).clamp(log.start, log.end);
-            let since_ms = now - millis(LOOK_BACK);
-            let records =
-                reader::read_recent(client, TOPIC, partition, next, log.end, since_ms).await?;
-            arrivals.extend(records.iter().map(|record| record.timestamp_ms));
-            if records.is_empty() && self.feed.newest_ms().is_none() {
-                // Silent for longer: since when?
-                let last = reader::read_tail(client, TOPIC, partition).await?;
-                arrivals.extend(last.map(|record| record.timestamp_ms));
-            }
-            self.positions.insert(partition, log.end);
-        }
-        arrivals.sort_unstable();
-        for at_ms in arrivals {
-            self.feed.arrived(at_ms);
+        let partitions = partition_count(client, TOPIC).await?;
+        let since_ms = now - millis(LOOK_BACK);
+        let arrived = self
+            .arrivals
+            .look(client, TOPIC, partitions, since_ms)
+            .await?;
+        for record in arrived {
+            self.feed.arrived(record.timestamp_ms);
         }
         if self.feed.newest_ms().is_none() {
             // Where nothing ever came, silence begins now.
@@ -181,7 +168,8 @@ impl<'a> FeedWatch<'a> {
 
     /// Stores how far the first partition with ticks is; false where there is none.
     async fn store(&self, client: &Client, consumer: &str) -> Result<bool> {
-        let first = self.positions.iter().find(|(_, next)| **next > 0);
+        let mut positions = self.arrivals.positions().iter();
+        let first = positions.find(|(_, next)| **next > 0);
         let Some((&partition, &next)) = first else {
             return Ok(false);
         };

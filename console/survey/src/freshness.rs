@@ -1,11 +1,11 @@
 //! How old the newest ticks are, and whether new ones keep coming.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::Result;
 use connector_runtime::cluster::Client;
-use connector_runtime::reader;
+use connector_runtime::reader::Arrivals;
 use connector_runtime::record::Record;
 use connector_runtime::topic::partition_count;
 use market::Feed;
@@ -21,8 +21,7 @@ const COINS_MAX: usize = 20_000;
 /// Follows the topic of ticks, and remembers what it has seen.
 #[derive(Debug, Default)]
 pub(crate) struct FreshnessReader {
-    /// The next record of each partition.
-    positions: BTreeMap<u32, i64>,
+    arrivals: Arrivals,
     feed: Feed,
     /// The newest event time of each coin, in milliseconds since the epoch.
     coins: HashMap<String, i64>,
@@ -46,39 +45,16 @@ impl FreshnessReader {
         let Ok(partitions) = partition_count(client, topic).await else {
             return Ok(()); // `topics` reports a missing topic
         };
-        let mut arrived = Vec::new();
-        for partition in 0..partitions {
-            arrived.extend(self.read(client, topic, partition, now_ms).await?);
-        }
-        arrived.sort_by_key(|record| record.timestamp_ms);
+        let look_back_ms = i64::try_from(LOOK_BACK.as_millis()).unwrap_or(i64::MAX);
+        let arrived = self
+            .arrivals
+            .look(client, topic, partitions, now_ms - look_back_ms)
+            .await?;
         for record in &arrived {
             self.take(record);
         }
         self.report(topic, now_ms, survey);
         Ok(())
-    }
-
-    /// The records since the last look; at the first one, those of the last hours, or the newest of all.
-    async fn read(
-        &mut self,
-        client: &Client,
-        topic: &str,
-        partition: u32,
-        now_ms: i64,
-    ) -> Result<Vec<Record>> {
-        let log = reader::offsets(client, topic, partition).await?;
-        let next = self.positions.insert(partition, log.end);
-        let from = next.unwrap_or(log.start).clamp(log.start, log.end);
-        let since_ms = match next {
-            Some(_) => i64::MIN,
-            None => now_ms - i64::try_from(LOOK_BACK.as_millis()).unwrap_or(i64::MAX),
-        };
-        let mut records =
-            reader::read_recent(client, topic, partition, from, log.end, since_ms).await?;
-        if records.is_empty() && next.is_none() {
-            records.extend(reader::read_tail(client, topic, partition).await?);
-        }
-        Ok(records)
     }
 
     fn take(&mut self, record: &Record) {

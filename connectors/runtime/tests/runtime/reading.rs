@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use connector_runtime::reader::{PlainReader, ReadError, offsets, read_range, read_tail};
+use connector_runtime::reader::{Arrivals, PlainReader, ReadError, offsets, read_range, read_tail};
 use connector_runtime::record::{LogRange, Record};
 use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::{TopicWriter, WriterOptions};
@@ -63,6 +63,35 @@ async fn the_bare_client_loses_records_and_the_reader_does_not() {
             .with_max_bytes(max_bytes);
         assert_exactly(&read(&mut reader, RECORDS).await, 0..RECORDS);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_look_brings_what_arrived_since_the_last_one_that_did_not_fail() {
+    let broker = with_topic().await;
+    let mut writer = open_writer(&broker).await;
+    writer.append(&numbered(0..40)).await.unwrap();
+    let client = broker.client();
+    let mut arrivals = Arrivals::default();
+    let late = i64::MAX;
+    let first = arrivals.look(client, TOPIC, 1, late).await.unwrap();
+    assert_eq!(
+        number_of(&first[0].value),
+        39,
+        "the newest, as none is recent"
+    );
+    assert_eq!(first.len(), 1);
+    writer.append(&numbered(40..3_000)).await.unwrap();
+    assert!(arrivals.look(client, TOPIC, 2, late).await.is_err());
+    // However old they are by now.
+    let second = arrivals.look(client, TOPIC, 1, late).await.unwrap();
+    assert_exactly(&second, 40..3_000);
+    let third = arrivals.look(client, TOPIC, 1, late).await.unwrap();
+    assert!(third.is_empty());
+
+    let mut anew = Arrivals::default();
+    let all = anew.look(client, TOPIC, 1, 0).await.unwrap();
+    assert_exactly(&all, 0..3_000);
+    assert_eq!(anew.positions().get(&0), Some(&3_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]
