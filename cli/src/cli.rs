@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use connector_runtime::process::log::{self, LogFormat};
 
+use crate::commands::backfill::BackfillArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::console::ConsoleArgs;
@@ -13,6 +14,7 @@ use crate::commands::demo::DemoArgs;
 use crate::commands::deploy::DeployArgs;
 use crate::commands::health::HealthArgs;
 use crate::commands::init::InitArgs;
+use crate::commands::lake::LakeCommand;
 use crate::commands::man::ManArgs;
 use crate::commands::notify::NotifyArgs;
 use crate::commands::rules::RulesCommand;
@@ -21,7 +23,8 @@ use crate::commands::up::UpArgs;
 
 /// In a terminal, logs must not drown the command's own output. The fluvio client logs every connection that ends as an
 /// error, even when we close it.
-const TERMINAL_LOG_FILTER: &str = "warn,fluvio::sync=off,fluvio_socket::stream=off";
+const TERMINAL_LOG_FILTER: &str =
+    "warn,fluvio::sync=off,fluvio_socket::stream=off,fluvio_socket::multiplexing=off";
 
 /// The synthetic market contains broken payloads on purpose; the summary counts them.
 const SYNTHETIC_MARKET_LOG_FILTER: &str = ",coingecko_source::poll=error";
@@ -33,7 +36,7 @@ const REPLAY_LOG_FILTER: &str = ",coingecko_source::freshness=off";
 #[command(
     name = "coinlake",
     version,
-    about = "Streams crypto market data through a Fluvio broker into a Parquet lake"
+    about = "Streams crypto market data through a Fluvio broker into Delta tables, alerts and models"
 )]
 pub(crate) struct Cli {
     /// Format of log lines; RUST_LOG selects what is logged
@@ -49,6 +52,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run the whole platform on this machine, fed from CoinGecko
     Up(UpArgs),
+    /// Fill the past of an empty platform from CoinGecko's charts, and exit
+    Backfill(BackfillArgs),
     /// Write a commented settings file for `up`
     Init(InitArgs),
     /// Check the settings of `up` without starting anything; exits with 1 if there is a problem
@@ -62,6 +67,9 @@ pub(crate) enum Command {
     /// Train models on the lake, compare them and promote them
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Look at the lake's tables, and keep them in order
+    #[command(subcommand)]
+    Lake(LakeCommand),
     /// Try alert rules of your own
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -81,10 +89,12 @@ impl Command {
     pub(crate) fn secrets_file(&self) -> Result<Option<PathBuf>> {
         Ok(match self {
             Self::Up(args) => args.settings.secrets_file()?,
+            Self::Backfill(args) => args.settings().secrets_file()?,
             Self::Check(args) => args.settings.secrets_file()?,
             Self::Health(args) => args.target.secrets_file(),
             Self::Console(args) => args.target.secrets_file(),
             Self::Train(command) => command.secrets_file(),
+            Self::Lake(command) => command.secrets_file(),
             Self::Rules(command) => command.secrets_file(),
             Self::Demo(_)
             | Self::Init(_)
@@ -111,5 +121,26 @@ impl Cli {
             }
         }
         filter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_an_address_everywhere() {
+        for arguments in [
+            "demo --listen 9003 --console 9080 --metrics-listen 9464",
+            "up --listen 9003 --console 9080 --metrics-listen 9464",
+            "check --listen 9003 --console 9080 --metrics-listen 9464",
+            "console --listen 9080 --metrics-listen 9464",
+            "notify --metrics-listen 9464",
+            "train run --every 1h --metrics-listen 9464",
+        ] {
+            let words = std::iter::once("coinlake").chain(arguments.split(' '));
+            let parsed = Cli::try_parse_from(words);
+            assert!(parsed.is_ok(), "{arguments}: {}", parsed.err().unwrap());
+        }
     }
 }

@@ -7,7 +7,8 @@ use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    check, completions, console, demo, deploy, health, init, man, notify, rules, train, up,
+    backfill, check, completions, console, demo, deploy, health, init, lake, man, notify, rules,
+    train, up,
 };
 
 /// # Errors
@@ -18,14 +19,16 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(args).await?,
         Command::Up(args) => up::run(args).await?,
+        Command::Backfill(args) => backfill::run(args).await?,
         Command::Init(args) => init::run(&args)?,
         Command::Check(args) => return check::run(args).await,
         Command::Console(args) => console::run(args).await?,
-        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, Cli::command())?,
         Command::Man(args) => man::run(&args, Cli::command())?,
         Command::Deploy(args) => deploy::run(args).await?,
         Command::Notify(args) => return notify::run(args).await,
         Command::Health(args) => return health::run(args).await,
+        Command::Lake(command) => lake::run(command).await?,
         Command::Rules(command) => return rules::run(command).await,
         Command::Train(command) => train::run(command).await?,
     }

@@ -39,7 +39,7 @@ fn run(command: Command) -> Result<ExitCode> {
     if let Some(path) = command.secrets_file()? {
         environment::load(&path)?;
     }
-    if let Command::Up(_) = command {
+    if let Command::Up(_) | Command::Backfill(_) | Command::Lake(_) = command {
         platform::share_arenas();
     }
     dispatch::run(command)

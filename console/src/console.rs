@@ -10,17 +10,20 @@ use futures_util::future::BoxFuture;
 use lake::Lake;
 use market::names::topic;
 use parking_lot::Mutex;
-use survey::Blueprint;
+use survey::{Blueprint, Tables};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::desk::AlertDesk;
+use crate::history::rules::FiringReader;
 use crate::http::{self, Hosts};
 use crate::meters;
 use crate::models::{Models, ModelsConfig};
+use crate::names::name_coins;
 use crate::shared::Shared;
 use crate::state::{ALERTS_MAX, REJECTS_MAX};
-use crate::watch::{self, ChainTimes, Flow, Follow};
+use crate::watch::{self, ChainTimes, Flow, Follow, Market as Origin, SourceReports};
 
 /// How far back in crypto-features to start: an hour of a large market that ticks once a minute.
 const FEATURES_BACK: i64 = 50_000;
@@ -36,8 +39,16 @@ pub struct ConsoleConfig {
     pub blueprint: Blueprint,
     /// The model registry; without it the Models page is empty.
     pub models: Option<ModelsConfig>,
+    /// Where the data comes from.
+    pub market: Origin,
+    /// What the source says of itself. Only one in this process can be asked.
+    pub source: Option<SourceReports>,
     /// How long SmartModules take. Only a broker in this process reports it.
     pub chain_times: Option<ChainTimes>,
+    /// What people do about alerts; without it nothing is known of that.
+    pub desk: Option<Arc<dyn AlertDesk>>,
+    /// Names of hosts that are served besides this machine's own, such as a proxy's. On a network address, none is for all.
+    pub allowed_hosts: Vec<String>,
     /// Where to serve the page, as [`Console::bind`] has taken it.
     pub listener: TcpListener,
 }
@@ -72,21 +83,22 @@ impl Console {
         meters::describe();
         let listener = config.listener;
         let addr = listener.local_addr()?;
-        let hosts = match addr.ip().is_loopback() {
-            true => Hosts::Loopback,
-            false => Hosts::Any,
-        };
+        let hosts = Hosts::new(addr.ip(), config.allowed_hosts);
         let stages = config.blueprint.stages.iter();
         let destinations = stages.flat_map(|stage| &stage.destinations);
         let layers = destinations.filter_map(|destination| destination.layer.clone());
         let (flow, _) = tokio::sync::watch::channel(Flow::unknown(&config.blueprint));
         let stop = CancellationToken::new();
+        let tables = Tables::new(config.lake);
         let shared = Arc::new(Shared {
+            origin: config.market,
             cluster: config.cluster.clone(),
-            lake: config.lake.clone(),
+            tables: tables.clone(),
             layers: layers.collect(),
+            firings: FiringReader::default(),
             models: config.models.map(Models::new),
             flow: flow.clone(),
+            desk: config.desk,
             stop: stop.clone(),
             market: Mutex::default(),
             alerts: Mutex::default(),
@@ -100,11 +112,19 @@ impl Console {
         console.follow_topics(&shared);
         console.spawn(watch::watch(
             config.cluster,
-            config.lake,
+            tables,
             config.blueprint,
             config.chain_times,
+            config.source,
             flow,
         ));
+        let state = Arc::clone(&shared);
+        console.spawn(async move {
+            if let Some(models) = &state.models {
+                models.report_drift().await;
+            }
+        });
+        console.spawn(name_coins(Arc::clone(&shared)));
         let app = http::router(shared, hosts);
         let stopped = console.stop.clone().cancelled_owned();
         console.tasks.spawn(async move {
@@ -160,14 +180,18 @@ impl Console {
         shared: &Shared,
         topic: &str,
         back: i64,
-        take: impl FnMut(u32, &[Record]) + Send + 'static,
+        mut take: impl FnMut(u32, &[Record]) + Send + 'static,
     ) {
+        let taken = meters::records(topic);
         let follow = Follow {
             cluster: shared.cluster.clone(),
             topic: topic.to_owned(),
             back,
         };
-        self.spawn(follow.run(take));
+        self.spawn(follow.run(move |partition, records| {
+            taken.increment(records.len() as u64);
+            take(partition, records);
+        }));
     }
 
     /// Runs a task until the console stops.

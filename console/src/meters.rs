@@ -25,6 +25,11 @@ pub(crate) fn records(topic: &str) -> Counter {
     counter!("coinlake_console_records_total", "topic" => topic.to_owned())
 }
 
+/// How far a part of what a model in production sees has drifted: an input, or `scores`.
+pub(crate) fn drift(model: &str, part: &str) -> Gauge {
+    gauge!("coinlake_model_drift_psi", "model" => model.to_owned(), "of" => part.to_owned())
+}
+
 /// Counts as an open page until dropped.
 pub(crate) struct OpenPage(Gauge);
 
@@ -64,6 +69,10 @@ pub(crate) fn describe() {
     describe_gauge!(
         "coinlake_console_open_pages",
         "Pages with a stream of live updates"
+    );
+    describe_gauge!(
+        "coinlake_model_drift_psi",
+        "Population stability index of the lake's last day against the training data of the model in production"
     );
     for code in ["200", "502"] {
         counter!("coinlake_console_requests_total", "code" => code).increment(0);

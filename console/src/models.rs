@@ -6,11 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use trainer::data::Label;
 use trainer::drift::PSI_NOTABLE;
 use trainer::production::{ModelDrift, production_drift};
 use trainer::tracking::{ModelVersion, RunRecord, Tracking, TrackingError};
+
+use crate::meters;
 
 const RUNS_MAX: usize = 50;
 /// The pictures that a training run draws of each model.
@@ -23,6 +25,8 @@ pub(crate) const PICTURES: [&str; 5] = [
 ];
 /// Computing drift reads a day of the lake, and drift changes slowly.
 const DRIFT_AGE_MAX: Duration = Duration::from_mins(10);
+/// How often Prometheus gets it anew.
+const DRIFT_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Where the console finds runs and model versions.
 pub struct ModelsConfig {
@@ -63,33 +67,10 @@ struct ModelVersions {
 /// How far the lake's last day is from the training data of the models in production.
 #[derive(Serialize)]
 pub(crate) struct Drift {
-    models: Vec<DriftOfModel>,
+    models: Vec<ModelDrift>,
     problems: Vec<String>,
     /// The PSI from which a distribution counts as moved.
     notable: f64,
-}
-
-#[derive(Serialize)]
-struct DriftOfModel {
-    model: String,
-    version: u32,
-    /// PSI of the model's scores.
-    scores: Option<f64>,
-    /// PSI of every input, greatest first.
-    inputs: Vec<(String, f64)>,
-}
-
-impl From<ModelDrift> for DriftOfModel {
-    fn from(drift: ModelDrift) -> Self {
-        let mut inputs = drift.inputs;
-        inputs.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Self {
-            model: drift.model,
-            version: drift.version,
-            scores: drift.scores,
-            inputs,
-        }
-    }
 }
 
 impl Models {
@@ -124,7 +105,12 @@ impl Models {
         })
     }
 
-    /// The drift, computed every ten minutes at most.
+    /// One run.
+    pub(crate) async fn run(&self, id: &str) -> Result<RunRecord, TrackingError> {
+        self.config.tracking.run(id).await
+    }
+
+    /// The drift of the models in production, computed every ten minutes at most.
     pub(crate) async fn drift(&self) -> Arc<Drift> {
         let mut known = self.drift.lock().await;
         if let Some((at, drift)) = &*known
@@ -135,12 +121,29 @@ impl Models {
         let (models, problems) =
             production_drift(self.config.tracking.as_ref(), &self.config.lake).await;
         let drift = Arc::new(Drift {
-            models: models.into_iter().map(Into::into).collect(),
+            models,
             problems: problems.iter().map(ToString::to_string).collect(),
             notable: PSI_NOTABLE,
         });
-        *known = Some((Instant::now(), Arc::clone(&drift)));
+        // Without a model in production it was cheap, and there may be one soon.
+        if !drift.models.is_empty() {
+            *known = Some((Instant::now(), Arc::clone(&drift)));
+        }
         drift
+    }
+
+    /// Reports the drift to Prometheus, again and again.
+    pub(crate) async fn report_drift(&self) {
+        let mut interval = tokio::time::interval(DRIFT_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            for model in &self.drift().await.models {
+                for (part, psi) in model.parts() {
+                    meters::drift(&model.model, part).set(psi);
+                }
+            }
+        }
     }
 
     /// A picture of a model as SVG, drawn by `run`.

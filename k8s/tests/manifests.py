@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,7 @@ except ImportError:
 
 K8S = pathlib.Path(__file__).resolve().parent.parent
 ROOT = K8S.parent
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 
 # What an overlay brings for a lake in an object store, and for a proxy.
 STORE = [
@@ -105,10 +107,11 @@ def kustomize(kustomization):
 
 
 @functools.cache
-def render(name):
-    """The objects of an overlay."""
+def render(name, namespace=None):
+    """The objects of an overlay, in its own namespace or in another."""
     parts = OVERLAYS[name]
     return kustomize({
+        **({"namespace": namespace} if namespace else {}),
         "resources": [f"../../k8s/{path}" for path in parts["resources"]],
         "components": [f"../../k8s/components/{part}" for part in parts.get("components", [])],
         "configMapGenerator": parts.get("settings", []),

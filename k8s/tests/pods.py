@@ -95,8 +95,10 @@ def environment_of(container, objects):
         source = variable.get("valueFrom", {})
         if "configMapKeyRef" in source:
             value = maps[source["configMapKeyRef"]["name"]][source["configMapKeyRef"]["key"]]
+        elif "secretKeyRef" in source:
+            value = "made by hand"
         elif "fieldRef" in source:
-            value = "0"
+            value = "pod-0"
         else:
             value = variable["value"]
         environment[variable["name"]] = value
@@ -130,5 +132,6 @@ def start(image, network, item, container, objects, cleanup, metrics_port):
     environment = environment_of(container, objects)
     command = container.get("command", []) + container.get("args", [])
     command = [re.sub(r"\$\((\w+)\)", lambda match: environment[match[1]], word) for word in command]
-    command = [word.replace(":9464", f":{metrics_port}") for word in command]
+    # There is no API server: the pod is the only one of its stage.
+    command = [word.replace(":9464", f":{metrics_port}").replace("--pod=pod-0", "--share=0/1") for word in command]
     return Process(image, network, command, environment, cleanup, metrics_port)

@@ -14,6 +14,13 @@ PRIVATE = [
 REACH_THE_INTERNET = {"source", "notify"}
 
 
+# What a stage may do: ask how many pods it has, and share its partitions by Leases.
+LEASES = [
+    {"apiGroups": ["apps"], "resources": ["statefulsets/scale"], "verbs": ["get"]},
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
+]
+
+
 def problems(objects):
     """All violations, a sentence each."""
     rules = (
@@ -24,16 +31,19 @@ def problems(objects):
 
 
 def identity(objects):
-    """No pod runs as root, and none gets a token of the Kubernetes API."""
+    """No pod runs as root, and only those that take Leases get a token of the Kubernetes API, for these and nothing else."""
     accounts = {item["metadata"]["name"]: item for item in of_kind(objects, "ServiceAccount")}
     openshift = on_openshift(objects)
     for name, account in accounts.items():
         if account.get("automountServiceAccountToken") is not False:
             yield f"service account {name} mounts its token"
+    for role in of_kind(objects, "Role", "ClusterRole"):
+        if role["kind"] != "Role" or role["rules"] != LEASES:
+            yield f"{title(role)} allows more than Leases"
     for item, template in workloads(objects):
         spec, name = template["spec"], title(item)
-        if spec.get("automountServiceAccountToken") is not False:
-            yield f"{name} mounts a service-account token"
+        if spec.get("automountServiceAccountToken") is not takes_leases(template):
+            yield f"{name} mounts a service-account token, or misses it"
         if spec.get("serviceAccountName") not in accounts:
             yield f"{name} has no service account of its own"
         context = spec.get("securityContext", {})
@@ -65,6 +75,8 @@ def isolation(objects):
             kinds = set(volume) - {"name"}
             if not kinds <= {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}:
                 yield f"{name} has a volume {volume['name']} of kind {kinds}"
+            if volume.get("persistentVolumeClaim", {}).get("readOnly"):
+                yield f"{name} may keep others from writing to the volume {volume['name']}"
         for container in containers(template):
             own, where = container.get("securityContext", {}), f"{name}/{container['name']}"
             if own.get("readOnlyRootFilesystem") is not True:
@@ -144,7 +156,9 @@ def disruption(objects):
         if len(own) != 1:
             yield f"{title(item)} has {len(own)} disruption budgets"
         for budget in own:
-            if budget["spec"].get("maxUnavailable") != 1:
+            # Pods that must be on one node leave it together; of several, the successor of the first would wait for the others.
+            together = "affinity" in template["spec"] and item["kind"] == "StatefulSet"
+            if budget["spec"].get("maxUnavailable") != ("100%" if together else 1):
                 yield f"{title(budget)} may block a drain, or let more than one pod go at once"
             if budget["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
                 yield f"{title(budget)} blocks a drain while a pod is not ready"
@@ -208,6 +222,12 @@ def network(objects):
         reaches_fluvio = any(selects(peer.get("podSelector"), {"app": "fluvio-sc"}) for peer in out)
         if uses_fluvio != reaches_fluvio:
             yield f"{title(item)}: whether it reaches Fluvio and whether it uses it differ"
+        ports = {
+            port["port"] for p in policies if selects(p["spec"]["podSelector"], labels)
+            for rule in p["spec"].get("egress", []) for port in rule.get("ports", [])
+        }
+        if takes_leases(template) != (6443 in ports):
+            yield f"{title(item)}: whether it takes Leases and whether it reaches the API server differ"
         asks_mlflow = any(
             e.get("configMapRef", {}).get("name", "").startswith("mlflow") for c in containers(template)
             for e in c.get("envFrom", [])
@@ -255,13 +275,11 @@ def partitions(objects):
             continue
         [container] = template["spec"]["containers"]
         environment = {v["name"]: v for v in container["env"]}
-        index = environment.get("POD_INDEX", {}).get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
-        if "--share=$(POD_INDEX)/$(COPIES)" not in arguments(container):
+        name = environment.get("POD_NAME", {}).get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+        if not takes_leases(template):
             yield f"{where} has every partition in every pod"
-        if index != "metadata.labels['apps.kubernetes.io/pod-index']":
-            yield f"{where} takes its share from {index}"
-        if environment.get("COPIES", {}).get("value") != str(item["spec"]["replicas"]):
-            yield f"{where} has {item['spec']['replicas']} replicas and shares for {environment.get('COPIES')}"
+        if name != "metadata.name":
+            yield f"{where} takes its share from {name}"
         if item["spec"].get("ordinals", {}).get("start", 0) != 0:
             yield f"{where} does not count its pods from 0"
         [volume] = [v["configMap"]["name"] for v in template["spec"]["volumes"] if v["name"] == "config"]
@@ -326,6 +344,10 @@ def ours(container):
 
 def arguments(container):
     return container.get("command", []) + container.get("args", [])
+
+
+def takes_leases(template):
+    return any("--pod=$(POD_NAME)" in arguments(c) for c in template["spec"]["containers"])
 
 
 def runs(template, binary):

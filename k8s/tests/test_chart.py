@@ -130,12 +130,58 @@ class Chart(unittest.TestCase):
 
         self.assertNotEqual(sums({}), sums({"topics": {"partitions": 12}}))
 
+    def test_the_source_gets_the_history(self):
+        shipped = self.config({}, "coingecko-source")
+        self.assertNotIn("history", shipped["coingecko"])
+        for values in ({"history": "90d"}, {"history": "off"}, {"history": "1d", "key": True}):
+            with self.subTest(values):
+                config = self.config({"source": values}, "coingecko-source")
+                self.assertEqual(config["coingecko"].pop("history"), values["history"])
+                self.assertEqual(config, self.config({"source": values | {"history": ""}}, "coingecko-source"))
+
+    def test_a_list_of_rules_goes_to_the_stage_and_to_whoever_tells_of_them(self):
+        rules = [
+            {"name": "btc-60k", "coins": ["bitcoin"], "when": "price crosses_below 60000", "severity": "critical"},
+            {"name": "calm", "when": "abs(return_15m) <= 0.001 and volume_surge > 5", "repeat": "6h"},
+        ]
+        values = {"alerts": {"rules": rules}, "notify": {"enabled": True}}
+        config = self.config(values, "stage-alerts")
+        [transform] = config["transforms"]
+        self.assertEqual(transform["with"].pop("rules"), rules)
+        self.assertEqual(config, self.config({}, "stage-alerts"))
+        objects = chart(values)
+        [told] = [item for item in of_kind(objects, "ConfigMap") if item["metadata"]["name"] == "alert-rules"]
+        self.assertEqual(json.loads(told["data"]["rules.json"]), rules)
+        [notify] = [item for item in of_kind(objects, "Deployment") if item["metadata"]["name"] == "notify"]
+        [container] = containers(pod_template(notify))
+        [argument] = [argument for argument in container["args"] if argument.startswith("--rules=")]
+        [volume] = [v["name"] for v in pod_template(notify)["spec"]["volumes"] if v.get("configMap", {}).get("name") == "alert-rules"]
+        [folder] = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == volume]
+        self.assertEqual(argument, f"--rules={folder}/rules.json")
+
+        # Another list is a rollout of the stage.
+        def stage(objects):
+            [stage] = [item for item in of_kind(objects, "StatefulSet") if item["metadata"]["name"] == "stage-alerts"]
+            return pod_template(stage)["metadata"]["annotations"]["checksum/config"]
+
+        self.assertNotEqual(stage(objects), stage(chart(values | {"alerts": {"rules": rules[:1]}})))
+
+    def config(self, values, name):
+        """A connector's config."""
+        [item] = [item for item in of_kind(chart(values), "ConfigMap") if item["metadata"]["name"] == name]
+        return yaml.safe_load(item["data"]["connector.yaml"])
+
     def test_values_that_mean_nothing_are_refused(self):
         for values in (
             {"stage": {"copies": 3}},
             {"stages": {"copies": 0}},
+            {"source": {"history": "7d"}},
+            {"alerts": {"rules": "price < 1"}},
+            {"alerts": {"rules": [{"name": "Upper", "when": "price < 1"}]}},
+            {"alerts": {"rules": [{"name": "no-when"}]}},
             {"stages": {"copies": "3"}},
             {"topics": {"partitions": 2.5}},
+            {"topics": {"replication": "all"}},
             {"image": {"tag": "latest"}},
             {"lake": {"url": "/data"}},
             {"lake": {"volume": {"size": "50"}}},

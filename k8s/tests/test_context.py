@@ -8,9 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from manifests import K8S, ROOT, skip
-
-VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+from manifests import K8S, ROOT, VERSION, skip
 
 
 def ignored(path, patterns):

@@ -5,10 +5,9 @@ import subprocess
 import tempfile
 import unittest
 
-from manifests import K8S, PIPELINES, ROOT, containers, render, title, workloads, yaml
+from manifests import K8S, PIPELINES, ROOT, VERSION, containers, render, title, workloads, yaml
+from pods import environment_of
 from rootfs import Image
-
-VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 
 
 class InTheImage(unittest.TestCase):
@@ -53,11 +52,11 @@ class InTheImage(unittest.TestCase):
         """With --help at the end everything before it is parsed; an unknown option or a wrong value fails first."""
         commands = {}
         for name in PIPELINES:
-            for item, template in workloads(render(name)):
+            objects = render(name)
+            for item, template in workloads(objects):
                 for container in containers(template):
                     if container["image"].startswith("coinlake:"):
-                        values = {"LAKE": "/var/lib/coinlake/lake", "POD_INDEX": "0", "PARTITIONS": "3"}
-                        values |= {v["name"]: v["value"] for v in container.get("env", []) if "value" in v}
+                        values = environment_of(container, objects)
                         words = container.get("command", []) + container.get("args", [])
                         words = tuple(re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], word) for word in words)
                         commands[words] = f"{title(item)}/{container['name']}"

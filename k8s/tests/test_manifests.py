@@ -91,7 +91,7 @@ class Manifests(unittest.TestCase):
         objects = kustomize(own)
         self.assertEqual({item["metadata"]["namespace"] for item in objects}, {"market"})
         [topics] = [i for i in of_kind(objects, "ConfigMap") if i["metadata"]["name"].startswith("topics-")]
-        self.assertEqual(topics["data"], {"partitions": "12"})
+        self.assertEqual(topics["data"], {"partitions": "12", "replication": "auto", "retention": "7d"})
         for item, template in workloads(objects):
             for container in containers(template):
                 if item["metadata"]["name"] != "mlflow":

@@ -21,8 +21,14 @@ class Policy(unittest.TestCase):
         def source(objects):
             return next(i for i in of_kind(objects, "Deployment") if i["metadata"]["name"] == "source")
 
+        def console(objects):
+            return next(i for i in of_kind(objects, "Deployment") if i["metadata"]["name"] == "console")
+
         def pod(item):
             return pod_template(item)["spec"]
+
+        def volume(item, name):
+            return next(v for v in pod(item)["volumes"] if v["name"] == name)
 
         def container(item):
             return pod(item)["containers"][0]
@@ -35,7 +41,9 @@ class Policy(unittest.TestCase):
             return {"kind": "Job", "metadata": {"name": "deploy"}, "spec": spec}
 
         changes = {
-            "mounts a service-account token": lambda o: pod(stage(o)).pop("automountServiceAccountToken"),
+            "mounts a service-account token": lambda o: pod(source(o)).pop("automountServiceAccountToken"),
+            "or misses it": lambda o: pod(stage(o)).update(automountServiceAccountToken=False),
+            "allows more than Leases": lambda o: of_kind(o, "Role")[0]["rules"][1]["verbs"].append("delete"),
             "may run as root": lambda o: pod(stage(o))["securityContext"].pop("runAsNonRoot"),
             "no seccomp profile": lambda o: pod(stage(o))["securityContext"].pop("seccompProfile"),
             "can write to its root": lambda o: container(stage(o))["securityContext"].pop("readOnlyRootFilesystem"),
@@ -43,6 +51,7 @@ class Policy(unittest.TestCase):
             "keeps capabilities": lambda o: container(stage(o))["securityContext"]["capabilities"].update(add=["SYS_ADMIN"]),
             "variable for every service": lambda o: pod(stage(o)).pop("enableServiceLinks"),
             "of kind {'hostPath'}": lambda o: pod(stage(o))["volumes"].append({"name": "x", "hostPath": {"path": "/"}}),
+            "may keep others from writing": lambda o: volume(console(o), "lake")["persistentVolumeClaim"].update(readOnly=True),
             "no limits of memory": lambda o: container(stage(o))["resources"]["limits"].pop("memory"),
             "without a version": lambda o: container(stage(o)).update(image="coinlake:latest"),
             "has no readinessProbe": lambda o: container(stage(o)).pop("readinessProbe"),
@@ -52,16 +61,19 @@ class Policy(unittest.TestCase):
             "has 0 disruption budgets": without("PodDisruptionBudget", "stage-clean"),
             "blocks a drain while": lambda o: of_kind(o, "PodDisruptionBudget")[0]["spec"].pop("unhealthyPodEvictionPolicy"),
             "may block a drain": lambda o: of_kind(o, "PodDisruptionBudget")[0]["spec"].update(maxUnavailable=0),
+            "stage-raw may block a drain": lambda o: next(
+                b for b in of_kind(o, "PodDisruptionBudget") if b["metadata"]["name"] == "stage-raw"
+            )["spec"].update(maxUnavailable=1),
             "no policy denies everything": without("NetworkPolicy", "default-deny"),
             "stage-clean reaches the internet":
                 lambda o: pod_template(stage(o))["metadata"]["labels"].update({"app.kubernetes.io/name": "source"}),
             "does not reach the internet": without("NetworkPolicy", "internet"),
             "whether it reaches Fluvio": without("NetworkPolicy", "fluvio"),
+            "whether it takes Leases": without("NetworkPolicy", "kubernetes-api"),
             "may run twice at once": lambda o: source(o)["spec"].update(strategy={"type": "RollingUpdate"}),
             "workloads run coingecko-source": lambda o: o.append(copy.deepcopy(source(o))),
             "no StatefulSet": lambda o: stage(o).update(kind="Deployment"),
-            "has every partition in every pod": lambda o: container(stage(o))["args"].remove("--share=$(POD_INDEX)/$(COPIES)"),
-            "has 2 replicas and shares for": lambda o: stage(o)["spec"].update(replicas=2),
+            "has every partition in every pod": lambda o: container(stage(o))["args"].remove("--pod=$(POD_NAME)"),
             "is a second stage": lambda o: o.append(copy.deepcopy(stage(o))),
             "cannot be changed in place": lambda o: o.append(job()),
             "does not wait for a cluster": lambda o: pod(stage(o))["initContainers"].pop(0),

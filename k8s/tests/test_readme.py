@@ -34,7 +34,7 @@ class Readme(unittest.TestCase):
         data = {item["metadata"]["name"].rpartition("-")[0]: item.get("data") for item in of_kind(objects, "ConfigMap")}
         self.assertEqual(data["lake"], {"url": "s3://my-bucket/lake"})
         self.assertEqual(data["store"], {"AWS_REGION": "eu-west-1"})
-        self.assertEqual(data["topics"], {"partitions": "12"})
+        self.assertEqual(data["topics"], {"partitions": "12", "replication": "auto", "retention": "7d"})
 
     def test_a_proxy_is_named_in_two_places(self):
         own = example("name: proxy")

@@ -4,10 +4,12 @@
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     /// The disk or the quota is full. A later attempt succeeds once there is space.
-    #[error("no space left for {path}: free some space, or raise the quota")]
+    #[error("no space left for {path}: {reason}")]
     NoSpace {
         /// The file to write.
         path: String,
+        /// What is full, and the way out.
+        reason: String,
     },
     /// The store refused. Another attempt fails the same way.
     #[error(
@@ -36,15 +38,38 @@ pub enum LakeError {
         /// The lake.
         lake: String,
     },
-    /// A file in the lake is not a complete data file with a stamp.
-    #[error(
-        "{path} is not a data file of this lake: {reason}; move it out of the lake if it does not belong there"
-    )]
+    /// A file of a table is not what it must be.
+    #[error("{path} cannot be read: {reason}")]
     Broken {
         /// The file.
         path: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Rows of this kind do not fit the table.
+    #[error("the table {table} does not take these rows: {reason}")]
+    Schema {
+        /// The table.
+        table: String,
+        /// What does not fit, and the way out.
+        reason: String,
+    },
+    /// The folder holds data files of a release before tables.
+    #[error(
+        "{table} holds files of a release before tables, and no table: `coinlake lake import` makes a table of them; or \
+         choose another lake"
+    )]
+    FormerLayout {
+        /// The table.
+        table: String,
+    },
+    /// A file was removed between finding and reading it.
+    #[error(
+        "{path} was removed while it was read: upkeep made another file of it; read the table again"
+    )]
+    Gone {
+        /// The file.
+        path: String,
     },
     /// The network or the disk failed. A later attempt may succeed.
     #[error("the lake {lake} is unavailable: {reason}; check its disk or the network")]
@@ -59,6 +84,9 @@ pub enum LakeError {
 impl LakeError {
     /// Whether a later attempt can succeed without a change of configuration.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::NoSpace { .. } | Self::Unavailable { .. })
+        matches!(
+            self,
+            Self::NoSpace { .. } | Self::Unavailable { .. } | Self::Gone { .. }
+        )
     }
 }

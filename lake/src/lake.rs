@@ -1,4 +1,4 @@
-//! The handle on a lake: open it, and list its layers.
+//! The handle on a lake: open it, and list what is in it.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,6 @@ use object_store::{ObjectMeta, ObjectStore};
 use secrecy::SecretString;
 
 use crate::error::LakeError;
-use crate::file::{DataFile, FileName};
 use crate::local::LocalFolder;
 use crate::url::LakeUrl;
 
@@ -76,6 +75,17 @@ impl Lake {
         Self::with_store(url, None)
     }
 
+    /// A lake at the root of a store.
+    #[cfg(test)]
+    pub(crate) fn on_store(store: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            store,
+            root: ObjectPath::default(),
+            local: None,
+            address: "memory".to_owned(),
+        }
+    }
+
     fn with_store(url: &LakeUrl, local: Option<LocalFolder>) -> Result<Self, LakeError> {
         let (store, root) = url.store().map_err(|reason| unusable(url, reason))?;
         Ok(Self {
@@ -86,55 +96,48 @@ impl Lake {
         })
     }
 
-    /// The data files of a layer, ordered by topic, partition, generation and offset. Empty when there is no such layer.
-    ///
-    /// # Errors
-    /// When the store cannot be listed.
-    pub async fn files(&self, layer: &str) -> Result<Vec<DataFile>, LakeError> {
-        let mut files: Vec<DataFile> = self
-            .objects(layer)
-            .await?
-            .into_iter()
-            .filter_map(|meta| {
-                let name = FileName::parse(meta.location.filename()?)?;
-                let path = meta.location.prefix_match(&self.root)?;
-                let path = path.map(|part| part.as_ref().to_owned());
-                Some(DataFile {
-                    path: path.collect::<Vec<_>>().join("/"),
-                    name,
-                    bytes: meta.size,
-                    modified_ms: meta.last_modified.timestamp_millis(),
-                })
-            })
-            .collect();
-        files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(files)
-    }
-
-    /// The newest file of one input partition in a layer; `None` when it has none.
-    ///
-    /// # Errors
-    /// When the store cannot be listed.
-    pub async fn newest(
-        &self,
-        layer: &str,
-        topic: &str,
-        partition: u32,
-    ) -> Result<Option<DataFile>, LakeError> {
-        let files = self.files(layer).await?;
-        Ok(files
-            .into_iter()
-            .rfind(|file| file.name.topic == topic && file.name.partition == partition))
-    }
-
-    /// Everything that the store holds under a path.
-    pub(crate) async fn objects(&self, path: &str) -> Result<Vec<ObjectMeta>, LakeError> {
+    /// The names of the folders in a folder, ascending.
+    pub(crate) async fn folders(&self, path: &str) -> Result<Vec<String>, LakeError> {
         let prefix = self.location(path);
-        self.store
-            .list(Some(&prefix))
+        let found = self.store.list_with_delimiter(Some(&prefix)).await;
+        let found = found.map_err(|error| self.store_error(path, error))?;
+        let names = found
+            .common_prefixes
+            .iter()
+            .filter_map(ObjectPath::filename);
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Everything under a folder, behind the path `after` if that is given: paths relative to the lake with their sizes and
+    /// times, in no order.
+    pub(crate) async fn list(
+        &self,
+        folder: &str,
+        after: Option<&str>,
+    ) -> Result<Vec<Listed>, LakeError> {
+        let prefix = self.location(folder);
+        let listed = match after {
+            Some(after) => self
+                .store
+                .list_with_offset(Some(&prefix), &self.location(after)),
+            None => self.store.list(Some(&prefix)),
+        };
+        let listed: Vec<ObjectMeta> = listed
             .try_collect()
             .await
-            .map_err(|error| self.store_error(path, error))
+            .map_err(|error| self.store_error(folder, error))?;
+        let relative = listed.into_iter().filter_map(|meta| {
+            let parts = meta.location.prefix_match(&self.root)?;
+            let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+            Some(Listed {
+                path: parts.join("/"),
+                bytes: meta.size,
+                modified_ms: meta.last_modified.timestamp_millis(),
+            })
+        });
+        Ok(relative.collect())
     }
 
     /// Where a path of the lake lies in the store.
@@ -149,33 +152,6 @@ impl Lake {
         LakeError::Broken {
             path: format!("{self}/{path}"),
             reason: reason.to_string(),
-        }
-    }
-
-    /// What a failure of the object store means.
-    pub(crate) fn store_error(&self, path: &str, error: object_store::Error) -> LakeError {
-        use object_store::Error as E;
-        let lake = self.address.clone();
-        let reason = error.to_string();
-        // Errors of a listing carry the status only in their text.
-        let status = |code: &str| reason.contains(&format!("status code: {code}"));
-        match error {
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } => LakeError::Denied {
-                lake,
-                path: path.to_owned(),
-                reason,
-            },
-            _ if status("401") || status("403") => LakeError::Denied {
-                lake,
-                path: path.to_owned(),
-                reason,
-            },
-            E::NotSupported { .. }
-            | E::NotImplemented { .. }
-            | E::InvalidPath { .. }
-            | E::UnknownConfigurationKey { .. } => LakeError::Unusable { lake, reason },
-            _ if reason.contains("NoSuchBucket") => LakeError::Unusable { lake, reason },
-            _ => LakeError::Unavailable { lake, reason },
         }
     }
 }
@@ -194,6 +170,16 @@ impl fmt::Display for Lake {
     }
 }
 
+/// What a listing shows of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Listed {
+    /// Relative to the lake.
+    pub(crate) path: String,
+    pub(crate) bytes: u64,
+    /// When it was written, by the store's clock, in milliseconds since the epoch.
+    pub(crate) modified_ms: i64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +195,8 @@ mod tests {
         );
         std::fs::create_dir_all(folder.path().join("lake/raw")).unwrap();
         let lake = Lake::open_existing(&at("lake")).unwrap();
-        assert!(lake.files("raw").await.unwrap().is_empty());
+        assert!(lake.table("raw").snapshot().await.unwrap().is_none());
+        assert!(lake.tables().await.unwrap().is_empty());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(!folder.path().join("lake/_tmp").exists());
     }

@@ -1,7 +1,7 @@
 //! Creating files in a local folder.
 //!
 //! Always true, after each step of a creation (see [`durable::create_new`]):
-//! 1. the contents are in `LAKE/_tmp`, perhaps incomplete: nobody reads there, and the next start removes the file;
+//! 1. the contents are in `LAKE/_tmp`, perhaps incomplete: nobody reads there, and vacuum takes the file;
 //! 2. the contents are synced, still invisible;
 //! 3. the file is linked under its final name: visible and whole, and nothing was replaced;
 //! 4. the temporary name is gone;
@@ -12,12 +12,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tempfile::TempPath;
 
 use crate::durable::{self, Created};
-use crate::file::FileName;
 
 /// The folder of files being written. It is beside the layers, so that readers of a layer never list one.
-const TEMPORARY: &str = "_tmp";
+pub(crate) const TEMPORARY: &str = "_tmp";
 
 /// The lake's root on a local disk.
 #[derive(Debug, Clone)]
@@ -35,6 +35,16 @@ impl LocalFolder {
         })
     }
 
+    /// Where a path of the lake lies.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// The folder of files being written.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.root.join(TEMPORARY)
+    }
+
     /// Creates a file if its name is free; `path` is relative to the lake.
     pub(crate) async fn create(
         &self,
@@ -48,7 +58,7 @@ impl LocalFolder {
         blocking(move || {
             let created = durable::create_new(&target, &partial, &contents);
             if created.is_err() {
-                // Frees the space. If this fails too, the next start sweeps the file.
+                // Frees the space. If this fails too, vacuum takes the file.
                 let _ = fs::remove_file(&partial);
             }
             created
@@ -56,40 +66,64 @@ impl LocalFolder {
         .await
     }
 
-    /// Removes what earlier runs left of one partition. A second copy of the stage that is writing such a file writes
-    /// it again.
-    pub(crate) async fn sweep(
-        &self,
-        layers: &[String],
-        topic: &str,
-        partition: u32,
-    ) -> io::Result<usize> {
-        let folder = self.root.join(TEMPORARY);
-        let (layers, topic) = (layers.to_vec(), topic.to_owned());
+    /// Writes a file under a name that nobody else uses.
+    pub(crate) async fn put(&self, path: &str, contents: Bytes) -> io::Result<()> {
+        let target = self.root.join(path);
+        blocking(move || durable::write(&target, &contents)).await
+    }
+
+    /// Moves a complete file from [`LocalFolder::temporary`] to a name that nobody else uses.
+    pub(crate) async fn take(&self, path: &str, file: TempPath) -> io::Result<()> {
+        let target = self.root.join(path);
         blocking(move || {
-            let mut swept = 0;
-            for entry in fs::read_dir(folder)? {
-                let entry = entry?;
-                let name = entry.file_name();
-                let is_leftover_of = |layer: &String| {
-                    name.to_str()
-                        .and_then(|name| name.strip_prefix(layer.as_str())?.strip_prefix('.'))
-                        .and_then(|dated| dated.split_once('.'))
-                        .and_then(|(_date, rest)| rest.rsplit_once('.'))
-                        .and_then(|(name, _writer)| FileName::parse(name))
-                        .is_some_and(|name| name.topic == topic && name.partition == partition)
-                };
-                if layers.iter().any(is_leftover_of) {
-                    match fs::remove_file(entry.path()) {
-                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                        _ => swept += 1,
-                    }
-                }
+            fs::File::open(&file)?.sync_all()?;
+            if let Some(folder) = target.parent() {
+                durable::create_dir_all(folder)?;
             }
-            Ok(swept)
+            durable::rename(&file, &target)
         })
         .await
     }
+
+    /// Removes the empty folders in a folder that were last changed before `before_ms`, in milliseconds since the epoch.
+    pub(crate) async fn remove_empty_folders(&self, path: &str, before_ms: i64) -> io::Result<()> {
+        let folder = self.root.join(path);
+        blocking(move || {
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() && changed_ms(&entry.path())? < before_ms {
+                    // One that is not empty stays.
+                    let _ = fs::remove_dir(entry.path());
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Writes a file in the place of what was there.
+    pub(crate) async fn replace(&self, path: &str, contents: Bytes) -> io::Result<()> {
+        let target = self.root.join(path);
+        let partial = format!("{}.{:016x}", path.replace('/', "."), rand::random::<u64>());
+        let partial = self.root.join(TEMPORARY).join(partial);
+        blocking(move || {
+            let replaced = durable::write(&partial, &contents)
+                .and_then(|()| durable::rename(&partial, &target));
+            if replaced.is_err() {
+                let _ = fs::remove_file(&partial);
+            }
+            replaced
+        })
+        .await
+    }
+}
+
+/// When a file or folder was last changed, in milliseconds since the epoch.
+fn changed_ms(path: &Path) -> io::Result<i64> {
+    let changed = jiff::Timestamp::try_from(fs::metadata(path)?.modified()?);
+    changed
+        .map(jiff::Timestamp::as_millisecond)
+        .map_err(io::Error::other)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -105,7 +139,7 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use super::*;
 
-    const PATH: &str = "clean/date=2025-06-01/trades-0-00000000000000000007.parquet";
+    const PATH: &str = "clean/_delta_log/00000000000000000007.json";
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -126,23 +160,5 @@ mod tests {
         assert_eq!(second.unwrap(), Created::NameTaken);
         assert_eq!(fs::read(folder.path().join(PATH)).unwrap(), b"one");
         assert!(names(&folder.path().join(TEMPORARY)).is_empty());
-    }
-
-    #[tokio::test]
-    async fn sweeps_only_leftovers_of_its_layers_and_partition() {
-        let folder = tempfile::tempdir().unwrap();
-        let lake = LocalFolder::open(folder.path()).unwrap();
-        let temporary = folder.path().join(TEMPORARY);
-        let ours = "clean.date=2025-06-01.trades-0-00000000000000000007.parquet.9f";
-        let others = [
-            "clean.date=2025-06-01.trades-1-00000000000000000007.parquet.9f",
-            "raw.date=2025-06-01.trades-0-00000000000000000007.parquet.9f",
-        ];
-        for name in others.iter().chain([&ours]) {
-            fs::write(temporary.join(name), b"torn").unwrap();
-        }
-        let swept = lake.sweep(&["clean".to_owned()], "trades", 0).await;
-        assert_eq!(swept.unwrap(), 1);
-        assert_eq!(names(&temporary), others);
     }
 }

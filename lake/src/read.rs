@@ -1,11 +1,13 @@
 //! Reading files: whole, their footers, or chosen columns and row groups.
 
+use std::fs::File;
+use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryStreamExt};
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
@@ -15,7 +17,6 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::stamp::FileStamp;
 
 /// How much of a file's end is fetched to find its footer; more is fetched when the footer is longer.
 const FOOTER_GUESS_BYTES: u64 = 64 << 10;
@@ -31,6 +32,36 @@ impl Lake {
         found.map_err(failed)?.bytes().await.map_err(failed)
     }
 
+    /// The contents of a file; `None` when there is none of that name.
+    pub(crate) async fn read_if_there(&self, path: &str) -> Result<Option<Bytes>, LakeError> {
+        let failed = |error| self.store_error(path, error);
+        match self.store.get(&self.location(path)).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(failed),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Copies a file into a local one.
+    ///
+    /// # Errors
+    /// [`LakeError::Gone`] when there is none of that name, and when it cannot be read or written.
+    pub(crate) async fn copy_to(&self, path: &str, file: &mut File) -> Result<(), LakeError> {
+        let failed = |error| match error {
+            object_store::Error::NotFound { .. } => LakeError::Gone {
+                path: path.to_owned(),
+            },
+            error => self.store_error(path, error),
+        };
+        let found = self.store.get(&self.location(path)).await.map_err(failed)?;
+        let mut contents = found.into_stream();
+        while let Some(part) = contents.try_next().await.map_err(failed)? {
+            file.write_all(&part)
+                .map_err(|error| self.local_error("a temporary file", &error))?;
+        }
+        Ok(())
+    }
+
     /// The rows of a file: choose columns, row groups and filters, then build the stream. Only what is chosen is fetched
     /// from the store.
     ///
@@ -43,6 +74,7 @@ impl Lake {
         let file = LakeFile {
             lake: self.clone(),
             path: path.to_owned(),
+            tail: None,
         };
         ParquetRecordBatchStreamBuilder::new(file)
             .await
@@ -55,43 +87,26 @@ impl Lake {
             })
     }
 
-    /// The stamp in a file's footer.
-    ///
-    /// # Errors
-    /// When it cannot be read, or the file has none.
-    pub async fn stamp(&self, path: &str) -> Result<FileStamp, LakeError> {
-        let metadata = self.metadata(path).await?;
-        FileStamp::from_metadata(&metadata).map_err(|reason| self.broken(path, reason))
-    }
-
-    /// The stamp of the newest file of one input partition in a layer; `None` when it has no file.
-    ///
-    /// # Errors
-    /// When the lake cannot be listed or the file cannot be read.
-    pub async fn newest_stamp(
-        &self,
-        layer: &str,
-        topic: &str,
-        partition: u32,
-    ) -> Result<Option<FileStamp>, LakeError> {
-        match self.newest(layer, topic, partition).await? {
-            Some(file) => self.stamp(&file.path).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
     /// The Parquet metadata in a file's footer.
     ///
     /// # Errors
     /// When it cannot be read or is not Parquet.
     pub async fn metadata(&self, path: &str) -> Result<ParquetMetaData, LakeError> {
+        let (metadata, _) = self.footer(path).await?;
+        Ok(metadata)
+    }
+
+    /// The Parquet metadata in a file's footer, and the part of the file that was fetched for it.
+    async fn footer(&self, path: &str) -> Result<(ParquetMetaData, Tail), LakeError> {
         let mut wanted = FOOTER_GUESS_BYTES;
         loop {
-            let (tail, size) = self.tail(path, wanted).await?;
+            let tail = self.tail(path, wanted).await?;
             let mut reader = ParquetMetaDataReader::new();
-            match reader.try_parse_sized(&tail, size) {
+            match reader.try_parse_sized(&tail.bytes, tail.end()) {
                 Ok(()) => {
-                    return reader.finish().map_err(|error| self.broken(path, error));
+                    let metadata = reader.finish();
+                    let metadata = metadata.map_err(|error| self.broken(path, error))?;
+                    return Ok((metadata, tail));
                 }
                 Err(ParquetError::NeedMoreData(needed)) if (needed as u64) > wanted => {
                     wanted = needed as u64;
@@ -101,16 +116,40 @@ impl Lake {
         }
     }
 
-    /// The last `wanted` bytes of a file (all of it when it is shorter), and its size.
-    async fn tail(&self, path: &str, wanted: u64) -> Result<(Bytes, u64), LakeError> {
+    /// The last `wanted` bytes of a file, all of it when it is shorter.
+    async fn tail(&self, path: &str, wanted: u64) -> Result<Tail, LakeError> {
         let failed = |error| self.store_error(path, error);
         let location = self.location(path);
         let size = self.store.head(&location).await.map_err(failed)?.size;
-        let range = GetRange::Bounded(size.saturating_sub(wanted)..size);
+        let begin = size.saturating_sub(wanted);
+        let range = GetRange::Bounded(begin..size);
         let options = GetOptions::default().with_range(Some(range));
         let found = self.store.get_opts(&location, options).await;
         let bytes = found.map_err(failed)?.bytes().await.map_err(failed)?;
-        Ok((bytes, size))
+        Ok(Tail { begin, bytes })
+    }
+}
+
+/// The end of a file.
+#[derive(Debug, Clone)]
+struct Tail {
+    /// Where it begins in the file.
+    begin: u64,
+    bytes: Bytes,
+}
+
+impl Tail {
+    /// Where the file ends.
+    fn end(&self) -> u64 {
+        self.begin + self.bytes.len() as u64
+    }
+
+    /// A part of the file, if it is in the tail.
+    fn part(&self, range: &Range<u64>) -> Option<Bytes> {
+        let begin = usize::try_from(range.start.checked_sub(self.begin)?).ok()?;
+        let length = usize::try_from(range.end.checked_sub(range.start)?).ok()?;
+        let end = begin.checked_add(length)?;
+        (end <= self.bytes.len()).then(|| self.bytes.slice(begin..end))
     }
 }
 
@@ -119,9 +158,15 @@ impl Lake {
 pub struct LakeFile {
     lake: Lake,
     path: String,
+    /// What was fetched to find the footer: all of a small file.
+    tail: Option<Tail>,
 }
 
 impl LakeFile {
+    fn in_tail(&self, range: &Range<u64>) -> Option<Bytes> {
+        self.tail.as_ref()?.part(range)
+    }
+
     fn failed(&self, error: object_store::Error) -> ParquetError {
         ParquetError::External(Box::new(self.lake.store_error(&self.path, error)))
     }
@@ -130,6 +175,9 @@ impl LakeFile {
 impl AsyncFileReader for LakeFile {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
         async move {
+            if let Some(part) = self.in_tail(&range) {
+                return Ok(part);
+            }
             let location = self.lake.location(&self.path);
             let read = self.lake.store.get_range(&location, range).await;
             read.map_err(|error| self.failed(error))
@@ -142,6 +190,10 @@ impl AsyncFileReader for LakeFile {
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
+            let parts = ranges.iter().map(|range| self.in_tail(range));
+            if let Some(parts) = parts.collect() {
+                return Ok(parts);
+            }
             let location = self.lake.location(&self.path);
             let read = self.lake.store.get_ranges(&location, &ranges).await;
             read.map_err(|error| self.failed(error))
@@ -154,10 +206,11 @@ impl AsyncFileReader for LakeFile {
         _options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
         async move {
-            let metadata = self.lake.metadata(&self.path).await;
-            metadata
-                .map(Arc::new)
-                .map_err(|error| ParquetError::External(Box::new(error)))
+            let footer = self.lake.footer(&self.path).await;
+            let (metadata, tail) =
+                footer.map_err(|error| ParquetError::External(Box::new(error)))?;
+            self.tail = Some(tail);
+            Ok(Arc::new(metadata))
         }
         .boxed()
     }

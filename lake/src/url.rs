@@ -10,7 +10,7 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreScheme};
+use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -36,23 +36,26 @@ enum Place {
     S3(Url),
     Gcs(Url),
     Azure(Url),
-    #[cfg(feature = "hdfs")]
     Hdfs(Url),
 }
 
 impl LakeUrl {
-    /// Parses a path or URL: `lake`, `/var/lib/lake`, `file:///…`, `s3://bucket/prefix`, `gs://…`, `az://…`, and
-    /// `hdfs://…` when built with the feature `hdfs`.
+    /// Parses a path or URL: `lake`, `/var/lib/lake`, `file:///…`, `s3://bucket/prefix`, `gs://…`, `az://…` and
+    /// `hdfs://…`.
     ///
     /// # Errors
     /// A phrase that names the problem and the addresses that work.
     pub fn parse(lake: &str) -> Result<Self, String> {
         if lake.trim().is_empty() {
-            return Err("must name a folder, s3://…, gs://… or az://…".to_owned());
+            return Err("must name a folder, s3://…, gs://…, az://… or hdfs://…".to_owned());
         }
         let place = if lake.contains("://") {
             let url =
                 Url::parse(lake).map_err(|error| format!("`{lake}` is not a URL: {error}"))?;
+            let has_bucket = url.host_str().is_some_and(|host| !host.is_empty());
+            if !has_bucket && !matches!(url.scheme(), "file" | "hdfs") {
+                return Err(format!("`{lake}` names no bucket"));
+            }
             match url.scheme() {
                 "file" => {
                     let folder = url.to_file_path();
@@ -63,18 +66,10 @@ impl LakeUrl {
                 "s3" | "s3a" => Place::S3(url),
                 "gs" => Place::Gcs(url),
                 "az" | "adl" | "azure" | "abfs" | "abfss" => Place::Azure(url),
-                #[cfg(feature = "hdfs")]
                 "hdfs" => Place::Hdfs(url),
-                #[cfg(not(feature = "hdfs"))]
-                "hdfs" => {
-                    return Err(
-                        "this build does not support hdfs://; build it with `--features hdfs`"
-                            .to_owned(),
-                    );
-                }
                 other => {
                     return Err(format!(
-                        "`{other}://` is not a supported store; use a folder, s3://, gs:// or az://"
+                        "`{other}://` is not a supported store; use a folder, s3://, gs://, az:// or hdfs://"
                     ));
                 }
             }
@@ -111,7 +106,6 @@ impl LakeUrl {
             Place::S3(_) => "s3",
             Place::Gcs(_) => "gs",
             Place::Azure(_) => "az",
-            #[cfg(feature = "hdfs")]
             Place::Hdfs(_) => "hdfs",
         }
     }
@@ -125,14 +119,13 @@ impl LakeUrl {
             Place::Gcs(_) => name.parse::<GoogleConfigKey>().is_ok(),
             Place::Azure(_) => name.parse::<AzureConfigKey>().is_ok(),
             // Hadoop has no complete list of its settings.
-            #[cfg(feature = "hdfs")]
             Place::Hdfs(_) => true,
         }
     }
 
     /// The store, and where the lake begins in it.
     pub(crate) fn store(&self) -> Result<(Arc<dyn ObjectStore>, ObjectPath), String> {
-        macro_rules! cloud {
+        macro_rules! configured {
             ($builder:ty, $url:expr) => {{
                 let mut builder = <$builder>::from_env().with_url($url.to_string());
                 for (name, value) in &self.options {
@@ -140,7 +133,12 @@ impl LakeUrl {
                     let key = key.map_err(|_| format!("option `{name}` is unknown"))?;
                     builder = builder.with_config(key, value.expose_secret());
                 }
-                let store = builder.build().map_err(|error| error.to_string())?;
+                builder
+            }};
+        }
+        macro_rules! opened {
+            ($builder:expr, $url:expr) => {{
+                let store = $builder.build().map_err(|error| error.to_string())?;
                 let (_, root) =
                     ObjectStoreScheme::parse($url).map_err(|error| error.to_string())?;
                 Ok((Arc::new(store) as Arc<dyn ObjectStore>, root))
@@ -152,10 +150,25 @@ impl LakeUrl {
                     LocalFileSystem::new_with_prefix(folder).map_err(|error| error.to_string())?;
                 Ok((Arc::new(store), ObjectPath::default()))
             }
-            Place::S3(url) => cloud!(AmazonS3Builder, url),
-            Place::Gcs(url) => cloud!(GoogleCloudStorageBuilder, url),
-            Place::Azure(url) => cloud!(MicrosoftAzureBuilder, url),
-            #[cfg(feature = "hdfs")]
+            Place::S3(url) => {
+                use AmazonS3ConfigKey as Key;
+                let builder = configured!(AmazonS3Builder, url);
+                let endpoint = [Key::S3Endpoint, Key::Endpoint]
+                    .iter()
+                    .find_map(|key| builder.get_config_value(key));
+                let allow_http = Key::Client(ClientConfigKey::AllowHttp);
+                check_endpoint(endpoint, builder.get_config_value(&allow_http))?;
+                check_credentials(&builder, std::env::var_os("AWS_PROFILE").is_some())?;
+                opened!(builder, url)
+            }
+            Place::Gcs(url) => opened!(configured!(GoogleCloudStorageBuilder, url), url),
+            Place::Azure(url) => {
+                let builder = configured!(MicrosoftAzureBuilder, url);
+                let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+                let allow_http = AzureConfigKey::Client(ClientConfigKey::AllowHttp);
+                check_endpoint(endpoint, builder.get_config_value(&allow_http))?;
+                opened!(builder, url)
+            }
             Place::Hdfs(url) => {
                 let options = self.options.iter();
                 let store = hdfs_native_object_store::HdfsObjectStoreBuilder::new()
@@ -174,12 +187,57 @@ impl LakeUrl {
     }
 }
 
+/// Without leave a client speaks no plain HTTP: every request would fail, after many attempts.
+fn check_endpoint(endpoint: Option<String>, allow_http: Option<String>) -> Result<(), String> {
+    let is_plain = endpoint.filter(|endpoint| endpoint.starts_with("http://"));
+    let is_allowed = allow_http.as_deref().is_some_and(is_yes);
+    match is_plain {
+        Some(endpoint) if !is_allowed => Err(format!(
+            "its endpoint {endpoint} is plain HTTP; use https://, or set the option allow_http to true (for S3: AWS_ALLOW_HTTP \
+             in the environment)"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// As object_store reads an option.
+fn is_yes(value: &str) -> bool {
+    matches!(
+        value.to_ascii_lowercase().as_str(),
+        "1" | "true" | "on" | "yes" | "y"
+    )
+}
+
+/// Without credentials the client would ask for an instance's role, for minutes where there is none.
+fn check_credentials(builder: &AmazonS3Builder, has_profile: bool) -> Result<(), String> {
+    use AmazonS3ConfigKey as Key;
+    let sources = [
+        Key::AccessKeyId,
+        Key::SecretAccessKey,
+        Key::WebIdentityTokenFile,
+        Key::ContainerCredentialsRelativeUri,
+        Key::ContainerCredentialsFullUri,
+        Key::MetadataEndpoint,
+    ];
+    let is_set = |key| builder.get_config_value(key).is_some();
+    let unsigned = builder.get_config_value(&Key::SkipSignature);
+    let is_signed = !unsigned.as_deref().is_some_and(is_yes);
+    if has_profile && is_signed && !sources.iter().any(is_set) {
+        return Err(
+            "no credentials are set but AWS_PROFILE, and profiles are not read; set AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY (`aws configure export-credentials --format env` prints them), or unset AWS_PROFILE to use \
+             the machine's role"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
 impl fmt::Display for LakeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Folder(folder) => write!(f, "{}", folder.display()),
             Place::S3(url) | Place::Gcs(url) | Place::Azure(url) => write!(f, "{url}"),
-            #[cfg(feature = "hdfs")]
             Place::Hdfs(url) => write!(f, "{url}"),
         }
     }
@@ -208,6 +266,8 @@ mod tests {
         let problem = LakeUrl::parse("ftp://host/lake").unwrap_err();
         assert!(problem.contains("ftp://"), "{problem}");
         assert!(LakeUrl::parse(" ").is_err());
+        let problem = LakeUrl::parse("s3:///lake").unwrap_err();
+        assert!(problem.contains("no bucket"), "{problem}");
     }
 
     #[test]
@@ -216,5 +276,38 @@ mod tests {
         assert!(s3.knows_option("aws_region") && s3.knows_option("AWS_ENDPOINT"));
         assert!(!s3.knows_option("aws_regoin"));
         assert!(!LakeUrl::parse("lake").unwrap().knows_option("aws_region"));
+    }
+
+    #[test]
+    fn a_profile_is_no_credentials() {
+        let s3 = || AmazonS3Builder::new().with_url("s3://bucket");
+        let problem = check_credentials(&s3(), true).unwrap_err();
+        assert!(problem.contains("profiles are not read"), "{problem}");
+        check_credentials(&s3(), false).unwrap();
+        check_credentials(&s3().with_access_key_id("key"), true).unwrap();
+        check_credentials(&s3().with_skip_signature(true), true).unwrap();
+    }
+
+    #[test]
+    fn plain_http_needs_leave() {
+        for (lake, endpoint, others) in [
+            ("s3://bucket", "aws_endpoint", ""),
+            (
+                "az://container",
+                "azure_endpoint",
+                "azure_storage_account_name",
+            ),
+        ] {
+            let option =
+                |name: &str, value: &str| (name.to_owned(), SecretString::from(value.to_owned()));
+            let mut options = vec![option(endpoint, "http://127.0.0.1:9000")];
+            options.extend((!others.is_empty()).then(|| option(others, "x")));
+            let url = LakeUrl::parse(lake).unwrap().with_options(options);
+            let problem = url.store().unwrap_err();
+            assert!(problem.contains("allow_http"), "{problem}");
+            url.with_options([option("allow_http", "true")])
+                .store()
+                .unwrap();
+        }
     }
 }

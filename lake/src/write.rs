@@ -1,14 +1,20 @@
-//! Creating files, and removing what interrupted writes left behind.
+//! Creating, replacing and removing files.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 
 use bytes::Bytes;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use tempfile::TempPath;
 
 use crate::durable::Created;
 use crate::error::LakeError;
-use crate::file::FileName;
 use crate::lake::Lake;
+use crate::local::TEMPORARY;
+
+/// The file by which a store shows that it creates exclusively.
+const PROBE: &str = "_probe";
+/// Larger files are put in parts of this size.
+const PART_BYTES: usize = 8 << 20;
 
 impl Lake {
     /// Creates the file `path` (relative to the lake), visible in one step, only if the name is free. `writer` names
@@ -42,45 +48,128 @@ impl Lake {
         }
     }
 
-    /// Removes what interrupted writes of one input partition left behind; returns the number of files removed.
-    ///
-    /// # Errors
-    /// When the store cannot be listed, or a file cannot be removed.
-    pub async fn sweep(
-        &self,
-        layers: &[String],
-        topic: &str,
-        partition: u32,
-    ) -> Result<usize, LakeError> {
-        if let Some(local) = &self.local {
-            return local
-                .sweep(layers, topic, partition)
-                .await
-                .map_err(|error| self.local_error("_tmp", &error));
-        }
-        // Only HDFS has leftovers, `.<name>.tmp.<n>` beside the file; the other stores keep nothing of a failed put.
-        let mut swept = 0;
-        for layer in layers {
-            for meta in self.objects(layer).await? {
-                let partial = meta.location.filename().unwrap_or_default();
-                let partial = partial.strip_prefix('.');
-                let name = partial.and_then(|partial| partial.split_once(".tmp"));
-                let name = name.and_then(|(name, _)| FileName::parse(name));
-                if name.is_some_and(|name| name.topic == topic && name.partition == partition) {
-                    let deleted = self.store.delete(&meta.location).await;
-                    deleted.map_err(|error| self.store_error(meta.location.as_ref(), error))?;
-                    swept += 1;
-                }
-            }
-        }
-        Ok(swept)
+    /// Writes a file under a name that nobody else uses, durable on return. It may be seen before it is whole.
+    pub(crate) async fn put(&self, path: &str, contents: Bytes) -> Result<(), LakeError> {
+        let written = match &self.local {
+            Some(local) => local.put(path, contents).await,
+            None => return self.replace(path, contents).await,
+        };
+        written.map_err(|error| self.local_error(path, &error))
     }
 
-    fn local_error(&self, path: &str, error: &io::Error) -> LakeError {
+    /// Puts a complete local file under a name that nobody else uses, durable on return. It may be seen before it is whole.
+    pub(crate) async fn put_file(&self, path: &str, file: TempPath) -> Result<(), LakeError> {
+        if let Some(local) = &self.local {
+            let taken = local.take(path, file).await;
+            return taken.map_err(|error| self.local_error(path, &error));
+        }
+        let read_failed = |error| self.local_error(&file.display().to_string(), &error);
+        let mut source = std::fs::File::open(&file).map_err(read_failed)?;
+        let failed = |error| self.store_error(path, error);
+        let location = self.location(path);
+        let mut part = read_part(&mut source).map_err(read_failed)?;
+        if part.len() < PART_BYTES {
+            return self.replace(path, part).await;
+        }
+        let mut upload = self.store.put_multipart(&location).await.map_err(failed)?;
+        while !part.is_empty() {
+            let put = upload.put_part(part.into()).await;
+            let next = match put {
+                Ok(()) => read_part(&mut source).map_err(read_failed),
+                Err(error) => Err(failed(error)),
+            };
+            part = match next {
+                Ok(part) => part,
+                Err(error) => {
+                    // What stays of it costs space only.
+                    let _ = upload.abort().await;
+                    return Err(error);
+                }
+            };
+        }
+        upload.complete().await.map(drop).map_err(failed)
+    }
+
+    /// The store's time, in milliseconds since the epoch: that of a file written just now.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) async fn now_ms(&self) -> Result<i64, LakeError> {
+        let path = format!("{TEMPORARY}/clock");
+        self.replace(&path, Bytes::from_static(b"now\n")).await?;
+        let head = self.store.head(&self.location(&path)).await;
+        let head = head.map_err(|error| self.store_error(&path, error))?;
+        Ok(head.last_modified.timestamp_millis())
+    }
+
+    /// Writes a file, visible in one step, in the place of what was there.
+    pub(crate) async fn replace(&self, path: &str, contents: Bytes) -> Result<(), LakeError> {
+        if let Some(local) = &self.local {
+            let replaced = local.replace(path, contents).await;
+            return replaced.map_err(|error| self.local_error(path, &error));
+        }
+        let put = self.store.put(&self.location(path), contents.into()).await;
+        put.map(drop).map_err(|error| self.store_error(path, error))
+    }
+
+    /// Removes a file; it is no error when there is none.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), LakeError> {
+        match self.store.delete(&self.location(path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.store_error(path, error)),
+        }
+    }
+
+    /// Removes the folders in a folder that are empty and were last changed before `before_ms`, in milliseconds since the
+    /// epoch. Only a local disk has such: object stores have no folders, and in HDFS an empty one costs next to nothing.
+    pub(crate) async fn remove_empty_folders(
+        &self,
+        path: &str,
+        before_ms: i64,
+    ) -> Result<(), LakeError> {
+        let Some(local) = &self.local else {
+            return Ok(());
+        };
+        let removed = local.remove_empty_folders(path, before_ms).await;
+        removed.map_err(|error| self.local_error(path, &error))
+    }
+
+    /// Finds out whether the store refuses to create a file whose name is taken: without that, two writers would make the
+    /// same entry. A local file system does.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`] when it does not refuse.
+    pub(crate) async fn check_exclusive_creation(&self) -> Result<(), LakeError> {
+        if self.local.is_some() {
+            return Ok(());
+        }
+        for _ in 0..2 {
+            // The file of an earlier start is as good.
+            if self
+                .create(PROBE, Bytes::from_static(b"probe\n"), "probe")
+                .await?
+                == Created::NameTaken
+            {
+                return Ok(());
+            }
+        }
+        Err(LakeError::Unusable {
+            lake: self.to_string(),
+            reason: "its store ignores `If-None-Match`: it replaced a file that was to be created only if its name is \
+                     free, so two writers could make the same commit; use a store, or a release of it, that honours \
+                     conditional puts"
+                .to_owned(),
+        })
+    }
+
+    pub(crate) fn local_error(&self, path: &str, error: &io::Error) -> LakeError {
         let lake = self.to_string();
         let path = format!("{lake}/{path}");
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => LakeError::NoSpace { path },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => LakeError::NoSpace {
+                path,
+                reason: "free some space, or raise the quota".to_owned(),
+            },
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => LakeError::Denied {
                 lake,
                 path,
@@ -98,4 +187,11 @@ impl Lake {
             },
         }
     }
+}
+
+/// The next part of a file; empty at its end.
+fn read_part(file: &mut std::fs::File) -> io::Result<Bytes> {
+    let mut part = Vec::with_capacity(PART_BYTES);
+    file.take(PART_BYTES as u64).read_to_end(&mut part)?;
+    Ok(part.into())
 }

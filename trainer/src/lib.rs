@@ -3,7 +3,7 @@
 //! Always true: the code that is evaluated is the code that serves. Every prediction here comes from `market::model`, which
 //! also runs in the broker. The same rows, settings and seed give the same model, bit for bit, on any number of threads.
 //!
-//! - [`learn`] fits and evaluates both models, and returns a [`Run`] (cargo feature `learn`, on by default)
+//! - [`learn`] fits and evaluates both models, and returns a [`Run`]
 //! - [`data`] reads rows, labels them, and splits them by time
 //! - [`model`] reads a model file and predicts with it
 //! - [`evaluation`] compares predictions with labels
@@ -15,7 +15,6 @@
 pub mod data;
 pub mod drift;
 pub mod evaluation;
-#[cfg(feature = "learn")]
 pub mod learn;
 pub mod model;
 pub mod production;
@@ -26,7 +25,6 @@ mod run;
 pub mod tracking;
 
 pub use data::{Label, TimeRange};
-#[cfg(feature = "learn")]
 pub use learn::{
     NEWEST_DAY_METRIC, NewestDay, TrainError, TrainSettings, Trained, train, train_rows,
 };

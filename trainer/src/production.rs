@@ -1,15 +1,23 @@
 //! The models in production, and how far the lake has drifted from the rows they were trained on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use market::model::{Inputs, ModelPair};
+use serde::Serialize;
 
-use crate::data::{DataError, Label, last, open_lake, read_rows};
+use crate::data::{DataError, Label, open_lake, read_last};
 use crate::drift::{self, Reference};
 use crate::model::Model;
-use crate::tracking::{Alias, ModelVersion, Tracking, TrackingError};
+use crate::promotion::Current;
+use crate::run::Metric;
+use crate::tracking::{Alias, ModelVersion, RunStatus, Tracking, TrackingError};
 
 const DAY: Duration = Duration::from_hours(24);
+/// Names the scores, beside the names of the inputs.
+const SCORES: &str = "scores";
+/// Among so many runs a finished one is looked for.
+const RECENT_RUNS: usize = 10;
 
 /// A model in production.
 #[derive(Debug)]
@@ -73,6 +81,21 @@ pub async fn model_of(
     Ok(InProduction { version, model })
 }
 
+/// What a new version of a label's model is compared with.
+pub async fn current(tracking: &dyn Tracking, label: Label) -> Current {
+    match in_production(tracking, label).await {
+        Ok(Some(InProduction { version, model })) => Current::Model {
+            version: version.version,
+            model: Box::new(model),
+        },
+        Ok(None) => Current::Nothing,
+        Err(TrackingError::Outdated { version, .. }) => Current::Outdated { version },
+        Err(error) => Current::Unknown {
+            reason: error.to_string(),
+        },
+    }
+}
+
 /// The models to serve, and the errors of those that could not be loaded. A missing model does not mean that the one served
 /// now should stop serving.
 pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<TrackingError>) {
@@ -92,16 +115,89 @@ pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<Trackin
 }
 
 /// The drift of the lake's last day from the rows a production model was trained on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelDrift {
     /// The registered model.
     pub model: String,
     /// Its version.
     pub version: u32,
-    /// The population stability index of each input.
-    pub inputs: Vec<(String, f64)>,
-    /// The index of the model's scores; `None` if its run stored none.
+    /// The population stability index of the model's scores; `None` if its run stored none.
     pub scores: Option<f64>,
+    /// The index of each input.
+    pub inputs: BTreeMap<String, f64>,
+}
+
+impl ModelDrift {
+    /// The indices of the scores, under the name `scores`, and of every input.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, f64)> {
+        let scores = self.scores.map(|psi| (SCORES, psi));
+        let inputs = self.inputs.iter();
+        scores
+            .into_iter()
+            .chain(inputs.map(|(input, &psi)| (input.as_str(), psi)))
+    }
+
+    /// As metrics of the run that measured it.
+    pub fn metrics(&self) -> impl Iterator<Item = Metric> {
+        let prefix = metric_prefix(&self.model);
+        self.parts().map(move |(what, psi)| Metric {
+            name: format!("{prefix}{what}"),
+            value: psi,
+            step: 0,
+        })
+    }
+
+    /// The input that has drifted farthest, and its index.
+    pub fn farthest(&self) -> Option<(&str, f64)> {
+        let farthest = self.inputs.iter().max_by(|a, b| a.1.total_cmp(b.1))?;
+        Some((farthest.0, *farthest.1))
+    }
+}
+
+fn metric_prefix(model: &str) -> String {
+    format!("{model}/production_drift/")
+}
+
+/// The drift that the newest training of an experiment found in the lake's last day, of production models that it did not make.
+///
+/// # Errors
+/// When the tracking fails.
+pub async fn recorded_drift(
+    tracking: &dyn Tracking,
+    experiment: &str,
+) -> Result<Vec<ModelDrift>, TrackingError> {
+    let runs = tracking.runs(experiment, RECENT_RUNS).await?;
+    let newest = runs
+        .into_iter()
+        .find(|run| run.status == RunStatus::Finished);
+    let mut drifts = Vec::new();
+    let Some(newest) = newest else {
+        return Ok(drifts);
+    };
+    for label in Label::ALL {
+        let production = tracking
+            .version_at(label.as_str(), Alias::Production)
+            .await?;
+        let Some(version) = production.filter(|version| version.run != newest.id) else {
+            continue;
+        };
+        let prefix = metric_prefix(&version.model);
+        let metrics = newest.metrics.iter();
+        let parts = metrics.filter_map(|(name, psi)| Some((name.strip_prefix(&prefix)?, *psi)));
+        let (scores, inputs): (Vec<_>, Vec<_>) = parts.partition(|(what, _)| *what == SCORES);
+        if !inputs.is_empty() {
+            drifts.push(ModelDrift {
+                inputs: inputs
+                    .into_iter()
+                    .map(|(input, psi)| (input.to_owned(), psi))
+                    .collect(),
+                scores: scores.first().map(|(_, psi)| *psi),
+                model: version.model,
+                version: version.version,
+            });
+        }
+    }
+    Ok(drifts)
 }
 
 /// Why drift could not be computed.
@@ -174,7 +270,6 @@ async fn drift_of(
 /// The models' inputs of the lake's last 24 hours.
 async fn last_day(lake: &str) -> Result<Vec<Inputs>, DataError> {
     let lake = open_lake(lake)?;
-    let range = last(&lake, DAY).await?;
-    let rows = read_rows(&lake, range, &indicatif::ProgressBar::hidden()).await?;
+    let rows = read_last(&lake, DAY).await?;
     Ok(rows.as_slice().iter().map(|row| row.inputs).collect())
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::data::{AHEAD_MS, Part};
-use crate::evaluation::{BestInput, Ranking};
+use crate::evaluation::BestInput;
 use crate::model::Model;
 
 /// By how much a new version's AUC-ROC must exceed that of production, by default.
@@ -130,7 +130,7 @@ impl Day {
     }
 
     fn auc_roc(&self, scores: &[f64]) -> f64 {
-        Ranking::of(scores, &self.part.labels).auc_roc()
+        self.part.ranking(scores).auc_roc()
     }
 }
 
@@ -175,6 +175,7 @@ mod tests {
             times: (0..).map(|row| row * MINUTE_MS).take(rows).collect(),
             labels: labels.collect(),
             inputs,
+            ..Part::default()
         }
     }
 

@@ -1,6 +1,6 @@
-//! `cargo xtask docs`: docs/configuration.md.
+//! `cargo xtask docs`: docs/configuration.md, docs/tables.md and docs/schemas.
 //!
-//! The generator is the test `tests/tidy/configuration`, so that its parser of Rust is compiled for tests only.
+//! The generators are the tests `configuration` and `tables` in `tests/tidy`, so that their parsers are compiled for tests only.
 
 use std::process::Command;
 
@@ -8,18 +8,18 @@ use anyhow::{Context, Result};
 
 use crate::process::{QUICK_OPTION, run, workspace};
 
-/// Tells the test to write the file.
+/// Tells the tests to write the files.
 const UPDATE: &str = "COINLAKE_UPDATE_DOCS";
 
-/// Writes the file; with `check` only compares it.
+/// Writes the files; with `check` only compares them.
 pub(crate) fn docs(check: bool) -> Result<()> {
     let mut test = Command::new("cargo");
     test.current_dir(workspace())
         .args(["test", "--quiet", QUICK_OPTION, "--package", "xtask"])
-        .args(["--test", "tidy", "configuration::"])
+        .args(["--test", "tidy", "--", "configuration::", "tables::"])
         .env_remove(UPDATE);
     if !check {
         test.env(UPDATE, "docs");
     }
-    run(&mut test).context("docs/configuration.md is stale or cannot be made")
+    run(&mut test).context("a page of docs/ is stale or cannot be made")
 }

@@ -10,7 +10,7 @@ use crate::smartmodules;
 
 /// Which faults, how often, and by which seed.
 #[derive(Args)]
-pub struct FaultsArgs {
+pub(crate) struct FaultsArgs {
     /// What goes wrong; without any, everything in turn
     kinds: Vec<Kind>,
     /// Draws the same again
@@ -32,12 +32,18 @@ enum Kind {
     Network,
     /// An S3 server that answers 500 and 503, too late or not at all, behind such a network (times: runs)
     Store,
+    /// A stage killed while it writes to S3, Azure, GCS and HDFS, and HDFS under it (times: kills in each)
+    Stores,
+    /// kill -9 of upkeep while a stage writes, on a clock on which a day takes a second (times: kills)
+    Upkeep,
     /// A clock that jumps (times: runs)
     Clock,
     /// 50,000 coins, a new one every second (times: minutes of market)
     Coins,
     /// A month of `up` with a demo key, on a clock of its own
     Month,
+    /// kill -9 of `up` while it fills in the past, twice a run (times: runs)
+    History,
     /// A CoinGecko that misbehaves (times: polls)
     Coingecko,
     /// Payloads with anything wrong in them, through every SmartModule (times: payloads)
@@ -51,10 +57,13 @@ impl Kind {
             Self::Demo => ("coinlake", "faults::demo::"),
             Self::Processes => ("coinlake", "faults::processes::"),
             Self::Network => ("coinlake", "faults::network::"),
-            Self::Store => ("stage", "s3_faults::"),
+            Self::Store => ("stage", "stores::faulty::"),
+            Self::Stores => ("stage", "stores::kills::"),
+            Self::Upkeep => ("stage", "upkeep_killed::"),
             Self::Clock => ("coinlake", "faults::clock::"),
             Self::Coins => ("coinlake", "faults::coins::"),
             Self::Month => ("coinlake", "faults::month::"),
+            Self::History => ("coinlake", "faults::history::"),
             Self::Coingecko => ("source", "hour::"),
             Self::Mutants => ("modules", "mutants::"),
         }
@@ -62,7 +71,7 @@ impl Kind {
 }
 
 /// Runs the long forms.
-pub fn faults(args: &FaultsArgs) -> Result<()> {
+pub(crate) fn faults(args: &FaultsArgs) -> Result<()> {
     let kinds = match args.kinds.is_empty() {
         true => Kind::value_variants(),
         false => &args.kinds,
@@ -85,7 +94,7 @@ pub fn faults(args: &FaultsArgs) -> Result<()> {
 }
 
 /// `cargo xtask crash`: the kills among them.
-pub fn crash(rounds: u32, seed: u64) -> Result<()> {
+pub(crate) fn crash(rounds: u32, seed: u64) -> Result<()> {
     for kind in [Kind::Demo, Kind::Processes] {
         faults(&FaultsArgs {
             kinds: vec![kind],
@@ -98,7 +107,7 @@ pub fn crash(rounds: u32, seed: u64) -> Result<()> {
 
 /// How long a soak takes.
 #[derive(Args)]
-pub struct SoakArgs {
+pub(crate) struct SoakArgs {
     /// Hours of market
     #[arg(long, default_value_t = 24.0)]
     hours: f64,
@@ -108,7 +117,7 @@ pub struct SoakArgs {
 }
 
 /// Runs the platform for that long and says what it uses.
-pub fn soak(args: &SoakArgs) -> Result<()> {
+pub(crate) fn soak(args: &SoakArgs) -> Result<()> {
     build()?;
     run(test("coinlake", "faults::soak::")
         .arg("--ignored")
@@ -118,7 +127,7 @@ pub fn soak(args: &SoakArgs) -> Result<()> {
 
 /// What is fuzzed, and for how long.
 #[derive(Args)]
-pub struct FuzzArgs {
+pub(crate) struct FuzzArgs {
     /// Targets, as `cargo fuzz list` names them; without any, all
     targets: Vec<String>,
     /// Minutes for each
@@ -127,7 +136,7 @@ pub struct FuzzArgs {
 }
 
 /// Runs libFuzzer on each target, from what is kept and what earlier runs came upon.
-pub fn fuzz(args: &FuzzArgs) -> Result<()> {
+pub(crate) fn fuzz(args: &FuzzArgs) -> Result<()> {
     let fuzz = || {
         let mut fuzz = Command::new("cargo");
         fuzz.current_dir(workspace()).arg("fuzz");

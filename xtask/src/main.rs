@@ -1,7 +1,8 @@
 //! Developer commands: `cargo xtask ...`. Nothing here is needed at run time.
 //!
 //! - `tasks`: demo, test, k8s, lint.
-//! - `docs`: writes or checks docs/configuration.md.
+//! - `docs`: writes or checks the pages of docs/ that are made from the code.
+//! - `dist`: packs what a release carries.
 //! - `smartmodules`, `wasm_toolchain`: builds the SmartModules.
 //! - `kubernetes`: checks k8s/.
 //! - `bench`: measures Coinlake beside its peers.
@@ -9,6 +10,7 @@
 //! - `process`: starts programs.
 
 mod bench;
+mod dist;
 mod docs;
 mod faults;
 mod kubernetes;
@@ -47,7 +49,9 @@ enum Task {
     K8s,
     /// Check the format and run clippy; warnings are errors
     Lint,
-    /// Write docs/configuration.md from the doc comments of the settings
+    /// Pack what a release carries into target/dist: commands, SmartModules, man pages, licences, checksums
+    Dist(dist::DistArgs),
+    /// Write docs/configuration.md, docs/tables.md and docs/schemas
     Docs {
         /// Write nothing; fail when the file is stale
         #[arg(long)]
@@ -79,6 +83,7 @@ fn main() -> Result<()> {
         Task::Smartmodules => smartmodules::build(),
         Task::K8s => tasks::k8s(),
         Task::Lint => tasks::lint(),
+        Task::Dist(args) => dist::dist(&args),
         Task::Docs { check } => docs::docs(check),
         Task::Bench(args) => bench::bench(&args),
         Task::Faults(args) => faults::faults(&args),

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// The folder of the workspace's Cargo.toml.
 pub(crate) fn workspace() -> &'static Path {
@@ -48,4 +48,18 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("{name} {} failed: {status}", args.join(" "));
     }
     Ok(())
+}
+
+/// What a command prints; an error if it cannot start or exits with a failure.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let done = command
+        .output()
+        .with_context(|| format!("cannot start {name}: is it installed and on the PATH?"))?;
+    ensure!(
+        done.status.success(),
+        "{name} failed: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Ok(done.stdout)
 }

@@ -47,7 +47,8 @@ fn build_these(names: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn names() -> Result<Vec<String>> {
+/// The folders that have a SmartModule.toml, by name.
+pub(crate) fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(workspace().join("smartmodules"))? {
         let path = entry?.path();

@@ -22,7 +22,8 @@ pub(crate) fn demo(args: &[String]) -> Result<()> {
 /// `cargo xtask test`.
 pub(crate) fn test(args: &[String]) -> Result<()> {
     smartmodules::build()?;
-    let mut all = vec!["test", QUICK_OPTION, "--workspace"];
+    // One run names every failure, not only the first program's.
+    let mut all = vec!["test", QUICK_OPTION, "--workspace", "--no-fail-fast"];
     all.extend(args.iter().map(String::as_str));
     cargo(&all)?;
     // With arguments only the named tests run. The image's commands are built by the tests.

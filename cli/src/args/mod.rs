@@ -7,4 +7,4 @@ mod smartmodules;
 mod target;
 
 pub(crate) use smartmodules::SmartModulesArgs;
-pub(crate) use target::{Target, TargetArgs};
+pub(crate) use target::{Target, TargetArgs, open_existing};

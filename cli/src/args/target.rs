@@ -8,7 +8,7 @@ use connector_runtime::clock::Clock;
 use connector_runtime::cluster::Cluster;
 use lake::{Lake, LakeUrl};
 
-use crate::platform::{DataDir, LastStart};
+use crate::platform::{DataDir, LIVE_MARKET, LastStart, Market};
 use crate::settings::default_data_dir;
 
 #[derive(Args)]
@@ -45,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) lake_url: String,
     /// The data directory; `None` for a cluster.
     pub(crate) data: Option<PathBuf>,
+    /// Where its data comes from.
+    pub(crate) market: Market,
     /// Whether CoinGecko feeds it, and no replay, which ends.
     pub(crate) live: bool,
     /// What the platform was started with; nothing is known of a cluster's.
@@ -69,6 +71,7 @@ impl TargetArgs {
     /// When the data directory is none of ours or has not seen a broker yet, or when profile or lake URL are unusable.
     pub(crate) fn resolve(&self) -> Result<Target> {
         let mut last_start = LastStart::default();
+        let mut market = Market::in_usd(LIVE_MARKET);
         let (cluster, lake_url, data, live) = match (&self.cluster, &self.profile, &self.lake) {
             (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None, true),
             (None, Some(profile), Some(lake)) => (
@@ -88,6 +91,7 @@ impl TargetArgs {
                 })?;
                 let lake = data.lake(last_start.lake.as_deref());
                 let live = data.is_live()?;
+                market = data.market()?;
                 (Cluster::at(addr), lake, Some(self.data.clone()), live)
             }
         };
@@ -96,6 +100,7 @@ impl TargetArgs {
             lake: open_existing(&lake_url)?,
             lake_url,
             data,
+            market,
             live,
             last_start,
         })
@@ -103,7 +108,10 @@ impl TargetArgs {
 }
 
 /// A lake to look at; nothing is created.
-fn open_existing(lake: &str) -> Result<Lake> {
+///
+/// # Errors
+/// When the address is unusable, or there is no such folder.
+pub(crate) fn open_existing(lake: &str) -> Result<Lake> {
     let url = LakeUrl::parse(lake).map_err(|problem| anyhow!("lake: {problem}"))?;
     Ok(Lake::open_existing(&url)?)
 }

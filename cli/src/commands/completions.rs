@@ -1,6 +1,6 @@
 //! `coinlake completions`: what a shell completes.
 
-use std::io;
+use std::io::{self, ErrorKind, Write};
 
 use clap::{Args, Command};
 use clap_complete::Shell;
@@ -15,7 +15,15 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Prints the script for `command` on stdout.
-pub(crate) fn run(args: &CompletionsArgs, mut command: Command) {
+///
+/// # Errors
+/// When it cannot be written. A reader that has seen enough, such as `head`, is no error.
+pub(crate) fn run(args: &CompletionsArgs, mut command: Command) -> io::Result<()> {
     let name = command.get_name().to_owned();
-    clap_complete::generate(args.shell, &mut command, name, &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    match io::stdout().write_all(&script) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -1,11 +1,12 @@
 //! `coinlake console`: the web console of a platform that runs elsewhere.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::console::{Console, ConsoleConfig};
-use anyhow::Result;
+use ::console::{AlertDesk, Console, ConsoleConfig};
+use anyhow::{Context, Result};
 use clap::Args;
 use connector_runtime::cluster::ClusterHealth;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs, Observed, listen_addr};
@@ -17,7 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::args::{Target, TargetArgs};
 use crate::assets;
 use crate::models;
-use crate::platform::DEFAULT_CONSOLE_LISTEN;
+use crate::platform::{DEFAULT_CONSOLE_LISTEN, DeskElsewhere};
+use crate::settings::host_name;
 
 const LAKE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,9 @@ pub(crate) struct ConsoleArgs {
     /// see the console
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr, default_value_t = DEFAULT_CONSOLE_LISTEN)]
     listen: SocketAddr,
+    /// Also serve requests for this host, by which a proxy or a tunnel calls the console. May be given again
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    allow_host: Vec<String>,
     #[command(flatten)]
     monitor: MonitorArgs,
 }
@@ -71,10 +76,14 @@ fn is_missing_lake(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(LakeError::Missing { .. }))
 }
 
+fn desk(data: &Path) -> Arc<dyn AlertDesk> {
+    Arc::new(DeskElsewhere::of(data))
+}
+
 /// Serves the console until interrupted.
 pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
     let interrupted = shutdown::on_signal();
-    let listener = Console::bind(args.listen).await?;
+    let listener = Console::bind(args.listen).await.context("--listen")?;
     let monitor = Monitor::start(&args.monitor, "console").await?;
     let target = tokio::select! {
         target = target(&args.target) => target?,
@@ -88,7 +97,11 @@ pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
         lake: target.lake,
         blueprint: assets::blueprint(target.live, target.last_start.commit_interval)?,
         models: models::console_models(target.data.as_deref(), target.lake_url)?,
+        market: target.market.for_console(),
+        source: None,
         chain_times: None,
+        desk: target.data.as_deref().map(desk),
+        allowed_hosts: args.allow_host,
         listener,
     })
     .await?;

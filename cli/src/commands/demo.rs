@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::console::Console;
 use anyhow::{Context, Result, anyhow};
 use broker::Broker;
 use clap::{Args, ValueEnum};
-use coingecko_source::SourceSettings;
+use coingecko_source::{HistorySpan, SourceSettings};
 use connector_runtime::config::ConnectorConfig;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs, listen_addr};
 use connector_runtime::process::{log, shutdown};
@@ -18,22 +19,23 @@ use replay::{
     Faults, FieldMarket, FieldSettings, Market, Position, Recording, ReplayServer, Speed,
     SyntheticMarket, Tail,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
-    self as platform, Backbone, BackboneConfig, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN,
-    DataDir, FIELD_MARKET, LastStart, Platform, ProgressLine, STOPPING, SYNTHETIC_MARKET, Summary,
-    end_offsets, loopback,
+    self, Backbone, BackboneConfig, ConsolePlan, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN,
+    DataDir, Desk, FIELD_MARKET, LastStart, Platform, ProgressLine, STOPPED, STOPPING,
+    SYNTHETIC_MARKET, Summary, end_offsets, loopback,
 };
 use crate::settings::DEMO_DATA_DIR;
 
-/// How often a demo asks the replay whether it has failed.
-const REPLAY_POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How often a demo asks the replay whether it has ended or failed.
+const REPLAY_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A market that is made up.
+/// A synthetic market.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum MadeUp {
+enum SyntheticKind {
     /// Ten quiet coins for three days, with pumps, crashes, volume surges and bad payloads
     Synthetic,
     /// 282 coins for a day, delivered as CoinGecko delivers: caches, stale coins, times that go back, volume that jumps
@@ -42,10 +44,10 @@ enum MadeUp {
 
 #[derive(Args)]
 pub(crate) struct DemoArgs {
-    /// The made-up market to replay
-    #[arg(long, value_enum, default_value_t = MadeUp::Synthetic, conflicts_with = "recording")]
-    market: MadeUp,
-    /// Replay this Parquet file instead of the synthetic market; columns: event_time, coin, symbol, price_usd,
+    /// The synthetic market to replay
+    #[arg(long, value_enum, default_value_t = SyntheticKind::Synthetic, conflicts_with = "recording")]
+    market: SyntheticKind,
+    /// Replay this Parquet file instead of a synthetic market; columns: event_time, coin, symbol, price_usd,
     /// market_cap_usd, volume_24h_usd
     #[arg(long, value_name = "FILE")]
     recording: Option<PathBuf>,
@@ -77,10 +79,11 @@ pub(crate) struct DemoArgs {
 impl DemoArgs {
     /// Whether the demo runs on the synthetic market.
     pub(crate) fn is_synthetic(&self) -> bool {
-        self.recording.is_none() && self.market == MadeUp::Synthetic
+        self.recording.is_none() && self.market == SyntheticKind::Synthetic
     }
 
-    fn market(&self) -> Result<(Market, String)> {
+    /// Opens the market; the text names it.
+    fn open_market(&self) -> Result<(Market, String)> {
         Ok(match &self.recording {
             Some(path) => {
                 let recording = Recording::open(path)?;
@@ -91,16 +94,17 @@ impl DemoArgs {
                 )
             }
             None => match self.market {
-                MadeUp::Synthetic => (
+                SyntheticKind::Synthetic => (
                     Market::Synthetic(SyntheticMarket::default()),
                     SYNTHETIC_MARKET.to_owned(),
                 ),
-                MadeUp::Field => (Market::Field(field_market()), FIELD_MARKET.to_owned()),
+                SyntheticKind::Field => (Market::Field(field_market()), FIELD_MARKET.to_owned()),
             },
         })
     }
 
-    fn data_dir(&self, market: &str) -> Result<DataDir> {
+    /// Opens the data directory; the default one is emptied first.
+    fn open_data_dir(&self, market: &str) -> Result<DataDir> {
         let market = platform::Market::in_usd(market);
         match &self.data {
             Some(dir) => DataDir::open(dir, &market),
@@ -129,22 +133,26 @@ impl DemoArgs {
 }
 
 /// Runs until everything is processed (`--exit`) or until it is interrupted.
+///
+/// # Errors
+/// When the demo cannot start, a part of it fails or the market does. Whatever failed, the others commit what they have read.
 pub(crate) async fn run(args: DemoArgs) -> Result<()> {
     let interrupted = shutdown::on_signal();
     let started = Instant::now();
     // Everything that can be wrong with the arguments is found before anything is created.
-    let (market, market_name) = args.market()?;
+    let (market, market_name) = args.open_market()?;
     let smartmodules = args.smartmodules.read()?;
     let records_total = market.records_total();
-    // A refused start leaves the data of the last demo: its ports are taken first.
+    // Ports are taken first: a refused start must not empty the data of the last demo.
     let monitor = Monitor::start(&args.monitor, "demo").await?;
     let listener = Broker::bind(args.listen()).await.context("--listen")?;
-    let console = match args.console() {
+    let console_listener = match args.console() {
         Some(listen) => Some(Console::bind(listen).await.context("--console")?),
         None => None,
     };
+    let data = args.open_data_dir(&market_name)?;
     let mut backbone = Backbone::start(BackboneConfig {
-        data: args.data_dir(&market_name)?,
+        data: data.clone(),
         listener,
         advertise: None,
         smartmodules,
@@ -152,59 +160,101 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         last_start: LastStart::default(),
     })
     .await?;
-    let (addr, lake) = (backbone.addr(), backbone.lake_url());
-    let console = match console {
-        Some(listener) => Some(backbone.serve_console(listener).await?),
+    let console = match console_listener {
+        Some(listener) => {
+            let clock = backbone.cluster().clock().clone();
+            let plan = ConsolePlan {
+                listener,
+                allowed_hosts: Vec::new(),
+                desk: Arc::new(Desk::open(data.root(), clock, Vec::new())?),
+            };
+            Some(backbone.serve_console(plan).await?)
+        }
         None => None,
+    };
+    let places = Places {
+        broker: backbone.addr(),
+        lake: backbone.lake_url(),
+        console,
     };
     let replay = start_replay(&backbone, market, args.speed).await?;
     let source = source_config(replay.base_url())?;
     let mut platform = Platform::launch(backbone, source, assets::stages()?);
     platform.observe(&monitor);
     log::say(&format!(
-        "broker at {addr}, lake at {lake}, market: {market_name}"
+        "broker at {}, lake at {}, market: {market_name}",
+        places.broker, places.lake
     ));
     if let Some(console) = console {
         log::say(&format!("console at http://{console}"));
     }
 
     let progress = ProgressLine::start(&platform, records_total);
-    let drained = tokio::select! {
-        () = interrupted.cancelled() => false,
-        result = drained(&mut platform, &replay, records_total) => { result?; true }
-        error = failed(&replay) => return Err(error),
+    let processed = tokio::select! {
+        () = interrupted.cancelled() => Ok(false),
+        drained = drained(&mut platform, &replay, records_total) => drained.map(|()| true),
+        error = failed(&replay) => Err(error),
     };
     progress.finish();
-    if !drained {
+    let ended = match processed {
+        Ok(true) => {
+            platform.source_status().market_ended();
+            stay(&args, &mut platform, started, &places, &interrupted).await
+        }
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if interrupted.is_cancelled() {
         log::say(STOPPING);
-        platform.stop().await?.stop().await;
-        log::say("stopped; everything read so far is committed");
-        return Ok(());
     }
-    platform.source_status().market_ended();
+    // Whatever failed, the others commit what they have read.
+    let stopped = platform.stop().await;
+    ended?;
+    stopped?.stop().await;
+    if interrupted.is_cancelled() {
+        log::say(STOPPED);
+    }
+    Ok(())
+}
+
+/// Where a demo can be looked at.
+struct Places {
+    broker: SocketAddr,
+    lake: String,
+    console: Option<SocketAddr>,
+}
+
+/// Sums up, and keeps everything running until it is interrupted, unless the demo is to end by itself.
+async fn stay(
+    args: &DemoArgs,
+    platform: &mut Platform,
+    started: Instant,
+    places: &Places,
+    interrupted: &CancellationToken,
+) -> Result<()> {
     let client = platform.connect().await?;
-    let summary = Summary::collect(&client, &lake, started.elapsed()).await?;
+    let summary = Summary::collect(&client, &places.lake, started.elapsed()).await?;
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {
         log::say(&summary.to_string());
     }
-    if !args.exit {
-        log::say(&format!(
-            "the market is drained; the broker stays at {addr} until Ctrl-C"
-        ));
-        if let Some(console) = console {
-            log::say(&format!(
-                "console at http://{console}; in another terminal, try `coinlake health` and `coinlake train run`"
-            ));
-        }
-        tokio::select! {
-            () = interrupted.cancelled() => {}
-            error = platform.failed() => return Err(error),
-        }
+    if args.exit {
+        return Ok(());
     }
-    platform.stop().await?.stop().await;
-    Ok(())
+    log::say(&format!(
+        "the market is drained; the broker stays at {} until Ctrl-C",
+        places.broker
+    ));
+    if let Some(console) = places.console {
+        log::say(&format!(
+            "console at http://{console}; in another terminal, try `coinlake health` and `coinlake train run`"
+        ));
+    }
+    tokio::select! {
+        () = interrupted.cancelled() => Ok(()),
+        error = platform.failed() => Err(error),
+    }
 }
 
 /// The field market without error replies: their pauses are minutes of the clock, not of the market.
@@ -224,14 +274,12 @@ async fn drained(
     replay: &ReplayServer,
     records_total: Option<u64>,
 ) -> Result<()> {
-    if records_total.is_none() {
-        // The source asks on only when the reply before is in the topic.
-        let mut poll = tokio::time::interval(REPLAY_POLL_INTERVAL);
-        while !replay.finished() {
-            tokio::select! {
-                _ = poll.tick() => {}
-                error = platform.failed() => return Err(error),
-            }
+    // The source asks for the next reply only after the last one is in the topic.
+    let mut poll = tokio::time::interval(REPLAY_POLL_INTERVAL);
+    while !replay.finished() {
+        tokio::select! {
+            _ = poll.tick() => {}
+            error = platform.failed() => return Err(error),
         }
     }
     platform.drained(records_total.unwrap_or(0)).await
@@ -257,6 +305,7 @@ fn source_config(base_url: String) -> Result<ConnectorConfig<SourceSettings>> {
     let mut config = assets::source()?;
     config.settings.base_url = Some(base_url);
     config.settings.poll_interval = Some(Duration::ZERO);
+    config.settings.history = Some(HistorySpan::Off);
     Ok(config)
 }
 

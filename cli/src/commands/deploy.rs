@@ -2,13 +2,15 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use connector_runtime::process::ClusterArgs;
 
 use crate::args::SmartModulesArgs;
-use crate::deployment::{self, Bundle, Goal};
+use crate::deployment::{self, Bundle, Goal, TopicOptions};
 use crate::models;
 use crate::settings::default_data_dir;
 
@@ -19,6 +21,12 @@ pub(crate) struct DeployArgs {
     /// Partitions of each topic [default: as in fluvio-config/topics]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     partitions: Option<u32>,
+    /// Copies of each partition of new topics; auto: as many as there are SPUs, at most 3
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    replication: Replication,
+    /// How long new topics keep records, such as 30d [default: as in fluvio-config/topics]
+    #[arg(long, value_name = "DURATION", value_parser = retention)]
+    retention: Option<Duration>,
     #[command(flatten)]
     smartmodules: SmartModulesArgs,
     /// Data directory whose models in production are deployed, unless MLFLOW_TRACKING_URI names a server
@@ -27,16 +35,43 @@ pub(crate) struct DeployArgs {
     /// Apply the plan without asking
     #[arg(long)]
     yes: bool,
+    /// Change nothing: print the plan, and fail if there is something to change
+    #[arg(long, conflicts_with = "yes")]
+    diff: bool,
+    /// Bring back the SmartModules that the last deployment replaced
+    #[arg(long, conflicts_with_all = TOPICS_AND_MODULES)]
+    rollback: bool,
     /// Delete SmartModules and table formats
-    #[arg(long, conflicts_with_all = ["partitions", "smartmodules"])]
+    #[arg(long, conflicts_with = "rollback", conflicts_with_all = TOPICS_AND_MODULES)]
     delete: bool,
     /// With --delete: also delete the topics, with every record in them
     #[arg(long, requires = "delete")]
     with_data: bool,
     /// Change nothing: wait until another process has deployed everything
-    #[arg(long, conflicts_with_all = ["yes", "delete", "partitions"])]
+    #[arg(long, conflicts_with_all = ["yes", "diff", "rollback", "delete"], conflicts_with_all = TOPICS_AND_MODULES)]
     wait: bool,
 }
+
+/// Copies of each partition; `None`: as the cluster allows.
+#[derive(Clone, Copy)]
+struct Replication(Option<u32>);
+
+impl FromStr for Replication {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self(None)),
+            _ => match text.parse() {
+                Ok(0) | Err(_) => Err("a number from 1 on, or auto"),
+                Ok(copies) => Ok(Self(Some(copies))),
+            },
+        }
+    }
+}
+
+/// Options of a deployment alone.
+const TOPICS_AND_MODULES: [&str; 4] = ["partitions", "replication", "retention", "smartmodules"];
 
 /// Prints the plan, asks, and applies it.
 pub(crate) async fn run(args: DeployArgs) -> Result<()> {
@@ -48,10 +83,17 @@ pub(crate) async fn run(args: DeployArgs) -> Result<()> {
         Goal::Deleted {
             with_data: args.with_data,
         }
+    } else if args.rollback {
+        Goal::RolledBack
     } else {
         let smartmodules = args.smartmodules.read()?;
         let production = models::models_in_production(&args.data).await;
-        let bundle = Bundle::complete(smartmodules, args.partitions, production)?;
+        let options = TopicOptions {
+            partitions: args.partitions,
+            replication: args.replication.0,
+            retention: args.retention,
+        };
+        let bundle = Bundle::complete(smartmodules, options, production)?;
         Goal::Deployed(Box::new(bundle))
     };
     let cluster = args.cluster.named()?;
@@ -61,12 +103,22 @@ pub(crate) async fn run(args: DeployArgs) -> Result<()> {
     if plan.changes() == 0 {
         return Ok(());
     }
+    if args.diff {
+        bail!("the cluster is not as this command would deploy it");
+    }
     if !args.yes && !confirmed()? {
         bail!("nothing was changed");
     }
     goal.reach(&client, plan).await?;
     println!("done");
     Ok(())
+}
+
+fn retention(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(retention) if retention.as_secs() == 0 => Err("at least 1s".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
 }
 
 fn confirmed() -> Result<bool> {

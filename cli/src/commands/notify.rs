@@ -46,7 +46,7 @@ pub(crate) async fn run(args: NotifyArgs) -> Result<ExitCode> {
         monitor.observe(receiver.part(), receiver.status());
         log::say(&format!("sending alerts to {}", receiver.host()));
     }
-    webhook_notifier::run(&cluster, &receivers, &interrupted).await;
+    webhook_notifier::run(&cluster, &receivers, &|_| false, &interrupted).await;
     Ok(ExitCode::SUCCESS)
 }
 

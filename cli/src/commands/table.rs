@@ -1,12 +1,14 @@
 //! Tables for the terminal.
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
 /// An empty table with borders.
 pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_BORDERS_ONLY);
+    // On a narrow terminal cells are wrapped, not lines.
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.to_vec());
     table
 }

@@ -11,12 +11,14 @@ use clap::Args;
 use connector_runtime::process::monitor::Monitor;
 use connector_runtime::process::{log, shutdown};
 use tokio::task::JoinSet;
+use webhook_notifier::Receiver;
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
+use crate::models::local_tracking;
 use crate::platform::{
-    Backbone, BackboneConfig, DataDir, LastStart, PartsFile, Platform, ProgressLine, STOPPING,
-    retrain, watch_disk,
+    Backbone, BackboneConfig, ConsolePlan, DataDir, Desk, LastStart, PartsFile, Platform,
+    ProgressLine, STOPPED, STOPPING, keep_up, retrain, watch_disk,
 };
 use crate::settings::{RunPlan, SettingsArgs};
 
@@ -65,7 +67,16 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     })
     .await?;
     let (addr, lake) = (backbone.addr(), backbone.lake_url());
-    let console = backbone.serve_console(console_listener).await?;
+    let receivers = plan.receivers.iter().map(Receiver::status).collect();
+    let clock = backbone.cluster().clock().clone();
+    let desk = Arc::new(Desk::open(data.root(), clock, receivers)?);
+    let console = backbone
+        .serve_console(ConsolePlan {
+            listener: console_listener,
+            allowed_hosts: plan.allowed_hosts,
+            desk: Arc::clone(&desk),
+        })
+        .await?;
     let mut source = assets::source()?;
     source.settings = plan.source;
     source
@@ -90,11 +101,19 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     let mut beside = JoinSet::new();
     if !plan.receivers.is_empty() {
         let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
-        beside.spawn(async move { webhook_notifier::run(&cluster, &plan.receivers, &stop).await });
+        beside.spawn(async move {
+            let is_muted = move |coin: &str| desk.is_muted(coin);
+            webhook_notifier::run(&cluster, &plan.receivers, &is_muted, &stop).await;
+        });
     }
     if let Some(training) = plan.retraining {
         let folder = args.smartmodules.folder().map(Path::to_owned);
         beside.spawn(retrain(training, data.clone(), folder, interrupted.clone()));
+    }
+    if let Some(every) = plan.upkeep_every {
+        let (lake, stop) = (lake.clone(), interrupted.clone());
+        let runs = local_tracking(data.root());
+        beside.spawn(keep_up(lake, runs, plan.keep_runs, every, stop));
     }
     let stop = interrupted.clone();
     beside.spawn(async move {
@@ -127,6 +146,6 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     })
     .await;
     backbone.stop().await;
-    log::say("stopped; everything read so far is committed");
+    log::say(STOPPED);
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! What to deploy.
+//! The topics, SmartModules, table formats and models of one deployment.
+
+use std::time::Duration;
 
 use anyhow::Result;
 use fluvio::metadata::tableformat::TableFormatSpec;
@@ -7,6 +9,17 @@ use market::model::ModelPair;
 use market::names::smartmodule;
 
 use crate::assets::{self, SmartModule};
+
+/// Settings of topics that the cluster does not have yet. `None` keeps what the topic's file says; where that says nothing of
+/// replication, the cluster chooses.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct TopicOptions {
+    pub(crate) partitions: Option<u32>,
+    /// Copies of each partition.
+    pub(crate) replication: Option<u32>,
+    /// How long records are kept.
+    pub(crate) retention: Option<Duration>,
+}
 
 pub(crate) struct Bundle {
     pub(crate) topics: Vec<TopicConfig>,
@@ -17,17 +30,22 @@ pub(crate) struct Bundle {
 }
 
 impl Bundle {
-    /// Everything; `partitions` overrides the count in the topic files.
+    /// All of it, with `options` over the topic files.
     pub(crate) fn complete(
         smartmodules: Vec<SmartModule>,
-        partitions: Option<u32>,
+        options: TopicOptions,
         production: ModelPair,
     ) -> Result<Self> {
         let mut topics = assets::topics()?;
-        if let Some(partitions) = partitions {
-            for topic in &mut topics {
-                topic.partition.count = Some(partitions);
-            }
+        for TopicConfig {
+            partition,
+            retention,
+            ..
+        } in &mut topics
+        {
+            partition.count = options.partitions.or(partition.count);
+            partition.replication = options.replication.or(partition.replication);
+            retention.time = options.retention.or(retention.time);
         }
         Ok(Self {
             topics,

@@ -18,6 +18,7 @@ const SETTLE_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) enum Goal {
     Deployed(Box<Bundle>),
+    RolledBack,
     Deleted { with_data: bool },
 }
 
@@ -25,11 +26,12 @@ impl Goal {
     /// What has to change on the cluster.
     ///
     /// # Errors
-    /// When the cluster does not answer, or when the goal must not be pursued: see [`Plan::deploy`].
+    /// When the cluster does not answer, or when the goal must not be pursued: see [`Plan`].
     pub(crate) async fn plan(&self, client: &Client) -> Result<Plan> {
         let state = ClusterState::read(client).await?;
         match self {
             Self::Deployed(bundle) => Plan::deploy(bundle, &state),
+            Self::RolledBack => Plan::rollback(&state),
             Self::Deleted { with_data } => Plan::delete(&state, *with_data),
         }
     }

@@ -7,6 +7,7 @@
 //! - [`cluster_state`]: what the cluster has
 //! - [`serving`]: chooses the models that crypto-predict will serve
 //! - [`plan`]: the steps from the cluster's state to the bundle, or why they must not be taken
+//! - [`previous`]: what a deployment replaced, for a rollback
 //! - [`apply`]: carries out the steps
 //! - [`goal`]: plans, applies and waits until the cluster shows the result
 //! - [`wait`]: waits until another process has deployed
@@ -16,9 +17,10 @@ mod bundle;
 mod cluster_state;
 mod goal;
 mod plan;
+mod previous;
 mod serving;
 mod wait;
 
-pub(crate) use bundle::Bundle;
+pub(crate) use bundle::{Bundle, TopicOptions};
 pub(crate) use goal::{Goal, deploy};
 pub(crate) use wait::wait_until_deployed;

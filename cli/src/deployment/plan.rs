@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::tableformat::TableFormatSpec;
@@ -15,11 +17,15 @@ use market::names::{smartmodule, topic};
 
 use super::bundle::Bundle;
 use super::cluster_state::ClusterState;
+use super::previous::{DeploymentId, Previous, previous_name};
 use super::serving;
 use crate::assets::{self, SmartModule};
 
 /// In Kubernetes a SmartModule is a custom resource, which cannot be much larger.
 const SMARTMODULE_BYTES_MAX: usize = 1_000_000;
+
+/// Copies of a partition where nobody asks for a number, if there are as many SPUs.
+const REPLICATION_MAX: usize = 3;
 
 /// The full names of our packages start with this.
 const PACKAGE_GROUP: &str = "coinlake/";
@@ -69,8 +75,8 @@ impl Plan {
     /// Creates what is missing and replaces what differs.
     ///
     /// # Errors
-    /// When a topic exists with another partition count, a SmartModule is too large, or a package of another group has
-    /// the name of one of our SmartModules.
+    /// When a topic exists with another partition count or there are too few SPUs for its copies, a SmartModule is too large, or
+    /// a package of another group has the name of one of our SmartModules.
     pub(crate) fn deploy(bundle: &Bundle, state: &ClusterState) -> Result<Self> {
         let topics = bundle.topics.iter();
         let smartmodules = bundle.smartmodules.iter();
@@ -78,12 +84,40 @@ impl Plan {
         let table_formats = bundle.table_formats.iter();
         let steps = topics
             .map(|topic| deploy_topic(topic, state))
+            .chain(keep_replaced(bundle, state)?.into_iter().map(Ok))
             .chain(smartmodules.map(|module| match module.name {
                 smartmodule::PREDICT => deploy_models(module, &bundle.production, state),
                 _ => deploy_smartmodule(module, state),
             }))
             .chain(packages.map(|package| delete_package(package)))
             .chain(table_formats.map(|format| Ok(deploy_table_format(format, state))));
+        Ok(Self {
+            steps: steps.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Brings back the SmartModules that the last deployment replaced. The models are those that the cluster serves now, if the
+    /// earlier crypto-predict can read them.
+    ///
+    /// # Errors
+    /// When the cluster keeps none.
+    pub(crate) fn rollback(state: &ClusterState) -> Result<Self> {
+        let kept = state.previous.iter();
+        let kept: Vec<_> = kept
+            .filter_map(|(&name, previous)| {
+                let wasm = previous.as_ref()?.wasm.clone();
+                Some(SmartModule { name, wasm })
+            })
+            .collect();
+        if kept.is_empty() {
+            bail!(
+                "the cluster keeps no SmartModules of an earlier deployment: deploy with the earlier release of coinlake"
+            );
+        }
+        let steps = kept.iter().map(|module| match module.name {
+            smartmodule::PREDICT => deploy_models(module, &ModelPair::default(), state),
+            _ => deploy_smartmodule(module, state),
+        });
         Ok(Self {
             steps: steps.collect::<Result<_>>()?,
         })
@@ -105,6 +139,9 @@ impl Plan {
         for name in smartmodule::ALL {
             let exists = state.smartmodules.contains_key(name);
             steps.push(delete(Kind::SmartModule, name, exists));
+        }
+        for name in state.previous.keys() {
+            steps.push(delete(Kind::SmartModule, &previous_name(name), true));
         }
         for package in &state.packages {
             if package.starts_with(PACKAGE_GROUP) {
@@ -148,25 +185,114 @@ impl Plan {
 
 fn deploy_topic(topic: &TopicConfig, state: &ClusterState) -> Result<Step> {
     let name = topic.meta.name.clone();
-    let want = topic.partition.count.unwrap_or(1);
-    let change = match state.topics.get(&name) {
-        None => Change::Create(Spec::Topic(Box::new(topic.clone().into()))),
-        Some(&have) if have == want => Change::None,
-        Some(have) => bail!(
+    let mut topic = topic.clone();
+    let copies = topic.partition.replication;
+    let auto = || state.spus.clamp(1, REPLICATION_MAX) as u32;
+    topic.partition.replication = copies.or_else(|| Some(auto()));
+    let want = TopicSpec::from(topic);
+    let (change, note) = match state.topics.get(&name) {
+        Some(have) if have.partitions() != want.partitions() => bail!(
             "the partition count of topic {name} is {have}, not {want}: deploy with --partitions {have}, or delete the \
-             topic if you do not need its data"
+             topic if you do not need its data",
+            have = have.partitions(),
+            want = want.partitions(),
         ),
+        Some(have) => (Change::None, describe(have)),
+        None => {
+            if let Some(copies) = copies
+                && copies as usize > state.spus.max(1)
+            {
+                bail!(
+                    "topic {name} cannot have {copies} replicas: the cluster has {}; register more SPUs, or deploy with a \
+                     lower --replication",
+                    counted(state.spus as u64, "SPU")
+                );
+            }
+            let note = describe(&want);
+            (Change::Create(Spec::Topic(Box::new(want))), note)
+        }
     };
     Ok(Step {
         name,
         kind: Kind::Topic,
         change,
-        note: match want {
-            1 => "1 partition".to_owned(),
-            _ => format!("{want} partitions"),
-        },
+        note,
         warning: None,
     })
+}
+
+/// Such as `3 partitions, 2 replicas, kept for 7days`.
+fn describe(topic: &TopicSpec) -> String {
+    let mut text = counted(topic.partitions().into(), "partition");
+    if let Some(replicas) = topic.replication_factor() {
+        text += &format!(", {}", counted(replicas.into(), "replica"));
+    }
+    if let Some(policy) = topic.get_clean_policy() {
+        let kept = Duration::from_secs(policy.retention_secs().into());
+        text += &format!(", kept for {}", humantime::format_duration(kept));
+    }
+    text
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        _ => format!("{count} {thing}s"),
+    }
+}
+
+/// Keeps the SmartModules of the cluster, if the bundle replaces one of them by another program.
+fn keep_replaced(bundle: &Bundle, state: &ClusterState) -> Result<Vec<Step>> {
+    // Models alone: they are promoted and taken back with `coinlake train`.
+    if bundle.topics.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut replaces = false;
+    for module in &bundle.smartmodules {
+        if let Some(existing) = state.smartmodules.get(module.name) {
+            replaces |= *existing
+                != match module.name {
+                    smartmodule::PREDICT => {
+                        let models = ModelPair::default();
+                        serving::module_to_serve(&module.wasm, Some(existing), &models)?.wasm
+                    }
+                    _ => module.wasm.clone(),
+                };
+        }
+    }
+    if !replaces {
+        return Ok(Vec::new());
+    }
+    let replaced_by = DeploymentId::of(&bundle.smartmodules);
+    let mut steps = Vec::new();
+    for (name, wasm) in &state.smartmodules {
+        let change: fn(Spec) -> Change = match state.previous.get(&**name) {
+            // By this deployment, when it was interrupted: the cluster's module may already be its own.
+            Some(Some(previous)) if previous.replaced_by == replaced_by => continue,
+            Some(_) => Change::Update,
+            None => Change::Create,
+        };
+        let previous = Previous {
+            wasm: wasm.clone(),
+            replaced_by,
+        };
+        steps.push(Step {
+            name: previous_name(name),
+            kind: Kind::SmartModule,
+            change: change(smartmodule_spec(name, &previous.to_wasm())?),
+            note: "kept for --rollback".to_owned(),
+            warning: None,
+        });
+    }
+    Ok(steps)
+}
+
+fn smartmodule_spec(name: &str, wasm: &[u8]) -> Result<Spec> {
+    Ok(Spec::SmartModule(SmartModuleSpec {
+        wasm: SmartModuleWasm::from_raw_wasm_bytes(wasm)
+            .with_context(|| format!("SmartModule {name} cannot be packed"))?,
+        ..SmartModuleSpec::default()
+    }))
 }
 
 fn deploy_smartmodule(module: &SmartModule, state: &ClusterState) -> Result<Step> {
@@ -178,13 +304,7 @@ fn deploy_smartmodule(module: &SmartModule, state: &ClusterState) -> Result<Step
             wasm.len()
         );
     }
-    let spec = || -> Result<Spec> {
-        Ok(Spec::SmartModule(SmartModuleSpec {
-            wasm: SmartModuleWasm::from_raw_wasm_bytes(wasm)
-                .with_context(|| format!("SmartModule {name} cannot be packed"))?,
-            ..SmartModuleSpec::default()
-        }))
-    };
+    let spec = || smartmodule_spec(name, wasm);
     let kb = |bytes: usize| bytes.div_ceil(1000);
     let mut note = format!("{} KB", kb(wasm.len()));
     let change = match state.smartmodules.get(*name) {
@@ -323,7 +443,7 @@ mod tests {
             topics: bundle
                 .topics
                 .iter()
-                .map(|topic| (topic.meta.name.clone(), 3))
+                .map(|topic| (topic.meta.name.clone(), topic.clone().into()))
                 .collect(),
             smartmodules: bundle
                 .smartmodules
@@ -352,7 +472,10 @@ mod tests {
         let plan = Plan::deploy(&bundle(), &ClusterState::default()).unwrap();
         assert_eq!(plan.changes(), plan.steps.len());
         let lines = lines(&plan);
-        assert_eq!(lines[0], "create topic crypto-raw 3 partitions");
+        assert_eq!(
+            lines[0],
+            "create topic crypto-raw 3 partitions, 1 replica, kept for 7days"
+        );
         assert!(lines.contains(&"create SmartModule crypto-clean 1 KB".to_owned()));
         assert!(lines.contains(&"create table format crypto-alerts".to_owned()));
     }
@@ -374,8 +497,10 @@ mod tests {
             .unwrap()
             .columns = None;
         let plan = Plan::deploy(&bundle(), &state).unwrap();
-        assert_eq!(plan.changes(), 2);
+        assert_eq!(plan.changes(), 3);
         let lines = lines(&plan);
+        let kept = "create SmartModule crypto-clean-previous kept for --rollback";
+        assert!(lines.contains(&kept.to_owned()), "{lines:?}");
         assert!(lines.contains(&"update SmartModule crypto-clean 1 KB, was 3 KB".to_owned()));
         assert!(lines.contains(&"update table format crypto-alerts".to_owned()));
     }
@@ -383,13 +508,98 @@ mod tests {
     #[test]
     fn a_different_partition_count_is_refused() {
         let mut state = deployed();
-        *state.topics.get_mut("crypto-clean").unwrap() = 5;
+        let five = TopicSpec::new_computed(5, 1, None);
+        *state.topics.get_mut("crypto-clean").unwrap() = five;
         let error = Plan::deploy(&bundle(), &state).unwrap_err().to_string();
         assert_eq!(
             error,
             "the partition count of topic crypto-clean is 5, not 3: deploy with --partitions 5, or delete the topic if \
              you do not need its data"
         );
+    }
+
+    #[test]
+    fn a_topic_has_as_many_copies_as_there_are_spus_and_at_most_three() {
+        let created = |spus, asked| {
+            let mut bundle = bundle();
+            bundle.topics[0].partition.replication = asked;
+            let state = ClusterState {
+                spus,
+                ..ClusterState::default()
+            };
+            Plan::deploy(&bundle, &state).map(|plan| lines(&plan)[0].clone())
+        };
+        for (spus, asked, replicas) in [
+            (0, None, "1 replica,"),
+            (2, None, "2 replicas,"),
+            (5, None, "3 replicas,"),
+            (5, Some(1), "1 replica,"),
+            (5, Some(5), "5 replicas,"),
+        ] {
+            let line = created(spus, asked).unwrap();
+            assert!(line.contains(replicas), "{line}");
+        }
+        let error = created(1, Some(2)).unwrap_err().to_string();
+        assert!(error.contains("the cluster has 1 SPU;"), "{error}");
+    }
+
+    /// The cluster after the steps that change SmartModules, of which only the first `taken` are.
+    fn apply(plan: &Plan, state: &mut ClusterState, taken: usize) {
+        let modules = plan.steps.iter().filter_map(|step| match &step.change {
+            Change::Create(Spec::SmartModule(spec)) | Change::Update(Spec::SmartModule(spec)) => {
+                Some((&step.name, spec.wasm.as_raw_wasm().unwrap()))
+            }
+            _ => None,
+        });
+        for (name, wasm) in modules.take(taken) {
+            match smartmodule::ALL
+                .into_iter()
+                .find(|n| previous_name(n) == *name)
+            {
+                Some(name) => {
+                    state.previous.insert(name, Previous::from_wasm(&wasm));
+                }
+                None => {
+                    state.smartmodules.insert(name.clone(), wasm);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rollback_brings_back_what_was_there_however_often_the_deployment_was_interrupted() {
+        let module = |name, version: &str| SmartModule {
+            name,
+            wasm: [b"\0asm, ", version.as_bytes()].concat(),
+        };
+        let release = |clean: &str, features: &str| Bundle {
+            smartmodules: vec![
+                module(smartmodule::CLEAN, clean),
+                module(smartmodule::FEATURES, features),
+            ],
+            ..bundle()
+        };
+        for interrupted_after in 0..=4 {
+            let mut state = deployed();
+            for bundle in [release("1", "1"), release("2", "1")] {
+                let plan = Plan::deploy(&bundle, &state).unwrap();
+                apply(&plan, &mut state, usize::MAX);
+            }
+            let before = state.smartmodules.clone();
+            let next = release("2", "2");
+            let plan = Plan::deploy(&next, &state).unwrap();
+            apply(&plan, &mut state, interrupted_after);
+            let again = Plan::deploy(&next, &state).unwrap();
+            apply(&again, &mut state, usize::MAX);
+            assert_eq!(Plan::deploy(&next, &state).unwrap().changes(), 0);
+            assert_ne!(state.smartmodules, before);
+            let back = Plan::rollback(&state).unwrap();
+            apply(&back, &mut state, usize::MAX);
+            assert_eq!(state.smartmodules, before, "{interrupted_after}");
+            assert_eq!(Plan::rollback(&state).unwrap().changes(), 0);
+        }
+        let error = Plan::rollback(&deployed()).unwrap_err().to_string();
+        assert!(error.starts_with("the cluster keeps no"), "{error}");
     }
 
     #[test]

@@ -2,20 +2,25 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Result;
 use broker::{Broker, BrokerConfig};
+use coingecko_source::SourceStatus;
 use connector_runtime::clock::Clock;
 use connector_runtime::cluster::{Client, Cluster};
-use console::{ChainTime, ChainTimes, Console, ConsoleConfig};
+use connector_runtime::process::monitor::Observed as _;
+use console::{ChainTime, ChainTimes, Console, ConsoleConfig, SourceReport, SourceReports};
 use lake::Lake;
 use tokio::net::TcpListener;
 
 use super::data_dir::DataDir;
+use super::desk::Desk;
 use super::note::LastStart;
 use crate::assets::{self, SmartModule};
-use crate::deployment::{Bundle, deploy};
+use crate::deployment::{Bundle, TopicOptions, deploy};
 use crate::models;
 
 /// One machine needs no more; the topic files of fluvio-config/ are for clusters.
@@ -35,11 +40,22 @@ pub(crate) struct BackboneConfig {
     pub(crate) last_start: LastStart,
 }
 
+/// How the console of a backbone is served.
+pub(crate) struct ConsolePlan {
+    /// Where, as [`Console::bind`] has taken it.
+    pub(crate) listener: TcpListener,
+    /// Hosts that are served besides this machine's own names.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// What people do about alerts.
+    pub(crate) desk: Arc<Desk>,
+}
+
 pub(crate) struct Backbone {
     broker: Broker,
     cluster: Cluster,
     data: DataDir,
     last_start: LastStart,
+    source_status: Arc<SourceStatus>,
     console: Option<Console>,
 }
 
@@ -55,14 +71,18 @@ impl Backbone {
             mut last_start,
         } = config;
         let production = models::models_in_production(data.root()).await;
-        let mut bundle = Bundle::complete(smartmodules, Some(PARTITIONS), production)?;
+        let options = TopicOptions {
+            partitions: Some(PARTITIONS),
+            replication: Some(1),
+            retention,
+        };
+        let bundle = Bundle::complete(smartmodules, options, production)?;
         // Topics of a start before get what new ones do.
-        let mut retention_of = HashMap::new();
-        for topic in &mut bundle.topics {
-            topic.retention.time = retention.or(topic.retention.time);
-            let time = topic.retention.time;
-            retention_of.extend(time.map(|time| (topic.meta.name.clone(), time)));
-        }
+        let retention_of = bundle.topics.iter().filter_map(|topic| {
+            let time = topic.retention.time?;
+            Some((topic.meta.name.clone(), time))
+        });
+        let retention_of: HashMap<_, _> = retention_of.collect();
         let broker_config = BrokerConfig {
             advertise,
             retention: retention_of,
@@ -71,7 +91,8 @@ impl Backbone {
         let broker = Broker::start_on(listener, broker_config).await?;
         last_start.broker = Some(broker.inner_addr().to_string());
         data.set_last_start(last_start.clone())?;
-        let cluster = Cluster::at(broker.inner_addr()).with_clock(Clock::of_process()?);
+        let clock = Clock::of_process()?;
+        let cluster = Cluster::at(broker.inner_addr()).with_clock(clock.clone());
         let client = cluster.connect().await?;
         deploy(&client, bundle).await?;
         Ok(Self {
@@ -79,6 +100,7 @@ impl Backbone {
             cluster,
             data,
             last_start,
+            source_status: Arc::new(SourceStatus::with_clock(clock)),
             console: None,
         })
     }
@@ -86,6 +108,11 @@ impl Backbone {
     /// The broker, as the connectors see it.
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// What its source says of itself.
+    pub(crate) fn source_status(&self) -> Arc<SourceStatus> {
+        Arc::clone(&self.source_status)
     }
 
     /// A new connection to the broker.
@@ -104,15 +131,19 @@ impl Backbone {
     }
 
     /// Serves the web console until the backbone stops; returns its address.
-    pub(crate) async fn serve_console(&mut self, listener: TcpListener) -> Result<SocketAddr> {
+    pub(crate) async fn serve_console(&mut self, plan: ConsolePlan) -> Result<SocketAddr> {
         let lake_url = self.lake_url();
         let console = Console::start(ConsoleConfig {
             cluster: self.cluster.clone(),
             lake: Lake::open_str(&lake_url, [])?,
             blueprint: assets::blueprint(self.data.is_live()?, self.last_start.commit_interval)?,
             models: models::console_models(Some(self.data.root()), lake_url)?,
+            market: self.data.market()?.for_console(),
+            source: Some(source_reports(self.source_status())),
             chain_times: Some(self.chain_times()),
-            listener,
+            desk: Some(plan.desk),
+            allowed_hosts: plan.allowed_hosts,
+            listener: plan.listener,
         })
         .await?;
         let addr = console.addr();
@@ -137,4 +168,21 @@ impl Backbone {
         }
         self.broker.stop().await;
     }
+}
+
+fn source_reports(status: Arc<SourceStatus>) -> SourceReports {
+    Box::new(move || {
+        let backfilling = status.backfilling();
+        let last_reply_ms = status.last_success_ms.load(Ordering::Relaxed);
+        SourceReport {
+            last_reply_ms: (last_reply_ms > 0).then_some(last_reply_ms),
+            poll_seconds: status.poll_interval().as_secs_f64(),
+            replies: status.replies(),
+            calls_this_month: status.calls_this_month.load(Ordering::Relaxed),
+            calls_per_month: status.calls_per_month(),
+            backfilling,
+            problem: status.ready().err().filter(|_| backfilling.is_none()),
+            ended: status.market_has_ended(),
+        }
+    })
 }

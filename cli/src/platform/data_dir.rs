@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
+use super::desk::{DESK_FILE, PARTIAL_DESK_FILE};
 use super::note::{LIVE_MARKET, LastStart, Market, NOTE, Note, PARTIAL_NOTE, unusable};
 use super::parts_file::{PARTIAL_PARTS_FILE, PARTS_FILE};
 use crate::models::MODELS_FOLDER;
@@ -144,6 +145,8 @@ impl DataDir {
             CALLS_FILE,
             PARTS_FILE,
             PARTIAL_PARTS_FILE,
+            DESK_FILE,
+            PARTIAL_DESK_FILE,
             NOTE,
         ] {
             deleted(root, fs::remove_file(root.join(file)))?;
@@ -208,6 +211,14 @@ impl DataDir {
     /// When the note cannot be read.
     pub(crate) fn is_live(&self) -> Result<bool> {
         Ok(Note::read(&self.root)?.is_some_and(|note| note.market.name == LIVE_MARKET))
+    }
+
+    /// Whose data it holds.
+    ///
+    /// # Errors
+    /// When the note cannot be read.
+    pub(crate) fn market(&self) -> Result<Market> {
+        Ok(self.note()?.market)
     }
 
     /// The lake as a folder or URL: the configured one, else the directory's own.

@@ -1,11 +1,11 @@
 //! What the platform takes on disk, and whether there will be room for more.
 
+use indicatif::BinaryBytes;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use lake::LakeUrl;
 use tokio::time::MissedTickBehavior;
 
@@ -51,7 +51,7 @@ impl DiskUse {
 
     /// What people should know before it is too late.
     pub(crate) fn warning(&self, budget: Option<u64>) -> Option<String> {
-        let bytes = |bytes: u64| ByteSize(bytes).to_string_as(true);
+        let bytes = |bytes: u64| BinaryBytes(bytes).to_string();
         if (self.free as f64) < self.total as f64 * FREE_WARNING {
             return Some(format!(
                 "the disk is nearly full: {} of {} are free, and a full disk stops every stage; free some space, or shorten \
@@ -135,12 +135,12 @@ mod tests {
         assert_eq!(at(7, 50).warning(Some(10 * GIB)), None);
         let warning = at(8, 50).warning(Some(10 * GIB)).unwrap();
         assert!(
-            warning.contains("8.0 GiB of disk_budget 10.0 GiB"),
+            warning.contains("8.00 GiB of disk_budget 10.00 GiB"),
             "{warning}"
         );
         let warning = at(1, 4).warning(Some(10 * GIB)).unwrap();
         assert!(
-            warning.contains("4.0 GiB of 100.0 GiB are free"),
+            warning.contains("4.00 GiB of 100.00 GiB are free"),
             "{warning}"
         );
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use console::MarketKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +72,18 @@ pub(crate) struct LastStart {
 }
 
 impl Market {
+    /// What the console says of it.
+    pub(crate) fn for_console(&self) -> console::Market {
+        console::Market {
+            kind: match self.name.as_str() {
+                LIVE_MARKET => MarketKind::Live,
+                SYNTHETIC_MARKET | FIELD_MARKET => MarketKind::Demo,
+                _ => MarketKind::Replay,
+            },
+            name: self.name.clone(),
+        }
+    }
+
     /// A market in US dollars.
     pub(crate) fn in_usd(name: &str) -> Self {
         Self {

@@ -5,15 +5,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Result;
+use coingecko_source::BACKFILLING;
 use connector_runtime::cluster::Client;
 use connector_runtime::process::log;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use parquet_sink::StageStatus;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::end_offsets::end_offsets;
 use super::running::Platform;
 
+const BAR_CHARS: usize = 30;
 const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A line that shows how far the platform is; hidden when stderr is not a terminal.
@@ -30,7 +32,7 @@ impl ProgressLine {
             true => ProgressBar::hidden(),
             false => ProgressBar::new_spinner(),
         };
-        let style = "{spinner} {elapsed_precise} {msg}";
+        let style = "{spinner} {elapsed_precise} {wide_msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is well-formed"));
         if bar.is_hidden() {
             return Self {
@@ -66,11 +68,22 @@ impl ProgressLine {
                 let sent = source.records.load(Ordering::Relaxed);
                 let rate = (sent - before) as f64 / REFRESH_INTERVAL.as_secs_f64();
                 before = sent;
-                let of = records_total.map_or_else(String::new, |total| format!(" of {total}"));
-                let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+                let records = match records_total {
+                    None => counted(sent, "record"),
+                    Some(total) => format!("{} of {} records", HumanCount(sent), HumanCount(total)),
+                };
+                let lag = lag.map_or_else(
+                    || "unknown".to_owned(),
+                    |lag| HumanCount(lag.unsigned_abs()).to_string(),
+                );
                 let alerts = alerts(&stages);
+                if let Some((done, coins)) = source.backfilling() {
+                    drawn.set_message(filled(done, coins));
+                    continue;
+                }
                 drawn.set_message(format!(
-                    "{sent}{of} records · {rate:.0}/s · lag {lag} · {alerts} alerts"
+                    "{records} · {rate:.0}/s · lag {lag} · {}",
+                    counted(alerts, "alert")
                 ));
             }
         });
@@ -88,12 +101,27 @@ impl ProgressLine {
     }
 }
 
-/// Records that the stage reading their topic has not processed yet.
+/// How much of the past is there.
+fn filled(done: usize, coins: usize) -> String {
+    let width = (done * BAR_CHARS).checked_div(coins).unwrap_or_default();
+    let bar = "█".repeat(width) + &"░".repeat(BAR_CHARS - width.min(BAR_CHARS));
+    format!("{bar} {BACKFILLING} {done} of {coins} coins")
+}
+
+/// `1 alert` or `2 alerts`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        more => format!("{} {noun}s", HumanCount(more)),
+    }
+}
+
+/// Records that are not in the lake yet, of the topics that stages read.
 async fn lag(client: &Client, stages: &[(String, Arc<StageStatus>)]) -> Result<i64> {
     let mut lag = 0;
     for (topic, status) in stages {
         let end: u64 = end_offsets(client, topic).await?.iter().sum();
-        lag += (end.cast_signed() - status.next_input()).max(0);
+        lag += (end.cast_signed() - status.next_uncommitted()).max(0);
     }
     Ok(lag)
 }

@@ -10,6 +10,7 @@ use coingecko_source::{SourceSettings, SourceStatus};
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::ConnectorConfig;
 use connector_runtime::process::monitor::Monitor;
+use futures_util::future::BoxFuture;
 use market::names::topic;
 use parquet_sink::{StageConfig, StageStatus};
 use tokio::task::JoinSet;
@@ -25,6 +26,8 @@ const SOURCE_NAME: &str = "coingecko-source";
 /// What a command says when the first signal has come.
 pub(crate) const STOPPING: &str =
     "stopping: what has been read is being committed; Ctrl-C again ends at once";
+/// What it says at the end.
+pub(crate) const STOPPED: &str = "stopped; everything read so far is committed";
 
 const DRAIN_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -53,8 +56,36 @@ impl Platform {
         source: ConnectorConfig<SourceSettings>,
         stage_configs: Vec<StageConfig>,
     ) -> Self {
-        let clock = backbone.cluster().clock().clone();
-        memory::trim_regularly(clock.clone());
+        let stop = CancellationToken::new();
+        Self::start(backbone, stage_configs, stop, |cluster, stop, status| {
+            coingecko_source::run(source, cluster, stop, status)
+        })
+    }
+
+    /// The same with a source that fills in the past since so long ago and ends, earlier if `stop` says so.
+    pub(crate) fn backfill(
+        backbone: Backbone,
+        source: ConnectorConfig<SourceSettings>,
+        since: Duration,
+        stage_configs: Vec<StageConfig>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self::start(backbone, stage_configs, stop, |cluster, stop, status| {
+            coingecko_source::backfill(source, since, cluster, stop, status)
+        })
+    }
+
+    fn start(
+        backbone: Backbone,
+        stage_configs: Vec<StageConfig>,
+        stop_source: CancellationToken,
+        source: impl FnOnce(
+            Cluster,
+            CancellationToken,
+            Arc<SourceStatus>,
+        ) -> BoxFuture<'static, Result<()>>,
+    ) -> Self {
+        memory::trim_regularly(backbone.cluster().clock().clone());
         let mut stage_tasks = JoinSet::new();
         let stop_stages = CancellationToken::new();
         let mut stages = Vec::new();
@@ -72,11 +103,9 @@ impl Platform {
                 (name, parquet_sink::run(config, cluster, stop, status).await)
             });
         }
-        let stop_source = CancellationToken::new();
-        let source_status = Arc::new(SourceStatus::with_clock(clock));
+        let source_status = backbone.source_status();
         let mut source_task = JoinSet::new();
-        source_task.spawn(coingecko_source::run(
-            source,
+        source_task.spawn(source(
             backbone.cluster().clone(),
             stop_source.clone(),
             Arc::clone(&source_status),
@@ -121,22 +150,29 @@ impl Platform {
 
     /// Resolves when a connector ends by itself, which it only does for a reason that a retry cannot fix.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
-        let (name, result) = tokio::select! {
-            Some(ended) = self.stage_tasks.join_next() => match ended {
-                Ok(ended) => ended,
-                Err(panic) => ("a stage".to_owned(), Err(anyhow!(panic))),
-            },
+        tokio::select! {
+            error = stage_failed(&mut self.stage_tasks) => error,
             Some(ended) = self.source_task.join_next() => {
-                (SOURCE_NAME.to_owned(), ended.unwrap_or_else(|panic| Err(anyhow!(panic))))
+                let ended = ended.unwrap_or_else(|panic| Err(anyhow!(panic)));
+                failure(SOURCE_NAME, ended)
             }
-        };
-        match result {
-            Ok(()) => anyhow!("{name} ended unexpectedly"),
-            Err(error) => error.context(format!("{name} stopped")),
         }
     }
 
-    /// Resolves when crypto-raw has had `records`, every stage has processed its whole topic, and the lake holds what came
+    /// Resolves when a source that fills in the past has ended.
+    ///
+    /// # Errors
+    /// Its own, or why a stage ended meanwhile.
+    pub(crate) async fn filled(&mut self) -> Result<()> {
+        tokio::select! {
+            error = stage_failed(&mut self.stage_tasks) => Err(error),
+            Some(ended) = self.source_task.join_next() => {
+                ended.unwrap_or_else(|panic| Err(anyhow!(panic)))
+            }
+        }
+    }
+
+    /// Resolves when crypto-raw has had `records` and no stage lags: each has processed its whole topic, and the lake holds what came
     /// of it.
     ///
     /// # Errors
@@ -162,7 +198,7 @@ impl Platform {
                 if stage.status.next_input() < end.cast_signed() {
                     continue;
                 }
-                if stage.status.all_committed() {
+                if stage.status.next_uncommitted() >= end.cast_signed() {
                     break;
                 }
                 stage.status.commit_now();
@@ -183,5 +219,20 @@ impl Platform {
             result.with_context(|| format!("{name} stopped"))?;
         }
         Ok(self.backbone)
+    }
+}
+
+async fn stage_failed(tasks: &mut JoinSet<(String, Result<()>)>) -> anyhow::Error {
+    match tasks.join_next().await {
+        Some(Ok((name, result))) => failure(&name, result),
+        Some(Err(panic)) => failure("a stage", Err(anyhow!(panic))),
+        None => std::future::pending().await,
+    }
+}
+
+fn failure(name: &str, result: Result<()>) -> anyhow::Error {
+    match result {
+        Ok(()) => anyhow!("{name} ended unexpectedly"),
+        Err(error) => error.context(format!("{name} stopped")),
     }
 }

@@ -72,9 +72,43 @@ impl<'de> Deserialize<'de> for HostPort {
     }
 }
 
+/// The name of a host alone, as a browser asks for it.
+///
+/// # Errors
+/// A phrase that says what is accepted.
+pub(crate) fn host_name(text: &str) -> Result<String, String> {
+    let fits = |char: char| char.is_ascii_alphanumeric() || "-._[]:".contains(char);
+    let has_port = text
+        .rsplit_once(':')
+        .is_some_and(|(name, _)| !name.contains(':') || name.ends_with(']'));
+    match !text.is_empty() && text.chars().all(fits) && !has_port {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "{text} is not the name of a host alone, such as box.example: leave out https://, a port and a path"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_allowed_by_its_name_alone() {
+        for name in ["box.example", "box", "10.0.0.5", "[fd00::1]"] {
+            assert_eq!(host_name(name).as_deref(), Ok(name));
+        }
+        for text in [
+            "",
+            "https://box.example",
+            "box.example:443",
+            "[fd00::1]:80",
+            "box.example/coinlake",
+            "*",
+        ] {
+            assert!(host_name(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_host_needs_a_port() {

@@ -1,4 +1,4 @@
-//! The options of `up` and `check`. What is set here wins over the file.
+//! The options of `up`, `check` and `backfill`. What is set here wins over the file.
 
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -31,53 +31,53 @@ impl From<Plan> for KeyPlan {
 }
 
 /// Options that say what to run. Each wins over the file's key.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct SettingsArgs {
     /// Settings file, as `coinlake init` writes it [default: coinlake.yaml, if there is one]
     #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Directory for topics, lake and models [default: coinlake-data]
     #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Coins by CoinGecko id, such as bitcoin,ethereum
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
-    pub(super) ids: Vec<String>,
-    /// The largest coins by market value, 250 a call [default: 250]
-    #[arg(long, value_name = "N", conflicts_with = "ids")]
-    pub(super) top: Option<NonZero<usize>>,
-    /// Poll at this interval, such as 60s
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(super) every: Option<Duration>,
+    pub(crate) ids: Vec<String>,
+    /// The N largest coins by market cap; each 250 take a call [default: 250]
+    #[arg(long, value_name = "N", conflicts_with = "ids", value_parser = at_least_one)]
+    pub(crate) top: Option<NonZero<usize>>,
+    /// Poll at this interval, such as 60s [default: 60s, or longer where the plan's calls would not last the month]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) every: Option<Duration>,
     /// Lake: a folder, s3://bucket/prefix, gs://... or az://... [default: lake in the data directory]
     #[arg(long, value_name = "URL")]
-    pub(super) lake: Option<String>,
+    pub(crate) lake: Option<String>,
     /// Address of the broker, or a port on loopback; port 0 selects a free port [default: 127.0.0.1:9003]
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr)]
-    pub(super) listen: Option<SocketAddr>,
-    /// Where clients elsewhere reach the broker, for one behind a container or a tunnel
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address at which clients on other machines reach the broker, if it runs in a container or behind a tunnel
     #[arg(long, value_name = "HOST:PORT")]
-    pub(super) advertise: Option<HostPort>,
+    pub(crate) advertise: Option<HostPort>,
     /// Address of the web console, or a port on loopback; port 0 selects a free port [default: 127.0.0.1:9080]
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen_addr)]
-    pub(super) console: Option<SocketAddr>,
+    pub(crate) console: Option<SocketAddr>,
     /// CoinGecko API key [env: COINGECKO_API_KEY]; without one the public API allows a few calls a minute. Prefer the
     /// environment variable: other users of this machine can see command lines
     #[arg(long, value_name = "KEY")]
-    pub(super) api_key: Option<String>,
-    /// Kind of API key [env: COINGECKO_PLAN] [default: demo]
+    pub(crate) api_key: Option<String>,
+    /// Plan of the API key: demo is free, pro any that is paid [env: COINGECKO_PLAN] [default: demo]
     #[arg(long)]
-    pub(super) plan: Option<Plan>,
+    pub(crate) plan: Option<Plan>,
     #[command(flatten)]
-    pub(super) webhook: WebhookArgs,
+    pub(crate) webhook: WebhookArgs,
     #[command(flatten)]
-    pub(super) monitor: MonitorArgs,
+    pub(crate) monitor: MonitorArgs,
 }
 
 impl SettingsArgs {
     /// The file of `NAME=value` lines that become environment variables.
     ///
     /// # Errors
-    /// When the settings file cannot be read.
+    /// When the settings file cannot be read or is invalid.
     pub(crate) fn secrets_file(&self) -> Result<Option<PathBuf>, ConfigError> {
         if let Some(path) = &self.webhook.secrets {
             return Ok(Some(path.clone()));
@@ -85,4 +85,9 @@ impl SettingsArgs {
         let found = Found::read(self.config.as_deref())?;
         Ok(found.settings.secrets.as_ref().map(|path| found.path(path)))
     }
+}
+
+fn at_least_one(text: &str) -> Result<NonZero<usize>, String> {
+    let number: usize = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    NonZero::new(number).ok_or_else(|| "set at least 1".to_owned())
 }

@@ -1,10 +1,13 @@
 //! The shape of `coinlake.yaml`. What its values mean together is checked in `run_plan`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use coingecko_source::SourceSettings;
 use connector_runtime::config::{Bytes, Parameter, Span};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use webhook_notifier::WebhookSettings;
 
@@ -28,6 +31,13 @@ pub(crate) struct Settings {
     pub(crate) lake: Option<String>,
     /// How often rows become files of the lake. Default `60s`.
     pub(crate) commit_interval: Option<Span>,
+    /// How long the lake's tables keep rows, and how large their files become, by table: `raw`, `clean`, `rejected`,
+    /// `features`, `alerts`, `predictions`. Default: they keep everything.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) tables: BTreeMap<String, TableSettings>,
+    /// Upkeep of the lake's tables.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) upkeep: UpkeepSettings,
     /// What counts as an alert: [parameters of crypto-anomaly](../smartmodules/README.md#alerts), such as
     /// `min_severity`, and `rules`, a list of [rules of your own](../smartmodules/README.md#rules).
     #[serde(deserialize_with = "or_default")]
@@ -44,8 +54,9 @@ pub(crate) struct Settings {
     /// What topics, models and a local lake may take on disk together; `coinlake health` and the log warn from 80 % on, and
     /// always when the disk is nearly full. Nothing is deleted. Default: no limit.
     pub(crate) disk_budget: Option<Bytes>,
-    /// Address of the web console; port 0 selects a free port. Default `127.0.0.1:9080`.
-    pub(crate) console: Option<Address>,
+    /// The web console; an address or a port alone is its `listen`.
+    #[serde(deserialize_with = "console_settings")]
+    pub(crate) console: ConsoleSettings,
     /// Serve /metrics, /healthz and /readyz there. Default: nowhere.
     pub(crate) metrics: Option<Address>,
 }
@@ -64,6 +75,36 @@ pub(crate) struct BrokerSettings {
     pub(crate) retention: Option<Span>,
 }
 
+/// The web console. It has no login: whoever reaches it sees everything, mutes coins and acknowledges alerts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ConsoleSettings {
+    /// Its address; port 0 selects a free port. Default `127.0.0.1:9080`.
+    pub(crate) listen: Option<Address>,
+    /// Names of hosts by which a proxy or a tunnel calls it, such as `box.tailnet.ts.net`. On loopback others than this machine's own
+    /// are refused; on another address all are served unless some are named here.
+    pub(crate) allowed_hosts: Vec<String>,
+}
+
+/// A table of the lake.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TableSettings {
+    /// How long rows are kept, such as `90d`, at least `1d`: whole days that are older are removed. Training and charts see
+    /// no more than that. Default: everything.
+    pub(crate) keep: Option<Span>,
+    /// The size of the files that upkeep makes of small ones, at least `1 MiB`. Default `128 MiB`.
+    pub(crate) file_size: Option<Bytes>,
+}
+
+/// Upkeep: small files of the lake are merged, days past their time and files that nobody needs are removed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct UpkeepSettings {
+    /// How often, at low priority; `0s` for never, when `coinlake lake upkeep` is run by something else. Default `5m`.
+    pub(crate) every: Option<Span>,
+}
+
 /// Training without being asked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -72,6 +113,9 @@ pub(crate) struct TrainSettings {
     pub(crate) every: Option<Span>,
     /// Use only rows of this long before the newest. Default: all.
     pub(crate) since: Option<Span>,
+    /// How many runs stay in the data folder, with their model versions: upkeep removes older ones, but none with a version that
+    /// an alias names or that is the newest of its model. `0` for all. On an MLflow server nothing is removed. Default `30`.
+    pub(crate) keep_runs: Option<u32>,
 }
 
 /// A section may be empty, as when all of its keys are comments.
@@ -79,4 +123,74 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A map, or an address alone.
+fn console_settings<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<ConsoleSettings, D::Error> {
+    struct ConsoleVisitor;
+    impl<'de> Visitor<'de> for ConsoleVisitor {
+        type Value = ConsoleSettings;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an IP address and a port, a port on loopback, or a map with `listen` and `allowed_hosts`")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<ConsoleSettings, E> {
+            Ok(ConsoleSettings::default())
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<ConsoleSettings, E> {
+            Address::deserialize(text.into_deserializer()).map(at)
+        }
+
+        fn visit_u64<E: Error>(self, port: u64) -> Result<ConsoleSettings, E> {
+            Address::deserialize(port.into_deserializer()).map(at)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConsoleSettings, A::Error> {
+            ConsoleSettings::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    fn at(listen: Address) -> ConsoleSettings {
+        ConsoleSettings {
+            listen: Some(listen),
+            ..ConsoleSettings::default()
+        }
+    }
+    deserializer.deserialize_any(ConsoleVisitor)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use connector_runtime::config::YamlFile;
+
+    use super::*;
+
+    fn console(text: &str) -> Result<(Option<String>, Vec<String>), String> {
+        let file = YamlFile::of_text(Path::new("coinlake.yaml"), format!("console: {text}\n"));
+        let settings: Result<Settings, _> = file.parse();
+        let console = settings.map_err(|error| error.to_string())?.console;
+        let listen = console.listen.map(|listen| listen.0.to_string());
+        Ok((listen, console.allowed_hosts))
+    }
+
+    #[test]
+    fn a_console_is_an_address_or_a_map() {
+        let at = |address: &str| Some(address.to_owned());
+        assert_eq!(console("9080"), Ok((at("127.0.0.1:9080"), vec![])));
+        assert_eq!(console("0.0.0.0:80"), Ok((at("0.0.0.0:80"), vec![])));
+        assert_eq!(console(""), Ok((None, vec![])));
+        let both = console("{listen: 9081, allowed_hosts: [box.example]}");
+        assert_eq!(
+            both,
+            Ok((at("127.0.0.1:9081"), vec!["box.example".to_owned()]))
+        );
+        for wrong in ["nowhere", "{hosts: [a]}", "70000"] {
+            console(wrong).unwrap_err();
+        }
+    }
 }

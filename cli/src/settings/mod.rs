@@ -17,6 +17,7 @@ mod run_plan;
 mod stages;
 mod template;
 
+pub(crate) use address::host_name;
 pub(crate) use args::SettingsArgs;
 pub(crate) use find::{CONFIG_FILE, DEMO_DATA_DIR, default_data_dir};
 pub(crate) use problems::SettingsProblems;

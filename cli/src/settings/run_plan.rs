@@ -14,7 +14,7 @@ use market::names::layer;
 use parquet_sink::StageConfig;
 use webhook_notifier::Receiver;
 
-use super::address::HostPort;
+use super::address::{HostPort, host_name};
 use super::args::SettingsArgs;
 use super::coins::source_settings;
 use super::file::Settings;
@@ -23,7 +23,8 @@ use super::problems::{Problems, SettingsProblems};
 use super::rules::rules;
 use super::stages::stages;
 use crate::platform::{
-    DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, LIVE_MARKET, Market, RetrainingPlan,
+    DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, DataDir, KEPT_RUNS, LIVE_MARKET, Market,
+    RetrainingPlan, UPKEEP_INTERVAL,
 };
 
 /// A stage rebuilds its state from the last hours of its topic: twice the longest horizon, and room for a broken night.
@@ -41,12 +42,18 @@ pub(crate) struct RunPlan {
     pub(crate) listen: SocketAddr,
     pub(crate) advertise: Option<HostPort>,
     pub(crate) console: SocketAddr,
+    /// Hosts that the console serves besides this machine's own names.
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) monitor: MonitorArgs,
     /// The stages' commit interval, if it is not the shipped one.
     pub(crate) commit_interval: Option<Duration>,
     /// How long topics keep records, if not as shipped.
     pub(crate) retention: Option<Duration>,
     pub(crate) retraining: Option<RetrainingPlan>,
+    /// How often the lake's tables are kept in order; `None` for never.
+    pub(crate) upkeep_every: Option<Duration>,
+    /// How many runs upkeep leaves in the data directory.
+    pub(crate) keep_runs: usize,
     pub(crate) disk_budget: Option<u64>,
     /// The file of secrets, absolute.
     pub(crate) secrets: Option<PathBuf>,
@@ -73,13 +80,18 @@ impl RunPlan {
         let receivers = problems.keep("webhook", receivers);
         let retention = retention(settings, &mut problems);
         let retraining = retraining(settings, &mut problems);
+        let allowed_hosts = allowed_hosts(settings, &mut problems);
         problems.none()?;
-        let console = settings.console.map(|listen| listen.0);
+        let console = settings.console.listen.map(|listen| listen.0);
         let listen = settings.broker.listen.map(|listen| listen.0);
         let advertise = &settings.broker.advertise;
         let metrics = settings.metrics.map(|listen| listen.0);
         let secrets = settings.secrets.as_ref().map(|path| found.path(path));
         let secrets = args.webhook.secrets.clone().or(secrets);
+        let upkeep_every = settings
+            .upkeep
+            .every
+            .map_or(UPKEEP_INTERVAL, |every| every.0);
         Ok(Self {
             data,
             lake,
@@ -89,12 +101,15 @@ impl RunPlan {
             listen: args.listen.or(listen).unwrap_or(DEFAULT_BROKER_LISTEN),
             advertise: args.advertise.clone().or_else(|| advertise.clone()),
             console: args.console.or(console).unwrap_or(DEFAULT_CONSOLE_LISTEN),
+            allowed_hosts,
             monitor: MonitorArgs {
                 metrics_listen: args.monitor.metrics_listen.or(metrics),
             },
             commit_interval: settings.commit_interval.map(|interval| interval.0),
             retention,
             retraining,
+            upkeep_every: Some(upkeep_every).filter(|every| !every.is_zero()),
+            keep_runs: keep_runs(settings),
             disk_budget: settings.disk_budget.map(|bytes| bytes.0),
             secrets: secrets.map(from_anywhere),
         })
@@ -106,6 +121,14 @@ impl RunPlan {
             name: LIVE_MARKET.to_owned(),
             currency: self.source.vs_currency.to_ascii_lowercase(),
         }
+    }
+
+    /// Whether the lake has any data.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn has_rows(&self) -> Result<bool> {
+        has_rows(&DataDir::at(&self.data).lake(self.lake.as_deref())).await
     }
 
     /// Checks whether the data directory can go on with this plan; changes nothing.
@@ -139,8 +162,8 @@ async fn has_rows(lake: &str) -> Result<bool> {
     if url.folder().is_some_and(|folder| !folder.exists()) {
         return Ok(false);
     }
-    let files = Lake::open_existing(&url)?.files(layer::RAW).await?;
-    Ok(!files.is_empty())
+    let raw = Lake::open_existing(&url)?.table(layer::RAW);
+    Ok(raw.summary().await?.is_some_and(|raw| raw.rows > 0))
 }
 
 /// For people.
@@ -173,6 +196,9 @@ impl fmt::Display for RunPlan {
             write!(f, ", elsewhere {}:{}", address.host, address.port)?;
         }
         write!(f, "\nconsole     http://{}", self.console)?;
+        if !self.allowed_hosts.is_empty() {
+            write!(f, ", as {}", self.allowed_hosts.join(", "))?;
+        }
         if let Some(retraining) = &self.retraining {
             let every = humantime::format_duration(retraining.every);
             write!(f, "\ntraining    every {every}")?;
@@ -198,6 +224,19 @@ fn retention(settings: &Settings, problems: &mut Problems<'_>) -> Option<Duratio
     Some(retention)
 }
 
+fn allowed_hosts(settings: &Settings, problems: &mut Problems<'_>) -> Vec<String> {
+    let hosts = &settings.console.allowed_hosts;
+    for host in hosts {
+        if let Err(problem) = host_name(host) {
+            problems.report(
+                "console.allowed_hosts",
+                format!("console.allowed_hosts: {problem}"),
+            );
+        }
+    }
+    hosts.clone()
+}
+
 fn retraining(settings: &Settings, problems: &mut Problems<'_>) -> Option<RetrainingPlan> {
     let every = settings.train.every?.0;
     if every.is_zero() {
@@ -206,14 +245,17 @@ fn retraining(settings: &Settings, problems: &mut Problems<'_>) -> Option<Retrai
             "train.every is 0: set a duration such as 24h",
         );
     }
-    if cfg!(not(feature = "train")) {
-        problems.report(
-            "train.every",
-            "train.every needs a build with the cargo feature `train`, which is on by default",
-        );
-    }
     let since = settings.train.since.map(|since| since.0);
     Some(RetrainingPlan { every, since })
+}
+
+/// `0` is for all.
+fn keep_runs(settings: &Settings) -> usize {
+    match settings.train.keep_runs {
+        Some(0) => usize::MAX,
+        Some(runs) => runs as usize,
+        None => KEPT_RUNS,
+    }
 }
 
 /// The lake that is set, unless it is the data directory's own.

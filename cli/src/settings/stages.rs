@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytesize::ByteSize;
 use connector_runtime::config::Parameter;
 use market::names::smartmodule;
 use market::{AnomalyParams, ParamError, Params};
 use parquet_sink::StageConfig;
+use parquet_sink::config::{FILE_SIZE_MIN, KEEP_MIN, Layer};
 
 use super::file::Settings;
 use super::problems::Problems;
@@ -31,6 +33,7 @@ pub(super) fn stages(settings: &Settings, problems: &mut Problems<'_>) -> Vec<St
             }
         }
     }
+    tables(settings, &mut stages, problems);
     if settings.commit_interval.is_some_and(|it| it.0.is_zero()) {
         problems.report(
             "commit_interval",
@@ -38,6 +41,39 @@ pub(super) fn stages(settings: &Settings, problems: &mut Problems<'_>) -> Vec<St
         );
     }
     stages
+}
+
+/// Notes in the stages what is set for their tables.
+fn tables(settings: &Settings, stages: &mut [StageConfig], problems: &mut Problems<'_>) {
+    let destinations = stages
+        .iter_mut()
+        .flat_map(|stage| &mut stage.settings.destinations);
+    let mut layers: Vec<&mut Layer> = destinations.filter_map(|to| to.layer.as_mut()).collect();
+    for (name, table) in &settings.tables {
+        let Some(layer) = layers.iter_mut().find(|layer| layer.name == *name) else {
+            let known: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
+            let known = known.join(", ");
+            let key = format!("tables.{name}");
+            problems.report(
+                &key,
+                format!("there is no table `{name}`; there are {known}"),
+            );
+            continue;
+        };
+        layer.keep = table.keep.map(|keep| keep.0);
+        layer.file_size = table.file_size.map(|size| ByteSize(size.0));
+        if layer.keep.is_some_and(|keep| keep < KEEP_MIN) {
+            let key = format!("tables.{name}.keep");
+            problems.report(
+                &key,
+                format!("`{key}` must be at least 1d: rows go by whole days"),
+            );
+        }
+        if layer.file_size.is_some_and(|size| size < FILE_SIZE_MIN) {
+            let key = format!("tables.{name}.file_size");
+            problems.report(&key, format!("`{key}` must be at least 1 MiB"));
+        }
+    }
 }
 
 /// The parameters, each read as the SmartModule will read it.

@@ -1,6 +1,5 @@
 //! The demo as a user runs it: the finished command, a data directory, and what it leaves there.
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use fixtures::broker::TestBroker;
@@ -27,9 +26,9 @@ fn count(summary: &Value, layer: &str) -> u64 {
 }
 
 /// Runs a script of tests/python, where Python has what it imports.
-fn python(script: &str, arguments: &[&Path]) {
+pub(crate) fn python(script: &str, arguments: &[&Path]) {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
-    let modules = "duckdb, pandas, polars, pyarrow";
+    let modules = "deltalake, pandas, pyarrow";
     let _skipped = fixtures::python::run(&scripts.join(script), modules, arguments);
 }
 
@@ -50,7 +49,6 @@ fn the_recording_goes_through_whole() {
 
     let lake = first.path().join("lake");
     python("features.py", &[&lake, &recording]);
-    python("readers.py", &[&lake]);
 
     // The same command gives the same rows.
     demo(second.path(), &["--recording", path, "--speed", "max"]);
@@ -137,6 +135,10 @@ async fn a_promoted_model_predicts_and_is_kept() {
     let summary = demo(data.path(), &[]);
     assert_eq!(count(&summary, "predictions"), 0, "no model is promoted");
 
+    // What was drained without a model stays without predictions.
+    let data = tempfile::tempdir().unwrap();
+    let note = r#"{"layout": 1, "market": "the synthetic market"}"#;
+    std::fs::write(data.path().join("coinlake.json"), note).unwrap();
     promote(data.path(), &a_model(7)).await;
     for _ in 0..2 {
         // Each start deploys the shipped module again, with the model that serves.
@@ -153,22 +155,6 @@ async fn a_promoted_model_predicts_and_is_kept() {
 /// Runs a command that must fail; returns what it says.
 fn refused(arguments: &[&str]) -> String {
     process::refused(&coinlake(arguments).output().unwrap())
-}
-
-#[test]
-fn a_port_in_use_is_named() {
-    let data = tempfile::tempdir().unwrap();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = taken.local_addr().unwrap().to_string();
-    let said = refused(&[
-        "demo",
-        "--exit",
-        "--data",
-        data.path().to_str().unwrap(),
-        "--listen",
-        &addr,
-    ]);
-    assert!(said.contains(&addr), "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use fixtures::broker::TestBroker;
 use fixtures::rows::{self, Row};
 
 /// The layers, which are also the topics' names behind `crypto-`.
-pub const LAYERS: [&str; 6] = [
+pub(crate) const LAYERS: [&str; 6] = [
     "raw",
     "clean",
     "rejected",
@@ -23,10 +23,10 @@ pub const LAYERS: [&str; 6] = [
 const VOLATILE: [&str; 2] = ["fetched_at", "_timestamp"];
 
 /// Rows of one layer or topic, in order.
-pub type Rows = Vec<Row>;
+pub(crate) type Rows = Vec<Row>;
 
 /// Every layer of the lake under `data`, rows in the order of their input.
-pub fn lake(data: &Path) -> BTreeMap<&'static str, Rows> {
+pub(crate) fn lake(data: &Path) -> BTreeMap<&'static str, Rows> {
     LAYERS
         .into_iter()
         .map(|layer| (layer, layer_rows(data, layer)))
@@ -34,12 +34,12 @@ pub fn lake(data: &Path) -> BTreeMap<&'static str, Rows> {
 }
 
 /// One layer.
-pub fn layer_rows(data: &Path, layer: &str) -> Rows {
+pub(crate) fn layer_rows(data: &Path, layer: &str) -> Rows {
     steady(rows::layer(&data.join("lake"), layer))
 }
 
 /// Every topic in the broker's log under `data`, which no other broker may have open.
-pub async fn topics(data: &Path) -> BTreeMap<&'static str, Rows> {
+pub(crate) async fn topics(data: &Path) -> BTreeMap<&'static str, Rows> {
     let mut broker = TestBroker::on(data.join("broker")).await;
     let mut topics = BTreeMap::new();
     for layer in LAYERS {
@@ -51,12 +51,12 @@ pub async fn topics(data: &Path) -> BTreeMap<&'static str, Rows> {
 }
 
 /// Every record of a partition.
-pub async fn records(client: &Client, topic: &str, partition: u32) -> Rows {
+pub(crate) async fn records(client: &Client, topic: &str, partition: u32) -> Rows {
     steady(rows::topic(client, topic, partition).await)
 }
 
 /// Fails with the first rows that differ.
-pub fn assert_equal(
+pub(crate) fn assert_equal(
     what: &str,
     left: &BTreeMap<&'static str, Rows>,
     right: &BTreeMap<&'static str, Rows>,

@@ -1,14 +1,25 @@
-//! `coinlake rules check` over a lake of a few days.
+//! `coinlake rules check` over a lake of a few days, and rules as the Fluvio command line passes them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use connector_runtime::record::Outgoing;
+use connector_runtime::topic::{TopicSettings, ensure_topic};
+use connector_runtime::writer::TopicWriter;
+use fixtures::broker::TestBroker;
+use fixtures::patience::{PATIENCE, within};
 use fixtures::process::coinlake;
-use lake::FileName;
-use parquet::arrow::ArrowWriter;
+use fixtures::{smartmodules, tables, topic};
+use fluvio::consumer::{
+    ConsumerConfigExtBuilder, RetryMode, SmartModuleInvocation, SmartModuleInvocationWasm,
+    SmartModuleKind,
+};
+use fluvio::{Fluvio, FluvioClusterConfig, Offset};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 const START: i64 = 1_750_000_000_000;
@@ -27,9 +38,12 @@ fn two_weeks(lake: &Path) {
             ),
             (
                 "event_time",
-                Arc::new(TimestampMillisecondArray::from_iter_values(
-                    hours.iter().map(|hour| START + hour * HOUR),
-                )),
+                Arc::new(
+                    TimestampMicrosecondArray::from_iter_values(
+                        hours.iter().map(|hour| (START + hour * HOUR) * 1_000),
+                    )
+                    .with_timezone("UTC"),
+                ),
             ),
             (
                 "price",
@@ -44,19 +58,15 @@ fn two_weeks(lake: &Path) {
                 )),
             ),
         ];
-        let rows = RecordBatch::try_from_iter(columns).unwrap();
-        let name = FileName {
-            topic: "crypto-clean".to_owned(),
-            partition: 0,
-            generation: 0,
-            offset: 200 * file as i64,
-        };
-        let folder = lake.join("features/date=2025-06-15");
-        fs::create_dir_all(&folder).unwrap();
-        let contents = fs::File::create(folder.join(name.to_string())).unwrap();
-        let mut writer = ArrowWriter::try_new(contents, rows.schema(), None).unwrap();
-        writer.write(&rows).unwrap();
-        writer.close().unwrap();
+        let nullable = |(name, array)| (name, array, true);
+        let rows = RecordBatch::try_from_iter_with_nullable(columns.map(nullable)).unwrap();
+        tables::append(
+            lake,
+            "features",
+            "2025-06-15",
+            (0, 200 * file as i64),
+            &rows,
+        );
     }
 }
 
@@ -102,11 +112,13 @@ fn rules_say_how_often_they_would_have_fired() {
     );
     assert_eq!(
         usual["warnings"],
-        json!(["it holds in 96 % of the rows: what is usual is no news"])
+        json!([
+            "it holds in 96 % of the rows, too often to be useful: make the condition stricter"
+        ])
     );
     assert_eq!(
         report["rules"][2]["warnings"],
-        json!(["never seen in the lake: bitcon"])
+        json!(["not in the lake: bitcon; check the spelling"])
     );
 
     let yaml = "alerts:\n  rules:\n    - {name: below, coins: [bitcoin], when: price crosses_below 60000}\n    - name: typo\n      coins: [bitcon]\n      when: price > 0\n";
@@ -118,7 +130,7 @@ fn rules_say_how_often_they_would_have_fired() {
         "14 of 337 rows",
         "7.0",
         "2025-06-29 03:06:40 bitcoin",
-        "warning: rule `typo`: never seen in the lake: bitcon",
+        "warning: rule `typo`: not in the lake: bitcon; check the spelling",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -169,7 +181,7 @@ fn what_is_not_there_is_named() {
     )
     .unwrap();
     for (arguments, problem) in [
-        (&["missing.json"][..], "missing.json cannot be read"),
+        (&["missing.json"][..], "cannot read missing.json"),
         (&["coinlake.yaml"], "alerts.rules is missing"),
         (
             &["rules.json", "--lake", "nowhere"],
@@ -185,4 +197,82 @@ fn what_is_not_there_is_named() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(problem), "{said}");
     }
+}
+
+/// `fluvio consume crypto-features --smartmodule crypto-anomaly --params KEY=VALUE`, to the end of the topic; or why it is refused.
+async fn consume(broker: &TestBroker, param: &str) -> Result<Vec<Value>, String> {
+    // The command line splits a parameter at its first `=`.
+    let (key, value) = param.split_once('=').unwrap();
+    let params = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    let module = SmartModuleInvocation {
+        wasm: SmartModuleInvocationWasm::Predefined("crypto-anomaly".to_owned()),
+        kind: SmartModuleKind::Generic(Default::default()),
+        params: params.into(),
+        ..Default::default()
+    };
+    let config = ConsumerConfigExtBuilder::default()
+        .topic("crypto-features")
+        .offset_start(Offset::beginning())
+        .smartmodule(vec![module])
+        .disable_continuous(true)
+        // Else a refusal is tried again and never seen.
+        .retry_mode(RetryMode::Disabled)
+        .build()
+        .unwrap();
+    let cluster = FluvioClusterConfig::new(broker.addr().to_string());
+    let client = Fluvio::connect_with_config(&cluster).await.unwrap();
+    let stream = client.consumer_with_config(config).await;
+    let mut stream = stream.map_err(|error| format!("{error:#}"))?;
+    let mut alerts = Vec::new();
+    while let Some(record) = within(stream.next()).await {
+        let record = record.map_err(|error| error.to_string())?;
+        alerts.push(serde_json::from_slice(record.value()).unwrap());
+    }
+    Ok(alerts)
+}
+
+#[tokio::test]
+async fn the_fluvio_command_line_passes_rules() {
+    let broker = TestBroker::start().await;
+    let client = broker.client();
+    ensure_topic(client, &TopicSettings::named("crypto-features"))
+        .await
+        .unwrap();
+    let wasm = smartmodules::wasm("crypto-anomaly");
+    topic::create_smartmodule(client, "crypto-anomaly", &wasm).await;
+    let row = |minute: i64, before: Option<f64>, price: f64| {
+        let row = json!({"coin": "bitcoin", "symbol": "btc", "event_time": START + minute * 60_000, "price": price,
+            "price_prev": before});
+        Outgoing {
+            key: Some("bitcoin".into()),
+            value: row.to_string().into(),
+        }
+    };
+    let rows = [
+        row(0, None, 59_990.0),
+        row(1, Some(59_990.0), 60_000.0),
+        row(2, Some(60_000.0), 59_999.9),
+        row(3, Some(59_999.9), 59_990.0),
+    ];
+    let writer = TopicWriter::open(client, "crypto-features", 0, PATIENCE).await;
+    writer.unwrap().append(&rows).await.unwrap();
+
+    let rules = r#"rules=[{"name": "btc-60k", "when": "price crosses_below 60000", "severity": "critical"}]"#;
+    let alerts = consume(&broker, rules).await.unwrap();
+    let [alert] = &*alerts else {
+        panic!("one row crosses: {alerts:?}")
+    };
+    assert_eq!(alert["event_time"], START + 2 * 60_000);
+    assert_eq!(alert["kinds"], json!(["rule:btc-60k"]));
+    assert_eq!(alert["severity"], "critical");
+
+    // As in the README: an operator with a `=` of its own.
+    let holds = r#"rules=[{"name": "low", "when": "price <= 59990"}]"#;
+    assert_eq!(consume(&broker, holds).await.unwrap().len(), 2);
+    let bad = r#"rules=[{"name": "btc-60k", "when": "price = 60000"}]"#;
+    let refused = consume(&broker, bad).await.unwrap_err();
+    assert!(
+        refused.contains("rule `btc-60k`: `when`, character 7: `=` is unknown"),
+        "{refused}"
+    );
 }

@@ -13,10 +13,10 @@ macro_rules! shipped {
     };
 }
 
-pub const SOURCE: (&str, &str) = shipped!("coingecko-source");
+pub(crate) const SOURCE: (&str, &str) = shipped!("coingecko-source");
 
 /// In the order the data takes.
-pub const STAGES: [(&str, &str); 5] = [
+pub(crate) const STAGES: [(&str, &str); 5] = [
     shipped!("stage-raw"),
     shipped!("stage-clean"),
     shipped!("stage-features"),

@@ -13,6 +13,8 @@ use fixtures::process::Process;
 use replay::{Market, Position, ReplayServer, Speed, SyntheticMarket};
 use serde_json::Value;
 use tempfile::TempDir;
+use trainer::Run;
+use trainer::tracking::{Alias, Beginning, LocalTracking, Tracking};
 
 /// `coinlake`, in a working directory of its own.
 fn coinlake(folder: &Path, arguments: &[&str]) -> Command {
@@ -449,4 +451,46 @@ async fn a_retention_holds_for_topics_of_before_and_training_runs_beside() {
         said.contains("set at least 6h") && said.contains("train.every is 0"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn old_runs_are_removed_beside() {
+    let replay = play(SyntheticMarket::new(5, 3_000)).await;
+    let more = "upkeep: {every: 200ms}\ntrain: {keep_runs: 2}\n";
+    let folder = with_settings(&settings(&replay, more));
+    let models = folder.path().join("coinlake-data/models");
+    let up = start(folder.path(), &["up"]);
+    up.word_after("broker at ");
+    let tracking = LocalTracking::new(&models);
+    let mut runs = Vec::new();
+    for number in 0..4 {
+        let beginning = Beginning {
+            experiment: "coinlake".to_owned(),
+            name: number.to_string(),
+            started_ms: 1_748_736_000_000 + number,
+            tags: Default::default(),
+        };
+        let run = tracking.start(&beginning).await.unwrap();
+        let ended_ms = beginning.started_ms + 1;
+        tracking
+            .finish(&run, ended_ms, &Run::default())
+            .await
+            .unwrap();
+        if number == 0 {
+            tracking.register(&run, "trend_up").await.unwrap();
+            tracking
+                .set_alias("trend_up", Alias::Production, 1)
+                .await
+                .unwrap();
+        }
+        runs.push(run.id);
+    }
+    let old = models.join(runs.remove(1));
+    up.wait_for("the old run to go", |_| (!old.exists()).then_some(()));
+    runs.extend(["LOCK", "registry.json"].map(str::to_owned));
+    runs.sort();
+    let mut left = names(&models);
+    left.retain(|name| name != ".partial");
+    assert_eq!(left, runs);
+    up.interrupt();
 }

@@ -20,8 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Readers of the README load its pictures.
 const PICTURE_BYTES_MAX: usize = 100_000;
 
+/// A name that leads browsers here to this machine, as a proxy's does.
+pub(crate) const PROXY_NAME: &str = "box.example";
+
 /// A browser with one window.
-pub struct Browser {
+pub(crate) struct Browser {
     client: Client,
     site: String,
     // Dropped in this order: the driver, which ends its browser, and where that kept its profile.
@@ -68,7 +71,7 @@ impl WebDriverCompatibleCommand for ChromeCommand {
 
 impl Browser {
     /// Starts one; `None`, and says so, where there is no ChromeDriver. `COINLAKE_BROWSER` makes it required.
-    pub async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -101,6 +104,7 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--disable-dev-shm-usage",
+            &format!("--host-resolver-rules=MAP {PROXY_NAME} 127.0.0.1"),
             &format!("--user-data-dir={}", profile.path().display()),
         ];
         let capabilities = json!({
@@ -126,13 +130,13 @@ impl Browser {
     }
 
     /// The console whose pages it goes to.
-    pub fn at(mut self, site: String) -> Self {
+    pub(crate) fn at(mut self, site: String) -> Self {
         self.site = site;
         self
     }
 
     /// Goes to a page by its hash, e.g. `#/alerts`.
-    pub async fn go(&self, hash: &str) {
+    pub(crate) async fn go(&self, hash: &str) {
         self.client
             .goto(&format!("{}/{hash}", self.site))
             .await
@@ -140,13 +144,13 @@ impl Browser {
     }
 
     /// Runs JavaScript in the page; the result is what it returns.
-    pub async fn run(&self, script: &str) -> Value {
+    pub(crate) async fn run(&self, script: &str) -> Value {
         let ran = self.client.execute(script, Vec::new()).await;
         ran.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     /// Waits until an expression is true (as JavaScript sees it), and returns its value.
-    pub async fn until(&self, expression: &str) -> Value {
+    pub(crate) async fn until(&self, expression: &str) -> Value {
         let script = format!("return ({expression}) || null");
         let started = Instant::now();
         loop {
@@ -166,7 +170,7 @@ impl Browser {
     }
 
     /// A command of the DevTools protocol.
-    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         let command = ChromeCommand {
             path: "goog/cdp/execute",
@@ -176,7 +180,7 @@ impl Browser {
     }
 
     /// Gives the page a size, as on another screen.
-    pub async fn size(&self, width: u32, height: u32) {
+    pub(crate) async fn size(&self, width: u32, height: u32) {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics)
@@ -184,19 +188,26 @@ impl Browser {
     }
 
     /// `light` or `dark`, as if the system were set to it.
-    pub async fn colours(&self, scheme: &str) {
+    pub(crate) async fn colours(&self, scheme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// Waits until what was asked for so far is drawn.
+    pub(crate) async fn next_frame(&self) {
+        // What is asked for in one frame is drawn in the next.
+        self.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+            .await;
+    }
+
     /// Saves what is to be seen under target/screenshots/.
-    pub async fn screenshot(&self, name: &str) {
+    pub(crate) async fn screenshot(&self, name: &str) {
         let png = self.client.screenshot().await.unwrap();
         std::fs::write(screenshots().join(format!("{name}.png")), png).unwrap();
     }
 
     /// What a person does to a field: a value, and the event that goes with it.
-    pub async fn choose(&self, field: &str, value: &str) {
+    pub(crate) async fn choose(&self, field: &str, value: &str) {
         let script = format!(
             "const field = document.querySelector({field:?}); field.value = {value:?}; \
              field.dispatchEvent(new Event(field.tagName === 'SELECT' ? 'change' : 'input'))"
@@ -205,7 +216,7 @@ impl Browser {
     }
 
     /// Presses a key and lets it go, as a keyboard does.
-    pub async fn press(&self, key: &str) {
+    pub(crate) async fn press(&self, key: &str) {
         for kind in ["rawKeyDown", "keyUp"] {
             let code = match key {
                 "Tab" => 9,
@@ -219,7 +230,7 @@ impl Browser {
     }
 
     /// Saves a picture that the README shows, small; into docs/ where COINLAKE_UPDATE_DOCS is set.
-    pub async fn picture_for_readme(&self, name: &str) {
+    pub(crate) async fn picture_for_readme(&self, name: &str) {
         let format = json!({ "format": "webp", "quality": 90 });
         let answer = self.devtools("Page.captureScreenshot", format).await;
         let picture = BASE64.decode(answer["data"].as_str().unwrap()).unwrap();
@@ -233,8 +244,13 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.webp")), picture).unwrap();
     }
 
+    /// Forgets what the page has complained of so far.
+    pub(crate) async fn forget_complaints(&self) {
+        self.log("browser").await;
+    }
+
     /// Ends it; fails when the page has complained, or asked anybody but its own console for anything.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let mut complaints = self.log("browser").await;
         complaints.retain(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
         let mut strangers = Vec::new();

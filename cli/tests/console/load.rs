@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
-use crate::platform::{connect, holds, start};
+use crate::platform::{connect, holds, start, start_console};
 
 const COINS: usize = 500;
 const MINUTES: usize = 90;
@@ -22,6 +22,7 @@ const WATCHED: Duration = Duration::from_secs(15);
 
 const SCRIPTING_MS_MAX: f64 = 16.0;
 const RSS_MB_MAX: f64 = 100.0;
+const WEIGHT_BYTES_MAX: u64 = 300_000;
 
 #[tokio::test]
 async fn five_hundred_coins_are_cheap_to_watch() {
@@ -48,15 +49,7 @@ async fn five_hundred_coins_are_cheap_to_watch() {
     ]);
     let broker = demo.word_after("broker at ");
     // A console of its own, so that its memory is nobody else's.
-    let console = start(&[
-        "console",
-        "--cluster",
-        &broker,
-        "--lake",
-        platform.join("lake").to_str().unwrap(),
-        "--listen",
-        "127.0.0.1:0",
-    ]);
+    let console = start_console(&broker, &platform.join("lake"), &[]);
     let browser = browser.at(format!(
         "http://{}",
         console.word_after("console at http://")
@@ -102,10 +95,11 @@ async fn five_hundred_coins_are_cheap_to_watch() {
         "{COINS} coins, {rate:.0} records/s: {updates} updates, {scripting_ms:.2} ms of scripting each; console process {rss_mb:.0} MB"
     );
     browser.screenshot("market-500-coins").await;
+    open_anew(&browser).await;
     // From where it stands it cannot know how long SmartModules take, and says so.
     browser.go("#/pipeline").await;
     browser
-        .until("[...document.querySelectorAll('main table tbody tr td:nth-child(3)')].map((cell) => cell.textContent).join('') === '–––––'")
+        .until("[...document.querySelectorAll('[aria-label=Stages] tbody tr td:nth-child(3)')].map((cell) => cell.textContent).join('') === '–––––'")
         .await;
     browser
         .until("[...document.querySelectorAll('main p:not([hidden])')].some((p) => p.textContent.startsWith('SmartModule times are known'))")
@@ -113,6 +107,42 @@ async fn five_hundred_coins_are_cheap_to_watch() {
     browser.close().await;
     assert!(scripting_ms < SCRIPTING_MS_MAX, "{scripting_ms} ms");
     assert!(rss_mb < RSS_MB_MAX, "{rss_mb} MB");
+}
+
+/// What the page weighs, and how long it takes until prices are there.
+async fn open_anew(browser: &Browser) {
+    let source = "new MutationObserver((_, observer) => { \
+        if (!document.querySelector('.market tbody data[value]')) return; \
+        window.usable = performance.now(); \
+        observer.disconnect(); \
+        }).observe(document, { attributes: true, childList: true, subtree: true })";
+    browser
+        .devtools(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": source }),
+        )
+        .await;
+    browser.run("location.reload()").await;
+    let usable_ms = browser.until("window.usable").await;
+    let transfers = browser
+        .run(
+            "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]\
+             .map(({ name, transferSize }) => [new URL(name).pathname, transferSize])",
+        )
+        .await;
+    let transfers = transfers.as_array().unwrap().iter();
+    let bytes: u64 = transfers
+        .clone()
+        .filter_map(|transfer| transfer[1].as_u64())
+        .sum();
+    let market = transfers.clone().find(|it| it[0] == "/api/market").unwrap();
+    println!(
+        "the page: {bytes} bytes in {} files, {} of them the market; prices after {:.0} ms",
+        transfers.len(),
+        market[1],
+        usable_ms.as_f64().unwrap()
+    );
+    assert!(bytes < WEIGHT_BYTES_MAX, "{bytes} bytes");
 }
 
 /// What the page has spent on JavaScript so far.

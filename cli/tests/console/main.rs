@@ -4,15 +4,23 @@
 
 #![allow(clippy::unwrap_used)] // a panic is how a test fails, in its helpers too
 
+mod accessible;
+mod alerts;
 mod browser;
+mod chart;
+mod lake;
 mod load;
 mod market;
 mod models;
 mod pages;
+mod past;
 mod pictures;
 mod platform;
+mod proxied;
 mod strangers;
+mod stream;
 mod ticking;
+mod topics;
 
 /// Two browsers and two platforms at once would measure each other.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -19,7 +19,7 @@ use crate::ticking::Ticking;
 const MODELS: [&str; 2] = ["anomaly_ahead", "trend_up"];
 
 /// A training on the demo's lake: its run, versions and pictures.
-pub async fn compare_models(browser: &Browser, data: &Path) {
+pub(crate) async fn compare_models(browser: &Browser, data: &Path) {
     browser.go("#/models").await;
     browser
         .until("document.querySelector('.nothing')?.textContent.startsWith('No run yet')")
@@ -29,6 +29,87 @@ pub async fn compare_models(browser: &Browser, data: &Path) {
     browser.go("#/data").await;
     browser.go("#/models").await;
     run_is_shown(browser, &report).await;
+}
+
+/// A second run beside the first, a metric over both, one that failed, and one that there is not.
+pub(crate) async fn compare_runs(browser: &Browser, data: &Path) {
+    let ids = "[...document.querySelectorAll('.runs tbody tr th a')].map((a) => decodeURIComponent(a.hash.split('/').at(-1)))";
+    browser.go("#/models").await;
+    let first = browser.until(&format!("{ids}[0]")).await;
+    let report = train(
+        data,
+        &["run", "--json", "--seed", "2", "--margin", "2"],
+        None,
+    );
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let second = report["run"].as_str().unwrap();
+    // Too little to learn from: that run fails, and says why.
+    let mut command = coinlake(&["train", "run", "--since", "2m", "--data"]);
+    command.arg(data);
+    assert!(!command.output().unwrap().status.success());
+    browser.go("#/data").await;
+    browser.go(&format!("#/models/{second}")).await;
+    browser
+        .until("document.querySelectorAll('.runs tbody tr').length === 3")
+        .await;
+    let dots = browser
+        .run("return document.querySelectorAll('.over-runs circle').length")
+        .await;
+    assert_eq!(dots, 2);
+    browser
+        .until("document.querySelector('.parameters td')?.textContent")
+        .await;
+    // Staging and production are marked wherever the run is named.
+    let aliases = browser
+        .run("return [...document.querySelectorAll('.runs .alias')].map((alias) => alias.textContent).sort()")
+        .await;
+    let all = aliases.as_array().unwrap();
+    assert!(!all.is_empty(), "{aliases}");
+    browser
+        .run(&format!(
+            "[...document.querySelectorAll('.runs td a')].find((a) => a.hash.endsWith('with={}')).click()",
+            first.as_str().unwrap()
+        ))
+        .await;
+    let row = "[...document.querySelectorAll('.beside-runs tr[data-of]')].find((row) => row.dataset.of === 'anomaly_ahead/auc_roc')";
+    let cells = browser
+        .until(&format!(
+            "{row} && [...{row}.cells].map((cell) => cell.textContent)"
+        ))
+        .await;
+    let measured = report["models"][0]["metrics"]["auc_roc"].as_f64().unwrap();
+    assert_eq!(cells[1], format!("{measured:.4}"), "{cells}");
+    let number = |cell: usize| {
+        cells[cell]
+            .as_str()
+            .unwrap()
+            .replace('−', "-")
+            .parse::<f64>()
+            .unwrap()
+    };
+    assert!((number(2) - number(1) - number(3)).abs() < 2e-4, "{cells}");
+    browser
+        .until("document.querySelector('.beside-runs tr[data-of*=seed]')")
+        .await;
+
+    let failed = "[...document.querySelectorAll('.runs tbody tr')].find((row) => row.cells[2].textContent === 'failed').querySelector('a').click()";
+    browser.run(failed).await;
+    browser
+        .until(
+            "document.querySelector('main .nothing')?.textContent.startsWith('This run failed: ')",
+        )
+        .await;
+    browser.go("#/models/nobody-knows-it").await;
+    browser
+        .until("document.querySelector('main .nothing')?.textContent.startsWith('there is no run nobody-knows-it in ')")
+        .await;
+    assert_eq!(
+        browser
+            .run("return fetch('api/run?run=nobody-knows-it').then((answer) => answer.status)")
+            .await,
+        404
+    );
+    browser.forget_complaints().await;
 }
 
 /// The newest run, as the training has reported it.
@@ -65,7 +146,7 @@ async fn run_is_shown(browser: &Browser, report: &Value) {
         }
     }
     let row = browser
-        .run("return [...document.querySelectorAll('main table td.number')].map((cell) => cell.textContent).slice(0, 4)")
+        .run("return [...document.querySelectorAll('.runs td.number')].map((cell) => cell.textContent).slice(0, 4)")
         .await;
     let wanted: Vec<_> = MODELS
         .iter()
@@ -77,7 +158,7 @@ async fn run_is_shown(browser: &Browser, report: &Value) {
 }
 
 /// What is promoted serves: the market goes on, and the stage takes the new module up by itself.
-pub async fn predictions_flow(
+pub(crate) async fn predictions_flow(
     browser: &Browser,
     client: &Client,
     broker: &str,
@@ -118,7 +199,7 @@ pub async fn predictions_flow(
 }
 
 /// Once the market stands still, the pages show the predictions of the topic.
-pub async fn compare_predictions(browser: &Browser, client: &Client, ticking: Ticking) {
+pub(crate) async fn compare_predictions(browser: &Browser, client: &Client, ticking: Ticking) {
     let ended = ticking.stop().await;
     for topic in ["crypto-features", "crypto-predictions"] {
         arrives(client, topic, &ended).await;
@@ -192,7 +273,7 @@ async fn the_models_page_leads_to_mlflow() {
         .run("return document.querySelector('.summary a[href*=\"/runs/\"]').href")
         .await;
     let name = browser
-        .run("return document.querySelector('main table th a').textContent")
+        .run("return document.querySelector('.runs th a').textContent")
         .await;
     let run = report["run"].as_str().unwrap();
     let (site, hash) = link.as_str().unwrap().split_once("/#").unwrap();

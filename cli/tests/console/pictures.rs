@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::accessible::Checker;
 use crate::browser::Browser;
 
 /// Name, address, and what is there once the page is.
-const PAGES: [(&str, &str, &str); 7] = [
+const PAGES: [(&str, &str, &str); 13] = [
     (
         "market",
         "#/market",
@@ -16,7 +17,22 @@ const PAGES: [(&str, &str, &str); 7] = [
         "#/coin/bitcoin?minutes=1440",
         "document.querySelector('.chart canvas')",
     ),
+    (
+        "candles",
+        "#/coin/bitcoin?minutes=1440&as=candles",
+        "document.querySelector('.chart canvas')",
+    ),
+    (
+        "comparison",
+        "#/coin/bitcoin?minutes=1440&with=ethereum",
+        "document.querySelector('.chart canvas')",
+    ),
     ("alerts", "#/alerts", "document.querySelector('.alert')"),
+    (
+        "alerts-past",
+        "#/alerts?minutes=10080",
+        "document.querySelector('.alert') && document.querySelector('.bars .full')",
+    ),
     (
         "pipeline",
         "#/pipeline",
@@ -25,7 +41,12 @@ const PAGES: [(&str, &str, &str); 7] = [
     (
         "data",
         "#/data/topics/crypto-features",
-        "document.querySelector('.browse td.number')",
+        "document.querySelector('.records td.number')",
+    ),
+    (
+        "tail",
+        "#/data/topics/crypto-features?follow=1&key=solana",
+        "document.querySelector('.records td.number')",
     ),
     (
         "models",
@@ -33,9 +54,19 @@ const PAGES: [(&str, &str, &str); 7] = [
         "document.querySelector('.pictures img')?.naturalWidth > 0",
     ),
     (
+        "models-beside",
+        "#/models",
+        "document.querySelector('.runs td a')?.click() || document.querySelector('.beside-runs')",
+    ),
+    (
         "layer",
         "#/data/lake/features",
         "document.querySelector('.browse tbody a')",
+    ),
+    (
+        "rows",
+        "#/data/lake/alerts",
+        "document.querySelector('.rows') || (location.hash === '#/data/lake/alerts' && document.querySelector('.browse tbody a')?.click())",
     ),
 ];
 
@@ -52,36 +83,45 @@ const CONTROLS: [&str; 9] = [
     "heading",
 ];
 
-pub async fn take_pictures(browser: &Browser) {
-    let mut nameless = Vec::new();
+pub(crate) async fn take_pictures(browser: &Browser) {
+    let checker = Checker::find();
+    let mut wrong = Vec::new();
     for (scheme, width, height) in [
-        ("light", 1280, 860),
-        ("dark", 1280, 860),
-        ("light", 375, 740),
-        ("dark", 375, 740),
+        ("light", 1440, 900),
+        ("dark", 1440, 900),
+        ("light", 390, 844),
+        ("dark", 390, 844),
     ] {
         browser.size(width, height).await;
         browser.colours(scheme).await;
         for (name, hash, ready) in PAGES {
             browser.go(hash).await;
             browser.until(ready).await;
-            // What is asked for in one frame is drawn in the next.
-            browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))").await;
-            browser
-                .screenshot(&format!("{name}-{scheme}-{width}"))
-                .await;
-            let wider = browser
-                .run("return document.documentElement.scrollWidth > innerWidth")
-                .await;
-            assert_eq!(wider, false, "{name} is wider than a screen of {width}");
-            nameless.extend(nameless_controls(browser, name).await);
+            take_picture(browser, name, scheme, width).await;
+            wrong.extend(nameless_controls(browser, name).await);
+            if let Some(checker) = &checker {
+                let page = format!("{name}, {scheme}, {width}");
+                wrong.extend(checker.check(browser, &page).await);
+            }
         }
     }
-    assert!(nameless.is_empty(), "{nameless:#?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A page as it is. It must not be wider than the screen.
+pub(crate) async fn take_picture(browser: &Browser, name: &str, scheme: &str, width: u32) {
+    browser.next_frame().await;
+    browser
+        .screenshot(&format!("{name}-{scheme}-{width}"))
+        .await;
+    let wider = browser
+        .run("return document.documentElement.scrollWidth > innerWidth")
+        .await;
+    assert_eq!(wider, false, "{name} is wider than a screen of {width}");
 }
 
 /// The market, and the pipeline once every stage has committed, while records flow through all of it.
-pub async fn take_pictures_for_the_readme(browser: &Browser) {
+pub(crate) async fn take_pictures_for_the_readme(browser: &Browser) {
     browser.size(1280, 860).await;
     browser.colours("light").await;
     browser.go("#/pipeline").await;
@@ -92,11 +132,13 @@ pub async fn take_pictures_for_the_readme(browser: &Browser) {
         )
         .await;
     browser.picture_for_readme("pipeline").await;
+    browser.size(1440, 968).await;
     browser.go("#/market").await;
     browser
         .until("document.querySelector('.market tbody tr td:nth-child(10) data')?.value")
         .await;
     browser.picture_for_readme("market").await;
+    browser.size(1280, 860).await;
 }
 
 /// Buttons, fields, links and pictures that a screen reader could not call by a name; and a page has one heading that
@@ -131,7 +173,7 @@ async fn nameless_controls(browser: &Browser, page: &str) -> Vec<String> {
 }
 
 /// A chart without a mouse: the arrow keys move along it, and what they reach is told.
-pub async fn walk_along_the_chart(browser: &Browser) {
+pub(crate) async fn walk_along_the_chart(browser: &Browser) {
     browser.go("#/coin/bitcoin?minutes=60").await;
     browser
         .until("document.querySelector('.chart canvas')")

@@ -8,21 +8,37 @@ use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader;
 use fixtures::patience::within;
 use fixtures::process::{Process, coinlake};
+use fixtures::tables;
 use fixtures::topic::records;
 use serde_json::Value;
 
 /// Starts `coinlake` with these arguments.
-pub fn start(arguments: &[&str]) -> Process {
+pub(crate) fn start(arguments: &[&str]) -> Process {
     Process::start(coinlake(arguments))
 }
 
+/// A console of its own, of this broker and lake.
+pub(crate) fn start_console(cluster: &str, lake: &Path, more: &[&str]) -> Process {
+    let lake = lake.to_str().unwrap();
+    let own = [
+        "console",
+        "--cluster",
+        cluster,
+        "--lake",
+        lake,
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    start(&[&own[..], more].concat())
+}
+
 /// A connection to the broker at `addr`.
-pub async fn connect(addr: &str) -> Client {
+pub(crate) async fn connect(addr: &str) -> Client {
     Cluster::at(addr).connect().await.unwrap()
 }
 
 /// The payloads of a topic of JSON objects.
-pub async fn values(client: &Client, topic: &str) -> Vec<Value> {
+pub(crate) async fn values(client: &Client, topic: &str) -> Vec<Value> {
     let records = records(client, topic, 0).await;
     let values = records
         .iter()
@@ -31,10 +47,10 @@ pub async fn values(client: &Client, topic: &str) -> Vec<Value> {
 }
 
 /// The newest row of every coin.
-pub type Newest = BTreeMap<String, Value>;
+pub(crate) type Newest = BTreeMap<String, Value>;
 
 /// Those of a topic of rows.
-pub async fn newest(client: &Client, topic: &str) -> Newest {
+pub(crate) async fn newest(client: &Client, topic: &str) -> Newest {
     let mut newest = Newest::new();
     for row in values(client, topic).await {
         let coin = row["coin"].as_str().unwrap().to_owned();
@@ -49,7 +65,7 @@ pub async fn newest(client: &Client, topic: &str) -> Newest {
 }
 
 /// Waits until `topic` holds `count` records.
-pub async fn holds(client: &Client, topic: &str, count: i64) {
+pub(crate) async fn holds(client: &Client, topic: &str, count: i64) {
     within(async {
         while reader::offsets(client, topic, 0).await.unwrap().end < count {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -58,13 +74,8 @@ pub async fn holds(client: &Client, topic: &str, count: i64) {
     .await;
 }
 
-/// How many Parquet files a layer has, and their size.
-pub fn files(lake: &Path, layer: &str) -> (usize, u64) {
-    let mut sizes = Vec::new();
-    for date in std::fs::read_dir(lake.join(layer)).into_iter().flatten() {
-        for file in std::fs::read_dir(date.unwrap().path()).unwrap() {
-            sizes.push(file.unwrap().metadata().unwrap().len());
-        }
-    }
-    (sizes.len(), sizes.iter().sum())
+/// How many rows a layer has, and in how many files.
+pub(crate) fn size(lake: &Path, layer: &str) -> (u64, usize) {
+    let snapshot = tables::snapshot(lake, layer).unwrap();
+    (snapshot.rows(), snapshot.files().len())
 }

@@ -2,12 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
+use connector_runtime::topic::TopicSettings;
 use fixtures::broker::TestBroker;
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
-use crate::platform::start;
+use crate::platform::start_console;
 
 /// The head and body of an answer, byte for byte.
 fn answer(addr: &str, request_line: &str, host: &str) -> String {
@@ -27,15 +29,7 @@ async fn only_this_machine_is_answered_and_only_gets() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let data = tempfile::tempdir().unwrap();
     // No broker there: the page is served all the same, and says so.
-    let console = start(&[
-        "console",
-        "--cluster",
-        "127.0.0.1:1",
-        "--lake",
-        data.path().to_str().unwrap(),
-        "--listen",
-        "127.0.0.1:0",
-    ]);
+    let console = start_console("127.0.0.1:1", data.path(), &[]);
     let addr = console.word_after("console at http://");
 
     let page = answer(&addr, "GET /", &addr);
@@ -50,11 +44,19 @@ async fn only_this_machine_is_answered_and_only_gets() {
     }
     assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains("onclick"));
 
-    // A name of somebody else's that resolves to this machine.
-    assert!(answer(&addr, "GET /", "rebound.example").starts_with("HTTP/1.1 421"));
+    // A name of somebody else's that resolves to this machine; whoever means it well reads what to set.
+    let refused = answer(&addr, "GET /", "rebound.example");
+    assert!(refused.starts_with("HTTP/1.1 421"), "{refused}");
+    assert!(refused.contains("console.allowed_hosts"), "{refused}");
     assert!(answer(&addr, "GET /api/layers", "rebound.example:80").starts_with("HTTP/1.1 421"));
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        for path in ["/", "/api/layers", "/api/records?topic=crypto-raw"] {
+        // This console keeps nothing that people do about alerts.
+        for path in [
+            "/",
+            "/api/layers",
+            "/api/records?topic=crypto-raw",
+            "/api/alerts",
+        ] {
             let said = answer(&addr, &format!("{method} {path}"), &addr);
             assert!(said.starts_with("HTTP/1.1 405"), "{method} {path}: {said}");
         }
@@ -67,6 +69,7 @@ async fn only_this_machine_is_answered_and_only_gets() {
         "/api/layer?layer=..",
         "/api/rows?layer=raw&path=secret",
         "/api/rows?layer=raw&path=../secret",
+        "/api/run?run=../secret",
     ] {
         let said = answer(&addr, &format!("GET {path}"), &addr);
         assert!(said.starts_with("HTTP/1.1 404"), "{path}: {said}");
@@ -88,15 +91,7 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
     std::fs::create_dir(data.path().join("lake")).unwrap();
     // Nothing has been deployed there.
     let mut broker = TestBroker::start().await;
-    let console = start(&[
-        "console",
-        "--cluster",
-        &broker.addr().to_string(),
-        "--lake",
-        data.path().join("lake").to_str().unwrap(),
-        "--listen",
-        "127.0.0.1:0",
-    ]);
+    let console = start_console(&broker.addr().to_string(), &data.path().join("lake"), &[]);
     let browser = browser.at(format!(
         "http://{}",
         console.word_after("console at http://")
@@ -115,6 +110,7 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
         .await;
     browser.screenshot("pipeline-wrong").await;
 
+    many_topics_are_listed_at_once(&browser, &broker).await;
     let addr = broker.addr().to_string();
     broker.stop().await;
     browser
@@ -123,4 +119,26 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
         ))
         .await;
     browser.close().await;
+}
+
+/// 200 topics of 5 partitions: the cluster is asked for all of them at once, not each for its partitions.
+async fn many_topics_are_listed_at_once(browser: &Browser, broker: &TestBroker) {
+    const TOPICS: usize = 200;
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let admin = broker.client().admin().await;
+    for number in 0..TOPICS {
+        let topic = TopicSettings::named(format!("one-of-many-{number}")).with_partitions(5);
+        let name = topic.name.clone();
+        admin.create(name, false, topic.spec()).await.unwrap();
+    }
+    let started = Instant::now();
+    let listed = browser
+        .run("return fetch('/api/topics').then((answer) => answer.json())")
+        .await;
+    let took = started.elapsed();
+    println!("{TOPICS} topics of 5 partitions listed in {took:?}");
+    let listed = listed.as_array().unwrap();
+    let many = listed.iter().filter(|topic| topic["partitions"] == 5);
+    assert_eq!(many.count(), TOPICS);
+    assert!(took < PATIENCE, "{took:?}");
 }

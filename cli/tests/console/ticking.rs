@@ -22,7 +22,7 @@ const SEED: u64 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A market that ticks until it is stopped.
-pub struct Ticking {
+pub(crate) struct Ticking {
     stop: CancellationToken,
     minutes: JoinHandle<i64>,
     began: Newest,
@@ -30,7 +30,7 @@ pub struct Ticking {
 
 impl Ticking {
     /// Goes on from the newest rows of crypto-features.
-    pub async fn start(broker: &str, began: Newest) -> Self {
+    pub(crate) async fn start(broker: &str, began: Newest) -> Self {
         let mut writer = raw_writer(&connect(broker).await).await;
         let stop = CancellationToken::new();
         let (stopped, mut rows) = (stop.clone(), began.clone());
@@ -56,7 +56,7 @@ impl Ticking {
     }
 
     /// Ends it; says when every coin ticked last.
-    pub async fn stop(self) -> BTreeMap<String, i64> {
+    pub(crate) async fn stop(self) -> BTreeMap<String, i64> {
         self.stop.cancel();
         let minutes = self.minutes.await.unwrap();
         let coins = self.began.iter();
@@ -71,7 +71,7 @@ fn time_of(row: &Value) -> i64 {
 }
 
 /// For more records in crypto-raw.
-pub async fn raw_writer(client: &Client) -> TopicWriter {
+pub(crate) async fn raw_writer(client: &Client) -> TopicWriter {
     let writer = TopicWriter::open(client, "crypto-raw", 0, Duration::from_secs(20));
     writer.await.unwrap()
 }
@@ -83,7 +83,7 @@ fn a_minute_later(row: &Value, random: &mut ChaCha8Rng) -> Value {
     };
     json!({
         "coin": row["coin"], "symbol": row["symbol"], "market_cap": row["market_cap"],
-        "event_time": time_of(row) + MINUTE_MS, "price": walk("price", 8e-4), "volume_24h": walk("volume_24h", 2e-4),
+        "change_24h_pct": row["change_24h_pct"], "event_time": time_of(row) + MINUTE_MS, "price": walk("price", 8e-4), "volume_24h": walk("volume_24h", 2e-4),
     })
 }
 
@@ -92,12 +92,12 @@ fn tick(row: &Value) -> Outgoing {
     coin(&json!({
         "id": row["coin"], "symbol": row["symbol"], "name": row["coin"], "current_price": row["price"],
         "market_cap": row["market_cap"], "total_volume": row["volume_24h"],
-        "last_updated": rfc3339(time_of(row)),
+        "price_change_percentage_24h": row["change_24h_pct"], "last_updated": rfc3339(time_of(row)),
     }))
 }
 
 /// A coin object as a record of crypto-raw.
-pub fn coin(object: &Value) -> Outgoing {
+pub(crate) fn coin(object: &Value) -> Outgoing {
     Outgoing {
         key: Some(object["id"].as_str().unwrap().to_owned().into()),
         value: object.to_string().into(),
@@ -105,6 +105,6 @@ pub fn coin(object: &Value) -> Outgoing {
 }
 
 /// A moment as CoinGecko writes it.
-pub fn rfc3339(time_ms: i64) -> String {
+pub(crate) fn rfc3339(time_ms: i64) -> String {
     Timestamp::from_millisecond(time_ms).unwrap().to_string()
 }

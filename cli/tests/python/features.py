@@ -10,7 +10,7 @@ import math
 import sys
 
 import pandas as pd
-import pyarrow.dataset as ds
+from deltalake import DeltaTable
 
 # Near 0 these are the difference of two nearly equal prices: one unit in the last place of a price is more than 1e-9 of it. So a
 # z-score is held to 1e-9 standard deviations, and a move to 1e-15 of the price.
@@ -21,12 +21,11 @@ DAY = 86_400_000
 
 
 def layer(lake, name):
-    table = ds.dataset(f"{lake}/{name}", format="parquet", partitioning="hive").to_table()
-    frame = table.to_pandas()
+    frame = DeltaTable(f"{lake}/{name}").to_pyarrow_table().to_pandas()
     for column in ("event_time", "fetched_at"):
         if column in frame:
             frame[column] = frame[column].astype("datetime64[ms, UTC]").astype("int64")
-    return frame.sort_values(["_partition", "_offset"]).reset_index(drop=True)
+    return frame.sort_values(["source_partition", "source_offset"]).reset_index(drop=True)
 
 
 def mean(values):

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 /// A difference that nobody needs to hear of: calls take time, and clocks drift.
 const DIFFERENCE_MAX: Duration = Duration::from_secs(60);
 
-/// How many seconds this machine's clock is ahead of the server's (behind: below zero), as far as a reply's `date` and
-/// `age` headers prove it. A cache may leave the date as it was, or not: between the two nothing is proven.
+/// How many seconds this machine's clock is ahead of the server's (negative: behind), 0 if a reply's `date` and `age` headers prove
+/// no difference. The server's time lies between `date` and `date` + `age`: some caches update the date, some do not.
 pub(crate) fn seconds_ahead(now: SystemTime, date: &str, age: Option<&str>) -> Option<f64> {
     let sent = httpdate::parse_http_date(date).ok()?;
     let age = age.and_then(|age| age.trim().parse::<u32>().ok());
@@ -19,17 +19,17 @@ pub(crate) fn seconds_ahead(now: SystemTime, date: &str, age: Option<&str>) -> O
     Some(ahead.or(behind).unwrap_or(0.0))
 }
 
-/// What a clock that is so many seconds ahead does, and the remedy; none for one that is right enough.
-pub(crate) fn problem(ahead: f64) -> Option<String> {
-    let by = ahead.abs();
+/// What a clock does that is this many seconds ahead, and the remedy; `None` up to [`DIFFERENCE_MAX`].
+pub(crate) fn problem(ahead_secs: f64) -> Option<String> {
+    let by = ahead_secs.abs();
     if by <= DIFFERENCE_MAX.as_secs_f64() {
         return None;
     }
-    let (side, effect) = match ahead > 0.0 {
+    let (side, effect) = match ahead_secs > 0.0 {
         true => ("ahead of", "every tick looks that much older than it is"),
         false => (
             "behind",
-            "from five minutes behind the data on, crypto-clean rejects every tick as `future`",
+            "once it is five minutes behind, crypto-clean rejects every tick as `future`",
         ),
     };
     Some(format!(

@@ -20,7 +20,7 @@ pub(crate) type CoinTime = (Bytes, i64);
 
 impl CoinTimes {
     /// A page came, with these coins.
-    pub fn came(&self, page: usize, coins: Vec<CoinTime>) {
+    pub(crate) fn came(&self, page: usize, coins: Vec<CoinTime>) {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pages.len() <= page {
             pages.resize_with(page + 1, Vec::new);
@@ -29,7 +29,7 @@ impl CoinTimes {
     }
 
     /// In Prometheus' text format.
-    pub fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A coin can be on two pages, and a series must not.
         let mut newest = BTreeMap::new();

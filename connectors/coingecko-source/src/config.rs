@@ -11,6 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::budget::plan::{KeyPlan, Limits};
+use crate::history::HistorySpan;
 use crate::poll::pages::Asked;
 
 /// The whole configuration file of this connector.
@@ -60,6 +61,9 @@ pub struct SourceSettings {
     /// A file that keeps the count of this month's calls across restarts. Without it the count begins at 0 with each
     /// start. Either way it is an estimate: it knows of no other user of the key.
     pub calls_file: Option<PathBuf>,
+    /// How much of the past is filled in where it is missing: at the first start, after a stop, after an outage. It takes a
+    /// tenth of the month's calls at most. Default: `1d` for up to 50 coins, else `off`.
+    pub history: Option<HistorySpan>,
     /// How long one call may take, from connecting to the last byte. Default `30s`.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
@@ -83,6 +87,7 @@ impl Default for SourceSettings {
             calls_per_minute: None,
             calls_per_month: None,
             calls_file: None,
+            history: None,
             timeout: Duration::from_secs(30),
             body_bytes_max: 8 << 20,
         }
@@ -110,6 +115,7 @@ pub(crate) struct Polling {
     /// As its plan is known to have.
     pub plan_limits: Limits,
     pub calls_file: Option<PathBuf>,
+    pub history: HistorySpan,
     pub timeout: Duration,
     pub body_bytes_max: usize,
     /// A replay on this machine must not be asked through a proxy.
@@ -118,18 +124,18 @@ pub(crate) struct Polling {
 
 impl Polling {
     /// The limits to keep to.
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         self.own_limits.or(self.key_limits).or(self.plan_limits)
     }
 
     /// The poll interval: as set, or as the limits allow.
-    pub fn interval(&self, calls_per_poll: usize) -> Duration {
+    pub(crate) fn interval(&self, calls_per_poll: usize) -> Duration {
         self.poll_interval
             .unwrap_or_else(|| self.limits().poll_interval(calls_per_poll))
     }
 
     /// The address that says what is left of a paid plan.
-    pub fn key_url(&self) -> Url {
+    pub(crate) fn key_url(&self) -> Url {
         let mut url = self.asked.markets.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop().pop().push("key");
@@ -241,18 +247,23 @@ impl SourceSettings {
             return Err(SettingsError(wrong));
         };
         let by_ids = !self.ids.is_empty();
+        let asked = Asked {
+            markets: base.clone(),
+            vs_currency: self.vs_currency.to_ascii_lowercase(),
+            category: self.category.clone(),
+            top: (!by_ids).then(|| self.top.unwrap_or(TOP_DEFAULT)),
+            ids: match by_ids {
+                true => self.ids.clone(),
+                false => self.include.clone(),
+            },
+        };
+        let coins = asked.top.unwrap_or(0) + asked.ids.len();
         Ok(Polling {
             loopback: is_loopback(&base),
-            asked: Asked {
-                markets: base,
-                vs_currency: self.vs_currency.to_ascii_lowercase(),
-                category: self.category.clone(),
-                top: (!by_ids).then(|| self.top.unwrap_or(TOP_DEFAULT)),
-                ids: match by_ids {
-                    true => self.ids.clone(),
-                    false => self.include.clone(),
-                },
-            },
+            asked,
+            history: self
+                .history
+                .unwrap_or_else(|| HistorySpan::for_coins(coins)),
             exclude: self.exclude.iter().cloned().collect(),
             poll_interval: self.poll_interval,
             own_limits: Limits {
@@ -304,6 +315,8 @@ fn base_url(text: &str, with_key: bool) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
+    use connector_runtime::config::Secrets;
+
     use super::*;
 
     fn urls(settings: &SourceSettings) -> Vec<String> {
@@ -348,6 +361,24 @@ mod tests {
             "{}",
             pages[1]
         );
+    }
+
+    #[test]
+    fn few_coins_have_a_past_by_themselves() {
+        let history = |settings: &str| {
+            let text = format!(
+                "apiVersion: 0.1.0\nmeta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic: t\n\
+                 {SECTION}:\n  vs_currency: usd\n{settings}"
+            );
+            let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();
+            config.settings.check().unwrap().history
+        };
+        assert_eq!(history("  top: 50\n"), HistorySpan::Day);
+        assert_eq!(history("  top: 50\n  include: [pepe]\n"), HistorySpan::Off);
+        assert_eq!(history("  ids: [bitcoin]\n"), HistorySpan::Day);
+        assert_eq!(history(""), HistorySpan::Off);
+        assert_eq!(history("  history: 90d\n"), HistorySpan::NinetyDays);
+        assert_eq!(history("  top: 1\n  history: off\n"), HistorySpan::Off);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    pub fn new(status: Arc<SourceStatus>) -> Self {
+    pub(crate) fn new(status: Arc<SourceStatus>) -> Self {
         Self {
             status,
             newest_ms: None,
@@ -31,7 +31,7 @@ impl Freshness {
     }
 
     /// Counts a poll, and reports the first of a kind.
-    pub fn polled(&mut self, polled: &Polled) {
+    pub(crate) fn polled(&mut self, polled: &Polled) {
         let without = self.status.nothing_new().1;
         let result = self.judge(polled, without);
         self.status.count_poll(result);

@@ -7,6 +7,7 @@
 //!   first request.
 //! - `poll` asks for every page and tries again where that may help, paced by `budget`: calls a minute and a month.
 //!   `reply` decides what came back and what to do next, without any I/O; `freshness` whether it says anything new.
+//! - `history` fills in what is missing of the past, out of the coins' charts; [`backfill`] does so on demand.
 //! - `append` writes each partition in order, and after a failure finds out what had arrived.
 //! - [`run`] ties them together; [`SourceStatus`] counts.
 //!
@@ -15,12 +16,14 @@
 //! fetched again at the next start; crypto-clean rejects a repeated coin and time as `duplicate`.
 
 mod append;
+mod backfill;
 mod budget;
 mod clock_check;
 mod coin_times;
 mod config;
 mod error_kind;
 mod freshness;
+mod history;
 mod partition;
 mod poll;
 mod reply;
@@ -28,8 +31,10 @@ mod run;
 mod sparse;
 mod status;
 
+pub use backfill::{LaterData, backfill};
 pub use budget::plan::KeyPlan;
 pub use config::{Config, SECTION, SettingsError, SourceSettings};
+pub use history::HistorySpan;
 pub use partition::partition_of;
 pub use run::run;
-pub use status::{ErrorKind, SourceStatus};
+pub use status::{BACKFILLING, ErrorKind, SourceStatus};

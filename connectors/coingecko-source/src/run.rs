@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use connector_runtime::clock::Clock;
 use connector_runtime::cluster::Cluster;
 use connector_runtime::process::log;
+use connector_runtime::record::Outgoing;
 use connector_runtime::topic::wait_for_topics;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
@@ -20,6 +22,8 @@ use crate::append::{Batch, Target, append_all};
 use crate::budget::plan::{Cost, thousands};
 use crate::config::{Config, Polling};
 use crate::freshness::Freshness;
+use crate::history::History;
+use crate::history::past::Past;
 use crate::poll::{Ended, Polled, Poller};
 use crate::sparse;
 use crate::status::SourceStatus;
@@ -27,6 +31,8 @@ use crate::status::SourceStatus;
 /// What may wait for the topic: polls, and KiB of their replies.
 const QUEUE_POLLS_MAX: usize = 64;
 const QUEUE_KIB_MAX: usize = 4_096;
+/// Records of history that are sent at once.
+const BATCH_RECORDS_MAX: usize = 1_000;
 /// With a poll interval of zero: the pause after a poll that brought nothing new, and after one that failed.
 const PAUSE_UNCHANGED: Duration = Duration::from_millis(10);
 const PAUSE_FAILED: Duration = Duration::from_secs(1);
@@ -57,47 +63,38 @@ async fn poll_and_append(
     stop: CancellationToken,
     status: Arc<SourceStatus>,
 ) -> anyhow::Result<()> {
-    let mut polling = config.settings.check()?;
-    status.started();
-    let mut poller = Poller::new(&polling, Arc::clone(&status)).context("cannot set up HTTP")?;
-    let topic = &config.meta.topic;
-    let Some(partitions) = wait_for_topics(&cluster, topic, &[], &stop).await? else {
+    let Some(ready) = Ready::start(config, cluster, &stop, &status).await? else {
         return Ok(());
     };
-    let _health_watch = AbortOnDropHandle::new(tokio::spawn({
-        let (status, cluster, topic) = (Arc::clone(&status), cluster.clone(), topic.name.clone());
-        async move {
-            let all: Vec<u32> = (0..partitions).collect();
-            status
-                .cluster_health
-                .watch(&cluster, &topic, &all, |_, _| {})
-                .await;
+    let Ready {
+        polling,
+        mut poller,
+        target,
+        _health_watch,
+    } = ready;
+    let history = match polling.history.length() {
+        None => None,
+        Some(span) => {
+            let Some((past, sent)) = Past::read(&target, &stop).await? else {
+                return Ok(());
+            };
+            poller.remember(&sent);
+            let status = Arc::clone(&status);
+            Some(History::new(&polling, span, past, status))
         }
-    }));
-    let target = Target {
-        cluster,
-        topic: topic.name.clone(),
-        partitions,
-        compression: config.meta.producer.compression,
     };
-    match poller.read_key(&mut polling, &stop).await {
-        Ok(()) => {}
-        Err(Ended::Stopped) => return Ok(()),
-        Err(Ended::Settings(what)) => return Err(anyhow::Error::msg(what)),
-    }
     let interval = polling.interval(poller.calls_per_poll());
     status.polls_every(interval);
     tracing::info!(
-        "polling {} into {} ({partitions} partitions) every {interval:?}",
+        "polling {} into {} ({} partitions) every {interval:?}",
         polling.asked.markets.host_str().unwrap_or_default(),
-        topic.name,
+        target.topic,
+        target.partitions,
     );
-    tell_cost(&poller, &polling, interval);
-    let (batches, queue) = mpsc::channel(QUEUE_POLLS_MAX);
-    let append = append_all(target, queue, stop.clone(), Arc::clone(&status));
-    let mut append = AbortOnDropHandle::new(tokio::spawn(append));
+    tell_cost(&mut poller, &polling, interval);
+    let (queue, mut append) = Queue::open(target, &stop, &status);
     let ended = tokio::select! {
-        ended = poll_all(poller, interval, batches, &stop, &status) => ended,
+        ended = poll_all(poller, history, interval, queue, &stop, &status) => ended,
         appended = &mut append => return appended.context("the appending task broke")?,
     };
     append.await.context("the appending task broke")??;
@@ -107,8 +104,65 @@ async fn poll_and_append(
     }
 }
 
+/// What fetches and what appends: the settings are right, the topic is there, and the plan is known.
+pub(crate) struct Ready {
+    pub polling: Polling,
+    pub poller: Poller,
+    pub target: Target,
+    pub _health_watch: AbortOnDropHandle<()>,
+}
+
+impl Ready {
+    /// None when it was stopped.
+    ///
+    /// # Errors
+    /// What only a person can mend.
+    pub(crate) async fn start(
+        config: Config,
+        cluster: Cluster,
+        stop: &CancellationToken,
+        status: &Arc<SourceStatus>,
+    ) -> anyhow::Result<Option<Self>> {
+        let mut polling = config.settings.check()?;
+        status.started();
+        let mut poller = Poller::new(&polling, Arc::clone(status)).context("cannot set up HTTP")?;
+        let topic = &config.meta.topic;
+        let Some(partitions) = wait_for_topics(&cluster, topic, &[], stop).await? else {
+            return Ok(None);
+        };
+        let health_watch = AbortOnDropHandle::new(tokio::spawn({
+            let (status, cluster, topic) =
+                (Arc::clone(status), cluster.clone(), topic.name.clone());
+            async move {
+                let all: Vec<u32> = (0..partitions).collect();
+                status
+                    .cluster_health
+                    .watch(&cluster, &topic, &all, |_, _| {})
+                    .await;
+            }
+        }));
+        match poller.caller.read_key(&mut polling, stop).await {
+            Ok(()) => {}
+            Err(Ended::Stopped) => return Ok(None),
+            Err(Ended::Settings(what)) => return Err(anyhow::Error::msg(what)),
+        }
+        let target = Target {
+            cluster,
+            topic: topic.name.clone(),
+            partitions,
+            compression: config.meta.producer.compression,
+        };
+        Ok(Some(Self {
+            polling,
+            poller,
+            target,
+            _health_watch: health_watch,
+        }))
+    }
+}
+
 /// What the interval costs of the plan's month, and of the detector.
-fn tell_cost(poller: &Poller, polling: &Polling, interval: Duration) {
+fn tell_cost(poller: &mut Poller, polling: &Polling, interval: Duration) {
     let cost = Cost {
         calls_per_poll: poller.calls_per_poll(),
         interval,
@@ -116,7 +170,7 @@ fn tell_cost(poller: &Poller, polling: &Polling, interval: Duration) {
     match polling.limits().per_month {
         Some(limit) => {
             let (too_much, mut what) = cost.of_month(limit);
-            let used = poller.month().used();
+            let used = poller.caller.month().used();
             if used > 0 {
                 what += &format!(
                     ". {} of this month's are spent, as far as they were counted",
@@ -141,15 +195,16 @@ fn tell_cost(poller: &Poller, polling: &Polling, interval: Duration) {
 
 async fn poll_all(
     mut poller: Poller,
+    mut history: Option<History>,
     interval: Duration,
-    batches: mpsc::Sender<Batch>,
+    queue: Queue,
     stop: &CancellationToken,
     status: &Arc<SourceStatus>,
 ) -> Ended {
     let clock = status.clock().clone();
-    let room = Arc::new(Semaphore::new(QUEUE_KIB_MAX));
     let mut freshness = Freshness::new(Arc::clone(status));
     let mut ticks = Ticks::new(interval, clock.instant());
+    let mut paced = interval;
     loop {
         let mut polled = Polled::default();
         let ended = poller.poll(&mut polled, stop).await.err();
@@ -157,19 +212,29 @@ async fn poll_all(
         if polled.pages_answered + polled.pages_failed > 0 {
             freshness.polled(&polled);
         }
-        let nothing_new = polled.records.is_empty();
+        if let Some(history) = &mut history {
+            let gaps = history.gaps(&polled, paced);
+            if !gaps.is_empty() {
+                // What is live goes out after the past or, for the next start to find the gap, not at all.
+                if let Some(ended) = ended {
+                    return ended;
+                }
+                let filled = match history.fill(gaps, &mut poller.caller, stop).await {
+                    Ok(filled) => filled,
+                    Err(ended) => return ended,
+                };
+                if queue.send_all(filled.ticks(), stop).await.is_err() {
+                    return Ended::Stopped;
+                }
+                filled.tell();
+                ticks = Ticks::new(interval, clock.instant());
+            }
+            history.sent(&polled);
+        }
+        let nothing_new = polled.coins.is_empty();
         if !nothing_new {
-            let bytes: usize = polled.records.iter().map(|r| r.value.len()).sum();
-            let kib = (bytes / 1_024).clamp(1, QUEUE_KIB_MAX) as u32;
-            let room = Arc::clone(&room).acquire_many_owned(kib).await;
-            let room = room.expect("this semaphore is never closed");
-            let batch = Batch {
-                records: polled.records,
-                room,
-                work: clock.working(),
-            };
-            if batches.send(batch).await.is_err() {
-                // Whoever appends has ended, and says why.
+            let records = polled.coins.into_iter().map(|coin| coin.record).collect();
+            if queue.send(records).await.is_err() {
                 return Ended::Stopped;
             }
         }
@@ -178,9 +243,11 @@ async fn poll_all(
         }
         let now = clock.instant();
         let next = if !interval.is_zero() {
-            let paced = poller
+            let calls_per_poll = poller.calls_per_poll();
+            paced = poller
+                .caller
                 .month()
-                .pace(interval, poller.calls_per_poll(), clock.now());
+                .pace(interval, calls_per_poll, clock.now());
             status.polls_every(paced);
             let (next, missed) = ticks.after(now, paced);
             if missed > 0 {
@@ -204,6 +271,65 @@ async fn poll_all(
             biased;
             () = stop.cancelled() => return Ended::Stopped,
             () = clock.sleep_until(next) => {}
+        }
+    }
+}
+
+/// The way to whoever appends. It holds as much as is permitted to wait for the topic.
+pub(crate) struct Queue {
+    batches: mpsc::Sender<Batch>,
+    room: Arc<Semaphore>,
+    clock: Clock,
+}
+
+/// Whoever appends has ended, and says why; or it is time to stop.
+pub(crate) struct Closed;
+
+impl Queue {
+    /// The way to a task that appends, and that task.
+    pub(crate) fn open(
+        target: Target,
+        stop: &CancellationToken,
+        status: &Arc<SourceStatus>,
+    ) -> (Self, AbortOnDropHandle<anyhow::Result<()>>) {
+        let (batches, queue) = mpsc::channel(QUEUE_POLLS_MAX);
+        let append = append_all(target, queue, stop.clone(), Arc::clone(status));
+        let queue = Self {
+            batches,
+            room: Arc::new(Semaphore::new(QUEUE_KIB_MAX)),
+            clock: status.clock().clone(),
+        };
+        (queue, AbortOnDropHandle::new(tokio::spawn(append)))
+    }
+
+    /// Sends records, once there is room for them.
+    pub(crate) async fn send(&self, records: Vec<Outgoing>) -> Result<(), Closed> {
+        let bytes: usize = records.iter().map(|record| record.value.len()).sum();
+        let kib = (bytes / 1_024).clamp(1, QUEUE_KIB_MAX) as u32;
+        let room = Arc::clone(&self.room).acquire_many_owned(kib).await;
+        let batch = Batch {
+            records,
+            room: room.expect("this semaphore is never closed"),
+            work: self.clock.working(),
+        };
+        self.batches.send(batch).await.map_err(|_| Closed)
+    }
+
+    /// Sends many records, some at a time, unless the stop signal comes.
+    pub(crate) async fn send_all(
+        &self,
+        mut records: impl Iterator<Item = Outgoing>,
+        stop: &CancellationToken,
+    ) -> Result<(), Closed> {
+        loop {
+            let some: Vec<Outgoing> = records.by_ref().take(BATCH_RECORDS_MAX).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            if stop.is_cancelled() {
+                return Err(Closed);
+            }
+            self.send(some).await?;
         }
     }
 }

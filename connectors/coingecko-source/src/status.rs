@@ -23,6 +23,9 @@ const POLL_INTERVAL_MIN: Duration = Duration::from_secs(20);
 const POLLS_NOTHING_NEW_MAX: u32 = 3;
 pub(crate) const NOTHING_NEW_MAX: Duration = Duration::from_secs(600);
 
+/// What a source that fills in the past says of itself begins with this.
+pub const BACKFILLING: &str = "backfilling";
+
 /// Counters of a running source. Plain atomics: read them at any time.
 #[derive(Debug, Default)]
 pub struct SourceStatus {
@@ -59,6 +62,8 @@ struct State {
     polls_nothing_new: u32,
     /// Whether the last of them had no coin.
     empty: bool,
+    /// Coins whose past has come, and all of those whose past is filled in now.
+    backfilling: Option<(usize, usize)>,
     /// Why no call is made.
     out_of_calls: Option<String>,
     /// By how many seconds this machine's clock is ahead, if it was last found to be wrong.
@@ -67,6 +72,10 @@ struct State {
     market_ended: bool,
     /// Partitions that take no records, and why.
     waiting: BTreeMap<u32, String>,
+    /// Calls by their reply.
+    replies: BTreeMap<&'static str, u64>,
+    /// How many calls a month has.
+    calls_per_month: Option<u64>,
     /// How it ended.
     ended: Option<String>,
 }
@@ -140,7 +149,12 @@ impl SourceStatus {
         for result in PollResult::ALL {
             counter!("coingecko_source_polls_total", "result" => result.as_str()).increment(0);
         }
-        for result in ["page", "unchanged", ErrorKind::RateLimited.as_str()] {
+        for result in [
+            "page",
+            "chart",
+            "unchanged",
+            ErrorKind::RateLimited.as_str(),
+        ] {
             counter!("coingecko_source_replies_total", "result" => result).increment(0);
         }
         for kind in ErrorKind::ALL {
@@ -169,13 +183,44 @@ impl SourceStatus {
         self.state().market_ended = true;
     }
 
+    /// The past of so many coins has come, of so many in all; none: nothing is filled in any more.
+    pub(crate) fn set_backfilling(&self, coins: Option<(usize, usize)>) {
+        self.state().backfilling = coins;
+    }
+
+    /// Of how many coins the past has come, and of how many it is filled in; none most of the time.
+    pub fn backfilling(&self) -> Option<(usize, usize)> {
+        self.state().backfilling
+    }
+
     /// The month has no calls left, for this reason, or has some again.
     pub(crate) fn out_of_calls(&self, why: Option<String>) {
         self.state().out_of_calls = why;
     }
 
-    /// A call is made, the last of so many in this month.
-    pub(crate) fn count_call(&self, this_month: u64) {
+    /// Whether what is polled is a replay that has come to its end.
+    pub fn market_has_ended(&self) -> bool {
+        self.state().market_ended
+    }
+
+    /// From one poll to the next.
+    pub fn poll_interval(&self) -> Duration {
+        self.state().poll_interval
+    }
+
+    /// How often each kind of reply came: `page`, `chart`, `unchanged` or a kind of trouble.
+    pub fn replies(&self) -> BTreeMap<&'static str, u64> {
+        self.state().replies.clone()
+    }
+
+    /// How many calls a month has, as far as the plan is known; `None` is no limit.
+    pub fn calls_per_month(&self) -> Option<u64> {
+        self.state().calls_per_month
+    }
+
+    /// A call is made, the last of so many in this month, which has so many.
+    pub(crate) fn count_call(&self, this_month: u64, per_month: Option<u64>) {
+        self.state().calls_per_month = per_month;
         self.calls_this_month.store(this_month, Ordering::Relaxed);
         gauge!("coingecko_source_calls_this_month").set(this_month as f64);
     }
@@ -254,6 +299,7 @@ impl SourceStatus {
     pub(crate) fn count_reply(&self, result: &'static str, took: Duration) {
         counter!("coingecko_source_replies_total", "result" => result).increment(1);
         histogram!("coingecko_source_reply_seconds").record(took);
+        *self.state().replies.entry(result).or_default() += 1;
     }
 
     pub(crate) fn count_retry(&self) {
@@ -335,6 +381,9 @@ impl Observed for SourceStatus {
                 .or(state.out_of_calls.as_ref());
             if let Some(trouble) = why {
                 return Err(trouble.clone());
+            }
+            if let Some((done, coins)) = state.backfilling {
+                return Err(format!("{BACKFILLING} {done} of {coins} coins"));
             }
             let Some(last_reply) = state.last_reply else {
                 return Err("no poll has brought a reply yet".to_owned());

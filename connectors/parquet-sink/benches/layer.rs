@@ -41,7 +41,7 @@ fn outputs() -> Vec<String> {
         let price = (100.0 * (1.0 + random()) * 100.0).round() / 100.0;
         let volume = (1e9 * (1.0 + random())).round();
         let mut text = format!(
-            r#"{{"source_offset":{i},"status":"features","coin":"{coin}","symbol":"{}","event_time":{time},"fetched_at":{},"price":{price},"market_cap":{},"volume_24h":{volume},"change_24h_pct":null"#,
+            r#"{{"source_offset":{i},"status":"features","raw_offset":{i},"coin":"{coin}","symbol":"{}","event_time":{time},"fetched_at":{},"price":{price},"market_cap":{},"volume_24h":{volume},"change_24h_pct":null"#,
             &coin[..3],
             time + 1_234,
             price * 19e6,

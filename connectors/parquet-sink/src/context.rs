@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use connector_runtime::cluster::Cluster;
-use lake::Lake;
+use lake::{AppId, Lake};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use crate::commit::StageTable;
 use crate::config::StagePlan;
+use crate::error::StageError;
 use crate::failpoints::Failpoints;
 use crate::meters::Meters;
 use crate::status::StageStatus;
@@ -22,6 +25,8 @@ pub(crate) struct StageContext {
     pub consumer_id: String,
     pub cluster: Cluster,
     pub lake: Lake,
+    /// The tables of the plan's layers, once they are open.
+    pub tables: OnceCell<Arc<[StageTable]>>,
     pub status: Arc<StageStatus>,
     pub meters: Meters,
     /// Cancelled when the stage must stop.
@@ -31,4 +36,27 @@ pub(crate) struct StageContext {
     pub writer: String,
     /// What each partition may hold in memory.
     pub memory_max: u64,
+}
+
+impl StageContext {
+    /// The tables of the plan's layers, the main table first. The first caller opens them for all partitions.
+    pub(crate) async fn tables(&self) -> Result<Arc<[StageTable]>, StageError> {
+        let tables = self.tables.get_or_try_init(async || {
+            let mut tables = Vec::new();
+            for layer in self.plan.layers() {
+                tables.push(StageTable::open(&self.lake, layer).await?);
+            }
+            Ok::<_, StageError>(tables.into())
+        });
+        tables.await.cloned()
+    }
+
+    /// Who commits what was made of this input partition.
+    pub(crate) fn app(&self, partition: u32) -> AppId {
+        AppId {
+            stage: self.plan.name.clone(),
+            topic: self.topic.clone(),
+            partition,
+        }
+    }
 }

@@ -3,9 +3,8 @@
 use connector_runtime::cluster::ClusterError;
 use connector_runtime::reader::ReadError;
 use connector_runtime::topic::TopicError;
-use lake::LakeError;
+use lake::{CommitError, LakeError};
 
-use crate::commit::CommitError;
 use crate::config::Share;
 use crate::encode::FileError;
 use crate::input::ModuleError;
@@ -33,7 +32,7 @@ pub(crate) enum StageError {
     /// The lake failed.
     #[error(transparent)]
     Lake(#[from] LakeError),
-    /// A file did not get its place.
+    /// The log of a table did not get an entry.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// A file could not be built.
@@ -92,12 +91,6 @@ pub(crate) enum StageError {
         /// What prevented the commit.
         reason: String,
     },
-    /// A put of this run looked failed, but took effect later.
-    #[error("{path} was created by an earlier attempt of this run; resuming from it")]
-    Overtaken {
-        /// The file.
-        path: String,
-    },
     /// A task ended unexpectedly.
     #[error("a part of the stage ended unexpectedly, which is a bug: {0}; please report it")]
     Ended(String),
@@ -123,7 +116,20 @@ impl StageError {
             Self::Output(error) => error.is_transient(),
             Self::Module(error) => error.is_transient(),
             Self::Lake(error) | Self::Commit(CommitError::Lake(error)) => error.is_transient(),
-            Self::Overtaken { .. } => true,
+            // The newest entry says where the position is.
+            Self::Commit(
+                CommitError::Overtaken { .. }
+                | CommitError::Stale { .. }
+                | CommitError::Conflict { .. },
+            ) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the same attempt to write to the lake may succeed later.
+    pub(crate) fn may_be_tried_again(&self) -> bool {
+        match self {
+            Self::Lake(error) | Self::Commit(CommitError::Lake(error)) => error.is_transient(),
             _ => false,
         }
     }

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use connector_runtime::kubernetes::Pod;
 use connector_runtime::process::monitor::Monitor;
 use connector_runtime::process::{ConnectorArgs, log, shutdown};
 use parquet_sink::config::{Accept, Share};
 use parquet_sink::{SECTION, StageConfig, StageStatus};
 
-/// Land a Fluvio topic in a lake of Parquet files and in derived topics, through SmartModules if configured.
+/// Land a Fluvio topic in tables of a lake and in derived topics, through SmartModules if configured.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -22,6 +23,10 @@ struct Args {
     /// copy with the same N.
     #[arg(long, value_name = "I/N", default_value_t)]
     share: Share,
+    /// Run as this pod of a StatefulSet on Kubernetes. As many copies share the partitions as it has pods at the moment; each
+    /// partition has a Lease.
+    #[arg(long, value_name = "NAME", conflicts_with = "share")]
+    pod: Option<String>,
     #[command(flatten)]
     accept: Accept,
 }
@@ -40,6 +45,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         config.settings.lake = lake;
     }
     config.settings.share = args.share;
+    config.settings.pod = args.pod.as_deref().map(Pod::here).transpose()?;
     config.settings.accept = args.accept;
     let cluster = connector.cluster()?;
     let monitor = Monitor::start(&connector.monitor, "parquet-sink").await?;

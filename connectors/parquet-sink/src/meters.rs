@@ -83,7 +83,7 @@ impl Meters {
         )
     }
 
-    /// Counts a committed file of a layer.
+    /// Counts a committed file of a table.
     pub(crate) fn count_file(&self, layer: &str, file_rows: u64, file_bytes: u64) {
         let [rows, files, bytes] = self.layer(layer);
         rows.increment(file_rows);
@@ -91,7 +91,7 @@ impl Meters {
         bytes.increment(file_bytes);
     }
 
-    /// The counters of a layer: rows, files and bytes.
+    /// The counters of a table: rows, files and bytes.
     fn layer(&self, layer: &str) -> [Counter; 3] {
         let labels = [("stage", self.stage.clone()), ("layer", layer.to_owned())];
         [
@@ -132,7 +132,7 @@ fn describe() {
         "parquet_sink_records_total",
         "Records acknowledged by output topics"
     );
-    describe_counter!("parquet_sink_rows_total", "Rows in committed files");
+    describe_counter!("parquet_sink_rows_total", "Committed rows");
     describe_counter!("parquet_sink_files_total", "Committed files");
     describe_counter!(
         "parquet_sink_file_bytes_total",
@@ -142,7 +142,7 @@ fn describe() {
     describe_counter!("parquet_sink_commits_total", "Commits");
     describe_counter!(
         "parquet_sink_commit_retries_total",
-        "Failed attempts to write a file into the lake"
+        "Failed attempts to write into the lake"
     );
     describe_histogram!(
         "parquet_sink_commit_seconds",
@@ -164,7 +164,7 @@ fn describe() {
     );
     describe_gauge!(
         "parquet_sink_uncommitted_rows",
-        "Rows that are not in a committed file yet"
+        "Rows that are not committed yet"
     );
     describe_gauge!(
         "parquet_sink_memory_bytes",

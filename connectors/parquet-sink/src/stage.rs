@@ -10,6 +10,7 @@ use connector_runtime::record::LogRange;
 use connector_runtime::topic::wait_for_topics;
 use futures_util::future::BoxFuture;
 use lake::Lake;
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -20,6 +21,7 @@ use crate::error::StageError;
 use crate::failpoints::Failpoints;
 use crate::meters::Meters;
 use crate::partition;
+use crate::shares;
 use crate::status::StageStatus;
 
 /// Runs a stage until `stop` is cancelled; then it commits what was read.
@@ -72,44 +74,58 @@ async fn land(
     };
     let selected = config.meta.consumer.partition.resolve(partitions);
     let selected = selected.map_err(|error| StageError::Partitions(error.to_string()))?;
-    let taken = config.settings.share.of(selected);
+    let topic = config.meta.topic.name.clone();
+    let (share, pod) = (config.settings.share, config.settings.pod.clone());
+    let told = status.clone();
+    // One for all rounds of this run: a commit of the round before is its own.
+    let writer = format!("{:016x}", rand::random::<u64>());
+    let work = move |taken: Vec<u32>, stop: CancellationToken| {
+        let stage = StageContext {
+            memory_max: plan.limits.memory_max.as_u64() / taken.len().max(1) as u64,
+            topic: config.meta.topic.name.clone(),
+            consumer_id: config.consumer_id().to_owned(),
+            meters: Meters::new(&plan, &config.meta.topic.name),
+            writer: writer.clone(),
+            plan: plan.clone(),
+            partitions,
+            cluster: cluster.clone(),
+            lake: lake.clone(),
+            tables: OnceCell::new(),
+            status: status.clone(),
+            stop,
+            failpoints: failpoints.clone(),
+        };
+        Box::pin(run_partitions(Arc::new(stage), taken)) as BoxFuture<'static, _>
+    };
+    if let Some(pod) = pod {
+        shares::follow(pod, selected, &told, stop, work).await?;
+        return Ok(());
+    }
+    let taken = share.of(selected);
     if taken.is_empty() {
         return Err(StageError::NothingToDo {
-            share: config.settings.share,
-            topic: config.meta.topic.name.clone(),
+            share,
+            topic,
             partitions,
         }
         .into());
     }
-    let stage = StageContext {
-        memory_max: plan.limits.memory_max.as_u64() / taken.len() as u64,
-        topic: config.meta.topic.name.clone(),
-        consumer_id: config.consumer_id().to_owned(),
-        meters: Meters::new(&plan, &config.meta.topic.name),
-        writer: format!("{:016x}", rand::random::<u64>()),
-        // A child: when one partition fails for good, the others commit and stop.
-        stop: stop.child_token(),
-        plan,
-        partitions,
-        cluster,
-        lake,
-        status,
-        failpoints,
-    };
-    run_partitions(Arc::new(stage), taken).await?;
+    // A child: when one partition fails for good, the others commit and stop.
+    work(taken, stop.child_token()).await?;
     Ok(())
 }
 
 /// Runs the partitions until the stage stops, or one of them fails for good.
 async fn run_partitions(stage: Arc<StageContext>, partitions: Vec<u32>) -> Result<(), StageError> {
-    for partition in &partitions {
-        stage.status.partition(*partition);
-    }
+    stage.status.reads(&partitions);
     let health = tokio::spawn(watch_health(stage.clone(), partitions.clone()));
     let _health_watch = AbortOnDropHandle::new(health);
+    if partitions.is_empty() {
+        stage.stop.cancelled().await;
+    }
     let mut tasks = JoinSet::new();
-    for partition in partitions {
-        tasks.spawn(partition::run(stage.clone(), partition));
+    for partition in &partitions {
+        tasks.spawn(partition::run(stage.clone(), *partition));
     }
     let mut first_error = None;
     while let Some(ended) = tasks.join_next().await {
@@ -124,6 +140,10 @@ async fn run_partitions(stage: Arc<StageContext>, partitions: Vec<u32>) -> Resul
         };
         stage.stop.cancel();
         first_error.get_or_insert(error);
+    }
+    // Whoever reads them next reports their lag.
+    for partition in partitions {
+        stage.meters.lag(partition, 0);
     }
     first_error.map_or(Ok(()), Err)
 }

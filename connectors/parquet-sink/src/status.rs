@@ -16,7 +16,7 @@ pub struct StageStatus {
     pub records_read: AtomicU64,
     /// Outputs that no destination takes.
     pub ignored: AtomicU64,
-    /// Rows that are not in a committed file yet.
+    /// Rows that are not committed yet.
     pub rows_uncommitted: AtomicU64,
     /// Number of commits.
     pub commits: AtomicU64,
@@ -39,7 +39,7 @@ pub struct StageStatus {
 /// What went to one destination.
 #[derive(Debug, Default)]
 pub struct DestinationStatus {
-    /// Rows added to its layer, committed or not.
+    /// Rows added to its table, committed or not.
     pub rows: AtomicU64,
     /// Records its topic acknowledged.
     pub records: AtomicU64,
@@ -89,6 +89,15 @@ impl StageStatus {
         entry(&self.by_partition, partition)
     }
 
+    /// Notes which partitions the stage reads from now on.
+    pub(crate) fn reads(&self, partitions: &[u32]) {
+        let mut by_partition = self.by_partition.lock();
+        by_partition.retain(|partition, _| partitions.contains(partition));
+        for partition in partitions {
+            by_partition.entry(*partition).or_default();
+        }
+    }
+
     /// All partitions that this stage reads.
     pub fn partitions(&self) -> BTreeMap<u32, Arc<PartitionStatus>> {
         self.by_partition.lock().clone()
@@ -103,13 +112,17 @@ impl StageStatus {
             .sum()
     }
 
-    /// Whether the lake holds every row of the inputs handled so far.
-    pub fn all_committed(&self) -> bool {
-        self.rows_uncommitted.load(Ordering::Acquire) == 0
+    /// The sum of the first inputs of all partitions that are not committed yet.
+    pub fn next_uncommitted(&self) -> i64 {
+        let partitions = self.by_partition.lock();
+        let committed = |partition: &Arc<PartitionStatus>| {
+            partition.committed_offset.load(Ordering::Acquire) + 1
+        };
+        partitions.values().map(committed).sum()
     }
 
-    /// Makes partitions that hold rows commit at once, not when a limit is reached. A partition that is busy may miss it: ask
-    /// again until all is committed.
+    /// Makes partitions commit what they have taken at once, not when a limit is reached, also where no row came of it. A
+    /// partition that is busy may miss it: ask again until all is committed.
     pub fn commit_now(&self) {
         self.commit_asked.notify_waiters();
     }

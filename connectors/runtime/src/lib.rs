@@ -7,6 +7,7 @@
 //! - [`writer`]: the only writer of one partition; what it returns is acknowledged.
 //! - [`config`]: the configuration file of `fluvio-connector-common`, checked more strictly, and its secrets.
 //! - [`http`]: addresses on this machine.
+//! - [`kubernetes`]: the number of a pod's fellows, and Leases.
 //! - [`process`]: arguments, log, metrics and probes, stop signals.
 //! - [`backoff`]: growing pauses between attempts.
 //! - [`clock`]: the time a schedule goes by, which a test can simulate.
@@ -19,6 +20,7 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod http;
+pub mod kubernetes;
 pub mod process;
 pub mod reader;
 pub mod record;

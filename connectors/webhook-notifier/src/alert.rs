@@ -12,6 +12,8 @@ pub(crate) struct Alert {
     pub(crate) coin: String,
     pub(crate) symbol: String,
     pub(crate) severity: Severity,
+    /// What the built-in kinds amount to.
+    pub(crate) score: f64,
     /// What is anomalous: built-in kinds, and `rule:NAME` for rules.
     pub(crate) kinds: Vec<String>,
     /// One alert has one id, however often it is computed.
@@ -20,6 +22,8 @@ pub(crate) struct Alert {
     pub(crate) message: String,
     /// Milliseconds since the epoch.
     pub(crate) event_time_ms: i64,
+    /// It is of a tick from the coin's history.
+    pub(crate) backfilled: bool,
     /// What decides whether it is news within its episode.
     pub(crate) sighting: Sighting,
     /// The whole record, without the fields that only stages need.
@@ -37,8 +41,12 @@ struct Fields {
     return_15m: Option<f64>,
     severity: String,
     #[serde(default)]
+    score: f64,
+    #[serde(default)]
     kinds: Vec<String>,
     message: String,
+    #[serde(default)]
+    backfilled: bool,
 }
 
 impl Alert {
@@ -56,10 +64,12 @@ impl Alert {
             coin: fields.coin,
             symbol: fields.symbol,
             severity,
+            score: fields.score,
             kinds: fields.kinds,
             id: fields.alert_id,
             message: fields.message,
             event_time_ms: fields.event_time,
+            backfilled: fields.backfilled,
             sighting: Sighting {
                 event_time: fields.event_time,
                 price: fields.price,

@@ -13,7 +13,7 @@ use crate::settings::{NamedReceiver, URL, WebhookSettings, severity};
 
 /// Who is told of alerts, and of which. The address and the key are secrets: COINLAKE_WEBHOOK_URL and, to sign what is
 /// posted, COINLAKE_WEBHOOK_SECRET
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct WebhookArgs {
     /// A file of NAME=value lines; without it secrets are environment variables
     #[arg(long, value_name = "FILE")]
@@ -27,24 +27,28 @@ pub struct WebhookArgs {
     /// At most one message a coin in this time, unless the severity rises or the price has gone as far again [default: 15m]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     webhook_cooldown: Option<Duration>,
-    /// One more receiver, as NAME:FORMAT or NAME:FORMAT:SEVERITY; its secrets are COINLAKE_WEBHOOK_URL_NAME and
+    /// Rules and built-in kinds to tell of, by name [default: all]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    webhook_only: Vec<String>,
+    /// Rules and built-in kinds that no receiver is told of, by name
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    webhook_mute: Vec<String>,
+    /// One more receiver, as NAME:FORMAT, NAME:FORMAT:SEVERITY or NAME:FORMAT:SEVERITY:ONLY,ONLY; its secrets are COINLAKE_WEBHOOK_URL_NAME and
     /// COINLAKE_WEBHOOK_SECRET_NAME, in upper case and with _ for -. May be given again
-    #[arg(long, value_name = "NAME:FORMAT[:SEVERITY]")]
+    #[arg(long, value_name = "NAME:FORMAT[:SEVERITY[:ONLY]]")]
     webhook: Vec<NamedReceiver>,
 }
 
 impl WebhookArgs {
     /// The settings with what the arguments say in place of theirs.
     pub fn over(&self, settings: &WebhookSettings) -> WebhookSettings {
-        let receivers = match self.webhook.is_empty() {
-            true => &settings.receivers,
-            false => &self.webhook,
-        };
         WebhookSettings {
             format: self.webhook_format.unwrap_or(settings.format),
             min_severity: self.webhook_min_severity.unwrap_or(settings.min_severity),
             cooldown: self.webhook_cooldown.unwrap_or(settings.cooldown),
-            receivers: receivers.clone(),
+            only: chosen(&self.webhook_only, &settings.only),
+            mute: chosen(&self.webhook_mute, &settings.mute),
+            receivers: chosen(&self.webhook, &settings.receivers),
         }
     }
 
@@ -65,5 +69,13 @@ impl WebhookArgs {
             anyhow::bail!("there is no webhook to tell of alerts: {remedy}");
         }
         Ok(receivers)
+    }
+}
+
+/// What an option gives, or else what is set.
+fn chosen<T: Clone>(given: &[T], set: &[T]) -> Vec<T> {
+    match given {
+        [] => set.to_vec(),
+        given => given.to_vec(),
     }
 }

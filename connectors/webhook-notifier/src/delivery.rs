@@ -6,12 +6,13 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use connector_runtime::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
+use crate::alert::Alert;
 use crate::message::Message;
 use crate::receiver::{Failure, Receiver};
 use crate::status::{Attempt, NotifyStatus, Outcome};
 
 /// Older news help nobody.
-pub(crate) const AGE_MAX: Duration = Duration::from_secs(3600);
+const AGE_MAX: Duration = Duration::from_secs(3600);
 /// Pauses between attempts: doubling, with as much again at random.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -85,6 +86,39 @@ impl Delivery<'_> {
     }
 }
 
+/// Whether an alert on a tick of the past was no news already when its record was written, at `at_ms`.
+pub(crate) fn is_of_the_past(alert: &Alert, at_ms: i64) -> bool {
+    alert.backfilled && at_ms.saturating_sub(alert.event_time_ms) > millis(AGE_MAX)
+}
+
 pub(crate) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use connector_runtime::record::Record;
+
+    use super::*;
+
+    #[test]
+    fn the_past_is_news_within_an_hour_of_its_record() {
+        let alert = |backfilled: &str| {
+            let value = format!(
+                r#"{{"alert_id":"a:0","coin":"a","symbol":"a","event_time":0,"price":1,"severity":"critical","message":"m"{backfilled}}}"#
+            );
+            Alert::read(&Record {
+                offset: 0,
+                timestamp_ms: 0,
+                key: None,
+                value: value.into(),
+            })
+            .unwrap()
+        };
+        let hour_ms = 3_600_000;
+        let (live, backfilled) = (alert(""), alert(r#","backfilled":true"#));
+        assert!(!is_of_the_past(&live, 9 * hour_ms));
+        assert!(!is_of_the_past(&backfilled, hour_ms));
+        assert!(is_of_the_past(&backfilled, hour_ms + 1));
+    }
 }

@@ -9,9 +9,11 @@ use anyhow::Result;
 use connector_runtime::cluster::consumer_offset;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::reader::{self, Arrivals};
+use connector_runtime::record::Record;
 use connector_runtime::topic::partition_count;
 use market::Feed;
 use market::names::topic;
+use serde::Deserialize;
 
 use crate::delivery::{Delivery, millis};
 use crate::message::Message;
@@ -157,7 +159,9 @@ impl<'a> FeedWatch<'a> {
             .look(client, TOPIC, partitions, since_ms)
             .await?;
         for record in arrived {
-            self.feed.arrived(record.timestamp_ms);
+            if !is_backfilled(&record) {
+                self.feed.arrived(record.timestamp_ms);
+            }
         }
         if self.feed.newest_ms().is_none() {
             // Where nothing ever came, silence begins now.
@@ -176,4 +180,15 @@ impl<'a> FeedWatch<'a> {
         consumer_offset::store(client, consumer, TOPIC, partition, next - 1).await?;
         Ok(true)
     }
+}
+
+/// Whether a tick comes from a coin's history, which says nothing about what comes from CoinGecko now.
+fn is_backfilled(record: &Record) -> bool {
+    #[derive(Deserialize)]
+    struct Tick {
+        #[serde(default)]
+        backfilled: bool,
+    }
+    let tick = serde_json::from_slice::<Tick>(&record.value);
+    tick.is_ok_and(|tick| tick.backfilled)
 }

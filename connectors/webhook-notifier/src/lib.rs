@@ -14,7 +14,7 @@
 //! - `settings`, `args`: receivers, as a file or a command line and secrets name them; `receiver` delivers to one.
 //! - `alert`, `message`, `format`, `signature`: from a record to the body that a service understands.
 //! - `reply`: what a receiver's answer means.
-//! - `notifier` reads alerts, `subject` is what an alert is about, `cooldown` says who was told what, `feed` watches that data comes at all; `delivery` posts
+//! - `notifier` reads alerts, `selection` is what a receiver is told of, `subject` what an alert is about, `cooldown` says who was told what, `feed` watches that data comes at all; `delivery` posts
 //!   until there is an outcome; `status` counts.
 
 mod alert;
@@ -27,6 +27,7 @@ mod message;
 mod notifier;
 mod receiver;
 mod reply;
+mod selection;
 mod settings;
 mod signature;
 mod status;
@@ -34,7 +35,8 @@ mod subject;
 
 pub use args::WebhookArgs;
 pub use format::Format;
-pub use notifier::run;
+pub use notifier::{Mutes, run};
 pub use receiver::{Receiver, ReceiverSettings};
+pub use selection::Selection;
 pub use settings::WebhookSettings;
-pub use status::NotifyStatus;
+pub use status::{NotifyStatus, Outcome};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use connector_runtime::http::is_loopback;
+use connector_runtime::http::{is_loopback, retry_after};
 use market::{Rules, Severity};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect;
@@ -17,6 +17,7 @@ use url::Url;
 use crate::format::{Destination, Format};
 use crate::message::Message;
 use crate::reply::{Reply, Verdict};
+use crate::selection::Selection;
 use crate::signature::SigningKey;
 use crate::status::NotifyStatus;
 
@@ -44,6 +45,8 @@ pub struct ReceiverSettings {
     pub cooldown: Duration,
     /// The user's rules: how often each is repeated.
     pub rules: Rules,
+    /// Which of them, and of the built-in kinds, to tell of.
+    pub selection: Selection,
 }
 
 /// Somebody who is told of alerts through a webhook.
@@ -59,6 +62,7 @@ pub struct Receiver {
     pub(crate) min_severity: Severity,
     pub(crate) cooldown: Duration,
     pub(crate) rules: Rules,
+    pub(crate) selection: Selection,
     status: Arc<NotifyStatus>,
 }
 
@@ -109,6 +113,7 @@ impl Receiver {
             min_severity: settings.min_severity,
             cooldown: settings.cooldown,
             rules: settings.rules,
+            selection: settings.selection,
             status: Arc::new(NotifyStatus::new(settings.name.as_deref())),
             name: settings.name,
         })
@@ -207,8 +212,9 @@ fn secrets_of(address: &Url) -> Vec<String> {
 
 /// The status counts, whatever becomes of the body.
 async fn read(mut response: reqwest::Response) -> Reply {
-    let retry_after = response.headers().get(RETRY_AFTER);
-    let retry_after = retry_after.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    let header = response.headers().get(RETRY_AFTER);
+    let header = header.and_then(|value| value.to_str().ok());
+    let retry_after = header.and_then(|value| retry_after(value, SystemTime::now()));
     let mut body = Vec::new();
     while body.len() < REPLY_BYTES_MAX
         && let Ok(Some(chunk)) = response.chunk().await

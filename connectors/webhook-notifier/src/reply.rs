@@ -24,8 +24,8 @@ const SLACK_REFUSALS: [&str; 3] = [
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    /// The header of that name.
-    pub(crate) retry_after: Option<String>,
+    /// The pause that the header of that name asks for.
+    pub(crate) retry_after: Option<Duration>,
     /// The beginning of the body. It may hold anything.
     pub(crate) body: String,
 }
@@ -61,16 +61,13 @@ impl Reply {
 
     /// The header says it; Discord says it in the body as well, Telegram only there.
     fn pause(&self) -> Option<Duration> {
-        let header = self.retry_after.as_ref();
-        let header = header.and_then(|value| value.trim().parse::<f64>().ok());
-        let secs = header.or_else(|| {
+        let pause = self.retry_after.or_else(|| {
             let body: Value = serde_json::from_str(&self.body).ok()?;
             let told = body
                 .pointer("/parameters/retry_after")
                 .or_else(|| body.get("retry_after"));
-            told?.as_f64()
+            Duration::try_from_secs_f64(told?.as_f64()?).ok()
         })?;
-        let pause = Duration::try_from_secs_f64(secs).ok()?;
         Some(pause.min(RETRY_AFTER_MAX))
     }
 
@@ -136,12 +133,16 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use connector_runtime::http;
+
     use super::*;
 
     fn reply(status: u16, retry_after: Option<&str>, body: &str) -> Reply {
         Reply {
             status: StatusCode::from_u16(status).unwrap(),
-            retry_after: retry_after.map(str::to_owned),
+            retry_after: retry_after.and_then(|header| http::retry_after(header, UNIX_EPOCH)),
             body: body.to_owned(),
         }
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::format::Format;
 use crate::receiver::{Receiver, ReceiverSettings};
+use crate::selection::{Selection, check_names};
 
 /// The secrets of the only receiver, or of the first; those of others have `_NAME` behind.
 pub(crate) const URL: &str = "COINLAKE_WEBHOOK_URL";
@@ -32,6 +33,10 @@ pub struct WebhookSettings {
     /// was last told. A rule has its own time, `repeat`.
     #[serde(deserialize_with = "read_duration")]
     pub cooldown: Duration,
+    /// Rules and built-in kinds to tell of, by name, such as `btc-60k` and `price_spike`. Default: all.
+    pub only: Vec<String>,
+    /// Rules and built-in kinds that no receiver is told of, by name.
+    pub mute: Vec<String>,
     /// More receivers; the secrets of each are COINLAKE_WEBHOOK_URL_NAME and COINLAKE_WEBHOOK_SECRET_NAME, in upper case and
     /// with `_` for `-`.
     pub receivers: Vec<NamedReceiver>,
@@ -43,6 +48,8 @@ impl Default for WebhookSettings {
             format: Format::Json,
             min_severity: Severity::Warning,
             cooldown: Duration::from_secs(900),
+            only: Vec::new(),
+            mute: Vec::new(),
             receivers: Vec::new(),
         }
     }
@@ -52,11 +59,17 @@ impl WebhookSettings {
     /// All receivers; none where the secrets hold no address. The rules say how often each is repeated.
     ///
     /// # Errors
-    /// When something about one is wrong.
+    /// When something about one is wrong, or a name is unknown.
     pub fn receivers(&self, secrets: &Secrets, rules: &Rules) -> Result<Vec<Receiver>> {
         let secret = |name: &str| {
             let value: Option<SecretString> = secrets.get(name);
             value.filter(|value| !value.expose_secret().is_empty())
+        };
+        let of_others = self.receivers.iter().flat_map(|named| &named.only);
+        check_names(self.only.iter().chain(&self.mute).chain(of_others), rules)?;
+        let selection = |only: &[String]| Selection {
+            only: only.to_vec(),
+            mute: self.mute.clone(),
         };
         let mut receivers = Vec::new();
         if let Some(url) = secret(URL) {
@@ -68,6 +81,7 @@ impl WebhookSettings {
                 min_severity: self.min_severity,
                 cooldown: self.cooldown,
                 rules: rules.clone(),
+                selection: selection(&self.only),
             };
             receivers.push(receiver(settings, URL, KEY)?);
         }
@@ -88,6 +102,7 @@ impl WebhookSettings {
                 min_severity: named.min_severity.unwrap_or(self.min_severity),
                 cooldown: self.cooldown,
                 rules: rules.clone(),
+                selection: selection(&named.only),
             };
             let new = receiver(settings, &url, &key)?;
             anyhow::ensure!(
@@ -107,7 +122,7 @@ fn receiver(settings: ReceiverSettings, url: &str, key: &str) -> Result<Receiver
     Receiver::new(settings).with_context(|| format!("{url} or {key} cannot be used"))
 }
 
-/// A receiver beside the first; on a command line `NAME:FORMAT[:SEVERITY]`.
+/// A receiver beside the first; on a command line `NAME:FORMAT[:SEVERITY[:ONLY,ONLY]]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedReceiver {
@@ -119,6 +134,9 @@ pub struct NamedReceiver {
     /// The mildest severity to tell of. Default: as for the first receiver.
     #[serde(default, deserialize_with = "read_some_severity")]
     min_severity: Option<Severity>,
+    /// Rules and built-in kinds to tell of, by name. Default: all.
+    #[serde(default)]
+    only: Vec<String>,
 }
 
 impl FromStr for NamedReceiver {
@@ -131,13 +149,20 @@ impl FromStr for NamedReceiver {
         let format = parts.next().unwrap_or_default();
         let format = Format::from_str(format, false)
             .map_err(|_| "a format is json, slack, discord, telegram or ntfy".to_owned())?;
-        let min_severity = parts.next().map(severity).transpose()?;
+        let min_severity = parts.next().filter(|text| !text.is_empty());
+        let min_severity = min_severity.map(severity).transpose()?;
+        let only = parts.next().into_iter().flat_map(|names| names.split(','));
+        let only = only.map(str::to_owned).collect();
         match parts.next() {
-            Some(_) => Err("say NAME:FORMAT or NAME:FORMAT:SEVERITY".to_owned()),
+            Some(_) => Err(
+                "say NAME:FORMAT, NAME:FORMAT:SEVERITY or NAME:FORMAT:SEVERITY:ONLY,ONLY"
+                    .to_owned(),
+            ),
             None => Ok(Self {
                 name,
                 format,
                 min_severity,
+                only,
             }),
         }
     }
@@ -187,13 +212,19 @@ mod tests {
         assert_eq!(phone.min_severity, Some(Severity::Critical));
         let team: NamedReceiver = "team:slack".parse().unwrap();
         assert_eq!((team.format, team.min_severity), (Format::Slack, None));
+        assert!(team.only.is_empty());
+        let mine: NamedReceiver = "mine:slack::btc-60k,price_move".parse().unwrap();
+        assert_eq!(
+            (mine.min_severity, mine.only),
+            (None, vec!["btc-60k".to_owned(), "price_move".to_owned()])
+        );
         for (text, problem) in [
             ("team", "a format is json"),
             (":slack", "a name has"),
             ("Team:slack", "a name has"),
             ("team:irc", "a format is json"),
             ("team:slack:loud", "say info"),
-            ("team:slack:info:x", "say NAME"),
+            ("team:slack:info:x:y", "say NAME"),
         ] {
             let error = text.parse::<NamedReceiver>().unwrap_err();
             assert!(error.starts_with(problem), "{text}: {error}");

@@ -1,5 +1,6 @@
 //! How telling of alerts goes: for probes, and for Prometheus.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,13 +10,17 @@ use metrics::{
     histogram,
 };
 
-/// What became of an alert, the label `outcome` of its counter.
+/// What became of an alert at a receiver, the label `outcome` of its counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The receiver took it.
     Delivered,
     /// Its severity is below what is told of.
     Mild,
+    /// Its rules and kinds are not for this receiver.
+    Muted,
+    /// Its coin is muted for a while.
+    CoinMuted,
     /// The coin's window runs.
     Suppressed,
     /// The receiver does not want it.
@@ -27,9 +32,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Delivered,
         Self::Mild,
+        Self::Muted,
+        Self::CoinMuted,
         Self::Suppressed,
         Self::Refused,
         Self::Stale,
@@ -40,6 +47,8 @@ impl Outcome {
         match self {
             Self::Delivered => "delivered",
             Self::Mild => "mild",
+            Self::Muted => "muted",
+            Self::CoinMuted => "coin_muted",
             Self::Suppressed => "suppressed",
             Self::Refused => "refused",
             Self::Stale => "stale",
@@ -48,9 +57,12 @@ impl Outcome {
     }
 }
 
+/// The newest alerts whose outcome is remembered.
+const REMEMBERED_MAX: usize = 2_000;
+
 /// How an attempt ended, the label `result` of its counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
+pub(crate) enum Attempt {
     Ok,
     Failed,
     Refused,
@@ -84,6 +96,14 @@ struct State {
     undelivered: Option<String>,
     /// Alerts since the start that nobody was told of, as their coin had just had a message.
     suppressed: u64,
+    /// Alerts since the start that nobody was told of, as their coin is muted.
+    coin_muted: u64,
+    /// What became of the newest alerts, by their ids; `None` while one is being delivered.
+    outcomes: HashMap<String, Option<Outcome>>,
+    /// The ids, oldest first.
+    remembered: VecDeque<String>,
+    /// Incremented when an outcome changes.
+    changes: u64,
     ended: bool,
 }
 
@@ -150,10 +170,47 @@ impl NotifyStatus {
         self.state().undelivered = trouble;
     }
 
+    /// Remembers what becomes of an alert; `None`: it is being delivered.
+    pub(crate) fn remember(&self, alert_id: &str, outcome: Option<Outcome>) {
+        let mut state = self.state();
+        state.changes += 1;
+        if state
+            .outcomes
+            .insert(alert_id.to_owned(), outcome)
+            .is_some()
+        {
+            return;
+        }
+        state.remembered.push_back(alert_id.to_owned());
+        if state.remembered.len() > REMEMBERED_MAX
+            && let Some(oldest) = state.remembered.pop_front()
+        {
+            state.outcomes.remove(&oldest);
+        }
+    }
+
+    /// What became of an alert: `Some(None)` while it is being delivered, `None` where it was not its turn since the start, or too
+    /// long ago.
+    pub fn outcome(&self, alert_id: &str) -> Option<Option<Outcome>> {
+        self.state().outcomes.get(alert_id).copied()
+    }
+
+    /// Greater whenever an outcome changes.
+    pub fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    /// The receiver's name; `default` for the only one.
+    pub fn receiver(&self) -> &str {
+        &self.receiver
+    }
+
     pub(crate) fn count(&self, outcome: Outcome) {
         self.alerts(outcome).increment(1);
-        if outcome == Outcome::Suppressed {
-            self.state().suppressed += 1;
+        match outcome {
+            Outcome::Suppressed => self.state().suppressed += 1,
+            Outcome::CoinMuted => self.state().coin_muted += 1,
+            _ => {}
         }
         if outcome == Outcome::Delivered {
             let now = SystemTime::now()
@@ -195,14 +252,20 @@ impl Observed for NotifyStatus {
     }
 
     fn notes(&self) -> Vec<String> {
-        let alerts = match self.state().suppressed {
-            0 => return Vec::new(),
-            1 => "1 alert was".to_owned(),
-            more => format!("{more} alerts were"),
+        let state = self.state();
+        let note = |count: u64, why: &str| {
+            let alerts = match count {
+                0 => return None,
+                1 => "1 alert was".to_owned(),
+                more => format!("{more} alerts were"),
+            };
+            Some(format!(
+                "{alerts} not sent since the start, as their coin {why}"
+            ))
         };
-        let note =
-            format!("{alerts} not sent since the start, as their coin had just had a message");
-        vec![note]
+        let held = note(state.suppressed, "had just had a message");
+        let muted = note(state.coin_muted, "is muted");
+        held.into_iter().chain(muted).collect()
     }
 }
 

@@ -18,22 +18,14 @@ pub(crate) struct Subject {
 impl Subject {
     /// What an alert is about, at least one thing.
     pub(crate) fn all_of(alert: &Alert) -> Vec<Self> {
-        let mut rules: Vec<_> = alert
-            .kinds
-            .iter()
-            .map(|kind| Rule::name_of_kind(kind))
-            .collect();
-        // The built-in kinds together, and what has no kind, are one subject.
-        rules.sort_unstable();
-        rules.dedup();
-        if rules.is_empty() {
-            rules.push(None);
-        }
         let subject = |rule: Option<&str>| Self {
             coin: alert.coin.clone(),
             rule: rule.map(str::to_owned),
         };
-        rules.into_iter().map(subject).collect()
+        Rule::subjects(&alert.kinds)
+            .into_iter()
+            .map(subject)
+            .collect()
     }
 
     /// A receiver has at most one message of it in this time, unless it gets worse.

@@ -1,107 +1,231 @@
-// The Alerts page: the newest alerts, live.
+// The Alerts page: episodes, the newest live or those of a range of time, and what readers do about them.
 
+import { barChart, SEVERITIES } from "./alerts/bars.js";
 import { h, inNextFrame, nothing, setText } from "./dom.js";
+import { episodeItem, untilOf } from "./alerts/episode.js";
 import * as format from "./format.js";
-import { connect } from "./live.js";
+import { ask, connect, post } from "./live.js";
+import { rangeChoice } from "./alerts/range.js";
+import { ruleSection } from "./alerts/rules.js";
 
-const HELD_MAX = 1000;
-const SHOWN_MAX = 200;
-const SEVERITIES = ["critical", "warning", "info"];
 const KINDS = ["price_spike", "price_move", "volume_spike"];
-const NO_ALERTS = "No alerts yet. They appear here as soon as crypto-alerts has them.";
-
-/** An alert as a list item. */
-export function alertItem(alert, linked = true) {
-  const name = h("strong", {}, alert.symbol ? alert.symbol.toUpperCase() : alert.coin);
-  return h("li", { className: "alert", "data-severity": alert.severity, "data-id": alert.alert_id },
-    h("span", { className: "severity" }, alert.severity),
-    h("div", { className: "what" },
-      h("p", { className: "message" }, linked ? h("a", { href: chartOf(alert) }, name) : null, " ", alert.message),
-      h("p", { className: "faint" },
-        h("time", { dateTime: new Date(alert.event_time).toISOString() }, format.time(alert.event_time)),
-        " · ", h("span", {}, format.price(alert.price), " USD"),
-        alert.kinds ? ` · ${alert.kinds.map(format.kind).join(", ")}` : "",
-        alert.score === undefined ? "" : ` · score ${format.decimal(alert.score, 2)}`)));
-}
-
-/** The address of the chart of the hour around an alert. */
-function chartOf(alert) {
-  return `#/coin/${encodeURIComponent(alert.coin)}?minutes=60&at=${alert.event_time}`;
-}
+const STATES = [["", "all"], ["open", "open"]];
+/** A reader who types is not done yet. */
+const TYPING_MS = 250;
+const NO_ALERTS = "No alerts yet: nothing unusual has happened. They appear here as soon as crypto-alerts has them. " +
+  "`coinlake rules check` tries rules of your own on the past.";
 
 export function alertsPage(main, _path, query) {
-  let alerts = [];
-  let unseen = 0;
+  let disconnect = () => {};
+  let typing = null;
+  let left = false;
 
   const options = (all, names) => [h("option", { value: "" }, all), ...names.map((n) => h("option", { value: n }, format.kind(n)))];
-  const coin = h("input", { type: "search", id: "alert-coin", placeholder: "bitcoin", value: query.get("coin") ?? "", oninput: redrawAll });
-  const severity = h("select", { id: "alert-severity", onchange: redrawAll }, options("all severities", SEVERITIES));
-  const kind = h("select", { id: "alert-kind", onchange: redrawAll }, options("all kinds", KINDS));
+  const coin = h("input", { type: "search", id: "alert-coin", placeholder: "bitcoin", value: query.get("coin") ?? "", oninput: later });
+  const severity = h("select", { id: "alert-severity", onchange: changed }, options("all severities", SEVERITIES));
+  const kind = h("select", { id: "alert-kind", onchange: changed }, options("all kinds", KINDS));
+  const state = h("select", { id: "alert-state", onchange: changed }, STATES.map(([value, text]) => h("option", { value }, text)));
+  severity.value = SEVERITIES.includes(query.get("severity")) ? query.get("severity") : "";
+  state.value = query.get("state") === "open" ? "open" : "";
+  const range = rangeChoice(query, changed);
+  let page = Math.max(1, Number(query.get("page")) || 1);
+  const rules = ruleSection((names) => chooseKind(kind.value, names));
+  chooseKind(query.get("kind") ?? "", []);
   const count = h("p", { className: "summary" });
-  const list = h("ol", { className: "alerts", "aria-label": "Alerts, newest first" });
+  const counts = h("div");
+  const mutes = h("p", { className: "mutes", hidden: true });
+  const failed = h("p", { className: "alarm", role: "alert", hidden: true });
+  const list = h("ol", { className: "alerts", "aria-label": "Episodes of alerts, newest first" });
+  const pages = h("p", { className: "filters pages", hidden: true });
   const announced = h("p", { className: "unseen", "aria-live": "polite" });
   const empty = nothing(NO_ALERTS);
+  empty.hidden = true;
   main.append(
     h("h1", {}, "Alerts"),
     h("form", { className: "filters", onsubmit: (event) => event.preventDefault() },
-      h("label", {}, "Coin", coin), h("label", {}, "Severity", severity), h("label", {}, "Kind", kind)),
-    count, announced, list, empty,
+      h("label", {}, "Coin", coin), h("label", {}, "Worst severity", severity), h("label", {}, "Kind", kind), h("label", {}, "State", state), ...range.fields),
+    rules.section, count, counts, mutes, failed, announced, list, pages, empty,
   );
 
-  const wanted = (alert) =>
-    (severity.value === "" || alert.severity === severity.value) &&
-    (kind.value === "" || alert.kinds.includes(kind.value)) &&
-    matches(alert, coin.value.trim().toLowerCase());
-
-  function matches(alert, text) {
-    return text === "" || alert.coin.toLowerCase().includes(text) || alert.symbol.toLowerCase().includes(text);
+  /** Offers the rules among the kinds, and chooses one. */
+  function chooseKind(chosen, names) {
+    const kinds = names.map(format.kindOfRule);
+    if (chosen !== "" && !KINDS.includes(chosen) && !kinds.includes(chosen)) kinds.push(chosen);
+    kind.replaceChildren(...options("all kinds", KINDS.concat(kinds)));
+    kind.value = chosen;
   }
 
-  let all = true;
+  function filters() {
+    return { coin: coin.value.trim(), severity: severity.value, kind: kind.value, state: state.value };
+  }
+
+  function later() {
+    clearTimeout(typing);
+    typing = setTimeout(changed, TYPING_MS);
+  }
+
+  function changed() {
+    page = 1;
+    show();
+  }
+
+  /** Shows what is chosen, and writes it into the address, for links and for the way back. */
+  function show() {
+    clearTimeout(typing);
+    const chosen = { ...filters(), ...range.chosen(), page: page > 1 ? String(page) : "" };
+    const text = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value !== "")).toString();
+    history.replaceState(null, "", `#/alerts${text ? "?" + text : ""}`);
+    open();
+  }
+
+  let items = new Map();
+  let episodes = new Map();
+  let ids = [];
+  let desk = { writable: false, mutes: {} };
+
   const draw = inNextFrame(() => {
-    const shown = alerts.filter(wanted);
-    if (all) {
-      list.replaceChildren(...shown.slice(-SHOWN_MAX).reverse().map((alert) => alertItem(alert)));
-    } else {
-      const fresh = alerts.slice(alerts.length - unseen).filter(wanted).slice(-SHOWN_MAX);
-      list.prepend(...fresh.reverse().map((alert) => alertItem(alert)));
-      while (list.childElementCount > SHOWN_MAX) list.lastElementChild.remove();
-      announce(fresh);
+    const before = items;
+    items = new Map();
+    let place = list.firstElementChild;
+    for (const id of ids) {
+      const episode = episodes.get(id);
+      const known = before.get(id);
+      const mute = desk.mutes[episode.coin];
+      const same = known && known.episode === episode && known.mute === mute && known.writable === desk.writable;
+      const item = same ? known.item : episodeItem(episode, desk, act, known?.item.querySelector(".unfold").open ?? false);
+      if (known && !same) {
+        if (place === known.item) place = item;
+        known.item.replaceWith(item);
+      }
+      items.set(id, { item, episode, mute, writable: desk.writable });
+      if (item === place) place = place.nextElementSibling;
+      else list.insertBefore(item, place);
     }
-    all = false;
-    unseen = 0;
-    empty.hidden = list.childElementCount > 0;
-    setText(empty, alerts.length === 0 ? NO_ALERTS : "No alert matches the filters.");
-    const rest = shown.length > SHOWN_MAX ? `; the newest ${SHOWN_MAX} are shown` : "";
-    setText(count, `${format.count(shown.length)} of ${format.counted(alerts.length, "alert")} match${rest}`);
+    while (place) {
+      const next = place.nextElementSibling;
+      place.remove();
+      place = next;
+    }
+    empty.hidden = ids.length > 0;
+    drawMutes();
   });
+
+  function drawMutes() {
+    const muted = Object.entries(desk.mutes);
+    mutes.hidden = muted.length === 0;
+    mutes.replaceChildren("Muted: ", ...muted.flatMap(([name, until], i) => [
+      i > 0 ? ", " : "", h("strong", {}, name), ` until ${untilOf(until)} `,
+      desk.writable ? h("button", { type: "button", className: "small", "aria-label": `Unmute ${name} again`, onclick: () => act({ do: "unmute", coin: name }) }, "Unmute") : "",
+    ]));
+  }
+
+  function drawSummary({ alerts, episodes: all, counts: over }, rest) {
+    setText(count, `${format.counted(all, "episode")} among ${rest(format.counted(alerts, "alert"))}`);
+    counts.replaceChildren(...(all > 0 ? [barChart(over, range.choose)] : []));
+    setText(empty, alerts > 0 ? "No alert matches the filters: choose fewer." : range.chosen() === null ? NO_ALERTS : "No alert in this time: choose a longer one.");
+  }
+
+  /** Does something about alerts; a page of the past is asked for again, and the live one is told. */
+  async function act(change) {
+    failed.hidden = true;
+    try {
+      await post("api/alerts", change);
+      if (!left && range.chosen() !== null) await past();
+    } catch (error) {
+      setText(failed, error.message);
+      failed.hidden = false;
+    }
+  }
+
+  function take(fresh) {
+    const kept = new Map(ids.map((id) => [id, episodes.get(id)]));
+    for (const episode of fresh) kept.set(episode.id, episode);
+    return kept;
+  }
 
   function announce(fresh) {
     if (fresh.length === 0) return;
-    const newest = fresh[0];
+    const newest = fresh[0].alerts.at(-1);
     const more = fresh.length > 1 ? ` and ${fresh.length - 1} more` : "";
     setText(announced, `${newest.severity}: ${newest.coin} ${newest.message}${more}`);
   }
 
-  function redrawAll() {
-    all = true;
+  function openLive() {
+    let first = true;
+    let seen = null;
+    disconnect = connect({ page: "alerts", ...filters() }, {
+      episodes: (now) => {
+        episodes = take(now.changed);
+        ids = now.ids;
+        desk = now.desk;
+        const shown = now.ids.length < now.summary.episodes ? `; the newest ${now.ids.length} are shown` : "";
+        drawSummary(now.summary, (alerts) => `the newest ${alerts}${shown}`);
+        if (!first) announce(now.changed);
+        if (!first && seen !== now.summary.alerts) rules.refresh();
+        first = false;
+        seen = now.summary.alerts;
+        draw();
+      },
+    }, () => {
+      // The stream begins anew, and sends everything.
+      [episodes, ids, first] = [new Map(), [], true];
+    });
+  }
+
+  let asked = 0;
+  async function past() {
+    const nth = (asked += 1);
+    const parameters = Object.entries({ ...filters(), ...range.chosen(), page: String(page) }).filter(([, value]) => value !== "" && value !== "all");
+    let now;
+    try {
+      now = await ask("api/alerts", Object.fromEntries(parameters));
+    } catch (error) {
+      if (left || nth !== asked) return;
+      [ids, episodes] = [[], new Map()];
+      draw();
+      setText(empty, error.message);
+      return;
+    }
+    if (left || nth !== asked) return;
+    episodes = new Map(now.episodes.map((episode) => [episode.id, episode]));
+    ids = now.episodes.map((episode) => episode.id);
+    desk = now.desk;
+    page = now.page;
+    const cut = now.complete ? "" : ", the newest of this time: choose a shorter one for the others";
+    drawSummary(now.summary, (alerts) => `${alerts} from ${format.time(now.from)} to ${format.time(now.until)}${cut}`);
+    drawPages(now);
     draw();
   }
 
-  let first = true;
-  const disconnect = connect({ page: "alerts" }, {
-    alerts: (fresh) => {
-      // After a reconnect the console sends the whole list again.
-      const known = new Set(alerts.slice(-HELD_MAX).map((alert) => alert.alert_id));
-      const added = fresh.filter((alert) => !known.has(alert.alert_id));
-      alerts = alerts.concat(added).slice(-HELD_MAX);
-      unseen = Math.min(alerts.length, unseen + added.length);
-      if (first) all = true;
-      first = false;
-      draw();
-    },
-  });
+  function drawPages({ pages: all }) {
+    pages.hidden = all < 2;
+    const go = (to) => () => {
+      page = to;
+      show();
+      scrollTo(0, 0);
+    };
+    pages.replaceChildren(
+      h("button", { type: "button", disabled: page <= 1, onclick: go(page - 1) }, "Newer"),
+      h("span", { className: "faint" }, `Page ${page} of ${format.count(all)}`),
+      h("button", { type: "button", disabled: page >= all, onclick: go(page + 1) }, "Older"));
+  }
+
+  function open() {
+    disconnect();
+    asked += 1;
+    [episodes, ids] = [new Map(), []];
+    pages.hidden = true;
+    if (range.chosen() === null) openLive();
+    else {
+      disconnect = connect({ page: "other" }, {});
+      past();
+    }
+  }
+
+  open();
   return () => {
+    left = true;
+    clearTimeout(typing);
     disconnect();
     draw.cancel();
   };

@@ -1,135 +1,204 @@
 // The chart page of a coin: its chart over a time range, and the alerts in that range.
 //
-// The range ends now and moves on, or it lies around a moment and stays.
+// The range ends now and moves on, or it is of the past and stays.
 
-import { alertItem } from "./alerts.js";
-import { makeChart } from "./chart.js";
+import { alertItem } from "./alerts/alert.js";
+import { addressOf, isLive, questionOf, readAddress } from "./chart/address.js";
+import { candles, push } from "./chart/candles.js";
+import { makeChart } from "./chart/chart.js";
+import { comparison } from "./chart/comparison.js";
+import { kindLinks, moreControls, rangeLinks } from "./chart/controls.js";
+import { lines } from "./chart/lines.js";
+import { placeOf } from "./chart/plot.js";
+import { alertsWithin, asRows, inWords } from "./chart/summary.js";
+import { csvOf, download } from "./csv.js";
 import { h, inNextFrame, nothing, onThemeChange, setText } from "./dom.js";
 import * as format from "./format.js";
 import { ask, connect } from "./live.js";
 
-const RANGES = [[15, "15 min"], [60, "1 h"], [360, "6 h"], [1440, "1 day"], [10_080, "7 days"]];
 const ALERTS_SHOWN_MAX = 100;
+const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 };
+const BAND = "A random walk with this volatility stays within the band 95 % of the time. ";
+const MARKS = "Triangles mark alerts. Drag to zoom in, double-click to zoom out. The arrow keys move along the chart.";
 
 export function coinPage(main, [coin = ""], query) {
-  const minutes = RANGES.some(([m]) => String(m) === query.get("minutes")) ? Number(query.get("minutes")) : 60;
-  const path = `#/coin/${encodeURIComponent(coin)}`;
-  const at = Number(query.get("at")) || null;
-  const around = at === null ? "" : `&at=${at}`;
-  let columns = null;
-  let alerts = [];
+  const view = readAddress(coin, query);
+  const { at, other } = view;
+  /** What is drawn: ticks as `columns`, their `candles`, the ticks of the `others`, and `alerts`. */
+  let shown = null;
   let chart = null;
+  let place = null;
   let left = false;
   let disconnect = () => {};
 
   const price = h("data", { className: "price" });
-  const ranges = h("nav", { className: "ranges", "aria-label": "Time range" }, RANGES.map(([m, name]) =>
-    h("a", { href: `${path}?minutes=${m}${around}`, "aria-current": m === minutes ? "true" : undefined }, name)));
+  const name = h("span", {}, coin);
+  const symbol = h("span", { className: "symbol faint" });
   const holder = h("div", {
-    className: "chart", tabIndex: 0, role: "img", "aria-label": `Chart of ${coin}`, onkeydown: (event) => {
-      const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
-      if (by && chart) {
-        event.preventDefault();
-        chart.step(by);
-      }
+    className: "chart", tabIndex: 0, role: "img", "aria-label": `Chart of ${coin}`, hidden: true, onkeydown: (event) => {
+      const by = KEYS[event.key];
+      if (!by || !chart) return;
+      event.preventDefault();
+      const last = shown.columns.time.length - 1;
+      chart.pointAt(Math.max(0, Math.min(last, (place ?? last) + by)));
     },
   });
   const spoken = h("p", { className: "unseen", "aria-live": "polite" });
-  const summary = h("p", { className: "summary" });
-  const note = h("p", { className: "faint" },
-    "A random walk with this volatility stays within the band 95 % of the time. Triangles mark alerts. " +
-    "Drag to zoom in, double-click to zoom out. The arrow keys move along the chart.");
+  const summary = h("span");
+  const whole = h("button", { type: "button", className: "copy", hidden: true, onclick: () => chart.zoomTo(null) }, "Zoom out");
+  const past = h("p", { className: "faint", hidden: true },
+    h("span", { className: "swatch past", "aria-hidden": "true" }),
+    "The fainter line is made from CoinGecko's history, not followed live: its steps are coarser.");
+  const note = h("p", { className: "faint", hidden: true });
   const list = h("ol", { className: "alerts", "aria-label": `Alerts of ${coin}, newest first` });
   const state = nothing("Reading the lake …");
+  // There is nothing to take along before there is a chart.
+  const controls = moreControls(view, () => chart && download(`${coin}-${inView.map((ms) => new Date(ms).toISOString()).join("-")}.csv`,
+    csvOf(asRows(shown, view, ...inView))));
   main.append(
     h("p", { className: "crumbs" }, h("a", { href: "#/market" }, "Market"), " / ",
-      ...(at === null ? [coin] : [h("a", { href: `${path}?minutes=${minutes}` }, coin), ` / around ${format.time(at)}`])),
-    h("div", { className: "title" }, h("h1", {}, coin, " ", price), ranges),
-    summary, state, holder, spoken, note,
+      ...(at === null ? [coin] : [h("a", { href: addressOf({ ...view, at: null }) }, coin), ` / around ${format.time(at)}`])),
+    h("div", { className: "title" }, h("h1", {}, name, " ", symbol, " ", price),
+      h("div", { className: "switches" }, other === "" ? kindLinks(view) : null, rangeLinks(view))),
+    h("p", { className: "summary" }, summary, " ", whole), controls.whole, state, holder, spoken, past, note,
     h("h2", {}, "Alerts in this range"), list,
   );
-  holder.hidden = true;
-  note.hidden = true;
+
+  let inView = [-Infinity, Infinity];
 
   const draw = inNextFrame(() => {
-    const { time } = columns;
-    if (time.length === 0) {
-      setText(state, `No prices of ${coin} in this range. Check the coin's name; prices appear once crypto-features has them.`);
+    const { columns, others } = shown;
+    if (columns.time.length === 0) {
+      setText(state, `No prices of ${coin} in this range. Choose another range, or check the coin's name; prices appear once crypto-features has them.`);
       return;
     }
     state.hidden = true;
     holder.hidden = false;
     note.hidden = false;
-    if (chart) chart.show(columns);
-    else chart = makeChart(holder, columns, () => alerts, hovered);
+    setText(note, noteOf());
+    if (others?.time.length === 0) {
+      state.hidden = false;
+      setText(state, `No prices of ${other} in this range: check its name, which is a CoinGecko id such as ethereum.`);
+    }
+    past.hidden = Boolean(others) || view.candles || !columns.backfilled.includes(true);
+    if (chart) chart.show(shown);
+    else chart = makeChart(holder, shown, { kind: kindOf(), followed: at, onView: see, onHover: hovered });
     const newest = columns.price.at(-1);
     setText(price, format.price(newest));
     price.value = String(newest);
-    describe();
+    controls.showDates(columns.time[0], columns.time.at(-1));
   });
 
-  const drawAlerts = inNextFrame(() => {
-    const from = (columns?.time.at(-1) ?? 0) - minutes * 60_000;
-    const shown = alerts.filter((alert) => alert.event_time >= from).slice(-ALERTS_SHOWN_MAX).reverse();
-    list.replaceChildren(...shown.map((alert) => alertItem(alert, false)));
-    if (shown.length === 0) list.append(h("li", { className: "faint" }, "None."));
-    if (chart) chart.redraw();
-  });
-
-  /** Puts the chart into words. */
-  function describe() {
-    let low = Infinity;
-    let high = -Infinity;
-    for (const p of columns.price) {
-      if (p < low) low = p;
-      if (p > high) high = p;
-    }
-    const first = columns.price[0];
-    const newest = columns.price.at(-1);
-    const text = `${format.change(newest / first - 1)} since ${format.time(columns.time[0])}, low ${format.price(low)}, ` +
-      `high ${format.price(high)}, ${format.counted(alerts.length, "alert")}`;
-    setText(summary, text + (columns.sampled ? ". The range has more files than a chart reads; some were skipped." : ""));
-    holder.setAttribute("aria-label", `Chart of ${coin}: ${text}`);
+  function kindOf() {
+    if (shown.others) return comparison(coin, other);
+    return view.candles ? candles : lines;
   }
 
+  function noteOf() {
+    const { columns, thinned } = shown;
+    const drawn = columns.time.length;
+    const some = thinned > 0 ? `Drawn from ${format.count(drawn)} of ${format.count(drawn + thinned)} ticks: the lowest and the highest of each stretch. ` : "";
+    if (shown.others) return `${some}Each line is the change since its first price in the range. ${MARKS}`;
+    if (view.candles) return `A candle is ${format.seconds(shown.candles.stretch_ms / 1000)} of ticks. ${some}${MARKS}`;
+    return some + BAND + MARKS;
+  }
+
+  /** Puts what is in view into words. */
+  function see(from, to, isZoomed) {
+    inView = [from, to];
+    const text = inWords(shown, view, from, to);
+    setText(summary, text);
+    whole.hidden = !isZoomed;
+    holder.setAttribute("aria-label", `Chart of ${coin}: ${text}`);
+    drawAlerts();
+  }
+
+  const drawAlerts = inNextFrame(() => {
+    const alerts = alertsWithin(shown.alerts, ...inView).slice(-ALERTS_SHOWN_MAX).reverse();
+    list.replaceChildren(...alerts.map((alert) => alertItem(alert, alert.event_time === at)));
+    if (alerts.length === 0) list.append(h("li", { className: "faint" }, "None."));
+  });
+
   function hovered(index) {
-    if (index === null || index === undefined || document.activeElement !== holder) return;
+    place = index;
+    if (index === null || document.activeElement !== holder) return;
+    const { columns } = shown;
     setText(spoken, `${format.time(columns.time[index])}: ${format.price(columns.price[index])}`);
   }
 
-  function takePoints(fresh) {
-    const newest = columns.time.at(-1) ?? -Infinity;
+  /** Adds ticks that are newer than all before; what the range has left behind goes. */
+  function append(table, fresh) {
+    const newest = table.time.at(-1) ?? -Infinity;
     fresh.time.forEach((time, index) => {
-      if (time > newest) for (const name of Object.keys(fresh)) columns[name].push(fresh[name][index]);
+      if (time > newest) for (const column of Object.keys(fresh)) table[column].push(fresh[column][index]);
     });
-    const from = (columns.time.at(-1) ?? 0) - minutes * 60_000;
-    let stale = 0;
-    while (columns.time[stale] < from) stale += 1;
-    if (stale > 0) for (const name of Object.keys(fresh)) columns[name].splice(0, stale);
+    if (view.from !== null) return;
+    const stale = placeOf(table.time, (table.time.at(-1) ?? 0) - view.minutes * 60_000);
+    if (stale > 0) for (const column of Object.keys(fresh)) table[column].splice(0, stale);
+  }
+
+  function takePoints(fresh) {
+    extend(fresh);
+    draw();
+  }
+
+  function extend(fresh) {
+    const newest = shown.columns.time.at(-1) ?? -Infinity;
+    append(shown.columns, fresh);
+    fresh.time.forEach((time, index) => {
+      if (time > newest) push(shown.candles, time, fresh.price[index]);
+    });
+    if (view.from === null) {
+      const stale = placeOf(shown.candles.time, shown.columns.time[0] - shown.candles.stretch_ms + 1);
+      for (const column of ["time", "open", "high", "low", "close"]) shown.candles[column].splice(0, stale);
+    }
+  }
+
+  function takeOthers(fresh) {
+    append(shown.others, fresh);
+    draw();
+  }
+
+  /** Predictions come after their ticks. */
+  function takeOutlooks({ time, ...fresh }) {
+    const { columns } = shown;
+    time.forEach((ms, index) => {
+      const tick = placeOf(columns.time, ms);
+      if (columns.time[tick] === ms) for (const column of Object.keys(fresh)) columns[column][tick] = fresh[column][index];
+    });
     draw();
   }
 
   function takeAlerts(fresh) {
-    const known = new Set(alerts.map((alert) => alert.alert_id));
-    const from = (columns.time.at(-1) ?? 0) - minutes * 60_000;
-    alerts = alerts.concat(fresh.filter((alert) => !known.has(alert.alert_id) && alert.event_time >= from));
-    alerts.sort((a, b) => a.event_time - b.event_time);
-    drawAlerts();
+    const known = new Set(shown.alerts.map((alert) => alert.alert_id));
+    const from = shown.columns.time[0] ?? Infinity;
+    shown.alerts = shown.alerts.concat(fresh.filter((alert) => !known.has(alert.alert_id) && alert.event_time >= from));
+    shown.alerts.sort((a, b) => a.event_time - b.event_time);
+    if (fresh.length > 0) draw();
   }
 
-  const asked = { coin, minutes };
-  if (at !== null) asked.until = at + minutes * 30_000;
-  ask("/api/history", asked).then((history) => {
+  const load = async () => {
+    const question = questionOf(view);
+    const [history, second] = await Promise.all([
+      ask("api/history", { coin, ...question }), other === "" ? null : ask("api/history", { coin: other, ...question })]);
     if (left) return;
-    ({ alerts } = history);
-    columns = history.points;
-    columns.sampled = history.sampled;
+    const before = shown;
+    shown = { columns: history.points, others: second?.points ?? null, candles: history.candles, alerts: history.alerts,
+      thinned: history.ticks - history.points.time.length };
+    // A stream may have been quicker.
+    if (before) extend(before.columns);
+    if (before?.others && shown.others) append(shown.others, before.others);
+    setText(name, history.name ?? coin);
+    setText(symbol, history.symbol?.toUpperCase() ?? "");
     draw();
-    drawAlerts();
-    const after = columns.time.at(-1) ?? 0;
-    disconnect = at === null
-      ? connect({ page: "coin", coin, after }, { points: takePoints, alerts: takeAlerts })
-      : connect({ page: "other" }, {});
+  };
+  const question = () => ({ page: "coin", coin, after: shown.columns.time.at(-1) ?? 0,
+    ...(shown.others ? { with: other, with_after: shown.others.time.at(-1) ?? 0 } : {}) });
+  const handlers = { points: takePoints, others: takeOthers, outlooks: takeOutlooks, alerts: takeAlerts };
+  load().then(() => {
+    if (left) return;
+    // What came while the stream was lost is in the history.
+    disconnect = isLive(view) ? connect(question, handlers, () => load().catch(() => {})) : connect({ page: "other" }, {});
   }, (error) => {
     if (left) return;
     setText(state, error.message);

@@ -91,16 +91,21 @@ export function ago(seconds) {
 }
 
 /** The age of a time, given in milliseconds since the epoch: `3 min`. */
-export function age(ms) {
+export function age(ms, now = Date.now()) {
   if (ms === null || ms === undefined) return NONE;
-  return duration(Math.max(0, Math.floor((Date.now() - ms) / 1000)));
+  return duration(Math.max(0, Math.floor((now - ms) / 1000)));
+}
+
+/** A length of time, given in seconds: `3 min`. */
+export function seconds(value) {
+  return duration(Math.round(value));
 }
 
 function duration(seconds) {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
-  return `${Math.floor(seconds / 86_400)} days`;
+  return `${Math.floor(seconds / 86_400)} d`;
 }
 
 /** A time, given in milliseconds since the epoch: `2025-06-01 14:05:09`. */
@@ -110,7 +115,37 @@ export function time(ms) {
   return date.toISOString().slice(0, 19).replace("T", " ");
 }
 
-/** The name of an alert's kind: `price spike`. */
+/** A time after another: without the date where it is the same. */
+export function timeAfter(ms, before) {
+  const [text, other] = [time(ms), time(before)];
+  return text.slice(0, 10) === other.slice(0, 10) ? text.slice(11) : text;
+}
+
+/** A sentence whose numbers have no more digits than a reader wants. */
+export function sentence(text) {
+  return text.replace(/\d+\.\d{3,}(e-?\d+)?/g, (number) => price(Number(number)));
+}
+
+const RULE = "rule:";
+
+/** The name of the user's rule that an alert's kind is of, or null. */
+export function ruleOf(kind) {
+  return kind.startsWith(RULE) ? kind.slice(RULE.length) : null;
+}
+
+/** The kind of a rule's alerts. */
+export function kindOfRule(name) {
+  return RULE + name;
+}
+
+/** The name of an alert's kind: `price spike`, or `rule btc-60k`. */
 export function kind(name) {
-  return name.replaceAll("_", " ");
+  const rule = ruleOf(name);
+  return rule === null ? name.replaceAll("_", " ") : `rule ${rule}`;
+}
+
+/** A time as date fields have it, in UTC: `2025-06-01T14:05`, with seconds where `length` is 19; empty if it is none. */
+export function dateField(ms, length = 16) {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? "" : date.toISOString().slice(0, length);
 }

@@ -5,48 +5,36 @@
 
 import { colour, h, inNextFrame, nothing, onThemeChange, setAttribute, setText } from "./dom.js";
 import * as format from "./format.js";
-import { connect } from "./live.js";
+import { ask, connect } from "./live.js";
+import { addressOf, COLUMNS, readChoice, sorted } from "./market/columns.js";
+import { isWatched, onWatchlistChange, star, watchesAny } from "./market/watchlist.js";
+import { onSourceChange } from "./source.js";
 import * as spark from "./spark.js";
 
 const SORT_INTERVAL_MS = 2000;
 const AGEING_INTERVAL_MS = 10_000;
 
-/** `of` is the field. Narrow screens hide `wide` columns. */
-const COLUMNS = [
-  { name: "Coin", of: "coin", text: true },
-  { name: "Price, USD", of: "price", show: format.price },
-  { name: "1 min", of: "return_1m", show: format.change, signed: true, wide: true },
-  { name: "5 min", of: "return_5m", show: format.change, signed: true, wide: true },
-  { name: "15 min", of: "return_15m", show: format.change, signed: true },
-  { name: "Last hour", spark: true },
-  { name: "z-score", of: "zscore_15m", show: (v) => format.decimal(v, 1), alarming: (v) => Math.abs(v) > 3, wide: true,
-    title: "Distance of the price from its recent mean, in standard deviations" },
-  { name: "Surge", of: "volume_surge", show: (v) => format.decimal(v, 1), alarming: (v) => v > 3, wide: true,
-    title: "Volume traded in the last minutes, relative to the average of the last 24 hours" },
-  { name: "Anomaly ahead", of: "anomaly_probability", show: format.probability, bar: true, wide: true,
-    title: "Probability that an episode of warnings begins within 15 minutes, from the model in production" },
-  { name: "Trend up", of: "trend_up_probability", show: format.probability, bar: true, wide: true,
-    title: "Probability that the price is higher in 15 minutes, from the model in production" },
-  { name: "Tick", of: "event_time", show: format.age, wide: true,
-    title: "Age of the newest tick, by the time that CoinGecko gives it" },
-  { name: "Market cap", of: "market_cap", show: format.count, wide: true, title: "Market capitalization in USD" },
-];
-
-export function marketPage(main) {
+export function marketPage(main, _path, query) {
   const rows = new Map();
-  let order = { of: "market_cap", descending: true };
+  let { order, wanted, onlyWatched } = readChoice(query);
   let sortedAt = 0;
-  let wanted = "";
+  let version = 0;
+  let left = false;
+  let disconnect = () => {};
   let ink = readInk();
   const stale = new Set();
 
   const summary = h("p", { className: "summary", id: "market-summary" });
   const filter = h("input", {
-    type: "search", placeholder: "Find a coin", "aria-label": "Find a coin", oninput: () => {
+    type: "search", placeholder: "Find a coin", "aria-label": "Find a coin", value: query.get("find") ?? "", oninput: () => {
       wanted = filter.value.trim().toLowerCase();
-      for (const row of rows.values()) applyFilter(row);
+      choose();
     },
   });
+  const watchedOnly = h("button", { type: "button", "aria-pressed": String(onlyWatched), onclick: () => {
+    onlyWatched = !onlyWatched;
+    choose();
+  } }, "★ Watched");
   const headers = COLUMNS.map((column) => {
     const cell = h("th", { role: "columnheader", scope: "col", className: classOf(column), title: column.title ?? "", "data-of": column.of });
     if (!column.of) cell.append(column.name);
@@ -58,10 +46,16 @@ export function marketPage(main) {
   const table = h("table", { role: "table", className: "market", "aria-describedby": "market-summary" },
     h("caption", { className: "unseen" }, "Every coin, live"),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, headers)), body);
-  const waiting = nothing("Waiting for the first record in crypto-features.");
+  const why = h("span");
+  const unmatched = h("p", { className: "nothing", hidden: true }, why, " ", h("button", { type: "button", onclick: () => {
+    wanted = filter.value = "";
+    onlyWatched = false;
+    choose();
+  } }, "Show all coins"));
+  const waiting = nothing("No prices yet: they appear with the first record of crypto-features, within a minute of a start. If they do not, the Pipeline page says what is missing.");
   main.append(
-    h("div", { className: "title" }, h("h1", {}, "Market"), filter), summary, waiting,
-    h("div", { className: "scroll", hidden: true }, table),
+    h("div", { className: "title" }, h("h1", {}, "Market"), h("div", { className: "switches" }, watchedOnly, filter)), summary, waiting,
+    h("div", { className: "scroll market-holder", hidden: true }, table), unmatched,
   );
   const scroll = table.parentElement;
 
@@ -84,7 +78,7 @@ export function marketPage(main) {
   });
 
   function classOf(column) {
-    return [column.text ? "text" : column.spark ? "spark" : "number", column.wide ? "wide" : ""].join(" ").trim();
+    return [column.text ? "text" : column.spark ? "spark" : "number", column.room ?? ""].join(" ").trim();
   }
 
   function rowOf(coin) {
@@ -92,33 +86,58 @@ export function marketPage(main) {
     if (row) return row;
     const symbol = h("strong");
     const name = h("span", { className: "faint" });
-    const link = h("a", { href: `#/coin/${encodeURIComponent(coin)}` }, symbol, name);
+    const link = h("a", { href: `#/coin/${encodeURIComponent(coin)}`, title: coin }, symbol, name);
+    const mark = star(coin, choose);
     const canvas = h("canvas", { className: "sparkline", role: "img", "aria-label": "" });
     const cells = COLUMNS.map((column) => {
-      if (column.text) return h("th", { role: "rowheader", scope: "row", className: "text" }, link);
+      if (column.text) return h("th", { role: "rowheader", scope: "row", className: "text" }, mark.button, link);
       if (column.spark) return h("td", { role: "cell", className: "spark" }, canvas);
       return h("td", { role: "cell", className: classOf(column) }, h("data"));
     });
-    const tr = h("tr", { role: "row" }, cells);
-    row = { coin, now: {}, before: null, spark: [], symbol, name, canvas, cells, tr, visible: false, outdated: true };
+    const tr = h("tr", { role: "row", "data-coin": coin }, cells);
+    row = { coin, now: {}, before: null, spark: [], symbol, name, mark, canvas, cells, tr, visible: false, outdated: true };
     tr.row = row;
     rows.set(coin, row);
-    applyFilter(row);
     body.append(tr);
     inView.observe(tr);
     return row;
   }
 
   function applyFilter(row) {
-    const text = `${row.coin} ${row.now.symbol ?? ""}`.toLowerCase();
-    row.tr.hidden = wanted !== "" && !text.includes(wanted);
+    const { symbol, name } = row.now;
+    const text = `${row.coin} ${symbol} ${name ?? ""}`.toLowerCase();
+    row.tr.hidden = !text.includes(wanted) || (onlyWatched && !isWatched(row.coin));
+  }
+
+  /** Shows what is looked for, and writes order and filters into the address, for links and for the way back. */
+  function choose() {
+    filterAll();
+    setAttribute(watchedOnly, "aria-pressed", String(onlyWatched));
+    history.replaceState(null, "", addressOf({ order, wanted, onlyWatched }));
+  }
+
+  function filterAll() {
+    for (const row of rows.values()) applyFilter(row);
+    const matches = [...rows.values()].some(({ tr }) => !tr.hidden);
+    unmatched.hidden = matches || rows.size === 0;
+    scroll.hidden = !matches;
+    setText(why, whyNothing());
+  }
+
+  function whyNothing() {
+    if (onlyWatched && !watchesAny()) return "You watch no coin yet: the star beside a coin makes it one of yours.";
+    const among = onlyWatched ? "coin that you watch" : "coin";
+    if (wanted === "") return "No coin that you watch is in this market.";
+    return `No ${among} matches “${wanted}”: type a part of a name, a symbol or a CoinGecko id, such as bitcoin or btc.`;
   }
 
   function take(change) {
     const row = rowOf(change.coin);
+    // A stream may have been quicker than the whole.
+    if (row.now.event_time > change.event_time) return;
     row.before = row.now.price ?? null;
     row.now = change;
-    if (change.spark) row.spark = change.spark;
+    if (change.spark) row.spark = spark.unpack(change.spark);
     else spark.push(row.spark, change.event_time, change.price);
     row.outdated = true;
     if (row.visible) stale.add(row);
@@ -128,17 +147,19 @@ export function marketPage(main) {
     row.outdated = false;
     const { now } = row;
     setText(row.symbol, now.symbol.toUpperCase());
-    setText(row.name, now.coin);
+    setText(row.name, now.name ?? now.coin);
     COLUMNS.forEach((column, index) => {
       if (!column.show) return;
       const value = now[column.of];
       const cell = row.cells[index];
       const data = cell.firstChild;
       setText(data, column.show(value));
+      if (column.exact) setAttribute(data, "title", value === null ? "" : `${value} USD`);
       setAttribute(data, "value", value === null ? "" : String(value));
       let look = "";
       if (column.signed && value) look = value > 0 ? "up" : "down";
       if (column.alarming && value !== null && column.alarming(value)) look = "alarming";
+      if (column.old?.(value)) look = "old";
       if (column.of === "price" && row.before !== null && row.before !== value) look = value > row.before ? "up" : "down";
       if (data.className !== look) data.className = look;
       if (column.bar) cell.style.setProperty("--share", value ?? 0);
@@ -148,6 +169,7 @@ export function marketPage(main) {
   }
 
   function writeSummary() {
+    if (rows.size === 0) return;
     let newest = 0;
     let up = 0;
     let down = 0;
@@ -163,6 +185,7 @@ export function marketPage(main) {
     const again = order.of === column.of;
     order = { of: column.of, descending: again ? !order.descending : !column.text };
     sort();
+    choose();
   }
 
   function sortIfDue() {
@@ -177,53 +200,60 @@ export function marketPage(main) {
       const way = order.descending ? "descending" : "ascending";
       setAttribute(headers[index], "aria-sort", column.of === order.of ? way : "none");
     });
-    const sign = order.descending ? -1 : 1;
-    const sorted = [...rows.values()].sort((a, b) => {
-      const [left, right] = [a.now[order.of], b.now[order.of]];
-      if (left === right) return a.coin < b.coin ? -1 : 1;
-      // Coins without a value come last in both directions.
-      if (left === null) return 1;
-      if (right === null) return -1;
-      return left < right ? -sign : sign;
-    });
     let place = body.firstChild;
-    for (const { tr } of sorted) {
+    for (const { tr } of sorted(rows.values(), order)) {
       if (tr === place) place = place.nextSibling;
       else body.insertBefore(tr, place);
     }
   }
 
   function takeAll(changes) {
+    const before = rows.size;
     changes.forEach(take);
-    if (rows.size > 0 && scroll.hidden) {
-      waiting.remove();
-      scroll.hidden = false;
-      sort();
+    if (rows.size === 0) return;
+    waiting.remove();
+    if (before === 0) sort();
+    if (rows.size !== before || wanted !== "" || onlyWatched) filterAll();
+    draw();
+  }
+
+  function rewriteAll() {
+    for (const row of rows.values()) {
+      row.outdated = true;
+      if (row.visible) stale.add(row);
     }
     draw();
   }
 
-  // Ages grow by themselves.
-  const ageing = setInterval(() => {
-    for (const row of rows.values()) {
-      row.outdated = true;
-      if (row.visible) stale.add(row);
-    }
-    draw();
-  }, AGEING_INTERVAL_MS);
-  const disconnect = connect({ page: "market" }, { coins: takeAll, changes: takeAll });
-  const unlisten = onThemeChange(() => {
-    ink = readInk();
-    for (const row of rows.values()) {
-      row.outdated = true;
-      if (row.visible) stale.add(row);
-    }
-    draw();
+  const load = () => ask("api/market").then((now) => {
+    if (left) return;
+    version = Math.max(version, now.version);
+    takeAll(now.rows);
   });
+
+  // What came while the stream was lost is in the whole.
+  const listen = () => {
+    if (!left) disconnect = connect(() => ({ page: "market", version }), { changes: takeAll }, () => load().catch(() => {}));
+  };
+  load().then(listen, listen);
+  // Ages grow by themselves.
+  const ageing = setInterval(rewriteAll, AGEING_INTERVAL_MS);
+  const unlisten = [
+    onSourceChange(rewriteAll),
+    onWatchlistChange(() => {
+      for (const row of rows.values()) row.mark.show();
+      filterAll();
+    }),
+    onThemeChange(() => {
+      ink = readInk();
+      rewriteAll();
+    }),
+  ];
   return () => {
+    left = true;
     clearInterval(ageing);
     disconnect();
-    unlisten();
+    unlisten.forEach((stop) => stop());
     inView.disconnect();
     draw.cancel();
   };

@@ -1,8 +1,11 @@
-// The Models page: training runs, the models in production, and their drift.
+// The Models page: training runs, the models in production and staging, and their drift.
 
 import { h, nothing, setText } from "./dom.js";
 import * as format from "./format.js";
 import { ask, connect } from "./live.js";
+import { beside } from "./models/beside.js";
+import { overRuns } from "./models/over.js";
+import { table } from "./table.js";
 
 const NAMES = { anomaly_ahead: "Anomaly ahead", trend_up: "Trend up" };
 const WHAT = {
@@ -15,33 +18,65 @@ const MEASURED = [...METRICS, ["precision", "Precision"], ["recall", "Recall"], 
   ["auc_pr_low", "AUC-PR at least (95 %)"],
   ["lift_top_1pct", "Lift in the top 1 %"], ["base_rate_brier", "Brier of the base rate"],
   ["best_input_auc_roc", "AUC-ROC of the best input"], ["best_input_auc_pr", "AUC-PR of the best input"]];
+const ALIASES = ["production", "staging"];
 
-export function modelsPage(main, [chosen]) {
+/** What `MODEL/METRIC` is called. */
+function nameOf(key) {
+  const [model, metric, ...of] = key.split("/");
+  if (metric === undefined) return key;
+  const name = MEASURED.find(([known]) => known === metric)?.[1] ?? metric.replaceAll("_", " ");
+  return `${NAMES[model] ?? model}, ${[name, ...of].join(" ")}`;
+}
+
+function addressOf(run) {
+  return `#/models/${encodeURIComponent(run)}`;
+}
+
+export function modelsPage(main, [chosen], query) {
   let left = false;
   const disconnect = connect({ page: "other" }, {});
   const place = h("p", { className: "summary" }, "Loading runs from the model registry …");
   const content = h("div");
   main.append(h("h1", {}, "Models"), place, content);
-  ask("/api/models").then((models) => !left && show(models), (error) => {
+  load().catch((error) => {
     if (!left) {
       place.remove();
       content.append(nothing(error.message));
     }
   });
 
-  function show({ place: where, link, models, runs, pictures }) {
+  async function load() {
+    const found = await ask("api/models");
+    const wanted = [chosen, query.get("with")].map((id) => (id ? runOf(found.runs, id) : null));
+    const [run, other] = await Promise.all(wanted);
+    if (!left) show(found, run, other);
+  }
+
+  /** A run by its id, also one that is older than those of the list; its problem where there is none. */
+  async function runOf(runs, id) {
+    const listed = runs.find((run) => run.id === id);
+    if (listed) return { run: listed };
+    return ask("api/run", { run: id }).then((run) => ({ run }), (error) => ({ problem: error.message }));
+  }
+
+  function show({ place: where, link, models, runs, pictures }, wanted, other) {
     place.replaceChildren("Stored in ", link ? outward(link, where) : where);
     if (runs.length === 0) {
-      content.append(nothing("No run yet: `coinlake train run` trains both models on the lake."));
+      content.append(nothing(wanted?.problem ?? "No run yet: `coinlake train run` trains both models on the lake."));
       return;
     }
-    const run = runs.find((r) => r.id === chosen) ?? runs.find((r) => r.status === "finished") ?? runs[0];
-    content.append(
-      h("div", { className: "models" }, models.map((model) => modelCard(model, runs))),
-      h("h2", {}, `Run ${run.name || run.id}`),
-      ...(run.link ? [h("p", { className: "summary" }, outward(run.link, "Open in MLflow"))] : []),
-      ...runDetails(run, models, pictures),
-      h("h2", {}, "Runs"), runTable(runs, run, models));
+    const versions = models.flatMap((model) => model.versions);
+    const aliasesOf = (run) => versions.filter((version) => version.run === run.id).flatMap((version) => version.aliases
+      .map((alias) => h("span", { className: `alias ${alias}`, title: `${version.model} version ${version.version}` }, `${alias}: ${NAMES[version.model] ?? version.model}`)));
+    const run = wanted === null ? runs.find((r) => r.status === "finished") ?? runs[0] : wanted.run;
+    content.append(h("div", { className: "models" }, models.map((model) => modelCard(model, runs))));
+    if (run) {
+      content.append(h("h2", {}, `Run ${run.name || run.id}`), h("p", { className: "summary run-aliases" }, aliasesOf(run),
+        run.link ? outward(run.link, "Open in MLflow") : null));
+      content.append(...(other?.run ? [h("p", {}, `Beside run ${other.run.name || other.run.id}`), beside(run, other.run, MEASURED.map(([key]) => key), nameOf)] : runDetails(run, models, pictures)));
+      if (other?.problem) content.append(nothing(other.problem));
+    } else content.append(nothing(wanted.problem));
+    content.append(...[overRuns(runs, nameOf)].filter(Boolean), h("h2", {}, "Runs"), runTable(runs, run ?? null, models, aliasesOf));
   }
 
   /** A link that leaves the console and opens in a new tab. */
@@ -50,19 +85,21 @@ export function modelsPage(main, [chosen]) {
   }
 
   function modelCard({ name, versions }, runs) {
-    const serving = versions.find((version) => version.aliases.includes("production"));
+    const at = (alias) => versions.find((version) => version.aliases.includes(alias));
+    const [serving, waiting] = ALIASES.map(at);
     const metrics = runs.find((run) => run.id === serving?.run)?.metrics ?? {};
     const drift = h("p", { className: "drift faint" }, serving ? "Computing drift …" : "");
     if (serving) showDrift(drift, name);
     return h("section", { className: "card model" },
       h("h2", {}, NAMES[name] ?? name), h("p", { className: "faint" }, WHAT[name] ?? ""),
       h("p", { className: "serving" }, serving ? `Version ${serving.version} is in production` : "No version is in production"),
+      waiting && waiting !== serving ? h("p", {}, `Version ${waiting.version} is in staging`) : null,
       measured(METRICS, metrics, name),
       drift,
       h("details", {}, h("summary", {}, `Versions (${versions.length})`),
         h("ul", { className: "versions" }, versions.map((version) => h("li", {},
           h("strong", {}, `${version.version}`), " ", version.aliases.map((alias) => h("span", { className: `alias ${alias}` }, alias)),
-          " ", h("a", { href: `#/models/${encodeURIComponent(version.run)}` }, format.time(version.created_ms)),
+          " ", h("a", { href: addressOf(version.run) }, format.time(version.created_ms)),
           version.note ? h("p", { className: "faint" }, version.note) : null)))));
   }
 
@@ -74,14 +111,14 @@ export function modelsPage(main, [chosen]) {
 
   let drifts = null;
   function showDrift(line, model) {
-    drifts ??= ask("/api/drift");
+    drifts ??= ask("api/drift");
     drifts.then(({ models, problems, notable }) => {
       const drift = models.find((d) => d.model === model);
       if (!drift) {
         setText(line, `Drift is unknown${problems.length > 0 ? `: ${problems.join("; ")}` : ""}`);
         return;
       }
-      const [input, most] = drift.inputs[0];
+      const [input, most] = Object.entries(drift.inputs).reduce((a, b) => (b[1] > a[1] ? b : a));
       const scores = drift.scores === null ? "" : `, scores ${format.decimal(drift.scores, 3)}`;
       setText(line, `Drift of the lake's last day (PSI): ${input} ${format.decimal(most, 3)}${scores}` +
         (most >= notable ? ". The market has changed: retrain the models." : ""));
@@ -90,24 +127,39 @@ export function modelsPage(main, [chosen]) {
   }
 
   function runDetails(run, models, pictures) {
-    if (run.status !== "finished") return [nothing(`This run is ${run.status}.`)];
-    return models.map(({ name }) => h("section", { className: "run" }, h("h3", {}, NAMES[name] ?? name),
+    const parameters = Object.entries(run.params);
+    const details = parameters.length === 0 ? [] : [h("details", { className: "parameters" }, h("summary", {}, `Parameters (${parameters.length})`),
+      table("Parameters", [["Name"], ["Value"]], parameters.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)))))];
+    if (run.status !== "finished") return [nothing(whyNot(run)), ...details];
+    return [...models.map(({ name }) => h("section", { className: "run" }, h("h3", {}, NAMES[name] ?? name),
       measured(MEASURED, run.metrics, name),
       h("div", { className: "pictures" }, pictures.map((picture) => h("img", {
-        src: "/api/picture?" + new URLSearchParams({ run: run.id, model: name, name: picture }),
+        src: "api/picture?" + new URLSearchParams({ run: run.id, model: name, name: picture }),
         alt: `${picture.replaceAll("_", " ")} of ${NAMES[name] ?? name}`,
-      })))));
+      }))))), ...details];
   }
 
-  function runTable(runs, shown, models) {
+  /** What became of a run without results. */
+  function whyNot({ status, tags }) {
+    const why = tags.failure ? `: ${tags.failure}` : "";
+    return {
+      running: "This run has not ended yet, or its process was killed.",
+      failed: `This run failed${why || ", and did not say why"}`,
+      killed: `This run was stopped${why}`,
+    }[status] ?? `This run is ${status}${why}`;
+  }
+
+  function runTable(runs, shown, models, aliasesOf) {
     const columns = models.flatMap(({ name }) => METRICS.slice(0, 2).map(([key, label]) => [`${name}/${key}`, `${NAMES[name] ?? name}, ${label}`]));
-    return h("div", { className: "scroll" }, h("table", { className: "plain" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Run"), h("th", { scope: "col" }, "Started"), h("th", { scope: "col" }, "Status"),
-        columns.map(([, label]) => h("th", { scope: "col", className: "number" }, label)))),
+    const compare = (run) => (shown === null || run.id === shown.id ? null
+      : h("a", { href: `${addressOf(shown.id)}?with=${encodeURIComponent(run.id)}`, "aria-label": `Compare ${shown.name || shown.id} with ${run.name || run.id}` }, "compare"));
+    return h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Runs" }, h("table", { className: "plain runs" },
+      h("thead", {}, h("tr", {}, ["Run", "Started", "Status"].map((text) => h("th", { scope: "col" }, text)),
+        columns.map(([, label]) => h("th", { scope: "col", className: "number" }, label)), h("th", { scope: "col" }, "Beside"))),
       h("tbody", {}, runs.map((run) => h("tr", {},
-        h("th", { scope: "row" }, h("a", { href: `#/models/${encodeURIComponent(run.id)}`, "aria-current": run === shown ? "true" : undefined }, run.name || run.id)),
-        h("td", { className: "nowrap" }, format.time(run.started_ms)), h("td", {}, run.status),
-        columns.map(([key]) => h("td", { className: "number" }, format.decimal(run.metrics[key], 4))))))));
+        h("th", { scope: "row" }, h("a", { href: addressOf(run.id), "aria-current": run.id === shown?.id ? "true" : undefined }, run.name || run.id), " ", aliasesOf(run)),
+        h("td", { className: "nowrap" }, format.time(run.started_ms)), h("td", { title: run.tags.failure ?? "" }, run.status),
+        columns.map(([key]) => h("td", { className: "number" }, format.decimal(run.metrics[key], 4))), h("td", {}, compare(run)))))));
   }
 
   return () => {

@@ -3,6 +3,8 @@
 import { h, inNextFrame, setText, svg } from "./dom.js";
 import * as format from "./format.js";
 import { connect } from "./live.js";
+import { hourSection } from "./pipeline/hour.js";
+import { facts, sourceInBrief, sourceName } from "./source.js";
 
 /** Pixels from a card's left edge to an arrow that leaves it downwards. */
 const DOWN = 18;
@@ -22,11 +24,15 @@ export function pipelinePage(main) {
   const reasons = h("table", { className: "plain" });
   const rejected = h("section", { hidden: true }, h("h2", {}, "Why records are rejected"), reasons);
   const stages = h("table", { className: "plain" });
+  const source = h("dl", { className: "facts" });
+  const untold = h("p", { className: "faint", hidden: true },
+    "Replies and calls are counted by the source: only the console of `coinlake up` and `coinlake demo`, which runs in its process, shows them.");
   const noTimes = h("p", { className: "faint", hidden: true },
     "SmartModule times are known only to the console of `coinlake up` and `coinlake demo`, which runs in the broker's process.");
+  const hour = hourSection();
   main.append(h("h1", {}, "Pipeline"), problems, drawing,
-    h("h2", {}, "Stages"), h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Stages" }, stages),
-    noTimes, rejected);
+    h("h2", {}, "Stages"), h("p", { className: "faint" }, "Lag: records of the stage's input that are not in the lake yet."), h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Stages" }, stages),
+    noTimes, hour.section, h("h2", {}, "Source"), source, untold, rejected);
 
   const draw = inNextFrame(() => {
     const newPlan = JSON.stringify(flow.stages);
@@ -99,7 +105,7 @@ export function pipelinePage(main) {
       : kind === "layer" ? `#/data/lake/${encodeURIComponent(name.replace("lake/", ""))}` : null;
     const title = link ? h("a", { href: link }, name) : h("span", {}, name);
     const element = h("div", { className: `card ${kind}` }, h("strong", {}, title), ...more, text, speed, alarm);
-    cards.set(key, { element, text, speed, alarm });
+    cards.set(key, { element, title, text, speed, alarm });
     return element;
   }
 
@@ -136,7 +142,7 @@ export function pipelinePage(main) {
       if (parts.length === 0) continue;
       const lag = parts.reduce((sum, part) => sum + part.lag, 0);
       const { text, pace, models } = cards.get(`stage ${stage.name}`);
-      setText(text, `${format.count(lag)} to commit, last commit ${format.ago(newestCommit(parts))}`);
+      setText(text, `lag ${format.count(lag)}, last commit ${format.ago(newestCommit(parts))}`);
       const seconds = secondsPerRecord(stage.name);
       setText(pace, seconds === null ? "" : `${format.brief(seconds)} per record`);
       if (models) setText(models, survey.models.length > 0 ? `serves ${survey.models.join(", ")}` : "no model in production yet");
@@ -144,6 +150,7 @@ export function pipelinePage(main) {
     writeProblems(survey?.problems ?? []);
     writeStages(survey?.stages ?? []);
     writeReasons();
+    writeSource();
     route();
   }
 
@@ -164,6 +171,7 @@ export function pipelinePage(main) {
       problems.replaceChildren(...texts.map((text) => h("li", {}, text)));
     }
     for (const [key, { element, alarm }] of cards) {
+      if (key === "source") continue;
       const name = key.replace(/^(topic|stage) /, "").replace(/ here$/, "");
       const modules = flow.stages.find((stage) => key === `stage ${stage.name}`)?.smartmodules ?? [];
       const own = found.filter((problem) => problem.about === name || modules.includes(problem.about));
@@ -181,10 +189,22 @@ export function pipelinePage(main) {
       h("td", { className: "number" }, part.committed_offset === null ? "–" : String(part.committed_offset)),
       h("td", { className: "number" }, format.ago(part.seconds_since_commit))));
     stages.replaceChildren(
-      h("thead", {}, h("tr", {}, ["Stage", "Input", "Time per record", "Records to commit", "Committed offset", "Last commit"].map((name, index) =>
+      h("thead", {}, h("tr", {}, ["Stage", "Input", "Time per record", "Lag", "Committed offset", "Last commit"].map((name, index) =>
         h("th", { scope: "col", className: index > 1 ? "number" : "" }, name)))),
       h("tbody", {}, rows));
     noTimes.hidden = flow.chains !== null;
+  }
+
+  function writeSource() {
+    const { title, text, alarm, element } = cards.get("source");
+    setText(title, sourceName());
+    const problem = flow.source?.problem ?? null;
+    setText(text, sourceInBrief(flow));
+    setText(alarm, problem ?? "");
+    alarm.hidden = problem === null;
+    element.classList.toggle("wrong", problem !== null);
+    source.replaceChildren(...facts(flow).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    untold.hidden = flow.source !== null;
   }
 
   function writeReasons() {
@@ -244,6 +264,7 @@ export function pipelinePage(main) {
       flow = now;
       draw();
     },
+    hour: hour.take,
   });
   return () => {
     disconnect();

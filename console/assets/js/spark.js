@@ -2,6 +2,11 @@
 
 const LENGTH = 60;
 
+/** Minutes and prices of what the console sends: the first minute, and a price or none for each from then on. */
+export function unpack({ minute, prices }) {
+  return prices.map((price, i) => [minute + i, price]).filter(([, price]) => price !== null);
+}
+
 /** Adds a price, which replaces an earlier one of the same minute. */
 export function push(spark, time, price) {
   const minute = Math.floor(time / 60_000);

@@ -27,6 +27,14 @@ impl ApiError {
         }
     }
 
+    /// 400: the request cannot be answered.
+    pub(crate) fn bad_request(message: impl ToString) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            message: message.to_string(),
+        }
+    }
+
     /// 404.
     pub(crate) fn not_found(message: impl ToString) -> Self {
         Self {
@@ -59,7 +67,12 @@ impl From<LakeError> for ApiError {
 
 impl From<TrackingError> for ApiError {
     fn from(error: TrackingError) -> Self {
-        Self::upstream(error)
+        match error {
+            TrackingError::UnknownRun { .. } | TrackingError::MissingFile { .. } => {
+                Self::not_found(error)
+            }
+            _ => Self::upstream(error),
+        }
     }
 }
 

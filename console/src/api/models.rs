@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use trainer::data::Label;
+use trainer::tracking::RunRecord;
 
 use crate::api::error::ApiError;
 use crate::models::{Drift, Models, Overview, PICTURES};
@@ -19,6 +20,29 @@ pub(crate) async fn models(State(shared): State<Arc<Shared>>) -> Result<Json<Ove
 
 pub(crate) async fn drift(State(shared): State<Arc<Shared>>) -> Result<Json<Arc<Drift>>, ApiError> {
     Ok(Json(registry(&shared)?.drift().await))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RunQuery {
+    run: String,
+}
+
+/// One run, however old it is.
+pub(crate) async fn run(
+    State(shared): State<Arc<Shared>>,
+    Query(RunQuery { run }): Query<RunQuery>,
+) -> Result<Json<RunRecord>, ApiError> {
+    let models = registry(&shared)?;
+    if !is_plain_id(&run) {
+        return Err(ApiError::not_found("there is no such run"));
+    }
+    Ok(Json(models.run(&run).await?))
+}
+
+/// It becomes part of a path.
+fn is_plain_id(run: &str) -> bool {
+    let mut bytes = run.bytes();
+    !run.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[derive(Deserialize)]
@@ -35,11 +59,7 @@ pub(crate) async fn picture(
     let models = registry(&shared)?;
     // These become part of a path: only names of models and pictures, and plain run ids, get through.
     let known_model = Label::ALL.iter().any(|label| label.as_str() == model);
-    let plain_id = !run.is_empty()
-        && run
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !known_model || !plain_id || !PICTURES.contains(&name.as_str()) {
+    if !known_model || !is_plain_id(&run) || !PICTURES.contains(&name.as_str()) {
         return Err(ApiError::not_found("there is no such picture"));
     }
     let picture = models.picture(&run, &model, &name).await?;

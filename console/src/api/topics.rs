@@ -1,36 +1,110 @@
-//! The Data page: topics and their records, as they are.
+//! The Data page's topics: what there is, how it is set up, and who reads it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use connector_runtime::cluster::Client;
+use connector_runtime::cluster::{Client, consumer_offset};
 use connector_runtime::reader;
-use connector_runtime::record::{LogRange, Record};
+use connector_runtime::record::LogRange;
 use connector_runtime::topic;
+use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::topic::TopicSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::ApiError;
 use crate::shared::Shared;
 
-/// Records in one answer.
-const RECORDS_MAX: i64 = 50;
-/// How far back a key is looked for, in each partition.
-const KEY_SEARCH_MAX: i64 = 50_000;
-const KEY_SEARCH_CHUNK: i64 = 5_000;
-/// Longer values are cut.
-const VALUE_BYTES_MAX: usize = 8 << 10;
+/// A topic of the list.
+#[derive(Debug, Serialize)]
+pub(crate) struct ListedTopic {
+    name: String,
+    partitions: u32,
+    /// Records held, as the cluster has last heard.
+    records: i64,
+    /// `None` where the cluster does not know it.
+    bytes: Option<u64>,
+}
 
-/// A topic and what its partitions hold.
+/// What the cluster has heard of a topic's partitions.
+#[derive(Debug, Default)]
+struct Heard {
+    records: i64,
+    bytes: Option<u64>,
+}
+
+/// Every topic of the cluster except Fluvio's own. It asks the cluster twice, however many topics there are.
+pub(crate) async fn topics(
+    State(shared): State<Arc<Shared>>,
+) -> Result<Json<Vec<ListedTopic>>, ApiError> {
+    let client = shared.cluster.connect().await?;
+    let mut heard = heard(&client).await?;
+    let all = client.admin().await.all::<TopicSpec>().await;
+    let all = all.map_err(|error| unlisted(&error))?;
+    let mut topics: Vec<_> = all
+        .into_iter()
+        .filter(|topic| !topic.spec.is_system())
+        .map(|topic| {
+            let Heard { records, bytes } = heard.remove(&topic.name).unwrap_or_default();
+            ListedTopic {
+                partitions: topic.spec.partitions(),
+                name: topic.name,
+                records,
+                bytes,
+            }
+        })
+        .collect();
+    topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(Json(topics))
+}
+
+/// By topic, what the cluster has heard of its partitions.
+async fn heard(client: &Client) -> Result<HashMap<String, Heard>, ApiError> {
+    let partitions = client.admin().await.all::<PartitionSpec>().await;
+    let mut heard = HashMap::<String, Heard>::new();
+    for partition in partitions.map_err(|error| unlisted(&error))? {
+        // TOPIC-NUMBER
+        let Some((topic, _)) = partition.name.rsplit_once('-') else {
+            continue;
+        };
+        let of_topic = heard.entry(topic.to_owned()).or_default();
+        let status = partition.status;
+        of_topic.records += (status.leader.hw - status.base_offset).max(0);
+        if let Ok(bytes) = u64::try_from(status.size) {
+            *of_topic.bytes.get_or_insert(0) += bytes;
+        }
+    }
+    Ok(heard)
+}
+
+fn unlisted(error: &anyhow::Error) -> ApiError {
+    ApiError::upstream(format!("topics cannot be listed: {error:#}"))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct TopicQuery {
+    topic: String,
+}
+
+/// A topic: what its partitions hold, how it is set up, and who reads it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Topic {
     name: String,
     partitions: Vec<Partition>,
+    replication: Option<u32>,
+    /// `None`: the cluster's default.
+    retention_seconds: Option<u32>,
+    partition_bytes_max: Option<u64>,
+    segment_bytes: Option<u32>,
+    compression: String,
+    deduplication: bool,
+    consumers: Vec<Consumer>,
 }
 
+/// The offsets that a partition holds.
 #[derive(Debug, Serialize)]
-struct Partition {
+pub(crate) struct Partition {
     number: u32,
     /// The oldest offset.
     start: i64,
@@ -39,7 +113,7 @@ struct Partition {
 }
 
 impl Partition {
-    fn new(number: u32, log: LogRange) -> Self {
+    pub(crate) fn new(number: u32, log: LogRange) -> Self {
         Self {
             number,
             start: log.start,
@@ -48,150 +122,63 @@ impl Partition {
     }
 }
 
-/// Every topic of the cluster except Fluvio's own.
-pub(crate) async fn topics(
-    State(shared): State<Arc<Shared>>,
-) -> Result<Json<Vec<Topic>>, ApiError> {
-    let client = shared.cluster.connect().await?;
-    let all = client.admin().await.all::<TopicSpec>().await;
-    let all =
-        all.map_err(|error| ApiError::upstream(format!("topics cannot be listed: {error:#}")))?;
-    let mut names: Vec<_> = all
-        .into_iter()
-        .filter(|topic| !topic.spec.is_system())
-        .map(|topic| topic.name)
-        .collect();
-    names.sort_unstable();
-    let mut topics = Vec::new();
-    for name in names {
-        let mut partitions = Vec::new();
-        for number in 0..topic::partition_count(&client, &name).await? {
-            let log = reader::offsets(&client, &name, number).await?;
-            partitions.push(Partition::new(number, log));
-        }
-        topics.push(Topic { name, partitions });
-    }
-    Ok(Json(topics))
-}
-
-/// Which records to show.
-#[derive(Debug, Deserialize)]
-pub(crate) struct RecordsQuery {
-    topic: String,
-    /// Without it, all partitions, or the first one if `from` is given.
-    partition: Option<u32>,
-    /// The first offset to show; without it, the newest records.
-    from: Option<i64>,
-    /// Show only the newest records with this key.
-    key: Option<String>,
-}
-
-/// The answer to a [`RecordsQuery`].
+/// How far a consumer is that lets the cluster know.
 #[derive(Debug, Serialize)]
-pub(crate) struct Records {
-    looked_at: Vec<LookedAt>,
-    /// Newest last: by offset within one partition, by time across several.
-    records: Vec<ShownRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct LookedAt {
-    #[serde(flatten)]
-    partition: Partition,
-    /// The oldest offset that was read.
-    from: i64,
-}
-
-#[derive(Debug, Serialize)]
-struct ShownRecord {
+struct Consumer {
+    name: String,
     partition: u32,
+    /// The last record that it is done with.
     offset: i64,
-    timestamp_ms: i64,
-    key: Option<String>,
-    /// The start of the value as text; bytes that are not UTF-8 become U+FFFD.
-    value: String,
-    /// Length of the whole value.
-    bytes: usize,
+    /// Records after that.
+    behind: i64,
 }
 
-impl ShownRecord {
-    fn new(partition: u32, record: Record) -> Self {
-        let shown = &record.value[..record.value.len().min(VALUE_BYTES_MAX)];
-        Self {
-            partition,
-            offset: record.offset,
-            timestamp_ms: record.timestamp_ms,
-            key: record
-                .key
-                .map(|key| String::from_utf8_lossy(&key).into_owned()),
-            value: String::from_utf8_lossy(shown).into_owned(),
-            bytes: record.value.len(),
-        }
-    }
-}
-
-/// The records that a query asks for.
-pub(crate) async fn records(
+pub(crate) async fn topic(
     State(shared): State<Arc<Shared>>,
-    Query(query): Query<RecordsQuery>,
-) -> Result<Json<Records>, ApiError> {
+    Query(TopicQuery { topic: name }): Query<TopicQuery>,
+) -> Result<Json<Topic>, ApiError> {
     let client = shared.cluster.connect().await?;
-    let RecordsQuery { topic, .. } = &query;
-    let partitions = match (query.partition, query.from) {
-        (Some(partition), _) => partition..partition + 1,
-        (None, Some(_)) => 0..1,
-        (None, None) => 0..topic::partition_count(&client, topic).await?,
-    };
-    let several = partitions.len() > 1;
-    let (mut found, mut looked_at) = (Vec::new(), Vec::new());
-    for partition in partitions {
-        let log = reader::offsets(&client, topic, partition).await?;
-        let (records, from) = match &query.key {
-            Some(key) => newest_of_key(&client, topic, partition, key, log).await?,
-            None => {
-                let from = query.from.unwrap_or(log.end - RECORDS_MAX);
-                let from = from.clamp(log.start, log.end);
-                let until = log.end.min(from + RECORDS_MAX);
-                let read = reader::read_range(&client, topic, partition, from..until);
-                (read.await?, from)
-            }
-        };
-        let records = records.into_iter();
-        found.extend(records.map(|record| ShownRecord::new(partition, record)));
-        looked_at.push(LookedAt {
-            partition: Partition::new(partition, log),
-            from,
-        });
+    let mut partitions = Vec::new();
+    for number in 0..topic::partition_count(&client, &name).await? {
+        let log = reader::offsets(&client, &name, number).await?;
+        partitions.push(Partition::new(number, log));
     }
-    if several {
-        found.sort_by_key(|record| (record.timestamp_ms, record.partition, record.offset));
-        found.drain(..found.len().saturating_sub(RECORDS_MAX as usize));
-    }
-    Ok(Json(Records {
-        looked_at,
-        records: found,
+    let all = client.admin().await.all::<TopicSpec>().await;
+    let all = all.map_err(|error| unlisted(&error))?;
+    let spec = all.into_iter().find(|topic| topic.name == name);
+    let spec = spec.ok_or_else(|| ApiError::not_found(format!("there is no topic {name}")))?;
+    let spec = spec.spec;
+    let stored = consumer_offset::of_topic(&client, &name).await;
+    let stored = stored.map_err(|error| {
+        ApiError::upstream(format!(
+            "the cluster does not say who reads {name}: {error:#}"
+        ))
+    })?;
+    let consumers = stored.into_iter().map(|stored| {
+        let end = partitions
+            .get(stored.partition as usize)
+            .map_or(0, |partition| partition.end);
+        Consumer {
+            behind: (end - stored.offset - 1).max(0),
+            name: stored.consumer_id,
+            partition: stored.partition,
+            offset: stored.offset,
+        }
+    });
+    let mut consumers: Vec<_> = consumers.collect();
+    consumers.sort_by(|a, b| (&a.name, a.partition).cmp(&(&b.name, b.partition)));
+    let storage = spec.get_storage();
+    Ok(Json(Topic {
+        replication: spec.replicas().replication_factor(),
+        retention_seconds: spec
+            .get_clean_policy()
+            .map(|policy| policy.retention_secs()),
+        partition_bytes_max: storage.and_then(|storage| storage.max_partition_size),
+        segment_bytes: storage.and_then(|storage| storage.segment_size),
+        compression: spec.get_compression_type().to_string(),
+        deduplication: spec.get_deduplication().is_some(),
+        consumers,
+        partitions,
+        name,
     }))
-}
-
-/// The newest records with this key, and the offset down to which it looked. Reads backwards in chunks, to use little memory.
-async fn newest_of_key(
-    client: &Client,
-    topic: &str,
-    partition: u32,
-    key: &str,
-    log: LogRange,
-) -> Result<(Vec<Record>, i64), ApiError> {
-    let oldest = log.start.max(log.end - KEY_SEARCH_MAX);
-    let mut until = log.end;
-    let mut found = Vec::new();
-    while until > oldest && (found.len() as i64) < RECORDS_MAX {
-        let from = oldest.max(until - KEY_SEARCH_CHUNK);
-        let mut chunk = reader::read_range(client, topic, partition, from..until).await?;
-        chunk.retain(|record| record.key.as_deref() == Some(key.as_bytes()));
-        chunk.append(&mut found);
-        found = chunk;
-        until = from;
-    }
-    let surplus = found.len().saturating_sub(RECORDS_MAX as usize);
-    Ok((found.split_off(surplus), until))
 }

@@ -17,6 +17,8 @@ pub(crate) enum HistoryError {
     Lake(#[from] LakeError),
     #[error("layer {layer} cannot be read: {reason}")]
     Layer { layer: String, reason: String },
+    #[error("{path} of the lake cannot be read: {reason}")]
+    File { path: String, reason: String },
 }
 
 impl HistoryError {

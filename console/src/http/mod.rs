@@ -2,7 +2,7 @@
 //!
 //! - `routes`: every address of the console.
 //! - `static_files`: the page's own files.
-//! - `guard`: security headers, and which hosts are served.
+//! - `guard`: security headers, which hosts are served, and who may change anything.
 
 mod guard;
 mod routes;

@@ -6,6 +6,7 @@ use connector_runtime::record::Record;
 use serde::{Deserialize, Serialize};
 
 use crate::state::duplicates::Duplicates;
+use crate::state::firings::{Firing, Firings};
 
 pub(crate) const ALERTS_MAX: usize = 1_000;
 
@@ -60,6 +61,22 @@ impl Alerts {
             self.newest.push_back(alert);
             self.count += 1;
         }
+    }
+
+    /// Notes when rules last fired, as far as these alerts say.
+    pub(crate) fn fired(&self, firings: &mut Firings) {
+        for alert in &self.newest {
+            let firing = Firing {
+                event_time: alert.event_time,
+                coin: alert.coin.clone(),
+            };
+            firings.take(&alert.kinds, &firing);
+        }
+    }
+
+    /// The number of the next alert.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     /// The number of the next alert, and those in memory from number `from` on, oldest first.

@@ -6,25 +6,39 @@
 use std::collections::HashMap;
 
 use connector_runtime::record::Record;
+use jiff::Timestamp;
 
 use crate::state::coin::{Coin, Row, RowWithSpark};
 use crate::state::duplicates::Duplicates;
-use crate::state::points::Point;
+use crate::state::points::{Outlook, Point};
 use crate::state::records::{Features, Prediction};
 
 const COINS_MAX: usize = 5_000;
-const POINTS_TOTAL: usize = 300_000;
+const POINTS_TOTAL: usize = 200_000;
 const COIN_POINTS_MIN: usize = 64;
 const COIN_POINTS_MAX: usize = 512;
 
 /// Every coin.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Market {
     coins: HashMap<String, Coin>,
     /// Incremented on every change, so that a client can ask what changed since the version it has.
     version: u64,
     feature_duplicates: Duplicates,
     prediction_duplicates: Duplicates,
+}
+
+impl Default for Market {
+    /// Versions begin at the time, so that those of a console that starts later are greater: a page that comes back to it gets every row.
+    fn default() -> Self {
+        let started = Timestamp::now().as_microsecond();
+        Self {
+            coins: HashMap::new(),
+            version: u64::try_from(started).unwrap_or(0),
+            feature_duplicates: Duplicates::default(),
+            prediction_duplicates: Duplicates::default(),
+        }
+    }
 }
 
 impl Market {
@@ -96,6 +110,30 @@ impl Market {
         }
     }
 
+    /// Takes in what coins are called, by id.
+    pub(crate) fn take_names(&mut self, names: HashMap<String, String>) {
+        for (id, name) in names {
+            let Some(coin) = self.coins.get_mut(&id) else {
+                continue;
+            };
+            if coin.row.name.as_ref() != Some(&name) {
+                coin.row.name = Some(name);
+                self.version += 1;
+                coin.changed = self.version;
+            }
+        }
+    }
+
+    /// Whether a coin's name is not known.
+    pub(crate) fn has_nameless(&self) -> bool {
+        self.coins.values().any(|coin| coin.row.name.is_none())
+    }
+
+    /// A coin's row.
+    pub(crate) fn row(&self, coin: &str) -> Option<&Row> {
+        self.coins.get(coin).map(|coin| &coin.row)
+    }
+
     /// Every coin, and the version they are of.
     pub(crate) fn rows(&self) -> (u64, Vec<RowWithSpark>) {
         let rows = self.coins.values().map(Coin::row_with_spark);
@@ -112,6 +150,12 @@ impl Market {
     pub(crate) fn newest_time(&self) -> Option<i64> {
         let rows = self.coins.values().map(|coin| &coin.row);
         rows.map(|row| row.quote.event_time).max()
+    }
+
+    /// The predictions of a coin's ticks after `time` that are still in memory.
+    pub(crate) fn outlooks_after(&self, coin: &str, time: i64) -> Vec<(i64, Outlook)> {
+        let coin = self.coins.get(coin);
+        coin.map_or_else(Vec::new, |coin| coin.outlooks_after(time))
     }
 
     /// The points of a coin after `time` that are still in memory.
@@ -211,6 +255,11 @@ mod tests {
         assert_eq!(shown(&market), None);
         market.take_predictions(0, &[predicted(1, 60_000, 0.5)]);
         assert_eq!(shown(&market), None, "too late");
+        // Made for a tick that is on its way: its price is not known yet.
+        let newest = 60_000 + FORECAST_AGE_MAX_MS;
+        market.take_predictions(0, &[predicted(2, newest + 60_000, 0.75)]);
+        assert_eq!(shown(&market), Some(0.75));
+        assert_eq!(market.rows().1[0].row.quote.event_time, newest);
     }
 
     #[test]

@@ -2,20 +2,26 @@
 //!
 //! - `market`: every coin; `coin`: one of them.
 //! - `alerts`, `rejects`: the newest records of crypto-alerts and crypto-rejected.
+//! - `firings`: when the user's rules last fired.
 //! - `records`: what it reads from crypto-features and crypto-predictions.
-//! - `points`: the points of a chart.
+//! - `points`: the points of a chart; `candles`: made of them.
 //! - `duplicates`: which records of a derived topic to ignore.
 
 mod alerts;
+mod candles;
 mod coin;
 mod duplicates;
+mod firings;
 mod market;
 mod points;
 mod records;
 mod rejects;
 
 pub(crate) use alerts::{ALERTS_MAX, Alert, Alerts};
+pub(crate) use candles::Candles;
+pub(crate) use coin::RowWithSpark;
+pub(crate) use firings::{Firing, Firings};
 pub(crate) use market::Market;
-pub(crate) use points::{Columns, Point, thin_out};
-pub(crate) use records::point_of;
+pub(crate) use points::{Columns, Outlook, OutlookColumns, Point, thin_out};
+pub(crate) use records::{outlook_of, point_of};
 pub(crate) use rejects::{REJECTS_MAX, RejectCounts, Rejects};

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+/// Digits of the band, which no table has.
+const BAND_DIGITS: usize = 7;
+
 /// One tick of a coin, with the features that its chart shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
@@ -14,6 +17,24 @@ pub(crate) struct Point {
     pub ma_15m: Option<f64>,
     pub volatility_15m: Option<f64>,
     pub samples_15m: u32,
+    pub volume_24h: Option<f64>,
+    pub zscore_15m: Option<f64>,
+    /// Whether it is made from CoinGecko's history.
+    pub backfilled: bool,
+    pub outlook: Outlook,
+}
+
+/// What the models predict at a tick; all `None` where no model serves.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Outlook {
+    pub anomaly_probability: Option<f64>,
+    pub trend_up_probability: Option<f64>,
+}
+
+impl Outlook {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Points as columns, the form that uPlot takes.
@@ -25,6 +46,35 @@ pub(crate) struct Columns {
     ma_15m: Vec<Option<f64>>,
     band_low: Vec<Option<f64>>,
     band_high: Vec<Option<f64>>,
+    volume_24h: Vec<Option<f64>>,
+    zscore_15m: Vec<Option<f64>>,
+    backfilled: Vec<bool>,
+    anomaly_probability: Vec<Option<f64>>,
+    trend_up_probability: Vec<Option<f64>>,
+}
+
+/// Predictions as columns, for ticks whose points have gone out before.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct OutlookColumns {
+    time: Vec<i64>,
+    anomaly_probability: Vec<Option<f64>>,
+    trend_up_probability: Vec<Option<f64>>,
+}
+
+impl FromIterator<(i64, Outlook)> for OutlookColumns {
+    fn from_iter<I: IntoIterator<Item = (i64, Outlook)>>(outlooks: I) -> Self {
+        let mut columns = Self::default();
+        for (time, outlook) in outlooks {
+            columns.time.push(time);
+            columns
+                .anomaly_probability
+                .push(outlook.anomaly_probability);
+            columns
+                .trend_up_probability
+                .push(outlook.trend_up_probability);
+        }
+        columns
+    }
 }
 
 impl Point {
@@ -46,11 +96,31 @@ impl FromIterator<Point> for Columns {
             columns.price.push(point.price);
             columns.ma_5m.push(point.ma_5m);
             columns.ma_15m.push(point.ma_15m);
-            columns.band_low.push(band.as_ref().map(|band| band.start));
-            columns.band_high.push(band.as_ref().map(|band| band.end));
+            let edge = |edge: f64| rounded(edge, BAND_DIGITS);
+            columns
+                .band_low
+                .push(band.as_ref().and_then(|band| edge(band.start)));
+            columns
+                .band_high
+                .push(band.as_ref().and_then(|band| edge(band.end)));
+            columns.volume_24h.push(point.volume_24h);
+            columns.zscore_15m.push(point.zscore_15m);
+            columns.backfilled.push(point.backfilled);
+            let outlook = point.outlook;
+            columns
+                .anomaly_probability
+                .push(outlook.anomaly_probability);
+            columns
+                .trend_up_probability
+                .push(outlook.trend_up_probability);
         }
         columns
     }
+}
+
+/// A number with this many significant digits, which is shorter to send.
+pub(crate) fn rounded(number: f64, digits: usize) -> Option<f64> {
+    format!("{number:.*e}", digits - 1).parse().ok()
 }
 
 /// About `points_max` of `points`, which ascend in time: the lowest and the highest price of each stretch, so that no spike
@@ -91,6 +161,10 @@ mod tests {
             ma_15m: Some(100.0),
             volatility_15m: Some(0.01),
             samples_15m: 12,
+            volume_24h: None,
+            zscore_15m: None,
+            backfilled: false,
+            outlook: Outlook::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use connector_runtime::record::Record;
 use serde::{Deserialize, Serialize};
 
-use crate::state::points::Point;
+use crate::state::points::{Outlook, Point};
 
 /// A record of crypto-features, without the fields that no page shows.
 #[derive(Deserialize)]
@@ -15,6 +15,7 @@ pub(crate) struct Features {
     ma_15m: Option<f64>,
     samples_15m: Option<u32>,
     volatility_15m: Option<f64>,
+    backfilled: Option<bool>,
 }
 
 /// A coin's price and what the Market page shows beside it.
@@ -64,8 +65,28 @@ impl Features {
             ma_15m: self.ma_15m,
             volatility_15m: self.volatility_15m,
             samples_15m: self.samples_15m.unwrap_or(0),
+            volume_24h: self.quote.volume_24h,
+            zscore_15m: self.quote.zscore_15m,
+            outlook: Outlook::default(),
+            backfilled: self.backfilled == Some(true),
         }
     }
+}
+
+impl Forecast {
+    /// The probabilities, without the models' names.
+    pub(crate) fn outlook(&self) -> Outlook {
+        Outlook {
+            anomaly_probability: self.anomaly_probability,
+            trend_up_probability: self.trend_up_probability,
+        }
+    }
+}
+
+/// A record of crypto-predictions as the time of its tick and what it says; `None` for a record without predictions.
+pub(crate) fn outlook_of(record: &Record) -> Option<(i64, Outlook)> {
+    let prediction: Prediction = serde_json::from_slice(&record.value).ok()?;
+    Some((prediction.event_time, prediction.forecast.outlook()))
 }
 
 /// A record of crypto-features as a point of its coin's chart; `None` for a record without features.

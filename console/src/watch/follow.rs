@@ -15,8 +15,6 @@ use connector_runtime::topic::{self, TopicError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::meters;
-
 /// Pause before looking again for a topic that does not exist.
 const MISSING_POLL: Duration = Duration::from_secs(5);
 
@@ -74,7 +72,6 @@ impl Follow {
         take: &mut impl FnMut(u32, &[Record]),
     ) -> Result<Infallible, FollowError> {
         let client = self.cluster.connect().await?;
-        let taken = meters::records(&self.topic);
         let mut reads = FuturesUnordered::new();
         for partition in 0..topic::partition_count(&client, &self.topic).await? {
             let from = match positions.get(&partition) {
@@ -93,7 +90,6 @@ impl Follow {
                 return std::future::pending().await;
             };
             let records = records?;
-            taken.increment(records.len() as u64);
             take(partition, &records);
             positions.insert(partition, reader.position());
             reconnect.reset();

@@ -14,10 +14,10 @@ use crate::watch::window::forget_old;
 /// A topic and its rate of growth.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct TopicFlow {
-    name: String,
+    pub(super) name: String,
     /// Records ever written, all partitions together.
-    end: i64,
-    records_per_second: f64,
+    pub(super) end: i64,
+    pub(super) records_per_second: f64,
 }
 
 pub(crate) struct Speedometer {

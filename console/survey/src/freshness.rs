@@ -31,6 +31,8 @@ pub(crate) struct FreshnessReader {
 struct Tick {
     coin: String,
     event_time: i64,
+    #[serde(default)]
+    backfilled: bool,
 }
 
 impl FreshnessReader {
@@ -58,8 +60,13 @@ impl FreshnessReader {
     }
 
     fn take(&mut self, record: &Record) {
+        let tick = serde_json::from_slice::<Tick>(&record.value);
+        // The past says nothing about how fresh the market is.
+        if tick.as_ref().is_ok_and(|tick| tick.backfilled) {
+            return;
+        }
         self.feed.arrived(record.timestamp_ms);
-        let Ok(tick) = serde_json::from_slice::<Tick>(&record.value) else {
+        let Ok(tick) = tick else {
             return;
         };
         if self.coins.len() >= COINS_MAX && !self.coins.contains_key(&tick.coin) {
@@ -151,6 +158,20 @@ mod tests {
             .map(|c| (c.coin.as_str(), c.seconds))
             .collect();
         assert_eq!(coins, [("tether", 66 * 60), ("bitcoin", 240)]);
+    }
+
+    #[test]
+    fn the_past_is_of_no_age() {
+        let mut reader = FreshnessReader::default();
+        reader.take(&tick("bitcoin", 0, MINUTE_MS));
+        let mut backfilled = tick("tether", 19 * MINUTE_MS, 20 * MINUTE_MS);
+        let mut value: serde_json::Value = serde_json::from_slice(&backfilled.value).unwrap();
+        value["backfilled"] = true.into();
+        backfilled.value = value.to_string().into();
+        reader.take(&backfilled);
+        let found = report(&reader, 20 * MINUTE_MS).freshness.unwrap();
+        assert_eq!(found.seconds_since_arrival, 19 * 60);
+        assert_eq!(found.coins.len(), 1);
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub struct LakeLayer {
     pub name: String,
     /// Rows in all files.
     pub rows: u64,
-    /// Number of Parquet files.
+    /// Number of files.
     pub files: u64,
     /// Total size of the files.
     pub bytes: u64,

@@ -7,25 +7,31 @@ use connector_runtime::cluster::Client;
 use connector_runtime::record::LogRange;
 use connector_runtime::{reader, topic};
 use jiff::Timestamp;
-use lake::DataFile;
+use lake::Summary;
 
 use crate::blueprint::StagePlan;
-use crate::layers::LayerReader;
-use crate::report::{Stage, Survey};
+use crate::report::{LakeLayer, Stage, Survey};
+use crate::tables::Tables;
 
 pub(crate) async fn survey(
     client: &Client,
     stage: &StagePlan,
-    layers: &mut LayerReader,
+    tables: &Tables,
     survey: &mut Survey,
 ) -> Result<()> {
-    let mut main_files: Option<Vec<DataFile>> = None;
+    let mut main: Option<Summary> = None;
     for layer in stage.destinations.iter().filter_map(|d| d.layer.as_ref()) {
-        let files = layers.lake.files(layer).await?;
-        survey.lake.push(layers.sum(layer, &files).await?);
-        main_files.get_or_insert(files);
+        // Before the first commit there is no table.
+        let summary = tables.summary(layer).await?.unwrap_or_default();
+        survey.lake.push(LakeLayer {
+            name: layer.clone(),
+            rows: summary.rows,
+            files: summary.files,
+            bytes: summary.bytes,
+        });
+        main.get_or_insert(summary);
     }
-    let main_files = main_files.with_context(|| {
+    let main = main.with_context(|| {
         let stage = &stage.name;
         format!(
             "stage {stage} has no layer to hold its commits: give one of its destinations a layer"
@@ -36,13 +42,8 @@ pub(crate) async fn survey(
         return Ok(()); // `topics` reports a missing topic
     };
     for partition in 0..partitions {
-        let newest = main_files
-            .iter()
-            .rfind(|file| file.name.topic == *input && file.name.partition == partition);
-        let committed = match newest {
-            Some(file) => Some(layers.lake.stamp(&file.path).await?.last_offset),
-            None => None,
-        };
+        let place = main.place(input, partition);
+        let committed = place.map(|place| place.last_offset);
         let log = reader::offsets(client, input, partition).await?;
         let next = committed.map_or(0, |last| last + 1).max(log.start);
         let lag = (log.end - next).max(0);
@@ -56,9 +57,9 @@ pub(crate) async fn survey(
             partition,
             lag,
             committed_offset: committed,
-            seconds_since_commit: newest.map(|file| {
+            seconds_since_commit: place.map(|place| {
                 let now_ms = Timestamp::now().as_millisecond();
-                age(file.modified_ms, now_ms).as_secs()
+                age(place.committed_at_ms, now_ms).as_secs()
             }),
         });
     }

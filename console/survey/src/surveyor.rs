@@ -2,27 +2,26 @@
 
 use anyhow::Result;
 use connector_runtime::cluster::Client;
-use lake::Lake;
 
 use crate::blueprint::Blueprint;
 use crate::freshness::FreshnessReader;
-use crate::layers::LayerReader;
 use crate::report::Survey;
+use crate::tables::Tables;
 use crate::{smartmodules, stages, topics};
 
-/// Surveys one platform as often as asked, and reads the footer of each data file only once.
+/// Surveys one platform as often as asked.
 pub struct Surveyor {
     blueprint: Blueprint,
-    layers: LayerReader,
+    tables: Tables,
     freshness: FreshnessReader,
 }
 
 impl Surveyor {
-    /// A surveyor of the platform that `blueprint` describes and that writes to `lake`.
-    pub fn new(blueprint: Blueprint, lake: Lake) -> Self {
+    /// A surveyor of the platform that `blueprint` describes and that writes these tables.
+    pub fn new(blueprint: Blueprint, tables: Tables) -> Self {
         Self {
             blueprint,
-            layers: LayerReader::new(lake),
+            tables,
             freshness: FreshnessReader::default(),
         }
     }
@@ -36,7 +35,7 @@ impl Surveyor {
         topics::survey(client, &self.blueprint.topics, &mut survey).await?;
         smartmodules::survey(client, &self.blueprint.smartmodules, &mut survey).await?;
         for stage in &self.blueprint.stages {
-            stages::survey(client, stage, &mut self.layers, &mut survey).await?;
+            stages::survey(client, stage, &self.tables, &mut survey).await?;
         }
         if let Some(topic) = &self.blueprint.live_topic {
             let now_ms = client.cluster().clock().now_ms();

@@ -25,10 +25,11 @@ prometheus.io/port: "9464"
 prometheus.io/path: /metrics
 {{- end }}
 
-{{/* The part of a pod that is always the same; (dict "root" $ "account" NAME "seconds" N "group" whether it has volumes). */}}
+{{/* The part of a pod that is always the same; (dict "root" $ "account" NAME "seconds" N "group" whether it has volumes "token" whether
+it uses the Kubernetes API). */}}
 {{- define "coinlake.pod" -}}
 serviceAccountName: {{ .account }}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
 {{- with .seconds }}
 terminationGracePeriodSeconds: {{ . }}
@@ -132,14 +133,12 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
+{{/* Its claim is never read-only, only its mount: the first pod that mounts a local volume gives it to the group, unless its claim is. */}}
 {{- define "coinlake.lakeVolume" -}}
 {{- if include "coinlake.onVolume" .root }}
 - name: lake
   persistentVolumeClaim:
     claimName: lake
-    {{- if .readOnly }}
-    readOnly: true
-    {{- end }}
 {{- end }}
 {{- end }}
 
@@ -162,7 +161,8 @@ azure.workload.identity/use: "true"
 {{- end }}
 {{- end }}
 
-{{/* One pod of a workload at a time; (dict "root" $ "name" NAME "labels" the labels it selects). */}}
+{{/* One pod of a workload at a time; (dict "root" $ "name" NAME "labels" the labels it selects). With
+"together" all at once: where they share a volume, the successor of one waits for the others on its node, and they for it. */}}
 {{- define "coinlake.budget" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -174,7 +174,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  maxUnavailable: 1
+  maxUnavailable: {{ if .together }}100%{{ else }}1{{ end }}
   unhealthyPodEvictionPolicy: AlwaysAllow # a pod that is not ready must not hold up a drain
   selector:
     matchLabels:

@@ -22,7 +22,7 @@
 //! let mut cleaner = Cleaner::new(CleanParams::default());
 //! let mut output = Output::new();
 //! assert!(cleaner.process(&input, &mut output));
-//! assert!(output.value().starts_with(br#"{"source_offset":7,"status":"accepted","coin":"bitcoin""#));
+//! assert!(output.value().starts_with(br#"{"source_offset":7,"status":"accepted","raw_offset":7,"coin":"bitcoin""#));
 //! ```
 
 mod anomaly;

@@ -220,7 +220,7 @@ fn clean_records(steps: &[Step]) -> Vec<Record> {
                 .volume
                 .map_or("null".to_owned(), |volume| volume.to_string());
             format!(
-                r#"{{"source_offset":{offset},"status":"accepted","coin":"coin{}","symbol":"s{}","event_time":{time},"fetched_at":{},"price":{},"market_cap":null,"volume_24h":{volume},"change_24h_pct":1.5}}"#,
+                r#"{{"source_offset":{offset},"status":"accepted","raw_offset":{offset},"coin":"coin{}","symbol":"s{}","event_time":{time},"fetched_at":{},"price":{},"market_cap":null,"volume_24h":{volume},"change_24h_pct":1.5}}"#,
                 step.coin,
                 offset % 3,
                 offset * 7,

@@ -19,6 +19,7 @@ struct Tick {
 impl Tick {
     fn clean(self, coin: &str) -> Clean<'_> {
         Clean {
+            raw_offset: None,
             coin: coin.into(),
             symbol: "sym".into(),
             event_time: self.time,
@@ -27,6 +28,7 @@ impl Tick {
             market_cap: None,
             volume_24h: self.volume,
             change_24h_pct: None,
+            backfilled: false,
         }
     }
 }

@@ -96,6 +96,7 @@ fn features(ticks: impl IntoIterator<Item = Tick>) -> impl Iterator<Item = Featu
     let mut featurizer = Featurizer::new(FeatureParams::default());
     ticks.into_iter().map(move |tick| {
         featurizer.row(Clean {
+            raw_offset: None,
             coin: "coin".into(),
             symbol: "c".into(),
             event_time: tick.time,
@@ -104,6 +105,7 @@ fn features(ticks: impl IntoIterator<Item = Tick>) -> impl Iterator<Item = Featu
             market_cap: None,
             volume_24h: Some(tick.volume),
             change_24h_pct: None,
+            backfilled: false,
         })
     })
 }

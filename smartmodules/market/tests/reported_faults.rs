@@ -17,6 +17,7 @@ fn alerts(ticks: impl IntoIterator<Item = (i64, f64, f64)>) -> Vec<Option<Alert>
     let rule = AnomalyRule::new(AnomalyParams::default());
     let alert = |(time, price, volume): (i64, f64, f64)| {
         let row = featurizer.row(Clean {
+            raw_offset: None,
             coin: "coin".into(),
             symbol: "c".into(),
             event_time: START + time,
@@ -25,6 +26,7 @@ fn alerts(ticks: impl IntoIterator<Item = (i64, f64, f64)>) -> Vec<Option<Alert>
             market_cap: None,
             volume_24h: Some(volume),
             change_24h_pct: None,
+            backfilled: false,
         });
         rule.judge_row(&row)
     };

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use fluvio_sc_schema::objects::Metadata;
 use fluvio_sc_schema::smartmodule::{SmartModuleSpec, SmartModuleStatus};
 use fluvio_sc_schema::tableformat::{TableFormatSpec, TableFormatStatus};
-use fluvio_smartengine::SmartEngine;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use crate::data_dir::DataDir;
 use crate::error::BrokerError;
 use crate::metadata::{Consumers, Registry, Specs, Store, Topics};
 use crate::shared::Shared;
+use crate::smart::Engine;
 use crate::{connection, log, meters};
 
 /// A running broker. Dropping it stops it too, without waiting.
@@ -113,7 +113,7 @@ impl Broker {
             consumers: Consumers::open(store.clone())?,
             smart_modules,
             table_formats,
-            engine: SmartEngine::new(),
+            engine: Engine::new(),
             chain_times: ChainTimes::default(),
             store,
             stop: stop.clone(),
@@ -208,7 +208,10 @@ async fn for_each_partition(
     let done = tokio::task::spawn_blocking(move || {
         for partition in topics.iter().flat_map(|topic| topic.partitions()) {
             if let Err(error) = work(partition) {
-                tracing::error!("cannot {what} a log: {error}");
+                tracing::error!(
+                    "cannot {what} the log {}: {error}",
+                    partition.dir().display()
+                );
             }
         }
     });

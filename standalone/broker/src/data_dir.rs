@@ -14,7 +14,7 @@ pub const LOCK_FILE: &str = "LOCK";
 
 /// A data directory that is ours until this is dropped.
 #[derive(Debug)]
-pub struct DataDir {
+pub(crate) struct DataDir {
     path: PathBuf,
     /// The lock is the system's: it ends with the process, however that ends.
     lock: File,
@@ -22,7 +22,7 @@ pub struct DataDir {
 
 impl DataDir {
     /// Makes the directory if need be, locks it and checks its format.
-    pub fn open(path: &Path) -> Result<Self, BrokerError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, BrokerError> {
         let unusable = |source| BrokerError::DataDir {
             path: path.to_owned(),
             source,
@@ -72,7 +72,7 @@ impl DataDir {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

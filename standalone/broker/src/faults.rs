@@ -59,7 +59,7 @@ impl Faults {
     }
 
     /// Tells everyone who asks for offsets that a partition ends this many records before its end, as an SPU that was
-    /// killed does until the next record is written. Who reads uncommitted sees them all.
+    /// killed does until the next record is written. Clients that read uncommitted records still see all of them.
     pub fn old_watermarks(&self, records: u64) {
         self.0.old_watermarks.store(records, Ordering::Relaxed);
     }
@@ -70,24 +70,24 @@ impl Faults {
         self.0.lose_segment_files.store(reads, Ordering::Relaxed);
     }
 
-    /// Creates the next `topics`, but is silent on the connection that asked for 90 s, as an SC is when it misses that the
-    /// partitions are online, because the SPU said so together with news of a topic that was just deleted.
+    /// Creates the next `topics` topics, but sends no answer for 90 s. An SC does so when it misses that the partitions came
+    /// online, because that news arrived together with the deletion of another topic.
     pub fn silent_creations(&self, topics: usize) {
         self.0.silent_creations.store(topics, Ordering::Relaxed);
     }
 
-    pub(crate) fn creates_silently(&self) -> bool {
+    pub(crate) fn take_silent_creation(&self) -> bool {
         take_one(&self.0.silent_creations)
     }
 
-    pub(crate) fn loses_segment_file(&self) -> bool {
+    pub(crate) fn take_lost_segment_file(&self) -> bool {
         take_one(&self.0.lose_segment_files)
     }
 
-    /// What is said of a partition that ends at `end`.
-    pub(crate) fn watermark(&self, end: i64) -> i64 {
+    /// Where a partition is said to end whose log reaches from `start` to `end`.
+    pub(crate) fn watermark(&self, start: i64, end: i64) -> i64 {
         let hidden = self.0.old_watermarks.load(Ordering::Relaxed);
-        end.saturating_sub_unsigned(hidden)
+        end.saturating_sub_unsigned(hidden).max(start)
     }
 
     pub(crate) fn cuts_reads(&self) -> bool {
@@ -102,15 +102,15 @@ impl Faults {
         Duration::from_millis(self.0.delay_acks_ms.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn loses_ack(&self) -> bool {
+    pub(crate) fn take_lost_ack(&self) -> bool {
         take_one(&self.0.lose_acks)
     }
 
-    pub(crate) fn refuses_write(&self) -> bool {
+    pub(crate) fn take_refused_write(&self) -> bool {
         take_one(&self.0.refuse_writes)
     }
 
-    pub(crate) fn breaks_before_ack(&self) -> bool {
+    pub(crate) fn take_break_before_ack(&self) -> bool {
         take_one(&self.0.break_before_ack)
     }
 }

@@ -11,12 +11,12 @@ use crate::chain_times::ChainTimes;
 use crate::log::batch;
 
 /// Connections that are open.
-pub fn connections() -> Gauge {
+pub(crate) fn connections() -> Gauge {
     gauge!("coinlake_broker_connections")
 }
 
 /// Batches were written to a topic.
-pub fn count_written<'a>(topic: &str, sets: impl Iterator<Item = &'a [u8]>) {
+pub(crate) fn count_written<'a>(topic: &str, sets: impl Iterator<Item = &'a [u8]>) {
     let (mut records, mut bytes) = (0, 0);
     for set in sets {
         records += count_records(set);
@@ -28,14 +28,14 @@ pub fn count_written<'a>(topic: &str, sets: impl Iterator<Item = &'a [u8]>) {
 }
 
 /// What a stream is sent.
-pub struct Sent {
+pub(crate) struct Sent {
     records: Counter,
     bytes: Counter,
 }
 
 impl Sent {
     /// Of this topic.
-    pub fn new(topic: &str) -> Self {
+    pub(crate) fn new(topic: &str) -> Self {
         Self {
             records: counter!("coinlake_broker_sent_records_total", "topic" => topic.to_owned()),
             bytes: counter!("coinlake_broker_sent_bytes_total", "topic" => topic.to_owned()),
@@ -43,7 +43,7 @@ impl Sent {
     }
 
     /// Batches went out.
-    pub fn count(&self, batches: &[u8]) {
+    pub(crate) fn count(&self, batches: &[u8]) {
         self.records.increment(count_records(batches));
         self.bytes.increment(batches.len() as u64);
     }
@@ -56,7 +56,7 @@ fn count_records(batches: &[u8]) -> u64 {
 
 /// A chain of SmartModules at work.
 #[derive(Debug)]
-pub struct ChainMeters {
+pub(crate) struct ChainMeters {
     name: String,
     times: ChainTimes,
     open_seconds: Histogram,
@@ -67,7 +67,7 @@ pub struct ChainMeters {
 
 impl ChainMeters {
     /// Of the chain of this name, whose work `times` is told of too.
-    pub fn new(name: String, times: ChainTimes) -> Self {
+    pub(crate) fn new(name: String, times: ChainTimes) -> Self {
         let labels = [("smartmodule", name.clone())];
         Self {
             name,
@@ -80,13 +80,13 @@ impl ChainMeters {
     }
 
     /// The chain is ready to work.
-    pub fn opened(&self, took: Duration) {
+    pub(crate) fn opened(&self, took: Duration) {
         self.open_seconds.record(took);
         self.errors.increment(0);
     }
 
     /// A batch of so many records went through; or the first of them, up to one that a module failed on.
-    pub fn processed(&self, records: i64, took: Duration, failed: bool) {
+    pub(crate) fn processed(&self, records: i64, took: Duration, failed: bool) {
         let records = records.unsigned_abs();
         self.times.add(&self.name, records, took);
         self.seconds.record(took);
@@ -96,7 +96,7 @@ impl ChainMeters {
 }
 
 /// Says what each of them means, and makes those exist that have no label.
-pub fn describe() {
+pub(crate) fn describe() {
     describe_gauge!("coinlake_broker_connections", "Open connections");
     describe_counter!(
         "coinlake_broker_received_records_total",

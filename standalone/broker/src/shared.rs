@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use fluvio_sc_schema::smartmodule::SmartModuleSpec;
 use fluvio_sc_schema::tableformat::TableFormatSpec;
-use fluvio_smartengine::SmartEngine;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,16 +11,17 @@ use crate::chain_times::ChainTimes;
 use crate::config::BrokerConfig;
 use crate::data_dir::DataDir;
 use crate::metadata::{Consumers, Registry, Store, Topics};
+use crate::smart::Engine;
 
 /// What all connections share.
 #[derive(Debug)]
-pub struct Shared {
+pub(crate) struct Shared {
     pub config: BrokerConfig,
     pub topics: Topics,
     pub smart_modules: Registry<SmartModuleSpec>,
     pub table_formats: Registry<TableFormatSpec>,
     pub consumers: Consumers,
-    pub engine: SmartEngine,
+    pub engine: Engine,
     pub chain_times: ChainTimes,
     pub store: Arc<Store>,
     pub stop: CancellationToken,

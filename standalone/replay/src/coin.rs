@@ -30,7 +30,7 @@ pub(crate) struct DayWindow {
 
 impl DayWindow {
     /// Takes a tick in (times never fall) and tells the day that ends with it.
-    pub fn push(&mut self, time_ms: i64, price: f64) -> Day {
+    pub(crate) fn push(&mut self, time_ms: i64, price: f64) -> Day {
         let day_start = time_ms - DAY_MS;
         self.ticks.push_back((time_ms, price));
         while self.ticks.get(1).is_some_and(|&(t, _)| t <= day_start) {
@@ -90,7 +90,7 @@ pub(crate) struct Tick {
 }
 
 impl Coin {
-    pub fn new(id: &str, symbol: &str, name: &str) -> Self {
+    pub(crate) fn new(id: &str, symbol: &str, name: &str) -> Self {
         let text = |s: &str| serde_json::Value::from(s).to_string();
         let head = format!(
             r#"{{"id":{},"symbol":{},"name":{},"image":null,"current_price":"#,
@@ -106,7 +106,7 @@ impl Coin {
     }
 
     /// Appends the coin's JSON object for a tick, which becomes part of the coin's 24 hours.
-    pub fn write(&mut self, tick: Tick, json: &mut Vec<u8>) {
+    pub(crate) fn write(&mut self, tick: Tick, json: &mut Vec<u8>) {
         let day = self.day.push(tick.time_ms, tick.price);
         json.extend_from_slice(&self.head);
         number(json, Some(tick.price));

@@ -13,6 +13,9 @@ use crate::refusal::Refusal;
 use crate::speed::{Now, Speed};
 use crate::step::Step;
 
+/// Longer than anybody waits for a step, in seconds: a year.
+const FAR_AHEAD_SECS: f64 = 365.0 * 86_400.0;
+
 /// A step as it is served: one JSON array and where its elements lie.
 pub(crate) struct Served {
     /// The strong form of its entity tag.
@@ -61,7 +64,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub fn new(
+    pub(crate) fn new(
         market: &Market,
         speed: Speed,
         clock: Option<Now>,
@@ -107,17 +110,16 @@ impl Feed {
         while self.steps.next_into(&mut self.step)? {
             *read += 1;
             let mut elements = Vec::with_capacity(self.step.len());
-            let missing = self
-                .position
+            self.position
                 .pass(&self.step, &mut elements, &mut self.body)?;
-            if missing == 0 && self.step.refusal.is_none() {
+            if elements.is_empty() && self.step.refusal.is_none() {
                 continue;
             }
             // Part of a step has another tag than the whole.
             let tag = format!(
                 "\"{}-{}-{}\"",
                 self.step.time_ms,
-                self.position.total(),
+                self.position.passed(),
                 elements.len()
             );
             return Ok(Some(Arc::new(Served {
@@ -139,16 +141,25 @@ impl Feed {
             let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
             return i128::from(next.time_ms) <= since.as_millis().cast_signed();
         }
+        self.began.get_or_insert((now, next.time_ms));
+        self.due_at().is_none_or(|due| now >= due)
+    }
+
+    /// When the next step is due, if that is known: not on a clock of the market's own, whose time may jump.
+    pub(crate) fn due_at(&self) -> Option<Instant> {
+        let (next, (began, first_ms)) = (self.next.as_ref()?, self.began?);
         let Speed::Times(times) = self.speed else {
-            return true;
+            return None;
         };
-        let &mut (began, first_ms) = self.began.get_or_insert((now, next.time_ms));
+        if self.clock.is_some() {
+            return None;
+        }
         let ahead_secs = (next.time_ms - first_ms) as f64 / 1_000.0 / times;
-        now.saturating_duration_since(began) >= Duration::from_secs_f64(ahead_secs.max(0.0))
+        Some(began + Duration::from_secs_f64(ahead_secs.clamp(0.0, FAR_AHEAD_SECS)))
     }
 
     /// What a request that names these tags gets now.
-    pub fn poll(
+    pub(crate) fn poll(
         &mut self,
         known: impl Fn(&str) -> bool,
         now: Instant,
@@ -192,8 +203,35 @@ impl Feed {
         Ok(())
     }
 
+    /// The market's time, and the error that everybody gets now.
+    pub(crate) fn state(
+        &mut self,
+        now: Instant,
+    ) -> Result<(i64, Option<&'static Refusal>), ReplayError> {
+        let timed = self.clock.is_some() || matches!(self.speed, Speed::Times(_));
+        if !(self.live && timed) {
+            let step = self.current.as_ref().or(self.next.as_ref());
+            return Ok((step.map_or(0, |step| step.time_ms), None));
+        }
+        while self.due(now) {
+            self.advance()?;
+        }
+        let time_ms = match (&self.clock, self.began, self.speed) {
+            (Some(now), ..) => {
+                let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                since.as_millis() as i64
+            }
+            (None, Some((began, first_ms)), Speed::Times(times)) => {
+                let passed = now.saturating_duration_since(began);
+                first_ms + (passed.as_secs_f64() * times * 1_000.0) as i64
+            }
+            _ => 0,
+        };
+        Ok((time_ms, self.refusal))
+    }
+
     /// The step that further pages show more of.
-    pub fn current(&self) -> Option<Arc<Served>> {
+    pub(crate) fn current(&self) -> Option<Arc<Served>> {
         self.current.clone()
     }
 }

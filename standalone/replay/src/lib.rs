@@ -8,12 +8,14 @@
 //!   that their time has come.
 //! - [`FieldEvent`] is what the field market hides in its data, [`Injected`] is what the synthetic market hides in its data, [`Quality`] measures how much of it was found.
 
+mod chart;
 mod coin;
 mod error;
 mod feed;
 mod field;
 mod market;
 mod position;
+mod quote;
 mod recording;
 mod refusal;
 mod reply;

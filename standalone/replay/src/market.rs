@@ -49,6 +49,14 @@ impl Market {
         }
     }
 
+    /// The field market, if it is that.
+    pub(crate) fn field(&self) -> Option<&FieldMarket> {
+        match self {
+            Self::Field(field) => Some(field),
+            Self::Recording(_) | Self::Synthetic(_) => None,
+        }
+    }
+
     /// The steps from the first one on.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Where a replay goes on.
+//! Where a replay resumes.
 //!
 //! The replay keeps no position of its own: what has arrived in the topic is the truth. Each partition holds a prefix
 //! of what the market sends to it, so the number of records in each says which elements are still to be sent, even when
@@ -6,10 +6,10 @@
 
 use crate::step::Step;
 
-/// The partition of a topic with so many that a record with this key belongs to: the source's own function.
+/// Maps a record's key to one of a number of partitions, as the source does.
 pub type PartitionOf = fn(key: Option<&[u8]>, partitions: u32) -> u32;
 
-/// What a partition of the raw topic already holds.
+/// How far a partition of the raw topic is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tail {
     /// How many records it has.
@@ -80,14 +80,14 @@ impl Position {
         }
     }
 
-    /// Passes the step by and keeps in `missing` the JSON of its elements that have not arrived, as one array.
-    /// Returns how many they are.
+    /// Moves past the step. Writes its elements that have not arrived to `body`, as one JSON array, and the range of each to
+    /// `missing`.
     pub(crate) fn pass(
         &mut self,
         step: &Step,
         missing: &mut Vec<std::ops::Range<usize>>,
         body: &mut Vec<u8>,
-    ) -> Result<usize, PositionError> {
+    ) -> Result<(), PositionError> {
         missing.clear();
         body.clear();
         body.push(b'[');
@@ -116,10 +116,10 @@ impl Position {
             }
         }
         body.push(b']');
-        Ok(missing.len())
+        Ok(())
     }
 
-    /// The greatest `last_updated` of the last records; none when there are none, or nothing that has one.
+    /// The newest `last_updated` among the last records; `None` without any.
     pub(crate) fn newest_ms(&self) -> Option<i64> {
         let time = |tail: &Tail| {
             let object: serde_json::Value = serde_json::from_slice(tail.last.as_ref()?).ok()?;
@@ -134,8 +134,8 @@ impl Position {
         self.tails.iter().map(|tail| tail.records).sum()
     }
 
-    /// How many elements of the market have been passed by.
-    pub(crate) fn total(&self) -> u64 {
+    /// How many elements of the market it has moved past.
+    pub(crate) fn passed(&self) -> u64 {
         self.passed.iter().sum()
     }
 

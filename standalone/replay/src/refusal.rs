@@ -61,6 +61,24 @@ impl Refusal {
         headers: &[JSON],
         body: r#"{"timestamp":"2026-01-01T00:00:00.000+00:00","error_code":10010,"status":{"error_message":"If you are using Pro API key, please change your root URL from api.coingecko.com to pro-api.coingecko.com"}}"#,
     };
+    /// A chart that goes back further than a free key reaches.
+    pub const TOO_FAR_BACK: Self = Self {
+        status: 401,
+        headers: &[JSON],
+        body: r#"{"error":{"status":{"timestamp":"2026-01-01T00:00:00.000+00:00","error_code":10012,"error_message":"Your request exceeds the allowed time range. Public API users are limited to querying historical data within the past 365 days. Upgrade to a paid plan to enjoy full historical data access"}}}"#,
+    };
+    /// A coin that CoinGecko does not know.
+    pub const NO_COIN: Self = Self {
+        status: 404,
+        headers: &[JSON],
+        body: r#"{"error":"coin not found"}"#,
+    };
+    /// A chart without `days`.
+    pub const NO_DAYS: Self = Self {
+        status: 422,
+        headers: &[JSON],
+        body: r#"{"error":"Missing parameter days"}"#,
+    };
     /// A request without `vs_currency`.
     pub const NO_CURRENCY: Self = Self {
         status: 422,

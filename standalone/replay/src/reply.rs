@@ -25,6 +25,29 @@ pub(crate) struct MarketsQuery {
     precision: Option<String>,
 }
 
+/// The parameters of a chart.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct ChartQuery {
+    pub vs_currency: Option<String>,
+    days: Option<String>,
+}
+
+impl ChartQuery {
+    /// How many days the chart is of.
+    ///
+    /// # Errors
+    /// What CoinGecko says where it cannot be that many.
+    pub(crate) fn days(&self) -> Result<f64, &'static Refusal> {
+        let days = self.days.as_deref().ok_or(&Refusal::NO_DAYS)?;
+        match days.parse::<f64>() {
+            Ok(days) if (0.0..=365.0).contains(&days) => Ok(days),
+            Err(_) if days != "max" => Err(&Refusal::NO_DAYS),
+            _ => Err(&Refusal::TOO_FAR_BACK),
+        }
+    }
+}
+
 /// What a filter or an order asks about a coin.
 #[derive(serde::Deserialize)]
 struct Key<'a> {
@@ -134,6 +157,19 @@ pub(crate) fn cached_reply(step: &Served, body: Bytes) -> Response<Body> {
     headers.insert(header::AGE, step.age_secs.into());
     headers.insert(header::SERVER, "cloudflare".parse().expect("a literal"));
     reply
+}
+
+/// The error for a request in another currency than the replay's, or in none.
+pub(crate) fn other_currency(currency: Option<&str>) -> Option<Response<Body>> {
+    match currency {
+        Some("usd") => None,
+        Some(_) => {
+            let body = br#"{"error":"invalid vs_currency: a replay knows usd only"}"#;
+            let body = Bytes::from_static(body);
+            Some(json_reply(StatusCode::BAD_REQUEST, None, body))
+        }
+        None => Some(refusal_reply(&Refusal::NO_CURRENCY)),
+    }
 }
 
 pub(crate) fn refusal_reply(refusal: &Refusal) -> Response<Body> {

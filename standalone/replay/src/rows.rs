@@ -1,7 +1,7 @@
 //! The rows of a recording, checked one by one while they stream past.
 //!
 //! Always true: every row that comes out has a coin, a time in whole milliseconds that is not before the row above it,
-//! and a finite price. Memory is one batch of rows, however long the file.
+//! and a finite price. Memory is one batch of rows and an entry for each coin, however long the file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -47,17 +47,17 @@ pub(crate) struct Rows {
     batches: ParquetRecordBatchReader,
     batch: Batch,
     /// Where the next row stands in `batch`.
-    next: usize,
+    next_in_batch: usize,
     /// Where the first row of `batch` stands in the file, from 0.
     batch_start: u64,
-    time_ms_before: i64,
+    previous_time_ms: i64,
     indices: HashMap<Arc<str>, usize>,
     /// Every coin met so far.
     pub coins: Vec<Coin>,
 }
 
 impl Rows {
-    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, RecordingError> {
         let unreadable = |why: String| RecordingError::Unreadable {
             path: path.into(),
             why,
@@ -68,7 +68,7 @@ impl Rows {
         })?;
         let builder =
             caught(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(unreadable)?;
-        // The reader takes these for granted.
+        // The Parquet reader panics on negative offsets and sizes.
         let mut columns = builder
             .metadata()
             .row_groups()
@@ -94,19 +94,19 @@ impl Rows {
             path: path.into(),
             batches,
             batch: Batch::default(),
-            next: 0,
+            next_in_batch: 0,
             batch_start: 0,
-            time_ms_before: i64::MIN,
+            previous_time_ms: i64::MIN,
             indices: HashMap::new(),
             coins: Vec::new(),
         })
     }
 
     /// The next row; none after the last.
-    pub fn next(&mut self) -> Result<Option<Row>, RecordingError> {
-        while self.next == self.batch.times.len() {
-            self.batch_start += self.next as u64;
-            self.next = 0;
+    pub(crate) fn next(&mut self) -> Result<Option<Row>, RecordingError> {
+        while self.next_in_batch == self.batch.times.len() {
+            self.batch_start += self.next_in_batch as u64;
+            self.next_in_batch = 0;
             let unreadable = |why| RecordingError::Unreadable {
                 path: self.path.clone(),
                 why,
@@ -118,8 +118,8 @@ impl Rows {
             };
             self.batch = Batch::new(&batch).map_err(|error| unreadable(error.to_string()))?;
         }
-        let row = self.row(self.next)?;
-        self.next += 1;
+        let row = self.row(self.next_in_batch)?;
+        self.next_in_batch += 1;
         Ok(Some(row))
     }
 
@@ -158,10 +158,10 @@ impl Rows {
                 "check the unit the column was written in",
             ));
         }
-        if time_ms < self.time_ms_before {
+        if time_ms < self.previous_time_ms {
             let what = format!(
                 "goes back by {} ms from the row above",
-                self.time_ms_before - time_ms
+                self.previous_time_ms - time_ms
             );
             return Err(bad("event_time", what, "sort the recording by event_time"));
         }
@@ -186,7 +186,7 @@ impl Rows {
             market_cap: known(&batch.market_caps),
             volume_24h: known(&batch.volumes),
         };
-        self.time_ms_before = time_ms;
+        self.previous_time_ms = time_ms;
         let id = batch.coins.value(i);
         let coin = match self.indices.get(id) {
             Some(&coin) => coin,
@@ -210,7 +210,12 @@ impl Rows {
 fn caught<T, E: ToString>(call: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     match panic::catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("the file is damaged".to_owned()),
+        Err(panic) => {
+            let what = panic.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| panic.downcast_ref::<&str>().copied());
+            let what = what.unwrap_or("no reason given");
+            Err(format!("the file is damaged ({what})"))
+        }
     }
 }
 
@@ -313,7 +318,7 @@ impl Batch {
         let schema = batch.schema();
         let unit = match schema.field_with_name("event_time")?.data_type() {
             DataType::Timestamp(unit, _) => *unit,
-            _ => TimeUnit::Millisecond,
+            other => unreachable!("event_time was checked to be a timestamp, not {other}"),
         };
         Ok(Self {
             unit,

@@ -1,10 +1,11 @@
-//! A small CoinGecko that knows one market: `GET /api/v3/coins/markets`, `/ping` and `/key`.
+//! A small CoinGecko that knows one market: `GET /api/v3/coins/markets`, `/coins/{id}/market_chart`, `/ping` and `/key`.
 //!
 //! Always true: a step is replaced by the next only when a request names its entity tag (`If-None-Match`), which says
 //! that the reply arrived whole. Asked without it, or with an older tag, the server gives the same step again. So a
 //! connection that breaks in the middle loses nothing, and a client that keeps to HTTP gets nothing twice.
 //!
-//! The tag of the newest step, when the next one isn't due yet or there is none, gets the usual 304. To tell which
+//! The tag of the newest step, when the next one isn't due yet or there is none, gets the usual 304; a client that prefers to
+//! wait (`Prefer: wait=10`, RFC 7240) gets it only after so many seconds, and the next step as soon as it is due. To tell which
 //! records arrived in the topic before a crash is [`Position`]'s matter. The field market at a [`Speed::Times`] is the
 //! exception, because CoinGecko is: its steps go by the clock, and whoever asks too late misses some. On a clock of its own
 //! the server's `date` is that clock's.
@@ -12,24 +13,27 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::ReplayError;
+use crate::chart::{Chart, Charts};
+use crate::error::{RecordingError, ReplayError};
 use crate::feed::{Feed, Polled};
-use crate::field::FieldMarket;
 use crate::market::Market;
 use crate::position::Position;
 use crate::refusal::Refusal;
-use crate::reply::{MarketsQuery, cached_reply, json_reply, refusal_reply, same_tag, select};
+use crate::reply::{
+    ChartQuery, MarketsQuery, cached_reply, json_reply, other_currency, refusal_reply, same_tag,
+    select,
+};
 use crate::speed::{Now, Speed};
 
 /// The plan that `/key` tells of: CoinGecko's Basic.
@@ -59,10 +63,10 @@ pub struct ReplayServer {
 struct Shared {
     /// Never held across an await; a request takes it once.
     feed: Mutex<Feed>,
-    field: Option<FieldMarket>,
-    steps_total: u64,
-    records_total: Option<u64>,
-    /// Requests of `/coins/markets` so far.
+    market: Market,
+    /// None before the first chart.
+    charts: Mutex<Option<Charts>>,
+    /// Requests so far that cost a credit.
     calls: AtomicU64,
     failure: Mutex<Option<String>>,
 }
@@ -98,11 +102,7 @@ impl ReplayServer {
         clock: Option<Now>,
         position: Position,
     ) -> Result<Self, ReplayError> {
-        let (steps_total, records_total) = (market.steps_total(), market.records_total());
-        let field = match &market {
-            Market::Field(field) => Some(field.clone()),
-            Market::Recording(_) | Market::Synthetic(_) => None,
-        };
+        let served = market.clone();
         // Passing by what has arrived reads the market up to there: not for the async threads.
         let now = clock.clone();
         let feed = tokio::task::spawn_blocking(move || Feed::new(&market, speed, now, position))
@@ -110,14 +110,14 @@ impl ReplayServer {
             .map_err(std::io::Error::other)??;
         let shared = Arc::new(Shared {
             feed: Mutex::new(feed),
-            field,
-            steps_total,
-            records_total,
+            market: served,
+            charts: Mutex::new(None),
             calls: AtomicU64::new(0),
             failure: Mutex::new(None),
         });
         let app = Router::new()
             .route("/api/v3/coins/markets", get(markets))
+            .route("/api/v3/coins/{id}/market_chart", get(market_chart))
             .route("/api/v3/ping", get(ping))
             .route("/api/v3/key", get(key))
             .with_state(shared.clone());
@@ -163,13 +163,13 @@ impl ReplayServer {
         let feed = self.shared.feed();
         Progress {
             steps: feed.steps_passed,
-            steps_total: self.shared.steps_total,
+            steps_total: self.shared.market.steps_total(),
             records: feed.records_passed,
-            records_total: self.shared.records_total,
+            records_total: self.shared.market.records_total(),
         }
     }
 
-    /// How often `/coins/markets` was asked for.
+    /// How often `/coins/markets` and charts were asked for.
     pub fn calls(&self) -> u64 {
         self.shared.calls.load(Ordering::Relaxed)
     }
@@ -196,6 +196,57 @@ impl Shared {
     fn feed(&self) -> MutexGuard<'_, Feed> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What a request gets that names these tags: at once, or within `wait` when there is something new.
+    async fn poll(
+        &self,
+        known: impl Fn(&str) -> bool,
+        wait: Duration,
+    ) -> Result<Polled, ReplayError> {
+        let until = Instant::now() + wait;
+        loop {
+            let (polled, due) = {
+                let mut feed = self.feed();
+                let polled = feed.poll(&known, Instant::now())?;
+                (polled, feed.due_at())
+            };
+            let now = Instant::now();
+            if !matches!(polled, Polled::Known) || now >= until {
+                return Ok(polled);
+            }
+            let next = due.map_or(until, |due| due.min(until));
+            tokio::time::sleep_until(next.into()).await;
+        }
+    }
+
+    fn draw(&self, id: &str, days: f64, now_ms: i64) -> Result<Option<Chart>, RecordingError> {
+        let mut charts = self.charts.lock().unwrap_or_else(PoisonError::into_inner);
+        let charts = match &mut *charts {
+            Some(charts) => charts,
+            none => none.insert(Charts::new(&self.market)?),
+        };
+        charts.chart(id, days, now_ms)
+    }
+
+    /// The replay cannot go on.
+    fn failed(&self, error: &ReplayError) -> Response<Body> {
+        let error = error.to_string();
+        let body = serde_json::json!({ "error": error }).to_string();
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *failure = Some(error);
+        json_reply(StatusCode::INTERNAL_SERVER_ERROR, None, body.into())
+    }
+}
+
+/// How long a client would rather wait than hear that nothing is new.
+fn preferred_wait(headers: &HeaderMap) -> Duration {
+    let preferences = headers.get("prefer").and_then(|value| value.to_str().ok());
+    let mut preferences = preferences.into_iter().flat_map(|text| text.split(','));
+    let wait = preferences.find_map(|preference| preference.trim().strip_prefix("wait="));
+    Duration::from_secs(
+        wait.and_then(|secs| secs.parse::<u32>().ok())
+            .map_or(0, u64::from),
+    )
 }
 
 /// The reply as it is sent at this time.
@@ -234,15 +285,8 @@ async fn markets(
     headers: HeaderMap,
 ) -> Response<Body> {
     shared.calls.fetch_add(1, Ordering::Relaxed);
-    match query.vs_currency.as_deref() {
-        Some("usd") => {}
-        Some(_) => {
-            let body = br#"{"error":"invalid vs_currency: a replay knows usd only"}"#;
-            return json_reply(StatusCode::BAD_REQUEST, None, Bytes::from_static(body));
-        }
-        None => {
-            return refusal_reply(&Refusal::NO_CURRENCY);
-        }
+    if let Some(refusal) = other_currency(query.vs_currency.as_deref()) {
+        return refusal;
     }
     let known = headers
         .get(header::IF_NONE_MATCH)
@@ -250,7 +294,7 @@ async fn markets(
     let known = |tag: &str| known.is_some_and(|tags| tags.split(',').any(|t| same_tag(t, tag)));
     // Further pages show more of the step that page 1 brought: only page 1 moves on.
     let polled = match query.page {
-        None | Some(0 | 1) => shared.feed().poll(known, Instant::now()),
+        None | Some(0 | 1) => shared.poll(known, preferred_wait(&headers)).await,
         Some(_) => Ok(shared
             .feed()
             .current()
@@ -258,8 +302,9 @@ async fn markets(
     };
     match polled {
         Ok(Polled::Step(step)) => {
-            let body = select(&step, &query, shared.field.as_ref());
-            match shared.field {
+            let field = shared.market.field();
+            let body = select(&step, &query, field);
+            match field {
                 Some(_) => cached_reply(&step, body),
                 None => json_reply(StatusCode::OK, Some(&step.tag), body),
             }
@@ -271,14 +316,37 @@ async fn markets(
             reply
         }
         Ok(Polled::Nothing) => json_reply(StatusCode::OK, None, Bytes::from_static(b"[]")),
-        Err(error) => {
-            let error = error.to_string();
-            let body = serde_json::json!({ "error": error }).to_string();
-            *shared
-                .failure
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(error);
-            json_reply(StatusCode::INTERNAL_SERVER_ERROR, None, body.into())
+        Err(error) => shared.failed(&error),
+    }
+}
+
+async fn market_chart(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(query): Query<ChartQuery>,
+) -> Response<Body> {
+    shared.calls.fetch_add(1, Ordering::Relaxed);
+    if let Some(refusal) = other_currency(query.vs_currency.as_deref()) {
+        return refusal;
+    }
+    let (now_ms, refusal) = match shared.feed().state(Instant::now()) {
+        Ok(state) => state,
+        Err(error) => return shared.failed(&error),
+    };
+    let days = match (refusal, query.days()) {
+        (Some(refusal), _) | (None, Err(refusal)) => return refusal_reply(refusal),
+        (None, Ok(days)) => days,
+    };
+    // The first chart reads the market up to now: not for the async threads.
+    let drawing = Arc::clone(&shared);
+    let drawn = tokio::task::spawn_blocking(move || drawing.draw(&id, days, now_ms)).await;
+    match drawn.map_err(std::io::Error::other) {
+        Ok(Ok(Some(chart))) => {
+            let body = serde_json::to_vec(&chart).expect("a chart is numbers and nulls");
+            json_reply(StatusCode::OK, None, body.into())
         }
+        Ok(Ok(None)) => refusal_reply(&Refusal::NO_COIN),
+        Ok(Err(error)) => shared.failed(&error.into()),
+        Err(error) => shared.failed(&error.into()),
     }
 }

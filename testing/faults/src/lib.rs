@@ -1,8 +1,9 @@
-//! Trouble made on purpose, for tests: a network at its worst, and what a process uses meanwhile.
+//! Trouble made on purpose, for tests: a network at its worst, a clock that jumps, and what a process uses meanwhile.
 //!
 //! Always true: what is drawn at random is drawn from one seed, which is printed. `cargo xtask faults` sets it, and asks for
 //! the long form of a test; without it every test takes its short form, always with the same seed.
 
+mod fake_clock;
 mod proxy;
 mod vitals;
 
@@ -10,6 +11,7 @@ use std::env;
 use std::fmt::Display;
 use std::str::FromStr;
 
+pub use fake_clock::FakeClock;
 pub use proxy::{Listening, Network, Proxy};
 pub use vitals::Vitals;
 

@@ -1,94 +1,92 @@
-//! Rows out of a Parquet file of the layer.
+//! Rows out of the batches of a layer's files.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use bytes::Bytes;
+use lake::TableSpec;
 use market::WindowFeatures;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use market::model::{Inputs, inputs};
 
 use super::error::DataError;
-use super::range::TimeRange;
-use super::rows::RowsBuilder;
 
-/// Adds the rows of a file's row groups that lie in the range.
-pub(super) fn decode(
-    path: &str,
-    contents: Bytes,
-    row_groups: Vec<usize>,
-    range: TimeRange,
-    builder: &mut RowsBuilder,
-) -> Result<(), DataError> {
-    let unreadable = |reason: String| DataError::Unreadable {
-        path: path.to_owned(),
-        reason,
-    };
-    let reader = ParquetRecordBatchReaderBuilder::try_new(contents)
-        .map_err(|error| unreadable(error.to_string()))?;
-    // From before features had versions: the other columns may be missing, too.
-    let schema = reader.parquet_schema();
-    if !schema
-        .columns()
-        .iter()
-        .any(|column| column.name() == "features_version")
-    {
-        let groups = row_groups
-            .iter()
-            .map(|group| reader.metadata().row_group(*group));
-        let rows: i64 = groups.map(|group| group.num_rows()).sum();
-        builder.leave_out(usize::try_from(rows).unwrap_or_default());
-        return Ok(());
+/// The columns that labels are computed from: those that the anomaly rule judges, and what it says of whom and when.
+pub(super) const RULE_COLUMNS: [&str; 11] = [
+    "coin",
+    "event_time",
+    "price",
+    "source_offset",
+    "features_version",
+    "return_15m",
+    "zscore_15m",
+    "return_zscore_15m",
+    "volume_ratio",
+    "move_15m",
+    "volume_surge",
+];
+
+/// A row as it is read. What its batch has no column for is absent.
+pub(super) struct ReadRow<'a> {
+    pub(super) source_offset: i64,
+    pub(super) coin: &'a str,
+    /// Milliseconds since the epoch.
+    pub(super) event_time: i64,
+    pub(super) price: f64,
+    pub(super) windows: WindowFeatures,
+}
+
+impl ReadRow<'_> {
+    /// The models' inputs.
+    pub(super) fn inputs(&self) -> Inputs {
+        inputs(self.price, self.event_time, &self.windows)
     }
-    let mask = ProjectionMask::columns(reader.parquet_schema(), COLUMNS);
-    let batches = reader
-        .with_projection(mask)
-        .with_row_groups(row_groups)
-        .build()
-        .map_err(|error| unreadable(error.to_string()))?;
-    for batch in batches {
-        let batch = batch.map_err(|error| unreadable(error.to_string()))?;
-        Columns::of(path, &batch)?.push(range, builder);
+}
+
+/// Fails if a table does not have all columns. One without versions of its features may lack any: no row of it is used.
+pub(super) fn check(table: &str, spec: &TableSpec) -> Result<(), DataError> {
+    let has = |name: &str| spec.columns.iter().any(|column| column.name == name);
+    let missing = COLUMNS.into_iter().zip(TYPES).find(|(name, _)| !has(name));
+    match missing.filter(|_| has("features_version")) {
+        None => Ok(()),
+        Some((column, expected)) => Err(DataError::Column {
+            path: table.to_owned(),
+            column,
+            expected,
+        }),
     }
-    Ok(())
 }
 
 macro_rules! columns {
     ($($kind:ident $name:ident,)*) => {
         /// The columns to read.
-        const COLUMNS: [&str; 3 + [$(stringify!($name)),*].len()] =
-            ["coin", "event_time", "price", $(stringify!($name)),*];
+        pub(super) const COLUMNS: [&str; 4 + [$(stringify!($name)),*].len()] =
+            ["coin", "event_time", "price", "source_offset", $(stringify!($name)),*];
 
-        /// The typed columns of a batch.
-        struct Columns<'a> {
+        /// Their types.
+        const TYPES: [&str; COLUMNS.len()] =
+            ["string", "timestamp", "float64", "int64", $(columns!(@name $kind)),*];
+
+        /// The typed columns of a batch. Rows from before a column was added are without it, as are those it was not read of.
+        pub(super) struct Columns<'a> {
             coin: &'a arrow_array::StringArray,
-            event_time: &'a arrow_array::TimestampMillisecondArray,
+            event_time: &'a arrow_array::TimestampMicrosecondArray,
             price: &'a arrow_array::Float64Array,
-            $($name: &'a columns!(@type $kind),)*
+            source_offset: &'a arrow_array::Int64Array,
+            $($name: Option<&'a columns!(@type $kind)>,)*
         }
 
         impl<'a> Columns<'a> {
-            fn of(path: &str, batch: &'a RecordBatch) -> Result<Self, DataError> {
-                fn find<'a, T>(
-                    path: &str,
-                    batch: &'a RecordBatch,
-                    column: &'static str,
-                    expected: &'static str,
-                    typed: impl FnOnce(&'a ArrayRef) -> Option<&'a T>,
-                ) -> Result<&'a T, DataError> {
-                    batch.column_by_name(column).and_then(typed).ok_or_else(|| DataError::Column {
-                        path: path.to_owned(),
-                        column,
-                        expected,
-                    })
-                }
+            pub(super) fn of(path: &str, batch: &'a RecordBatch) -> Result<Self, DataError> {
+                let found = Found { path, batch };
                 Ok(Self {
-                    coin: find(path, batch, "coin", "string", |a| a.as_string_opt())?,
-                    event_time: find(path, batch, "event_time", "timestamp", |a| {
-                        a.as_primitive_opt::<TimestampMillisecondType>()
+                    coin: found.always("coin", "string", |a| a.as_string_opt())?,
+                    event_time: found.always("event_time", "timestamp", |a| {
+                        a.as_primitive_opt::<TimestampMicrosecondType>()
                     })?,
-                    price: find(path, batch, "price", "float64", |a| a.as_primitive_opt::<Float64Type>())?,
-                    $($name: columns!(@find $kind, path, batch, stringify!($name)),)*
+                    price: found.always("price", "float64", |a| a.as_primitive_opt::<Float64Type>())?,
+                    source_offset: found.always("source_offset", "int64", |a| a.as_primitive_opt::<Int64Type>())?,
+                    $($name: found.perhaps(stringify!($name), columns!(@name $kind), |a| {
+                        a.as_primitive_opt::<columns!(@primitive $kind)>()
+                    })?,)*
                 })
             }
 
@@ -102,15 +100,15 @@ macro_rules! columns {
     };
     (@type number) => { arrow_array::Float64Array };
     (@type count) => { arrow_array::Int64Array };
-    (@find number, $path:expr, $batch:expr, $name:expr) => {
-        find($path, $batch, $name, "float64", |a| a.as_primitive_opt::<Float64Type>())?
+    (@primitive number) => { Float64Type };
+    (@primitive count) => { Int64Type };
+    (@name number) => { "float64" };
+    (@name count) => { "int64" };
+    (@value number, $array:expr, $row:expr) => {
+        $array.and_then(|array| array.is_valid($row).then(|| array.value($row)))
     };
-    (@find count, $path:expr, $batch:expr, $name:expr) => {
-        find($path, $batch, $name, "int64", |a| a.as_primitive_opt::<Int64Type>())?
-    };
-    (@value number, $array:expr, $row:expr) => { $array.is_valid($row).then(|| $array.value($row)) };
     (@value count, $array:expr, $row:expr) => {
-        $array.is_valid($row).then(|| u32::try_from($array.value($row)).ok()).flatten()
+        columns!(@value number, $array, $row).and_then(|count| u32::try_from(count).ok())
     };
 }
 
@@ -132,21 +130,108 @@ columns! {
 }
 
 impl Columns<'_> {
-    fn push(&self, range: TimeRange, builder: &mut RowsBuilder) {
-        for row in 0..self.price.len() {
-            let whole = self.coin.is_valid(row)
-                && self.event_time.is_valid(row)
-                && self.price.is_valid(row);
-            let event_time = self.event_time.value(row);
-            if whole && range.contains(event_time) {
-                let windows = self.windows(row);
-                builder.push(
-                    self.coin.value(row),
-                    event_time,
-                    self.price.value(row),
-                    &windows,
-                );
-            }
+    /// The number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.price.len()
+    }
+
+    /// `None` if it lacks what every row has.
+    pub(super) fn row(&self, place: usize) -> Option<ReadRow<'_>> {
+        let whole = self.coin.is_valid(place)
+            && self.event_time.is_valid(place)
+            && self.price.is_valid(place);
+        whole.then(|| ReadRow {
+            source_offset: self.source_offset.value(place),
+            coin: self.coin.value(place),
+            event_time: millis(self.event_time.value(place)),
+            price: self.price.value(place),
+            windows: self.windows(place),
+        })
+    }
+}
+
+/// The columns of a batch, as they are found.
+struct Found<'a, 'p> {
+    path: &'p str,
+    batch: &'a RecordBatch,
+}
+
+impl<'a> Found<'a, '_> {
+    /// A column that every file has.
+    fn always<T>(
+        &self,
+        column: &'static str,
+        expected: &'static str,
+        typed: impl FnOnce(&'a ArrayRef) -> Option<&'a T>,
+    ) -> Result<&'a T, DataError> {
+        let found = self.batch.column_by_name(column).and_then(typed);
+        found.ok_or_else(|| DataError::Column {
+            path: self.path.to_owned(),
+            column,
+            expected,
+        })
+    }
+
+    /// A column that older files may not have.
+    fn perhaps<T>(
+        &self,
+        column: &'static str,
+        expected: &'static str,
+        typed: impl FnOnce(&'a ArrayRef) -> Option<&'a T>,
+    ) -> Result<Option<&'a T>, DataError> {
+        match self.batch.column_by_name(column) {
+            Some(_) => self.always(column, expected, typed).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The lake's microseconds in milliseconds.
+pub(super) fn millis(micros: i64) -> i64 {
+    micros.div_euclid(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use market::{AnomalyParams, AnomalyRule};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number() -> impl Strategy<Value = Option<f64>> {
+        prop::option::of(-20.0..20.0_f64)
+    }
+
+    proptest! {
+        #![proptest_config(crate::property::cases(300))]
+
+        /// Labels are computed from rows that have these columns alone.
+        #[test]
+        fn the_rule_judges_by_no_other_columns(used in prop::array::uniform6(number()), other in prop::array::uniform6(number())) {
+            let [return_15m, zscore_15m, return_zscore_15m, volume_ratio, move_15m, volume_surge] = used;
+            let alone = WindowFeatures {
+                return_15m,
+                zscore_15m,
+                return_zscore_15m,
+                volume_ratio,
+                move_15m,
+                volume_surge,
+                ..WindowFeatures::default()
+            };
+            let [ma_5m, ma_15m, volatility_5m, volatility_15m, return_1m, return_5m] = other;
+            let whole = WindowFeatures {
+                ma_5m,
+                ma_15m,
+                samples_15m: Some(15),
+                volatility_5m,
+                volatility_15m,
+                return_1m,
+                return_5m,
+                ..alone
+            };
+            let rule = AnomalyRule::new(AnomalyParams::default());
+            let severity = |windows| rule.judge(windows).map(|alert| alert.severity);
+            prop_assert_eq!(severity(&alone), severity(&whole));
         }
     }
 }

@@ -3,7 +3,7 @@
 use lake::LakeError;
 use market::FEATURES_VERSION;
 
-use super::labels::Label;
+use super::label::Label;
 use super::range::TimeRange;
 
 /// Why there is nothing to learn from.
@@ -37,13 +37,13 @@ pub enum DataError {
         /// The number of rows.
         rows: usize,
     },
-    /// A file lacks a column.
+    /// The layer, or a file of it, lacks a column.
     #[error(
         "{path} has no column `{column}` of type {expected}: it was written with another configuration; write the \
-         layer again, or choose a range without that file"
+         layer again"
     )]
     Column {
-        /// The file.
+        /// The layer, or the file.
         path: String,
         /// The column.
         column: &'static str,
@@ -51,7 +51,9 @@ pub enum DataError {
         expected: &'static str,
     },
     /// A file is not Parquet, or damaged.
-    #[error("{path} cannot be read: {reason}; move it out of the lake if it does not belong there")]
+    #[error(
+        "{path} cannot be read: {reason}; restore it from a copy, or choose a range without it"
+    )]
     Unreadable {
         /// The file.
         path: String,

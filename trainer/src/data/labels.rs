@@ -6,10 +6,9 @@
 //!
 //! Both need the first tick at or after those 15 minutes, at most 20 minutes later. A row without it has no label.
 
-use std::fmt;
-
 use market::{Severity, Sighting, episodes};
 
+use super::label::Label;
 use super::{Row, Rows};
 
 const MINUTE_MS: i64 = 60_000;
@@ -20,36 +19,8 @@ pub const AHEAD_MS: i64 = 15 * MINUTE_MS;
 /// The latest tick that shows what has come 15 minutes later. No label depends on anything after it.
 pub const FUTURE_MS_MAX: i64 = 20 * MINUTE_MS;
 
-/// What a model predicts. Models have the names of their labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Label {
-    /// An episode of warnings or worse begins within 15 minutes.
-    AnomalyAhead,
-    /// A higher price 15 minutes later.
-    TrendUp,
-}
-
-impl Label {
-    /// Both labels.
-    pub const ALL: [Self; 2] = [Self::AnomalyAhead, Self::TrendUp];
-
-    /// The name under which its model is registered.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AnomalyAhead => "anomaly_ahead",
-            Self::TrendUp => "trend_up",
-        }
-    }
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// The label of every row; `None` where it has none.
-pub fn labels(rows: &Rows, label: Label) -> Vec<Option<bool>> {
+pub fn labels<I>(rows: &Rows<I>, label: Label) -> Vec<Option<bool>> {
     let mut labels = Vec::with_capacity(rows.len());
     for coin in rows.as_slice().chunk_by(|a, b| a.coin == b.coin) {
         let later = ticks_ahead(coin);
@@ -66,7 +37,7 @@ pub fn labels(rows: &Rows, label: Label) -> Vec<Option<bool>> {
 }
 
 /// For each row the tick 15 minutes later, if there is one.
-fn ticks_ahead(coin: &[Row]) -> impl Iterator<Item = Option<&Row>> {
+fn ticks_ahead<I>(coin: &[Row<I>]) -> impl Iterator<Item = Option<&Row<I>>> {
     let mut later = 0;
     coin.iter().map(move |row| {
         let from = row.event_time + AHEAD_MS;
@@ -78,9 +49,9 @@ fn ticks_ahead(coin: &[Row]) -> impl Iterator<Item = Option<&Row>> {
     })
 }
 
-fn anomaly_ahead<'a>(
-    coin: &[Row],
-    later: impl Iterator<Item = Option<&'a Row>>,
+fn anomaly_ahead<'a, I: 'a>(
+    coin: &[Row<I>],
+    later: impl Iterator<Item = Option<&'a Row<I>>>,
     labels: &mut Vec<Option<bool>>,
 ) {
     let alerts = coin.iter().filter(|row| row.alerts);
@@ -116,7 +87,7 @@ mod tests {
 
     fn rows(ticks: &[Tick], offset: i64) -> Rows {
         let mut builder = RowsBuilder::default();
-        for &(coin, minute, price, alerts) in ticks {
+        for (input, &(coin, minute, price, alerts)) in (0..).zip(ticks) {
             let windows = WindowFeatures {
                 volume_surge: alerts.then_some(99.0),
                 ..WindowFeatures::undefined()
@@ -128,7 +99,13 @@ mod tests {
                 } else {
                     (offset * minute) % 60_000
                 };
-            builder.push(&format!("coin-{coin}"), time, f64::from(price), &windows);
+            builder.push(
+                input,
+                &format!("coin-{coin}"),
+                time,
+                f64::from(price),
+                &windows,
+            );
         }
         builder.build()
     }

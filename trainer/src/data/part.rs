@@ -6,8 +6,11 @@
 use market::model::Inputs;
 
 use super::error::DataError;
-use super::labels::{FUTURE_MS_MAX, Label, labels};
+use super::label::Label;
+use super::labels::{FUTURE_MS_MAX, labels};
 use super::rows::Rows;
+use super::weights::Weights;
+use crate::evaluation::Ranking;
 
 /// The share of rows to fit on; the others, the newest, are tested on.
 const FIT_SHARE: f64 = 0.8;
@@ -15,27 +18,40 @@ const FIT_SHARE: f64 = 0.8;
 /// The least number of rows in each part.
 const ROWS_MIN: usize = 200;
 
-/// Labelled rows.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Part {
+/// Labelled rows; with another `I` than [`Inputs`] their inputs are still elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part<I = Inputs> {
     /// Event times, in the order of [`Rows`], in milliseconds since the epoch.
     pub times: Vec<i64>,
-    /// The models' inputs; NaN where the lake has null.
-    pub inputs: Vec<Inputs>,
+    /// The models' inputs, NaN where the lake has null; or where they are.
+    pub inputs: Vec<I>,
     /// The labels.
     pub labels: Vec<bool>,
+    /// How many rows of the market each stands for.
+    pub weights: Weights,
+}
+
+impl<I> Default for Part<I> {
+    fn default() -> Self {
+        Self {
+            times: Vec::new(),
+            inputs: Vec::new(),
+            labels: Vec::new(),
+            weights: Weights::default(),
+        }
+    }
 }
 
 /// Labelled rows, split.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Split {
+pub struct Split<I = Inputs> {
     /// The rows to fit on.
-    pub fit: Part,
+    pub fit: Part<I>,
     /// The rows to test on.
-    pub test: Part,
+    pub test: Part<I>,
 }
 
-impl Part {
+impl<I: Copy> Part<I> {
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.times.len()
@@ -61,25 +77,38 @@ impl Part {
         self.labels.contains(&true) && self.labels.contains(&false)
     }
 
-    /// The share of rows with a true label.
+    /// The share of the market's rows with a true label.
     pub fn base_rate(&self) -> f64 {
-        self.labels.iter().filter(|label| **label).count() as f64 / self.len() as f64
+        let positives = self.labels.iter().filter(|label| **label).count();
+        let negatives = self.len() - positives;
+        let positives = self.weights.of(true) * positives as u64;
+        let all = positives + self.weights.of(false) * negatives as u64;
+        positives as f64 / all as f64
+    }
+
+    /// Ranks the rows by score, as the market's rows would be ranked.
+    pub fn ranking(&self, scores: &[f64]) -> Ranking {
+        Ranking::weighted(scores, &self.labels, self.weights)
     }
 
     /// The rows whose event time is wanted.
     pub fn of_times(&self, wanted: impl Fn(i64) -> bool) -> Self {
-        let rows: Vec<usize> = (0..self.len())
-            .filter(|row| wanted(self.times[*row]))
-            .collect();
+        self.of_places(|row| wanted(self.times[row]), self.weights)
+    }
+
+    /// The rows at the places wanted, each of which stands for as many of the market as the weights say.
+    pub(super) fn of_places(&self, wanted: impl Fn(usize) -> bool, weights: Weights) -> Self {
+        let rows: Vec<usize> = (0..self.len()).filter(|row| wanted(*row)).collect();
         Self {
             times: rows.iter().map(|row| self.times[*row]).collect(),
             inputs: rows.iter().map(|row| self.inputs[*row]).collect(),
             labels: rows.iter().map(|row| self.labels[*row]).collect(),
+            weights,
         }
     }
 
     /// All rows that have a label.
-    pub fn of_rows(rows: &Rows, label: Label) -> Self {
+    pub fn of_rows(rows: &Rows<I>, label: Label) -> Self {
         let (mut times, mut inputs, mut known) = (Vec::new(), Vec::new(), Vec::new());
         for (row, label) in rows.as_slice().iter().zip(labels(rows, label)) {
             if let Some(label) = label {
@@ -92,6 +121,7 @@ impl Part {
             times,
             inputs,
             labels: known,
+            weights: Weights::default(),
         }
     }
 
@@ -99,7 +129,7 @@ impl Part {
     ///
     /// # Errors
     /// When a part has too few rows or only one class.
-    pub fn split(&self, label: Label) -> Result<Split, DataError> {
+    pub fn split(&self, label: Label) -> Result<Split<I>, DataError> {
         let mut times = self.times.clone();
         times.sort_unstable();
         let begin = (times.len() as f64 * FIT_SHARE) as usize;
@@ -151,6 +181,7 @@ mod tests {
             times: (0..rows).map(|row| (row / 2) as i64 * MINUTE_MS).collect(),
             inputs: vec![[0.0; INPUTS.len()]; rows],
             labels: (0..rows).map(label).collect(),
+            ..Part::default()
         }
     }
 

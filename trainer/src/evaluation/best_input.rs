@@ -2,7 +2,6 @@
 
 use market::model::{INPUTS, Inputs};
 
-use super::ranking::Ranking;
 use crate::data::Part;
 
 /// The input that alone ranks the rows it is chosen on best, by AUC-PR, and how.
@@ -24,6 +23,7 @@ use crate::data::Part;
 ///     times: (0..90).collect(),
 ///     labels: inputs.iter().map(|row| row[3] < 2.0).collect(),
 ///     inputs,
+///     ..Part::default()
 /// };
 /// assert_eq!(BestInput::of(&part).to_string(), "-volatility_5m");
 /// ```
@@ -48,7 +48,7 @@ impl BestInput {
             [Order::High, Order::Low, Order::Large].map(|order| Self { input, order })
         });
         let ranked = inputs.map(|input| {
-            let auc_pr = Ranking::of(&input.scores(&part.inputs), &part.labels).auc_pr();
+            let auc_pr = part.ranking(&input.scores(&part.inputs)).auc_pr();
             (auc_pr, input)
         });
         // Of equals the first.

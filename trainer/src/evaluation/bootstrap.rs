@@ -5,6 +5,9 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::data::{Part, Weights};
 
 /// The length of a block: rows of different blocks share neither a window (90 minutes back) nor a label (20 minutes ahead),
 /// but for those at the edges.
@@ -50,26 +53,35 @@ pub struct AucPrIntervals {
     pub lead: Interval,
 }
 
-/// The intervals of the AUC-PR of scores, beside other scores. `None` if no resample has a true row.
+/// The intervals of the AUC-PR of scores of a part's rows, beside other scores. `None` if no resample has a true row.
 ///
 /// ```
+/// use trainer::data::Part;
 /// use trainer::evaluation::auc_pr_intervals;
 ///
 /// // A day of minutes; one score knows the label, the other one nothing.
-/// let times: Vec<i64> = (0..1440).map(|minute| minute * 60_000).collect();
-/// let labels: Vec<bool> = (0..1440).map(|minute| minute % 97 < 3).collect();
-/// let scores: Vec<f64> = labels.iter().map(|label| f64::from(u8::from(*label))).collect();
-/// let intervals = auc_pr_intervals(&times, &labels, &scores, &vec![0.0; 1440]).unwrap();
+/// let day: Part = Part {
+///     times: (0..1440).map(|minute| minute * 60_000).collect(),
+///     labels: (0..1440).map(|minute| minute % 97 < 3).collect(),
+///     ..Part::default()
+/// };
+/// let scores: Vec<f64> = day.labels.iter().map(|label| f64::from(u8::from(*label))).collect();
+/// let intervals = auc_pr_intervals(&day, &scores, &vec![0.0; 1440]).unwrap();
 /// assert_eq!((intervals.auc_pr.low, intervals.auc_pr.high), (1.0, 1.0));
 /// assert!(intervals.lead.low > 0.95 && intervals.lead.high < 0.98);
 /// assert!(intervals.gain.low > 20.0);
 /// ```
-pub fn auc_pr_intervals(
-    times: &[i64],
-    labels: &[bool],
+pub fn auc_pr_intervals<I>(
+    part: &Part<I>,
     scores: &[f64],
     others: &[f64],
 ) -> Option<AucPrIntervals> {
+    let Part {
+        times,
+        labels,
+        weights,
+        ..
+    } = part;
     let first = times.iter().copied().min()?;
     let blocks: Vec<u32> = times
         .iter()
@@ -77,26 +89,28 @@ pub fn auc_pr_intervals(
         .collect();
     let count = blocks.iter().copied().max()? as usize + 1;
     let (scores, others) = (
-        Ranked::of(scores, labels, &blocks),
-        Ranked::of(others, labels, &blocks),
+        Ranked::of(scores, labels, *weights, &blocks),
+        Ranked::of(others, labels, *weights, &blocks),
     );
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let (mut areas, mut gains, mut leads) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..RESAMPLES {
+    let mut resample = || {
         let mut drawn = vec![0_u32; count];
         for _ in 0..count {
             drawn[rng.random_range(0..count)] += 1;
         }
-        if let Some((area, other)) = scores.auc_pr(&drawn).zip(others.auc_pr(&drawn)) {
-            areas.push(area.auc_pr);
-            gains.push(area.auc_pr / area.base_rate);
-            leads.push(area.auc_pr - other.auc_pr);
-        }
-    }
+        drawn
+    };
+    let resamples: Vec<Vec<u32>> = (0..RESAMPLES).map(|_| resample()).collect();
+    let areas: Vec<(Area, Area)> = resamples
+        .par_iter()
+        .filter_map(|drawn| scores.auc_pr(drawn).zip(others.auc_pr(drawn)))
+        .collect();
+    let interval =
+        |value: &dyn Fn(&(Area, Area)) -> f64| Interval::of(areas.iter().map(value).collect());
     Some(AucPrIntervals {
-        auc_pr: Interval::of(areas)?,
-        gain: Interval::of(gains)?,
-        lead: Interval::of(leads)?,
+        auc_pr: interval(&|(area, _)| area.auc_pr)?,
+        gain: interval(&|(area, _)| area.auc_pr / area.base_rate)?,
+        lead: interval(&|(area, other)| area.auc_pr - other.auc_pr)?,
     })
 }
 
@@ -107,7 +121,10 @@ struct Area {
 }
 
 /// Rows by descending score.
-struct Ranked(Vec<RankedRow>);
+struct Ranked {
+    rows: Vec<RankedRow>,
+    weights: Weights,
+}
 
 struct RankedRow {
     block: u32,
@@ -117,7 +134,7 @@ struct RankedRow {
 }
 
 impl Ranked {
-    fn of(scores: &[f64], labels: &[bool], blocks: &[u32]) -> Self {
+    fn of(scores: &[f64], labels: &[bool], weights: Weights, blocks: &[u32]) -> Self {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
         let rows = order.iter().enumerate().map(|(place, row)| RankedRow {
@@ -127,14 +144,18 @@ impl Ranked {
                 .get(place + 1)
                 .is_none_or(|next| scores[*next] != scores[*row]),
         });
-        Self(rows.collect())
+        Self {
+            rows: rows.collect(),
+            weights,
+        }
     }
 
     /// The area when each block occurs this often; `None` without a true row.
     fn auc_pr(&self, drawn: &[u32]) -> Option<Area> {
         let (mut rows, mut found, mut before, mut sum) = (0_u64, 0_u64, 0_u64, 0.0);
-        for row in &self.0 {
-            let times = u64::from(drawn[row.block as usize]);
+        let weights = [false, true].map(|label| self.weights.of(label));
+        for row in &self.rows {
+            let times = u64::from(drawn[row.block as usize]) * weights[usize::from(row.label)];
             rows += times;
             found += if row.label { times } else { 0 };
             if row.last_of_score && found > before {
@@ -161,18 +182,20 @@ mod tests {
 
         #[test]
         fn drawing_every_block_once_gives_the_area_itself(
-            rows in prop::collection::vec((0..9_u8, any::<bool>(), 0..4_u32), 1..80)
+            rows in prop::collection::vec((0..9_u8, any::<bool>(), 0..4_u32), 1..80),
+            negative in 1..5_u32,
         ) {
+            let weights = Weights::new(1, negative);
             let scores: Vec<f64> = rows.iter().map(|(score, ..)| f64::from(*score)).collect();
             let labels: Vec<bool> = rows.iter().map(|(_, label, _)| *label).collect();
             let blocks: Vec<u32> = rows.iter().map(|(.., block)| *block).collect();
-            let area = Ranked::of(&scores, &labels, &blocks).auc_pr(&[1; 4]);
-            let expected = labels.contains(&true).then(|| Ranking::of(&scores, &labels).auc_pr());
+            let area = Ranked::of(&scores, &labels, weights, &blocks).auc_pr(&[1; 4]);
+            let expected = labels.contains(&true).then(|| Ranking::weighted(&scores, &labels, weights).auc_pr());
             match (area, expected) {
                 (Some(area), Some(expected)) => {
                     prop_assert!((area.auc_pr - expected).abs() < 1e-12);
-                    let share = labels.iter().filter(|label| **label).count() as f64 / labels.len() as f64;
-                    prop_assert!((area.base_rate - share).abs() < 1e-12);
+                    let part: Part = Part { times: vec![0; labels.len()], labels, weights, ..Part::default() };
+                    prop_assert!((area.base_rate - part.base_rate()).abs() < 1e-12);
                 }
                 (area, expected) => prop_assert_eq!(area.is_some(), expected.is_some()),
             }
@@ -184,14 +207,17 @@ mod tests {
     fn few_blocks_with_events_say_little() {
         let width = |of: &dyn Fn(i64) -> bool| {
             let minutes = 0..4 * 1440_i64;
-            let times: Vec<i64> = minutes.clone().map(|minute| minute * 60_000).collect();
-            let labels: Vec<bool> = minutes.clone().map(of).collect();
+            let part: Part = Part {
+                times: minutes.clone().map(|minute| minute * 60_000).collect(),
+                labels: minutes.clone().map(of).collect(),
+                ..Part::default()
+            };
             // Right in half of the cases.
             let scores: Vec<f64> = minutes
-                .zip(&labels)
+                .zip(&part.labels)
                 .map(|(minute, label)| f64::from(u8::from(*label == (minute % 2 == 0))))
                 .collect();
-            let intervals = auc_pr_intervals(&times, &labels, &scores, &scores).unwrap();
+            let intervals = auc_pr_intervals(&part, &scores, &scores).unwrap();
             intervals.auc_pr.high - intervals.auc_pr.low
         };
         let spread = width(&|minute| minute % 90 < 2);

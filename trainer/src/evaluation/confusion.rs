@@ -1,5 +1,7 @@
 //! Counts of predictions and outcomes at a threshold.
 
+use crate::data::Weights;
+
 /// Counts of rows by prediction and label.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Confusion {
@@ -14,8 +16,8 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Counts rows. A score of at least the threshold is a positive prediction.
-    pub fn of(scores: &[f64], labels: &[bool], threshold: f64) -> Self {
+    /// Counts the rows that these stand for. A score of at least the threshold is a positive prediction.
+    pub fn of(scores: &[f64], labels: &[bool], weights: Weights, threshold: f64) -> Self {
         let mut confusion = Self::default();
         for (score, label) in scores.iter().zip(labels) {
             let count = match (*score >= threshold, *label) {
@@ -24,7 +26,7 @@ impl Confusion {
                 (false, true) => &mut confusion.false_negative,
                 (false, false) => &mut confusion.true_negative,
             };
-            *count += 1;
+            *count += weights.of(*label);
         }
         confusion
     }
@@ -58,11 +60,15 @@ mod tests {
     fn a_score_at_the_threshold_is_a_positive_prediction() {
         let scores = [0.1, 0.5, 0.5, 0.9];
         let labels = [false, true, false, true];
-        let confusion = Confusion::of(&scores, &labels, 0.5);
+        let confusion = Confusion::of(&scores, &labels, Weights::default(), 0.5);
         assert_eq!(confusion.true_positive, 2);
         assert_eq!(confusion.precision(), Some(2.0 / 3.0));
         assert_eq!(confusion.recall(), Some(1.0));
         assert_eq!(confusion.f1(), Some(0.8));
-        assert_eq!(Confusion::of(&scores, &labels, 1.0).precision(), None);
+        let nothing = Confusion::of(&scores, &labels, Weights::default(), 1.0);
+        assert_eq!(nothing.precision(), None);
+        // Each of the others stands for five.
+        let sample = Confusion::of(&scores, &labels, Weights::new(1, 5), 0.5);
+        assert_eq!((sample.false_positive, sample.true_negative), (5, 5));
     }
 }

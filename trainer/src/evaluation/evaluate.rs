@@ -1,27 +1,27 @@
-//! Measures a model on the rows it is tested on, beside the baselines.
+//! Measures a model on held-out rows, beside the baselines.
 
 use super::best_input::BestInput;
 use super::bootstrap::{AucPrIntervals, auc_pr_intervals};
 use super::calibration::{CalibrationBin, calibration};
 use super::confusion::Confusion;
 use super::ranking::Ranking;
-use crate::data::Split;
+use crate::data::{Split, Weights};
 use crate::model::Model;
 
 /// The measurements of a model on rows it was not fitted on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// The number of rows.
+    /// The number of rows predicted.
     pub rows: usize,
     /// The share of rows with a true label. Also the AUC-PR of always predicting the same.
     pub base_rate: f64,
     /// The ranking by predicted probability.
     pub ranking: Ranking,
-    /// Where chance alone could have moved its AUC-PR, also beside the best input; `None` if no row is true.
+    /// Bootstrap intervals of its AUC-PR and of its lead over the best input; `None` without a true row.
     pub intervals: Option<AucPrIntervals>,
     /// The mean squared error of the probabilities.
     pub brier: f64,
-    /// Predicted and actual shares.
+    /// The mean predicted probability and the share of true rows, by bin.
     pub calibration: Vec<CalibrationBin>,
     /// A probability of at least this counts as a positive prediction.
     pub threshold: f64,
@@ -39,7 +39,7 @@ pub struct Evaluation {
 pub fn evaluate(model: &Model, split: &Split) -> Evaluation {
     let part = &split.test;
     let scores = model.probabilities(&part.inputs);
-    let labels = &part.labels;
+    let (labels, weights) = (&part.labels, part.weights);
     let threshold = model.info().threshold;
     let constant = vec![split.fit.base_rate(); labels.len()];
     let best_input = BestInput::of(&split.fit);
@@ -47,24 +47,25 @@ pub fn evaluate(model: &Model, split: &Split) -> Evaluation {
     Evaluation {
         rows: part.len(),
         base_rate: part.base_rate(),
-        ranking: Ranking::of(&scores, labels),
-        intervals: auc_pr_intervals(&part.times, labels, &scores, &best_scores),
-        brier: brier(&scores, labels),
-        calibration: calibration(&scores, labels),
+        ranking: part.ranking(&scores),
+        intervals: auc_pr_intervals(part, &scores, &best_scores),
+        brier: brier(&scores, labels, weights),
+        calibration: calibration(&scores, labels, weights),
         threshold,
-        confusion: Confusion::of(&scores, labels, threshold),
-        base_rate_brier: brier(&constant, labels),
+        confusion: Confusion::of(&scores, labels, weights, threshold),
+        base_rate_brier: brier(&constant, labels, weights),
         best_input,
-        best_input_ranking: Ranking::of(&best_scores, labels),
+        best_input_ranking: part.ranking(&best_scores),
     }
 }
 
-fn brier(scores: &[f64], labels: &[bool]) -> f64 {
+fn brier(scores: &[f64], labels: &[bool], weights: Weights) -> f64 {
+    let weight = |label: &bool| weights.of(*label) as f64;
     let errors = scores.iter().zip(labels);
     let sum: f64 = errors
-        .map(|(score, label)| (score - f64::from(u8::from(*label))).powi(2))
+        .map(|(score, label)| weight(label) * (score - f64::from(u8::from(*label))).powi(2))
         .sum();
-    sum / labels.len() as f64
+    sum / labels.iter().map(weight).sum::<f64>()
 }
 
 #[cfg(test)]
@@ -74,7 +75,9 @@ mod tests {
     #[test]
     fn brier_score_is_the_mean_squared_error() {
         let right = [true, false].map(|label| f64::from(u8::from(label)));
-        assert_eq!(brier(&right, &[true, false]), 0.0);
-        assert_eq!(brier(&[0.5, 0.5], &[true, false]), 0.25);
+        let all = Weights::default();
+        assert_eq!(brier(&right, &[true, false], all), 0.0);
+        assert_eq!(brier(&[0.5, 0.5], &[true, false], all), 0.25);
+        assert_eq!(brier(&[1.0, 1.0], &[true, false], Weights::new(1, 3)), 0.75);
     }
 }

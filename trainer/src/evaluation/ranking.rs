@@ -1,6 +1,8 @@
 //! Everything that depends on the order of scores alone: the ROC and precision-recall curves, their areas, and the best
 //! threshold.
 
+use crate::data::Weights;
+
 /// The counts if every row with a score of at least `threshold` is a positive prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
@@ -35,6 +37,11 @@ pub struct Ranking {
 impl Ranking {
     /// Ranks rows by score. Areas are meaningful only if both labels occur.
     pub fn of(scores: &[f64], labels: &[bool]) -> Self {
+        Self::weighted(scores, labels, Weights::default())
+    }
+
+    /// Ranks rows each of which stands for several, all of the same score.
+    pub fn weighted(scores: &[f64], labels: &[bool], weights: Weights) -> Self {
         let mut order: Vec<(f64, bool)> =
             scores.iter().copied().zip(labels.iter().copied()).collect();
         order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
@@ -42,8 +49,8 @@ impl Ranking {
         let mut points = Vec::new();
         for same in order.chunk_by(|a, b| a.0 == b.0) {
             let positive = same.iter().filter(|(_, label)| *label).count() as u64;
-            positives += positive;
-            negatives += same.len() as u64 - positive;
+            positives += weights.of(true) * positive;
+            negatives += weights.of(false) * (same.len() as u64 - positive);
             points.push(Point {
                 threshold: same[0].0,
                 true_positives: positives,
@@ -216,6 +223,25 @@ mod tests {
             prop_assume!(pairs > 0.0);
             let auc = Ranking::of(&scores, &labels).auc_roc();
             prop_assert!((auc - right / pairs).abs() < 1e-12, "{} {}", auc, right / pairs);
+        }
+
+        /// A row that stands for several counts as so many rows.
+        #[test]
+        fn weights_are_repetitions(
+            rows in prop::collection::vec((0..12_u8, any::<bool>()), 0..80),
+            positive in 1..5_u32,
+            negative in 1..9_u32,
+        ) {
+            let weights = Weights::new(positive, negative);
+            let scores: Vec<f64> = rows.iter().map(|(score, _)| f64::from(*score) / 7.0).collect();
+            let labels: Vec<bool> = rows.iter().map(|(_, label)| *label).collect();
+            let repeated = scores.iter().zip(&labels);
+            let repeated = repeated.flat_map(|row| (0..weights.of(*row.1)).map(move |_| row));
+            let (scores_of_all, labels_of_all): (Vec<f64>, Vec<bool>) = repeated.unzip();
+            prop_assert_eq!(
+                Ranking::weighted(&scores, &labels, weights),
+                Ranking::of(&scores_of_all, &labels_of_all)
+            );
         }
     }
 }

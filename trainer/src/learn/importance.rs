@@ -7,11 +7,13 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::data::Part;
-use crate::evaluation::Ranking;
 use crate::model::Model;
 
 /// How often each input is shuffled.
 const REPEATS: u64 = 3;
+
+/// The most rows to shuffle among; of more a sample is enough.
+const ROWS_MAX: usize = 250_000;
 
 /// The importance of one input.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,25 +26,32 @@ pub struct Importance {
     pub deviation: f64,
 }
 
-/// The importance of every input, greatest first.
-pub fn importances(model: &Model, part: &Part, seed: u64) -> Vec<Importance> {
-    let whole = Ranking::of(&model.probabilities(&part.inputs), &part.labels).auc_roc();
+/// The importance of every input, greatest first. Calls `input_done` after each.
+pub fn importances(
+    model: &Model,
+    part: &Part,
+    seed: u64,
+    input_done: &(dyn Fn() + Sync),
+) -> Vec<Importance> {
+    let part = &part.clone().sample(ROWS_MAX, seed);
+    let whole = part.ranking(&model.probabilities(&part.inputs)).auc_roc();
     let mut importances: Vec<Importance> = (0..INPUTS.len())
         .into_par_iter()
         .map(|input| {
+            let mut inputs = part.inputs.clone();
             let drops: Vec<f64> = (0..REPEATS)
                 .map(|repeat| {
                     let mut rng = ChaCha8Rng::seed_from_u64(seed);
                     rng.set_stream(input as u64 * REPEATS + repeat);
                     let mut shuffled: Vec<f64> = part.inputs.iter().map(|row| row[input]).collect();
                     shuffled.shuffle(&mut rng);
-                    let mut inputs = part.inputs.clone();
                     for (row, value) in inputs.iter_mut().zip(shuffled) {
                         row[input] = value;
                     }
-                    whole - Ranking::of(&model.probabilities(&inputs), &part.labels).auc_roc()
+                    whole - part.ranking(&model.probabilities(&inputs)).auc_roc()
                 })
                 .collect();
+            input_done();
             let mean = drops.iter().sum::<f64>() / drops.len() as f64;
             let squares: f64 = drops.iter().map(|drop| (drop - mean).powi(2)).sum();
             Importance {

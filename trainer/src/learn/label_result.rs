@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use market::model::INPUTS;
 
 use super::error::TrainError;
 use super::fit::{FitError, ModelParams};
 use super::importance::{Importance, importances};
 use super::report::{Subject, pictures};
 use super::settings::TrainSettings;
+use super::steps::Step;
 use crate::data::{Label, Part, Split};
-use crate::evaluation::{BestInput, Evaluation, Ranking, evaluate};
+use crate::evaluation::{BestInput, Evaluation, evaluate};
 use crate::model::Model;
 use crate::run::{Artifact, Metric, Run, TrainedModel};
 
@@ -31,6 +33,9 @@ pub(super) struct LabelResult {
 }
 
 impl LabelResult {
+    /// The steps of the progress.
+    pub(super) const STEPS: usize = 3;
+
     /// Chooses a threshold, fits the model, and evaluates it.
     pub(super) fn of(
         label: Label,
@@ -40,21 +45,27 @@ impl LabelResult {
     ) -> Result<Self, TrainError> {
         let fit_failed = |source| TrainError::Fit { label, source };
         let params = settings.model(label);
-        let step = |what: &str| progress.set_message(format!("{label}: {what}"));
+        let step = |what: &str, parts: u64| Step::new(progress, format!("{label}: {what}"), parts);
 
-        step("choosing a threshold");
-        let threshold = threshold(&params, label, &split.fit).map_err(fit_failed)?;
-        progress.inc(1);
-        step("fitting");
+        let threshold = {
+            let step = step("choosing a threshold", params.parts());
+            let threshold = threshold(&params, label, &split.fit, &|| step.part());
+            threshold.map_err(fit_failed)?
+        };
         let begin = Instant::now();
-        let mut model = params.fit(label, &split.fit).map_err(fit_failed)?;
+        let mut model = {
+            let step = step("fitting", params.parts());
+            let model = params.fit_with(label, &split.fit, &|| step.part());
+            model.map_err(fit_failed)?
+        };
         let fit_seconds = begin.elapsed().as_secs_f64();
         model.info_mut().threshold = threshold;
-        progress.inc(1);
-        step("testing");
+        let step = step("testing", 1 + INPUTS.len() as u64);
         let evaluation = evaluate(&model, &split);
-        let importances = importances(&model, &split.test, settings.forest.seed);
-        progress.inc(1);
+        step.part();
+        let seed = settings.forest.seed;
+        let importances = importances(&model, &split.test, seed, &|| step.part());
+        drop(step);
 
         let (_, end) = split.test.range().unwrap_or_default();
         Ok(Self {
@@ -84,6 +95,7 @@ impl LabelResult {
             evaluation: &self.evaluation,
             importances: &self.importances,
             tested: self.split.test.range().unwrap_or_default(),
+            samples: [self.split.fit.weights, self.split.test.weights],
             fit_seconds: self.fit_seconds,
         }
     }
@@ -111,6 +123,10 @@ impl LabelResult {
 
         let best_input = self.evaluation.best_input.to_string();
         run.params.insert(format!("{label}/best_input"), best_input);
+        for (part, rows) in [("fit", &self.split.fit), ("test", &self.split.test)] {
+            let sample = rows.weights.to_string();
+            run.params.insert(format!("{label}/{part}_sample"), sample);
+        }
         let bytes = self.model.to_bytes();
         let picture =
             |name: &str, svg: Vec<u8>| Artifact::new(format!("pictures/{label}/{name}.svg"), svg);
@@ -189,20 +205,25 @@ impl LabelResult {
 
 /// The best threshold. It is chosen without the rows tested on, and on rows the model was not fitted on: the rows to fit on
 /// are split once more. If they are too few for that, on all of them.
-fn threshold(params: &ModelParams, label: Label, fit: &Part) -> Result<f64, FitError> {
+fn threshold(
+    params: &ModelParams,
+    label: Label,
+    fit: &Part,
+    part_done: &(dyn Fn() + Sync),
+) -> Result<f64, FitError> {
     let (model, part) = match fit.split(label) {
-        Ok(split) => (params.fit(label, &split.fit)?, split.test),
-        Err(_) => (params.fit(label, fit)?, fit.clone()),
+        Ok(split) => (params.fit_with(label, &split.fit, part_done)?, split.test),
+        Err(_) => (params.fit_with(label, fit, part_done)?, fit.clone()),
     };
     let scores = model.probabilities(&part.inputs);
-    Ok(Ranking::of(&scores, &part.labels).best_threshold())
+    Ok(part.ranking(&scores).best_threshold())
 }
 
 /// `None` unless both labels occur.
 fn auc_roc(model: &Model, part: &Part) -> Option<f64> {
     part.has_both().then(|| {
         let scores = model.probabilities(&part.inputs);
-        Ranking::of(&scores, &part.labels).auc_roc()
+        part.ranking(&scores).auc_roc()
     })
 }
 

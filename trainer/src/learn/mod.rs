@@ -1,21 +1,22 @@
 //! Training: from rows of the lake to a [`Run`](crate::Run) with fitted and evaluated models.
 //!
-//! The only part of the crate that needs linfa, ndarray, plotters and rayon: without the cargo feature `learn` it is left
-//! out.
-//!
 //! - [`train`](train()) does all of it
 //! - [`fit`] fits the forest and the logistic regression
 //! - [`importance`] measures what each input is worth to a model
 //! - [`report`] draws the pictures and writes the model card
-//! - `label_result` is one label's part of a run, `trained` is the result of all
+//! - `material` is what a training is made from, `label_result` one label's part of a run, `trained` the result of all
+//! - `steps` shows the progress
 
 mod commit;
 mod error;
 pub mod fit;
 pub mod importance;
 mod label_result;
+mod material;
 pub mod report;
 mod settings;
+mod steps;
+mod threads;
 mod train;
 mod trained;
 

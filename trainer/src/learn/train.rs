@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use futures_util::future::BoxFuture;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use market::FEATURES_VERSION;
 use market::model::INPUTS;
 
 use super::commit;
 use super::error::TrainError;
-use super::fit::on_threads;
 use super::label_result::LabelResult;
+use super::material::{Facts, Material};
 use super::report::{Subject, card};
 use super::settings::TrainSettings;
+use super::steps;
+use super::threads::on_threads;
 use super::trained::{NewestDay, Trained};
 use crate::data::range::show_ms;
-use crate::data::{Label, Part, Rows, open_lake, read_rows};
+use crate::data::{Features, Rows, open_lake};
 use crate::drift::{REFERENCE_PATH, Reference};
 use crate::run::{Artifact, Run};
 
@@ -36,12 +38,16 @@ async fn read_and_train(
     progress: &ProgressBar,
 ) -> Result<Trained, TrainError> {
     let lake = open_lake(&settings.lake)?;
-    let rows = read_rows(&lake, settings.range, progress).await?;
+    let features = Features::open(&lake, settings.range).await?;
+    let rows = features.rows(progress).await?;
+    let material = Material::of_rows(&rows, settings);
+    drop(rows);
+    let material = material.read(&features, progress).await?;
     let (settings, progress) = (settings.clone(), progress.clone());
     // A thread of its own: an interrupted process ends without waiting for it, unlike for the runtime's threads.
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let train = move || {
-        let _ = sender.send(train_rows(&rows, &settings, &progress));
+        let _ = sender.send(train_on(material, &settings, &progress));
     };
     let thread = thread::Builder::new().name("train".to_owned());
     thread.spawn(train).map_err(TrainError::Thread)?;
@@ -57,28 +63,33 @@ pub fn train_rows(
     settings: &TrainSettings,
     progress: &ProgressBar,
 ) -> Result<Trained, TrainError> {
-    on_threads(settings.forest.threads, || {
-        train_here(rows, settings, progress)
+    train_on(Material::of_rows(rows, settings), settings, progress)
+}
+
+fn train_on(
+    material: Material,
+    settings: &TrainSettings,
+    progress: &ProgressBar,
+) -> Result<Trained, TrainError> {
+    on_threads(settings.threads, || {
+        train_here(material, settings, progress)
     })?
 }
 
 fn train_here(
-    rows: &Rows,
+    material: Material,
     settings: &TrainSettings,
     progress: &ProgressBar,
 ) -> Result<Trained, TrainError> {
-    progress.reset();
-    progress.set_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
-            .expect("the template is well-formed"),
-    );
-    progress.set_length(3 * Label::ALL.len() as u64);
-    let (mut results, mut left_out) = (Vec::new(), Vec::new());
-    for label in Label::ALL {
-        match Part::of_rows(rows, label).split(label) {
-            Ok(split) => results.push(LabelResult::of(label, split, settings, progress)?),
-            Err(problem) => left_out.push(problem.to_string()),
-        }
+    let Material {
+        facts,
+        splits,
+        left_out,
+    } = material;
+    steps::begin(progress, LabelResult::STEPS * splits.len());
+    let mut results = Vec::new();
+    for (label, split) in splits {
+        results.push(LabelResult::of(label, split, settings, progress)?);
     }
     progress.finish_and_clear();
     if results.is_empty() {
@@ -86,17 +97,17 @@ fn train_here(
     }
     let mut run = Run {
         params: params(settings),
-        tags: tags(rows, settings),
+        tags: tags(&facts, settings),
         ..Run::default()
     };
     for result in &results {
         result.write(&mut run);
     }
     let subjects: Vec<Subject<'_>> = results.iter().map(LabelResult::subject).collect();
-    let card = card(rows, &subjects, &left_out);
+    let card = card(&facts, &subjects, &left_out);
     run.artifacts.extend([
         Artifact::new("model_card.md", card.into_bytes()),
-        Artifact::new(REFERENCE_PATH, reference(&results).to_json()),
+        Artifact::new(REFERENCE_PATH, reference(&results, settings).to_json()),
     ]);
     let newest_day = results.into_iter().map(LabelResult::newest_day).collect();
     Ok(Trained {
@@ -106,11 +117,15 @@ fn train_here(
     })
 }
 
-fn reference(results: &[LabelResult]) -> Reference {
-    let fit = &results[0].split.fit;
+/// Of the market: what a sample has too much of is drawn from once more.
+fn reference(results: &[LabelResult], settings: &TrainSettings) -> Reference {
+    let seed = settings.forest.seed;
+    let fit = results[0].split.fit.level(seed);
     let mut reference = Reference::of_inputs(fit.range().unwrap_or_default(), &fit.inputs);
     for result in results {
-        let scores = result.model.probabilities(&result.split.test.inputs);
+        let scores = result
+            .model
+            .probabilities(&result.split.test.level(seed).inputs);
         reference.add_scores(result.label.as_str(), &scores);
     }
     reference
@@ -143,18 +158,18 @@ fn params(settings: &TrainSettings) -> BTreeMap<String, String> {
     .into()
 }
 
-fn tags(rows: &Rows, settings: &TrainSettings) -> BTreeMap<String, String> {
-    let (from, to) = rows.range().unwrap_or_default();
+fn tags(facts: &Facts, settings: &TrainSettings) -> BTreeMap<String, String> {
+    let (from, to) = facts.range;
     let mut tags: BTreeMap<String, String> = [
         ("lake", settings.lake.clone()),
         ("data_from", show_ms(from)),
         ("data_to", show_ms(to)),
-        ("rows", rows.len().to_string()),
+        ("rows", facts.rows.to_string()),
         (
             "rows_of_other_features",
-            rows.of_other_features().to_string(),
+            facts.of_other_features.to_string(),
         ),
-        ("coins", rows.coins().join(",")),
+        ("coins", facts.coins.join(",")),
         ("coinlake_version", env!("CARGO_PKG_VERSION").to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

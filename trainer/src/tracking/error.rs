@@ -187,6 +187,14 @@ pub enum TrackingError {
 }
 
 impl TrackingError {
+    /// The error of an environment variable; `problem` goes on after its name.
+    pub(super) fn settings(variable: &'static str, problem: &str) -> Self {
+        Self::Settings {
+            variable,
+            problem: problem.to_owned(),
+        }
+    }
+
     /// The error of a file operation on `path`.
     pub(super) fn disk(path: &Path, error: &std::io::Error) -> Self {
         let path = path.display().to_string();

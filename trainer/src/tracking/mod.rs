@@ -16,6 +16,7 @@ mod mlflow;
 mod publish;
 mod run;
 mod settings;
+mod tls;
 mod version;
 
 use std::path::Path;

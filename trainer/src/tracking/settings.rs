@@ -7,11 +7,13 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::error::TrackingError;
+use super::tls::Tls;
 
 const URI: &str = "MLFLOW_TRACKING_URI";
 const USERNAME: &str = "MLFLOW_TRACKING_USERNAME";
 const PASSWORD: &str = "MLFLOW_TRACKING_PASSWORD";
 const TOKEN: &str = "MLFLOW_TRACKING_TOKEN";
+const WORKSPACE: &str = "MLFLOW_WORKSPACE";
 
 /// An MLflow server. Its Debug and Display forms contain no secret.
 ///
@@ -31,6 +33,9 @@ pub struct MlflowServer {
     /// The address, without credentials or a trailing slash.
     pub(super) url: Url,
     pub(super) sign_in: Option<SignIn>,
+    pub(super) tls: Tls,
+    /// The workspace that runs and models belong to; without one, the server's default.
+    pub(super) workspace: Option<HeaderValue>,
 }
 
 #[derive(Debug, Clone)]
@@ -70,13 +75,13 @@ impl MlflowServer {
             }),
             (_, _, Some(token)) => Some(SignIn::Token(token.into())),
             (Some(_), None, None) => {
-                return Err(bad(
+                return Err(TrackingError::settings(
                     PASSWORD,
                     "is not set, though MLFLOW_TRACKING_USERNAME is",
                 ));
             }
             (None, Some(_), None) => {
-                return Err(bad(
+                return Err(TrackingError::settings(
                     USERNAME,
                     "is not set, though MLFLOW_TRACKING_PASSWORD is",
                 ));
@@ -86,12 +91,25 @@ impl MlflowServer {
         if let Some(SignIn::Token(token)) = &sign_in
             && HeaderValue::from_str(token.expose_secret()).is_err()
         {
-            return Err(bad(TOKEN, "has a character that HTTP headers do not allow"));
+            return Err(TrackingError::settings(
+                TOKEN,
+                "has a character that HTTP headers do not allow",
+            ));
         }
+        let workspace = set(WORKSPACE).map(|name| HeaderValue::from_str(name.trim()));
+        let workspace = workspace.transpose().map_err(|_| {
+            TrackingError::settings(WORKSPACE, "has a character that HTTP headers do not allow")
+        })?;
+        let tls = Tls::from_variables(set)?;
         // The credentials are taken; without them the address may be shown.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Ok(Some(Self { url, sign_in }))
+        Ok(Some(Self {
+            url,
+            sign_in,
+            tls,
+            workspace,
+        }))
     }
 
     /// The page of a run in the server's web interface.
@@ -120,10 +138,11 @@ fn server_url(uri: &str) -> Result<Url, TrackingError> {
     // Never show the value: it may contain a password.
     let expected = "set it to a server, http://HOST:PORT or https://HOST; `mlflow server` starts one, and without the \
                     variable runs are stored in the data directory";
-    let url = Url::parse(uri)
-        .map_err(|error| bad(URI, &format!("is not a URL ({error}): {expected}")))?;
+    let url = Url::parse(uri).map_err(|error| {
+        TrackingError::settings(URI, &format!("is not a URL ({error}): {expected}"))
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad(
+        return Err(TrackingError::settings(
             URI,
             &format!("is a `{}` address: {expected}", url.scheme()),
         ));
@@ -148,13 +167,6 @@ fn in_url(url: &Url) -> Option<SignIn> {
         username: decode(url.username()),
         password: decode(password).into(),
     })
-}
-
-fn bad(variable: &'static str, problem: &str) -> TrackingError {
-    TrackingError::Settings {
-        variable,
-        problem: problem.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Versions of registered models, and the aliases that point at them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ pub struct ModelVersion {
     pub created_ms: i64,
     /// The aliases that point at it.
     pub aliases: Vec<String>,
-    /// Why it has its aliases.
+    /// Why it has, or had, its aliases.
     pub note: String,
     /// The place of its file, as the tracking names it.
     #[serde(skip)]
@@ -35,12 +36,29 @@ pub enum Alias {
 }
 
 impl Alias {
+    /// Both aliases.
+    pub const ALL: [Self; 2] = [Self::Staging, Self::Production];
+
     /// The alias's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Staging => "staging",
             Self::Production => "production",
         }
+    }
+}
+
+impl FromStr for Alias {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let alias = Self::ALL.into_iter().find(|alias| alias.as_str() == name);
+        alias.ok_or_else(|| {
+            format!(
+                "{name} is none of {}",
+                Self::ALL.map(Self::as_str).join(", ")
+            )
+        })
     }
 }
 

@@ -8,13 +8,10 @@
 
 mod client;
 mod errors;
-#[cfg(feature = "learn")]
 mod market;
-#[cfg(feature = "learn")]
 mod reading;
-#[cfg(feature = "learn")]
 mod recording;
 mod registry;
 mod runs;
-#[cfg(feature = "learn")]
+mod secure;
 mod training;

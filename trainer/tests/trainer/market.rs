@@ -1,27 +1,26 @@
 //! Markets for tests, as lakes: the features are computed by the code that computes them in the broker.
 
-use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use fixtures::tables;
 use jiff::Timestamp;
 use market::{Clean, FeatureParams, Featurizer, WindowFeatures};
-use parquet::arrow::ArrowWriter;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use trainer::data::{Rows, RowsBuilder};
 
-pub const MINUTE_MS: i64 = 60_000;
-pub const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub(crate) const MINUTE_MS: i64 = 60_000;
+pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// A midnight.
-pub const BEGIN_MS: i64 = 1_748_736_000_000;
+pub(crate) const BEGIN_MS: i64 = 1_748_736_000_000;
 
 /// A row of lake/features.
 #[derive(Debug, Clone)]
-pub struct FeatureRow {
+pub(crate) struct FeatureRow {
     pub coin: String,
     pub event_time: i64,
     pub price: f64,
@@ -30,7 +29,7 @@ pub struct FeatureRow {
 }
 
 /// A price, and the volume of the last 24 hours.
-pub struct Tick<'a> {
+pub(crate) struct Tick<'a> {
     pub coin: &'a str,
     pub time: i64,
     pub price: f64,
@@ -38,10 +37,11 @@ pub struct Tick<'a> {
 }
 
 /// Features of ticks, which come in order of time.
-pub fn features<'a>(ticks: impl IntoIterator<Item = Tick<'a>>) -> Vec<FeatureRow> {
+pub(crate) fn features<'a>(ticks: impl IntoIterator<Item = Tick<'a>>) -> Vec<FeatureRow> {
     let mut featurizer = Featurizer::new(FeatureParams::default());
     let row = |tick: Tick<'_>| {
         let row = featurizer.row(Clean {
+            raw_offset: None,
             coin: tick.coin.into(),
             symbol: "sym".into(),
             event_time: tick.time,
@@ -50,6 +50,7 @@ pub fn features<'a>(ticks: impl IntoIterator<Item = Tick<'a>>) -> Vec<FeatureRow
             market_cap: None,
             volume_24h: Some(tick.volume),
             change_24h_pct: None,
+            backfilled: false,
         });
         FeatureRow {
             coin: tick.coin.to_owned(),
@@ -64,7 +65,7 @@ pub fn features<'a>(ticks: impl IntoIterator<Item = Tick<'a>>) -> Vec<FeatureRow
 
 /// Two coins, a tick a minute. Trading multiplies ten minutes before a price jumps, several times a day; and a price that
 /// rose goes on rising more often than not.
-pub fn announced_jumps(days: usize, seed: u64) -> Vec<FeatureRow> {
+pub(crate) fn announced_jumps(days: usize, seed: u64) -> Vec<FeatureRow> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let coins = ["bitcoin", "solana"];
     let mut jump_at = [90_usize, 140];
@@ -97,7 +98,7 @@ pub fn announced_jumps(days: usize, seed: u64) -> Vec<FeatureRow> {
 }
 
 /// A coin that hardly moves.
-pub fn quiet(minutes: usize) -> Vec<FeatureRow> {
+pub(crate) fn quiet(minutes: usize) -> Vec<FeatureRow> {
     let tick = |minute: usize| Tick {
         coin: "tether",
         time: BEGIN_MS + minute as i64 * MINUTE_MS,
@@ -108,21 +109,20 @@ pub fn quiet(minutes: usize) -> Vec<FeatureRow> {
 }
 
 /// Rows as the trainer has them in memory.
-pub fn rows(features: &[FeatureRow]) -> Rows {
+pub(crate) fn rows(features: &[FeatureRow]) -> Rows {
     let mut builder = RowsBuilder::default();
-    for row in features {
-        builder.push(&row.coin, row.event_time, row.price, &row.windows);
+    for (input, row) in (0..).zip(features) {
+        builder.push(input, &row.coin, row.event_time, row.price, &row.windows);
     }
     builder.build()
 }
 
-/// Writes a file of lake/features, in the folder of its first row's date, without the columns left out.
-pub fn write(lake: &Path, number: usize, rows: &[FeatureRow], left_out: &[&str]) {
+/// Writes a file of lake/features, of its first row's date, without the columns left out. `number` is the offset of the first
+/// row's input.
+pub(crate) fn write(lake: &Path, number: usize, rows: &[FeatureRow], left_out: &[&str]) {
     let first = Timestamp::from_millisecond(rows[0].event_time).unwrap();
-    let folder = lake.join(format!("features/date={}", first.strftime("%Y-%m-%d")));
-    fs::create_dir_all(&folder).unwrap();
-    let times = rows.iter().map(|row| row.event_time);
-    let times = TimestampMillisecondArray::from_iter_values(times).with_timezone("UTC");
+    let times = rows.iter().map(|row| row.event_time * 1_000);
+    let times = TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         (
             "coin",
@@ -162,11 +162,8 @@ pub fn write(lake: &Path, number: usize, rows: &[FeatureRow], left_out: &[&str])
     let nullable = |(name, array)| (name, array, true);
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(nullable)).unwrap();
-    let path = folder.join(format!("crypto-clean-0-{number:020}.parquet"));
-    let mut writer =
-        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+    let date = first.strftime("%Y-%m-%d").to_string();
+    tables::append(lake, "features", &date, (0, number as i64), &batch);
 }
 
 fn counts(rows: &[FeatureRow], of: impl Fn(&WindowFeatures) -> Option<u32>) -> ArrayRef {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use fixtures::tables;
 use indicatif::ProgressBar;
 use trainer::data::{DataError, Rows, last, open_lake, read_rows};
 use trainer::{TimeRange, TrainSettings, train};
@@ -111,33 +112,37 @@ async fn where_nothing_is_that_is_said() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_what_it_should_be_is_named() {
+async fn a_lake_that_is_not_what_it_should_be_is_named() {
     let lake = tempfile::tempdir().unwrap();
     let minutes = quiet(300);
-    write(lake.path(), 0, &minutes[..150], &[]);
-    write(lake.path(), 150, &minutes[150..], &["zscore_15m"]);
-    let problem = read(lake.path(), TimeRange::default())
-        .await
-        .unwrap_err()
-        .to_string();
+    write(lake.path(), 0, &minutes[..150], &["zscore_15m"]);
+    let problem = read(lake.path(), TimeRange::default()).await.unwrap_err();
     assert!(
-        problem.contains("-00000000000000000150.parquet has no column `zscore_15m`"),
+        problem
+            .to_string()
+            .contains("features has no column `zscore_15m`"),
         "{problem}"
     );
+
+    // A column that was added: rows from before have none.
+    write(lake.path(), 150, &minutes[150..], &[]);
+    let rows = read(lake.path(), TimeRange::default()).await.unwrap();
+    assert_eq!(rows.len(), 300);
+
+    let snapshot = tables::snapshot(lake.path(), "features").unwrap();
+    let file = |first| {
+        let mut files = snapshot.files().iter();
+        let file = files.find(|file| file.path.contains(&format!("{first:020}")));
+        file.unwrap().path.clone()
+    };
+    let torn = file(150);
+    fs::write(lake.path().join(&torn), b"PAR1 and no more").unwrap();
+    let problem = read(lake.path(), TimeRange::default()).await.unwrap_err();
+    assert!(problem.to_string().contains(&torn), "{problem}");
     // Out of the range it is in nobody's way.
     let until = jiff::Timestamp::from_millisecond(BEGIN_MS + 2 * HOUR_MS).unwrap();
     let before = range(None, Some(&until.to_string()));
     assert_eq!(read(lake.path(), before).await.unwrap().len(), 120);
-
-    let torn = lake
-        .path()
-        .join("features/date=2025-06-01/crypto-clean-0-00000000000000000900.parquet");
-    fs::write(&torn, b"PAR1 and no more").unwrap();
-    let problem = read(lake.path(), before).await.unwrap_err().to_string();
-    assert!(
-        problem.contains("-00000000000000000900.parquet"),
-        "{problem}"
-    );
 }
 
 /// Rows of former features, in files without the new columns and in files that have them, beside rows of today's.

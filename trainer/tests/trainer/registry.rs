@@ -2,7 +2,11 @@
 
 use fixtures::mlflow::server;
 use serde_json::Value;
-use trainer::tracking::{Alias, LocalTracking, OpenRun, Tracking, TrackingError};
+use trainer::Metric;
+use trainer::production::{ModelDrift, recorded_drift};
+use trainer::tracking::{
+    Alias, Beginning, LocalTracking, OpenRun, RunStatus, Tracking, TrackingError,
+};
 
 use crate::client::{client_of, python};
 use crate::runs::{beginning, given, sha256};
@@ -97,6 +101,127 @@ async fn versions_and_aliases_in_a_server() {
 async fn versions_and_aliases_in_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     versions_and_aliases(&LocalTracking::new(folder.path()), "registered").await;
+}
+
+/// What `health` reports for a lake in an object store.
+#[tokio::test]
+async fn the_newest_training_knows_the_drift_of_models_it_did_not_make() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracking = LocalTracking::new(folder.path());
+    let started = async |number: i64| {
+        let beginning = Beginning {
+            started_ms: 1_748_736_000_000 + number,
+            ..beginning("drift")
+        };
+        tracking.start(&beginning).await.unwrap()
+    };
+    let train = async |number: i64, drift: &[(&str, f64)]| {
+        let run = started(number).await;
+        let mut outcome = given("trend_up");
+        let drift = drift.iter().map(|&(name, value)| Metric {
+            name: name.to_owned(),
+            value,
+            step: 0,
+        });
+        outcome.metrics.extend(drift);
+        tracking
+            .finish(&run, 1_748_736_100_000, &outcome)
+            .await
+            .unwrap();
+        tracking.register(&run, "trend_up").await.unwrap().version
+    };
+    let recorded = async || recorded_drift(&tracking, "drift").await.unwrap();
+    assert_eq!(recorded().await, []);
+    let first = train(1, &[]).await;
+    let put_in_production = async |version| {
+        tracking
+            .set_alias("trend_up", Alias::Production, version)
+            .await
+            .unwrap();
+    };
+    put_in_production(first).await;
+    assert_eq!(recorded().await, []);
+
+    let drift = [
+        ("trend_up/production_drift/scores", 0.5),
+        ("trend_up/production_drift/return_1m", 0.125),
+        ("trend_up/drift/return_1m", 7.0),
+        ("anomaly_ahead/production_drift/return_1m", 8.0),
+    ];
+    let second = train(2, &drift).await;
+    let drift = [ModelDrift {
+        model: "trend_up".to_owned(),
+        version: first,
+        scores: Some(0.5),
+        inputs: [("return_1m".to_owned(), 0.125)].into(),
+    }];
+    assert_eq!(recorded().await, drift);
+    // A run that failed measured nothing.
+    let failed = started(3).await;
+    tracking
+        .abandon(&failed, 1_748_736_200_000, RunStatus::Failed, "no rows")
+        .await
+        .unwrap();
+    assert_eq!(recorded().await, drift);
+    // The newest training's own model has not drifted yet.
+    put_in_production(second).await;
+    assert_eq!(recorded().await, []);
+}
+
+#[tokio::test]
+async fn old_runs_go_but_none_that_an_alias_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracking = LocalTracking::new(&folder.path().join("models"));
+    assert_eq!(tracking.prune(0).unwrap(), 0);
+    assert!(!folder.path().join("models").exists());
+    let mut runs = Vec::new();
+    for number in 0..6 {
+        let beginning = Beginning {
+            started_ms: 1_748_736_000_000 + number,
+            ..beginning("old")
+        };
+        let run = tracking.start(&beginning).await.unwrap();
+        let ended_ms = beginning.started_ms + 100_000;
+        tracking
+            .finish(&run, ended_ms, &given("old"))
+            .await
+            .unwrap();
+        runs.push(run);
+    }
+    // The last run has no version: it failed, perhaps.
+    for run in &runs[..5] {
+        tracking.register(run, "old").await.unwrap();
+    }
+    tracking
+        .set_alias("old", Alias::Production, 2)
+        .await
+        .unwrap();
+    tracking.set_alias("old", Alias::Staging, 3).await.unwrap();
+    std::fs::create_dir(folder.path().join("models/of-somebody")).unwrap();
+    let versions = async || {
+        let versions = tracking.versions("old").await.unwrap();
+        versions
+            .iter()
+            .map(|version| version.version)
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(tracking.prune(6).unwrap(), 0);
+    assert_eq!(tracking.prune(2).unwrap(), 2);
+    assert_eq!(versions().await, [5, 3, 2]);
+    for (run, stays) in runs.iter().zip([false, true, true, false, true, true]) {
+        assert_eq!(tracking.run(&run.id).await.is_ok(), stays, "{run:?}");
+        assert_eq!(folder.path().join("models").join(&run.id).exists(), stays);
+    }
+    // The newest version stays: its number is not given again.
+    assert_eq!(tracking.prune(1).unwrap(), 0);
+    tracking.set_alias("old", Alias::Staging, 2).await.unwrap();
+    assert_eq!(tracking.prune(1).unwrap(), 1);
+    assert_eq!(versions().await, [5, 2]);
+    let production = tracking.version_at("old", Alias::Production).await.unwrap();
+    assert_eq!(production.unwrap().run, runs[1].id);
+    assert_eq!(tracking.register(&runs[5], "old").await.unwrap().version, 6);
+    assert!(folder.path().join("models/of-somebody").exists());
 }
 
 #[tokio::test]

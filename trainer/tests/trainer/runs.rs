@@ -13,7 +13,7 @@ use crate::client::{client_of, python};
 const STARTED_MS: i64 = 1_748_736_000_123;
 const ENDED_MS: i64 = 1_748_736_042_456;
 
-pub fn beginning(experiment: &str) -> Beginning {
+pub(crate) fn beginning(experiment: &str) -> Beginning {
     Beginning {
         experiment: experiment.to_owned(),
         name: "a run".to_owned(),
@@ -23,7 +23,7 @@ pub fn beginning(experiment: &str) -> Beginning {
 }
 
 /// A run that needs several requests for everything, with what is awkward in names and values.
-pub fn given(model: &str) -> Run {
+pub(crate) fn given(model: &str) -> Run {
     let many = |n: usize| (0..n).map(|i| (format!("many_{i:03}"), format!("value {i}")));
     let mut params: BTreeMap<String, String> = many(230).collect();
     params.insert("forest.trees".to_owned(), "100".to_owned());
@@ -79,7 +79,7 @@ fn read_back(server: &Server, run: &str) -> Value {
     serde_json::from_str(&python(server, "read_run.py", &[run])).unwrap()
 }
 
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
+use std::slice;
 
 use indicatif::ProgressBar;
 use market::model::{Forest, HOUR_OF_DAY, INPUTS, Logistic};
@@ -17,8 +18,17 @@ use crate::market::{
 };
 
 fn train_on(features: &[FeatureRow], forest: ForestParams) -> Result<Trained, TrainError> {
+    train_with(features, forest, None)
+}
+
+fn train_with(
+    features: &[FeatureRow],
+    forest: ForestParams,
+    threads: Option<NonZero<usize>>,
+) -> Result<Trained, TrainError> {
     let settings = TrainSettings {
         forest,
+        threads,
         ..TrainSettings::of_lake("a test's")
     };
     train_rows(&rows(features), &settings, &ProgressBar::hidden())
@@ -152,10 +162,10 @@ fn the_same_rows_and_seed_make_the_same_model_at_any_number_of_threads() {
         let params = ForestParams {
             trees: 24,
             seed,
-            threads: NonZero::new(threads),
             ..ForestParams::default()
         };
-        train_on(&market, params).unwrap().run
+        let trained = train_with(&market, params, NonZero::new(threads));
+        trained.unwrap().run
     };
     let one = forest(1, 7);
     for threads in [1, 2, 4] {
@@ -241,4 +251,53 @@ fn rows_to_fit_on_know_nothing_of_what_comes_later() {
         let ((_, fitted), (tested, _)) = (split.fit.range().unwrap(), split.test.range().unwrap());
         assert!(fitted + FUTURE_MS_MAX < tested, "{label}");
     }
+}
+
+/// Inputs are read only of the rows that a sample has, and they are those of the rows.
+#[tokio::test]
+async fn a_lake_is_learned_from_like_its_rows_whether_all_are_used_or_a_sample() {
+    let lake = tempfile::tempdir().unwrap();
+    let mut all = announced_jumps(3, 7);
+    let later = all.split_off(2 * 1440);
+    // A late tick, in the file of another day, and one that comes twice.
+    let late = all.remove(700);
+    write(lake.path(), 0, &all, &[]);
+    let (second, third) = later.split_at(2 * 1440);
+    let second = [slice::from_ref(&late), second, slice::from_ref(&all[5])].concat();
+    write(lake.path(), 10_000, &second, &[]);
+    write(lake.path(), 20_000, third, &[]);
+    let whole = [all, vec![late], later].concat();
+    let mut base_rates = Vec::new();
+    for (fit_rows_max, test_rows_max) in [(500_000, 250_000), (1_500, 800)] {
+        let settings = TrainSettings {
+            fit_rows_max,
+            test_rows_max,
+            ..TrainSettings::of_lake(lake.path().to_str().unwrap())
+        };
+        let progress = ProgressBar::hidden();
+        let read = train(&settings, &progress).await.unwrap();
+        let given = train_rows(&rows(&whole), &settings, &progress).unwrap();
+        for (read, given) in read.run.models.iter().zip(&given.run.models) {
+            assert!(read.bytes == given.bytes, "{}", read.name);
+        }
+        let reference = |run: &Run| artifact(run, REFERENCE_PATH).to_vec();
+        assert!(reference(&read.run) == reference(&given.run));
+        let card = std::str::from_utf8(artifact(&read.run, "model_card.md")).unwrap();
+        let sampled = fit_rows_max < 10_000;
+        assert_eq!(
+            card.contains("fitted on a sample, every true row, one of"),
+            sampled,
+            "{card}"
+        );
+        let stated = &read.run.params["anomaly_ahead/fit_sample"];
+        assert_eq!(stated != "all rows", sampled, "{stated}");
+        let rows = metric(&read.run, "anomaly_ahead/fit_rows");
+        assert_eq!(rows <= 1_502.0, sampled, "{rows}");
+        // Of the market, whatever the sample.
+        base_rates.push(metric(&read.run, "anomaly_ahead/base_rate"));
+    }
+    assert!(
+        (base_rates[0] - base_rates[1]).abs() < 1e-3,
+        "{base_rates:?}"
+    );
 }

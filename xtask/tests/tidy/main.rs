@@ -4,6 +4,7 @@
 //! - `circles`: no files import each other in a circle; `modules` resolves their paths.
 //! - `folders`: docs/architecture.md lists the folders that exist.
 //! - `configuration`: docs/configuration.md is up to date.
+//! - `tables`: docs/tables.md and docs/schemas are up to date.
 //! - `links`: links in Markdown lead somewhere, and the README stays short.
 //! - `workspace`: where everything is.
 
@@ -14,4 +15,5 @@ mod folders;
 mod links;
 mod modules;
 mod page;
+mod tables;
 mod workspace;

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use survey::{Problem, Survey, Surveyor};
+use anyhow::{Context, Result};
+use coingecko_source::BACKFILLING;
+use market::names::topic;
+use survey::{Problem, Survey, Surveyor, Tables};
 
 use super::models::ModelsHealth;
 use super::report::HealthReport;
@@ -16,7 +18,6 @@ const MODELS_AGE_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) struct Checker<'a> {
     target: &'a TargetArgs,
-    /// Remembers the lake files it has seen.
     surveyor: Option<Surveyor>,
     models: Option<(Instant, ModelsHealth)>,
 }
@@ -45,12 +46,21 @@ impl<'a> Checker<'a> {
     async fn try_check(&mut self) -> Result<HealthReport> {
         // Resolved each time: a restarted broker may have another address.
         let target = self.target.resolve()?;
-        let client = target.cluster.connect().await?;
+        let connected = target.cluster.connect().await;
+        let client = match &target.data {
+            Some(data) => connected.with_context(|| {
+                let data = data.display();
+                format!(
+                    "nothing answers on {data}: start it with `coinlake up --data {data}`, or `coinlake demo --data {data}`"
+                )
+            })?,
+            None => connected?,
+        };
         let surveyor = match &mut self.surveyor {
             Some(surveyor) => surveyor,
             None => self.surveyor.insert(Surveyor::new(
                 assets::blueprint(target.live, target.last_start.commit_interval)?,
-                target.lake,
+                Tables::new(target.lake),
             )),
         };
         let mut survey = surveyor.survey(&client).await?;
@@ -76,7 +86,13 @@ impl<'a> Checker<'a> {
             }));
         let mut notes = Vec::new();
         if let Some(data) = &target.data {
-            for part in PartsFile::read(data)? {
+            let parts = PartsFile::read(data)?;
+            let problems = parts.iter().filter_map(|part| part.problem.as_deref());
+            if problems.into_iter().any(|it| it.starts_with(BACKFILLING)) {
+                // What is live comes after it.
+                survey.problems.retain(|it| it.about != topic::CLEAN);
+            }
+            for part in parts {
                 let about = part.name.clone();
                 survey.problems.extend(part.problem.map(|problem| Problem {
                     message: format!("{about}: {problem}"),

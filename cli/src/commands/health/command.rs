@@ -1,9 +1,10 @@
-//! Checks once, or again and again, and prints what was found.
+//! Checks once, or every two seconds with `--watch`, and prints what was found.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
 use anyhow::Result;
 use clap::Args;
 use connector_runtime::process::shutdown;
@@ -34,18 +35,17 @@ pub(crate) async fn run(args: HealthArgs) -> Result<ExitCode> {
         return watch(&args).await;
     }
     let report = Checker::new(&args.target).check().await;
-    print(&args, &report, false)?;
+    print(&args, &report)?;
     Ok(report.exit_code())
 }
 
-/// Checks until interrupted; returns the exit code of the last check.
+/// Checks until interrupted; returns the exit code of the last check, which is a failure before the first.
 async fn watch(args: &HealthArgs) -> Result<ExitCode> {
     let interrupted = shutdown::on_signal();
-    let in_place = io::stdout().is_terminal() && !args.json;
     let mut checker = Checker::new(&args.target);
     let mut interval = tokio::time::interval(WATCH_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = ExitCode::SUCCESS;
+    let mut last = ExitCode::FAILURE;
     loop {
         let check = async {
             interval.tick().await;
@@ -55,34 +55,33 @@ async fn watch(args: &HealthArgs) -> Result<ExitCode> {
             report = check => report,
             () = interrupted.cancelled() => return Ok(last),
         };
-        print(args, &report, in_place)?;
+        print(args, &report)?;
         last = report.exit_code();
     }
 }
 
-fn print(args: &HealthArgs, report: &HealthReport, in_place: bool) -> Result<()> {
+fn print(args: &HealthArgs, report: &HealthReport) -> Result<()> {
     if args.json {
-        let mut json = serde_json::to_value(report)?;
-        // Scripts get only the messages.
-        let problems = report.survey.problems.iter();
-        json["problems"] = problems.map(|problem| problem.message.clone()).collect();
-        println!("{json}");
+        writeln!(io::stdout(), "{}", report.to_json()?)?;
         return Ok(());
     }
     let mut screen = screen::render(report);
     if args.watch {
-        let time = jiff::Zoned::now().strftime("%F %T");
+        let time = jiff::Zoned::now().strftime("%F %T %Z");
         screen += &format!(
-            "looked at {time}, every {} s; Ctrl-C ends\n",
+            "checked at {time}, every {} s; Ctrl-C ends\n",
             WATCH_INTERVAL.as_secs()
         );
     }
-    if in_place {
+    let mut out = io::stdout().lock();
+    let mut screen = match AutoStream::choice(&out) {
+        ColorChoice::Never => anstream::adapter::strip_str(&screen).to_string(),
+        _ => screen,
+    };
+    if args.watch && out.is_terminal() {
         // Overwrites the last screen line by line: clearing it first would flicker.
         screen = format!("\x1b[H{}\x1b[J", screen.replace('\n', "\x1b[K\n"));
     }
-    // Removes colours if stdout is not a terminal or NO_COLOR is set.
-    let mut out = anstream::stdout();
     out.write_all(screen.as_bytes())?;
     out.flush()?;
     Ok(())

@@ -3,23 +3,26 @@
 
 use std::path::Path;
 
+use lake::LakeUrl;
 use trainer::drift::PSI_NOTABLE;
-use trainer::production::{DriftProblem, production_drift};
-use trainer::tracking::MlflowServer;
+use trainer::production::{DriftProblem, ModelDrift, production_drift, recorded_drift};
+use trainer::tracking::{MlflowServer, TrackingError};
 
-use super::report::{DriftHealth, MlflowHealth};
-use crate::models::open_tracking;
+use super::report::MlflowHealth;
+use crate::models::{DEFAULT_EXPERIMENT, open_tracking};
 
+/// What a report says about models.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ModelsHealth {
     pub(crate) problems: Vec<String>,
     pub(crate) warnings: Vec<String>,
     pub(crate) mlflow: Option<MlflowHealth>,
-    pub(crate) drift: Vec<DriftHealth>,
+    pub(crate) drift: Vec<ModelDrift>,
 }
 
 impl ModelsHealth {
-    /// Checks the models stored with `data` against the lake at `lake_url`. Errors become problems.
+    /// Checks the models stored with `data` against the lake at `lake_url`; for one in an object store, by what the newest training
+    /// recorded. Errors become problems.
     pub(crate) async fn check(data: &Path, lake_url: &str) -> Self {
         let mut health = Self::default();
         if let Err(error) = health.fill(data, lake_url).await {
@@ -30,27 +33,32 @@ impl ModelsHealth {
 
     async fn fill(&mut self, data: &Path, lake_url: &str) -> anyhow::Result<()> {
         let tracking = open_tracking(data)?;
-        let reachable = tracking.check().await;
+        let checked = tracking.check().await;
+        let unreachable = matches!(checked, Err(TrackingError::Unreachable { .. }));
         self.mlflow = MlflowServer::from_env()?.map(|server| MlflowHealth {
             server: server.to_string(),
-            reachable: reachable.is_ok(),
+            reachable: !unreachable,
         });
-        reachable?;
-        let (drifts, problems) = production_drift(tracking.as_ref(), lake_url).await;
+        checked?;
+        let is_near = LakeUrl::parse(lake_url).is_ok_and(|url| url.folder().is_some());
+        let (drifts, problems) = match is_near {
+            true => production_drift(tracking.as_ref(), lake_url).await,
+            // A day of rows takes hundreds of requests to an object store: what the newest training found is as good.
+            false => match recorded_drift(tracking.as_ref(), DEFAULT_EXPERIMENT).await {
+                Ok(drifts) => (drifts, Vec::new()),
+                Err(problem) => (Vec::new(), vec![problem.into()]),
+            },
+        };
         for problem in problems {
             match problem {
                 DriftProblem::Tracking(problem) => self.problems.push(problem.to_string()),
-                // The survey reports a broken lake as a problem; here it only leaves the drift unknown.
-                other => self.warnings.push(format!("drift is unknown: {other}")),
+                // The survey reports a broken lake as a problem. Neither it nor a broken reference keeps a model from serving.
+                DriftProblem::Data(_) | DriftProblem::Reference(_) => {
+                    self.warnings.push(format!("drift is unknown: {problem}"));
+                }
             }
         }
         for drift in drifts {
-            let drift = DriftHealth {
-                model: drift.model,
-                version: drift.version,
-                scores: drift.scores,
-                inputs: drift.inputs.into_iter().collect(),
-            };
             self.warnings.extend(drift_warning(&drift));
             self.drift.push(drift);
         }
@@ -58,17 +66,17 @@ impl ModelsHealth {
     }
 }
 
-fn drift_warning(drift: &DriftHealth) -> Option<String> {
+fn drift_warning(drift: &ModelDrift) -> Option<String> {
     let moved: Vec<_> = drift
         .parts()
-        .filter(|(_, psi)| *psi > PSI_NOTABLE)
+        .filter(|(_, psi)| *psi >= PSI_NOTABLE)
         .map(|(part, psi)| format!("{part} {psi:.2}"))
         .collect();
     if moved.is_empty() {
         return None;
     }
     Some(format!(
-        "the market of the last day differs from the one that {}/{} was trained on (PSI above {PSI_NOTABLE}: {}): find out \
+        "the market of the last day differs from the one that {}/{} was trained on (PSI of {PSI_NOTABLE} or more: {}): find out \
          why, or train again with `coinlake train run`",
         drift.model,
         drift.version,

@@ -1,13 +1,13 @@
 //! What was found.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use survey::Survey;
+use trainer::production::ModelDrift;
 
-/// Its JSON form is an interface that scripts rely on.
+/// Scripts rely on its JSON form.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct HealthReport {
     #[serde(flatten)]
@@ -18,7 +18,7 @@ pub(crate) struct HealthReport {
     pub(crate) notes: Vec<String>,
     /// The MLflow server, if one is configured.
     pub(crate) mlflow: Option<MlflowHealth>,
-    pub(crate) drift: Vec<DriftHealth>,
+    pub(crate) drift: Vec<ModelDrift>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -27,35 +27,20 @@ pub(crate) struct MlflowHealth {
     pub(crate) reachable: bool,
 }
 
-/// Population stability indices: the lake's last day compared with the data that a model in production was trained on.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct DriftHealth {
-    pub(crate) model: String,
-    pub(crate) version: u32,
-    /// Of the model's predictions; `None` if unknown.
-    pub(crate) scores: Option<f64>,
-    /// Of each input.
-    pub(crate) inputs: BTreeMap<String, f64>,
-}
-
 impl HealthReport {
+    /// The report for scripts, which get only the messages of problems.
+    pub(crate) fn to_json(&self) -> serde_json::Result<serde_json::Value> {
+        let mut json = serde_json::to_value(self)?;
+        let problems = self.survey.problems.iter();
+        json["problems"] = problems.map(|problem| problem.message.clone()).collect();
+        Ok(json)
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self.survey.ok {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }
-    }
-}
-
-impl DriftHealth {
-    /// The scores and every input, with their index.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, f64)> {
-        let scores = self.scores.map(|psi| ("scores", psi));
-        let inputs = self
-            .inputs
-            .iter()
-            .map(|(input, psi)| (input.as_str(), *psi));
-        scores.into_iter().chain(inputs)
     }
 }
 
@@ -69,20 +54,16 @@ impl fmt::Display for MlflowHealth {
     }
 }
 
-impl fmt::Display for DriftHealth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scores = self
-            .scores
-            .map_or_else(|| "unknown".to_owned(), |psi| format!("{psi:.3}"));
-        write!(
-            f,
-            "drift {}/{} PSI of scores {scores}",
-            self.model, self.version
-        )?;
-        let farthest = self.inputs.iter().max_by(|a, b| a.1.total_cmp(b.1));
-        match farthest {
-            Some((input, psi)) => write!(f, ", of inputs at most {psi:.3} ({input})"),
-            None => Ok(()),
-        }
+/// One line about a model's drift.
+pub(crate) fn drift_line(drift: &ModelDrift) -> String {
+    let scores = drift.scores;
+    let scores = scores.map_or_else(|| "unknown".to_owned(), |psi| format!("{psi:.3}"));
+    let line = format!(
+        "drift {}/{} PSI of scores {scores}",
+        drift.model, drift.version
+    );
+    match drift.farthest() {
+        Some((input, psi)) => format!("{line}, of inputs at most {psi:.3} ({input})"),
+        None => line,
     }
 }

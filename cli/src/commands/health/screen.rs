@@ -5,12 +5,12 @@
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use bytesize::ByteSize;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
-use indicatif::HumanCount;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use indicatif::{BinaryBytes, HumanCount};
 use survey::Freshness;
 
-use super::report::HealthReport;
+use super::report::{HealthReport, drift_line};
+use crate::platform::counted;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
@@ -86,7 +86,7 @@ fn write(report: &HealthReport, out: &mut String) -> fmt::Result {
             left(&layer.name),
             right(&grouped(layer.rows)),
             right(&grouped(layer.files)),
-            right(&ByteSize(layer.bytes).to_string_as(false)),
+            right(&BinaryBytes(layer.bytes).to_string()),
         ]);
     }
     write_table(&layers, out)?;
@@ -100,7 +100,7 @@ fn write(report: &HealthReport, out: &mut String) -> fmt::Result {
         .iter()
         .map(|model| format!("model {model} serves"));
     let mlflow = report.mlflow.iter().map(ToString::to_string);
-    let drift = report.drift.iter().map(ToString::to_string);
+    let drift = report.drift.iter().map(drift_line);
     let lines: Vec<_> = models.chain(mlflow).chain(drift).collect();
     for line in &lines {
         writeln!(out, "{}", one_line(line))?;
@@ -119,8 +119,8 @@ fn write(report: &HealthReport, out: &mut String) -> fmt::Result {
         writeln!(out, "{BAD}problem{BAD:#}  {}", one_line(&problem.message))?;
     }
     match survey.ok {
-        true => writeln!(out, "{GOOD}healthy{GOOD:#}"),
-        false => writeln!(out, "{BAD}not healthy{BAD:#}"),
+        true => writeln!(out, "{GOOD}Healthy{GOOD:#}"),
+        false => writeln!(out, "{BAD}Not healthy{BAD:#}"),
     }
 }
 
@@ -131,7 +131,7 @@ fn freshness_table(freshness: &Freshness) -> Table {
     let newest = freshness.newest_tick_seconds.map_or_else(String::new, ago);
     ticks.add_row([
         mark(
-            left(&format!("{} coins", freshness.coins.len())),
+            left(&counted(freshness.coins.len() as u64, "coin")),
             freshness.silent,
         ),
         mark(right(&newest), freshness.silent),
@@ -160,6 +160,8 @@ fn freshness_table(freshness: &Freshness) -> Table {
 fn table<const COLUMNS: usize>(header: [Cell; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).enforce_styling();
+    // On a narrow terminal cells are wrapped, not lines.
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.style_text_only();
     table.set_header(header.map(|title| {
         match title.content().is_empty() {
@@ -299,8 +301,8 @@ STAGE          READS         LAG  LAST COMMIT
 stage-raw/0    crypto-raw      0     59 s ago
 stage-clean/0  crypto-raw  1,200        never
 
-LAYER       ROWS  FILES    SIZE
-raw    1,234,567     12  3.5 MB
+LAYER       ROWS  FILES      SIZE
+raw    1,234,567     12  3.30 MiB
 
 FRESHNESS    NEWEST TICK   ARRIVED
 2 coins        3 min ago  12 s ago
@@ -311,7 +313,7 @@ model trend_up/2 serves
 note     notify: 2 alerts were not sent
 warning  a model is old
 problem  stage stage-clean is behind [2J: is it running?
-not healthy
+Not healthy
 "
         );
     }
@@ -328,6 +330,6 @@ not healthy
         report.survey.ok = true;
         let screen = render(&report);
         assert!(screen.contains("\u{1b}[38;5;3m1,200\u{1b}["), "{screen:?}");
-        assert!(screen.contains(&format!("{GOOD}healthy{GOOD:#}")));
+        assert!(screen.contains(&format!("{GOOD}Healthy{GOOD:#}")));
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn unit(command: &Path, config: &Path) -> Result<String> {
 # Secrets:          a file that `secrets` in the settings names.
 
 [Unit]
-Description=Coinlake: crypto market data into a Parquet lake
+Description=Coinlake: crypto market data into a lake of Delta tables
 
 [Service]
 ExecStart={} up --config {}

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::replay::{Past, RulePast};
 use crate::commands::table::{table, time};
 
-/// A rule that holds in a greater share of the rows says nothing.
+/// A rule that holds in a greater share of the rows is warned of.
 const SHARE_MAX: f64 = 0.1;
 const DAY_MS: i64 = 86_400_000;
 const WEEK_MS: f64 = 7.0 * DAY_MS as f64;
@@ -42,6 +42,7 @@ struct RuleReport {
 #[derive(Debug, Serialize)]
 struct Newest {
     coin: String,
+    /// Milliseconds since the epoch, as in the table of features.
     event_time: i64,
 }
 
@@ -53,7 +54,7 @@ impl Report {
             from_ms: past.range.map(|(from, _)| from),
             to_ms: past.range.map(|(_, to)| to),
             rules: rules
-                .map(|(rule, of)| RuleReport::of(rule, of, past))
+                .map(|(rule, outcome)| RuleReport::of(rule, outcome, past))
                 .collect(),
         }
     }
@@ -66,7 +67,7 @@ impl Report {
                 time(from),
                 time(to)
             ),
-            _ => println!("{}/features has no rows yet", self.lake),
+            _ => return println!("{}/features has no rows yet", self.lake),
         }
         let mut shown = table(&[
             "rule",
@@ -100,7 +101,7 @@ impl Report {
 }
 
 impl RuleReport {
-    fn of(rule: &Rule, of: &RulePast, past: &Past) -> Self {
+    fn of(rule: &Rule, outcome: &RulePast, past: &Past) -> Self {
         let coins = past.coins.iter();
         let coins = coins.filter(|(coin, _)| rule.is_about(coin));
         let rows = coins.map(|(_, rows)| rows).sum();
@@ -111,33 +112,37 @@ impl RuleReport {
             .filter(|coin| !past.coins.contains_key(*coin));
         let unseen: Vec<_> = unseen.map(String::as_str).collect();
         if !unseen.is_empty() {
-            warnings.push(format!("never seen in the lake: {}", unseen.join(", ")));
+            warnings.push(format!(
+                "not in the lake: {}; check the spelling",
+                unseen.join(", ")
+            ));
         }
         for field in rule.fields() {
             if let Some(rows) = past.without.get(field.name()) {
                 warnings.push(format!(
-                    "{rows} rows of the lake are older than the field {field}, so it cannot hold there"
+                    "{rows} rows of the lake are older than the field {field}: the rule cannot hold in them"
                 ));
             }
         }
-        let share = of.held as f64 / rows as f64;
+        let share = outcome.held as f64 / rows as f64;
         if share > SHARE_MAX {
             warnings.push(format!(
-                "it holds in {:.0} % of the rows: what is usual is no news",
+                "it holds in {:.0} % of the rows, too often to be useful: make the condition stricter",
                 share * 100.0
             ));
         }
         let span = past.range.map_or(0, |(from, to)| to - from);
-        let newest = of.newest.iter();
+        let newest = outcome.newest.iter();
         Self {
             name: rule.name().to_owned(),
             coins: rule.coins.clone(),
             when: rule.when.to_string(),
             severity: rule.severity.as_str(),
             rows,
-            held: of.held,
-            episodes: of.episodes,
-            episodes_a_week: (span >= DAY_MS).then(|| of.episodes as f64 * WEEK_MS / span as f64),
+            held: outcome.held,
+            episodes: outcome.episodes,
+            episodes_a_week: (span >= DAY_MS)
+                .then(|| outcome.episodes as f64 * WEEK_MS / span as f64),
             newest: newest
                 .map(|(event_time, coin)| Newest {
                     coin: coin.clone(),
@@ -181,15 +186,17 @@ mod tests {
         assert_eq!(
             usual.warnings,
             [
-                "never seen in the lake: bitcon",
-                "it holds in 12 % of the rows: what is usual is no news"
+                "not in the lake: bitcon; check the spelling",
+                "it holds in 12 % of the rows, too often to be useful: make the condition stricter"
             ]
         );
         let crossing = r#"[{"name": "r", "when": "price crosses_above 1"}]"#;
         let crossing = Report::of(&Rules::parse(crossing).unwrap(), &past, String::new());
         assert_eq!(
             crossing.rules[0].warnings,
-            ["7 rows of the lake are older than the field price_prev, so it cannot hold there"]
+            [
+                "7 rows of the lake are older than the field price_prev: the rule cannot hold in them"
+            ]
         );
         let short = Past {
             range: Some((0, DAY_MS - 1)),

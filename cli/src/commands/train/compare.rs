@@ -22,13 +22,16 @@ pub(crate) struct CompareArgs {
     second: String,
     #[command(flatten)]
     pub(super) runs: RunsArgs,
-    /// Also show what is equal
+    /// Show every metric, parameter and tag, also those that are equal
     #[arg(long)]
     all: bool,
     /// Print the comparison as a JSON object on stdout
     #[arg(long)]
     json: bool,
 }
+
+/// What is shown of each model unless all is asked for.
+const KEY_METRICS: [&str; 3] = ["auc_roc", "auc_pr", "brier"];
 
 /// Its JSON form is an interface that scripts rely on.
 #[derive(Serialize)]
@@ -73,7 +76,7 @@ impl Comparison {
         let mut metrics = table(&["metric", &first.name, &second.name, "difference"]);
         for name in names(&first.metrics, &second.metrics) {
             let (one, two) = (first.metrics.get(name), second.metrics.get(name));
-            if all || one != two {
+            if all || is_key_metric(name) {
                 let difference = self.differences.get(name);
                 metrics.add_row([
                     Cell::new(name),
@@ -84,6 +87,10 @@ impl Comparison {
             }
         }
         show("metrics", &metrics);
+        let hidden = names(&first.metrics, &second.metrics).len() - metrics.row_count();
+        if hidden > 0 {
+            println!("{hidden} more with --all");
+        }
         for (what, one, two) in [
             ("params", &first.params, &second.params),
             ("tags", &first.tags, &second.tags),
@@ -100,6 +107,11 @@ impl Comparison {
             show(what, &rows);
         }
     }
+}
+
+fn is_key_metric(name: &str) -> bool {
+    let metric = name.split_once('/').map(|(_, metric)| metric);
+    metric.is_some_and(|metric| KEY_METRICS.contains(&metric))
 }
 
 fn show(what: &str, table: &comfy_table::Table) {

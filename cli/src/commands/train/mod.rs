@@ -1,6 +1,6 @@
 //! `coinlake train`: training on the lake, runs, model versions and their promotion.
 //!
-//! - [`run`] trains, with the cargo feature `train`, on by default
+//! - [`run`] trains
 //! - [`list`] and [`compare`] show runs and versions
 //! - [`promote`] points an alias at a version
 //! - [`publish`] uploads a run to an MLflow server
@@ -11,10 +11,7 @@ mod compare;
 mod list;
 mod promote;
 mod publish;
-#[cfg(feature = "train")]
 mod run;
-#[cfg(not(feature = "train"))]
-mod run_unavailable;
 mod runs;
 mod serve;
 
@@ -27,16 +24,12 @@ use self::compare::CompareArgs;
 use self::list::ListArgs;
 use self::promote::PromoteArgs;
 use self::publish::PublishArgs;
-#[cfg(feature = "train")]
 use self::run::RunArgs;
-#[cfg(not(feature = "train"))]
-use self::run_unavailable::{self as run, RunArgs};
 use crate::platform::DataDir;
 
 #[derive(Subcommand)]
 pub(crate) enum TrainCommand {
     /// Train both models on the lake, evaluate and register them, and promote those that are better
-    #[cfg_attr(not(feature = "train"), command(hide = true, disable_help_flag = true))]
     Run(RunArgs),
     /// List runs, model versions and what is in production
     List(ListArgs),
@@ -52,10 +45,7 @@ impl TrainCommand {
     /// The file of secrets that the platform's last start used.
     pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
         let data = match self {
-            #[cfg(feature = "train")]
             Self::Run(args) => &args.runs.data,
-            #[cfg(not(feature = "train"))]
-            Self::Run(_) => return None,
             Self::List(args) => &args.runs.data,
             Self::Compare(args) => &args.runs.data,
             Self::Promote(args) => &args.data,

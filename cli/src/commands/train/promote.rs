@@ -1,59 +1,30 @@
-//! `coinlake train promote`: points an alias at a version, and has the broker serve what is in production.
+//! `coinlake train promote`: points an alias at a version. The broker serves a version that is promoted to production.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use anyhow::Result;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trainer::data::Label;
 use trainer::production::model_of;
-use trainer::tracking::Alias;
+use trainer::tracking::{Alias, TrackingError};
 
 use super::serve::{BrokerArgs, serve};
 use crate::models::open_tracking;
 use crate::settings::default_data_dir;
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum ModelName {
-    AnomalyAhead,
-    TrendUp,
-}
-
-impl From<ModelName> for Label {
-    fn from(name: ModelName) -> Self {
-        match name {
-            ModelName::AnomalyAhead => Self::AnomalyAhead,
-            ModelName::TrendUp => Self::TrendUp,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum AliasName {
-    Staging,
-    Production,
-}
-
-impl From<AliasName> for Alias {
-    fn from(name: AliasName) -> Self {
-        match name {
-            AliasName::Staging => Self::Staging,
-            AliasName::Production => Self::Production,
-        }
-    }
-}
-
 #[derive(Args)]
 pub(crate) struct PromoteArgs {
     /// Registered model
-    #[arg(value_name = "NAME")]
-    name: ModelName,
+    #[arg(value_name = "NAME", value_parser = one_of::<Label>(Label::ALL.map(Label::as_str)))]
+    name: Label,
     /// Version to promote, as listed by `coinlake train list`
     #[arg(value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..))]
     version: u32,
     /// Alias to point at it
-    #[arg(value_name = "staging|production")]
-    to: AliasName,
+    #[arg(value_name = "staging|production", value_parser = one_of::<Alias>(Alias::ALL.map(Alias::as_str)))]
+    to: Alias,
     /// Data directory of `coinlake up` or `demo`, whose broker serves the models; it also stores model versions unless
     /// MLFLOW_TRACKING_URI names a server
     #[arg(long, value_name = "DIR", default_value_os_t = default_data_dir())]
@@ -62,27 +33,36 @@ pub(crate) struct PromoteArgs {
     broker: BrokerArgs,
 }
 
+/// A parser of one of these names.
+fn one_of<T>(names: [&'static str; 2]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
+}
+
+/// Checks the version's model, then moves the alias.
 pub(crate) async fn run(args: PromoteArgs) -> Result<()> {
     let tracking = open_tracking(&args.data)?;
-    let label = Label::from(args.name);
+    let (label, alias) = (args.name, args.to);
     let versions = tracking.versions(label.as_str()).await?;
-    let Some(version) = versions
+    let version = versions
         .into_iter()
         .find(|version| version.version == args.version)
-    else {
-        bail!(
-            "there is no version {} of {label} in {}: `coinlake train list` shows the versions",
-            args.version,
-            tracking.place()
-        );
-    };
+        .ok_or_else(|| TrackingError::UnknownVersion {
+            model: label.to_string(),
+            version: args.version,
+            place: tracking.place(),
+        })?;
     // Read first: a model that cannot be served must not get an alias.
-    model_of(tracking.as_ref(), label, version).await?;
-    let alias = Alias::from(args.to);
+    let found = model_of(tracking.as_ref(), label, version).await?;
+    tracking
+        .note(&found.version, &format!("put into {alias} by hand"))
+        .await?;
     tracking
         .set_alias(label.as_str(), alias, args.version)
         .await?;
-    println!("{alias} of {label} is now version {}", args.version);
+    println!("{label} v{} is now in {alias}", args.version);
     if alias == Alias::Production {
         println!("{}", serve(&args.data, &args.broker).await?);
     }

@@ -57,13 +57,29 @@ async fn deploys_once_and_takes_all_of_it_away_again() {
         let printed = target.deployed(&[]).await;
         assert_eq!(steps(&printed, "update").len(), 1, "{printed}");
         assert!(steps(&printed, "update")[0].contains("SmartModule   crypto-clean"));
-        assert_eq!(steps(&printed, "create").len(), 1, "{printed}");
-        assert!(target.deployed(&[]).await.contains("nothing to change"));
+        let kept = modules.len();
+        assert_eq!(steps(&printed, "create").len(), 1 + kept, "{printed}");
+        let printed = succeeded(&target.deploy(&["--diff"]).await);
+        assert!(printed.contains("nothing to change"), "{printed}");
+
+        // Back to somebody's, and to ours again.
+        let printed = target.deployed(&["--rollback"]).await;
+        assert_eq!(steps(&printed, "update").len(), 1, "{printed}");
+        let printed = target.deployed(&["--rollback"]).await;
+        assert!(printed.contains("nothing to change"), "{printed}");
+        let said = refused(&target.deploy(&["--diff"]).await);
+        assert!(
+            said.contains("is not as this command would deploy it"),
+            "{said}"
+        );
+        let printed = target.deployed(&[]).await;
+        assert_eq!(steps(&printed, "update").len(), 1, "{printed}");
+        assert!(steps(&printed, "create").is_empty(), "{printed}");
 
         let printed = target.deployed(&["--delete"]).await;
         assert_eq!(
             steps(&printed, "delete").len(),
-            modules.len() + formats.len()
+            modules.len() + kept + formats.len()
         );
         assert!(target.smartmodules().await.is_empty());
         assert!(target.table_formats().await.is_empty());

@@ -2,7 +2,6 @@
 //! names the profile of one that holds no topic of Coinlake: the tests create them, and delete them at the end.
 //! `COINLAKE_FLUVIO_RUN` names a `fluvio-run`: each test then starts a cluster of its own, which can also be killed.
 
-mod certificates;
 mod deploy;
 mod pipeline;
 mod support;

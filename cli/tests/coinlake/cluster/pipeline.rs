@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(100);
 
 /// What runs, and how it is spread.
-pub struct Setup {
+pub(super) struct Setup {
     pub market: Market,
     pub speed: Speed,
     pub partitions: u32,
@@ -38,7 +38,7 @@ pub struct Setup {
 
 impl Setup {
     /// The synthetic market as fast as it goes, each stage in one process.
-    pub fn synthetic(partitions: u32) -> Self {
+    pub(super) fn synthetic(partitions: u32) -> Self {
         Self {
             market: Market::Synthetic(SyntheticMarket::default()),
             speed: Speed::Max,
@@ -48,7 +48,7 @@ impl Setup {
     }
 
     /// The recording, where it is at hand.
-    pub fn recorded(partitions: u32) -> Option<Self> {
+    pub(super) fn recorded(partitions: u32) -> Option<Self> {
         Some(Self {
             market: Market::Recording(Recording::open(&recording()?).unwrap()),
             ..Self::synthetic(partitions)
@@ -57,7 +57,7 @@ impl Setup {
 }
 
 /// What a run left in lake and topics.
-pub struct Landed {
+pub(super) struct Landed {
     lake: BTreeMap<&'static str, Rows>,
     topics: BTreeMap<&'static str, Rows>,
 }
@@ -75,22 +75,22 @@ impl Landed {
     }
 
     /// A layer's rows.
-    pub fn rows(&self, layer: &str) -> &Rows {
+    pub(super) fn rows(&self, layer: &str) -> &Rows {
         &self.lake[layer]
     }
 
     /// A topic's records, partition by partition.
-    pub fn records(&self, layer: &str) -> &Rows {
+    pub(super) fn records(&self, layer: &str) -> &Rows {
         &self.topics[layer]
     }
 
     /// How many rows a layer has.
-    pub fn count(&self, layer: &str) -> usize {
+    pub(super) fn count(&self, layer: &str) -> usize {
         self.lake[layer].len()
     }
 
     /// Fails with the first row that differs.
-    pub fn assert_equal(&self, expected: &Self, what: &str) {
+    pub(super) fn assert_equal(&self, expected: &Self, what: &str) {
         rows::assert_equal(&format!("{what}, lake"), &self.lake, &expected.lake);
         rows::assert_equal(&format!("{what}, topics"), &self.topics, &expected.topics);
         let counts = LAYERS.map(|layer| format!("{} {layer}", self.count(layer)));
@@ -112,7 +112,7 @@ async fn topic(client: &Client, layer: &str, partitions: u32) -> Rows {
 }
 
 /// What an undisturbed run on the embedded broker makes of the synthetic market in three partitions.
-pub async fn synthetic_landed() -> &'static Landed {
+pub(super) async fn synthetic_landed() -> &'static Landed {
     static LANDED: OnceCell<Landed> = OnceCell::const_new();
     LANDED
         .get_or_init(|| undisturbed(Setup::synthetic(3)))
@@ -120,7 +120,7 @@ pub async fn synthetic_landed() -> &'static Landed {
 }
 
 /// On the embedded broker: the market first, then one stage after the other, in this process.
-pub async fn undisturbed(setup: Setup) -> Landed {
+pub(super) async fn undisturbed(setup: Setup) -> Landed {
     let target = Target::embedded().await;
     let partitions = setup.partitions;
     deploy(&target, partitions).await;
@@ -328,7 +328,7 @@ async fn start_replay(setup: Setup) -> ReplayServer {
 }
 
 /// Everything running on a target.
-pub struct Pipeline<'a> {
+pub(super) struct Pipeline<'a> {
     run: Run<'a>,
     source: Process,
     stages: Vec<Process>,
@@ -338,7 +338,7 @@ pub struct Pipeline<'a> {
 
 impl<'a> Pipeline<'a> {
     /// Deploys and starts, the source last.
-    pub async fn start(target: &'a Target, setup: Setup) -> Self {
+    pub(super) async fn start(target: &'a Target, setup: Setup) -> Self {
         deploy(target, setup.partitions).await;
         let run = Run::new(target, "pipeline", setup.partitions);
         let copies = setup.copies;
@@ -357,12 +357,12 @@ impl<'a> Pipeline<'a> {
     }
 
     /// How many stage processes there are.
-    pub fn stages(&self) -> usize {
+    pub(super) fn stages(&self) -> usize {
         self.stages.len()
     }
 
     /// Waits until a layer's topic has so many records.
-    pub async fn reaches(&mut self, layer: &str, records: u64) {
+    pub(super) async fn reaches(&mut self, layer: &str, records: u64) {
         let run = &self.run;
         let mut processes = vec![&mut self.source];
         processes.extend(&mut self.stages);
@@ -374,14 +374,14 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Kills one stage process and starts it again.
-    pub async fn kill_stage(&mut self, index: usize) {
+    pub(super) async fn kill_stage(&mut self, index: usize) {
         let stage = &mut self.stages[index];
         println!("kill -9 {}", stage.name);
         self.run.replace(stage).await;
     }
 
     /// Waits until everything that `expected` has has landed, stops in order and tells what there is.
-    pub async fn landed(mut self, expected: &Landed) -> Landed {
+    pub(super) async fn landed(mut self, expected: &Landed) -> Landed {
         let run = &self.run;
         let lake = Lake::open_str(&run.lake(), []).unwrap();
         let mut processes = vec![&mut self.source];
@@ -397,7 +397,8 @@ impl<'a> Pipeline<'a> {
             }
             // A stage that was killed late may have its rows in the topic and not in the lake.
             for layer in LAYERS {
-                let rows = lake.layer_summary(layer).await.unwrap().rows;
+                let summary = lake.table(layer).summary().await.unwrap();
+                let rows = summary.map_or(0, |summary| summary.rows);
                 if rows < expected.count(layer) as u64 {
                     return false;
                 }

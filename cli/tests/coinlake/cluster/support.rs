@@ -20,7 +20,7 @@ const EMBEDDED: &str = "embedded";
 const OWN: &str = "own";
 
 /// A cluster that holds nothing of Coinlake at the start.
-pub struct Target {
+pub(super) struct Target {
     pub cluster: Cluster,
     pub profile: String,
     /// Empty at the start.
@@ -35,14 +35,14 @@ pub struct Target {
 
 impl Target {
     /// Every cluster there is to test on.
-    pub async fn all() -> Vec<Self> {
+    pub(super) async fn all() -> Vec<Self> {
         let mut all = vec![Self::embedded().await];
         all.extend(Self::genuine().await);
         all
     }
 
     /// An embedded broker of one's own.
-    pub async fn embedded() -> Self {
+    pub(super) async fn embedded() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let broker = TestBroker::start().await;
         let profiles = dir.path().join("profiles");
@@ -59,7 +59,7 @@ impl Target {
     }
 
     /// A genuine cluster of one's own, where there is a `fluvio-run` to start one with.
-    pub async fn own() -> Option<Self> {
+    pub(super) async fn own() -> Option<Self> {
         let program = genuine::fluvio_run()?;
         let dir = tempfile::tempdir().unwrap();
         let own = OwnCluster::start(program, &dir.path().join("cluster"), None).await;
@@ -78,7 +78,7 @@ impl Target {
     }
 
     /// The genuine cluster whose profile `COINLAKE_TEST_CLUSTER` names, else one of one's own.
-    pub async fn genuine() -> Option<Self> {
+    pub(super) async fn genuine() -> Option<Self> {
         static TURN: Mutex<()> = Mutex::const_new(());
         let Some((cluster, profile)) = genuine::shared() else {
             return Self::own().await;
@@ -103,16 +103,16 @@ impl Target {
     }
 
     /// What an embedded broker can be made to do.
-    pub fn faults(&self) -> Option<&Faults> {
+    pub(super) fn faults(&self) -> Option<&Faults> {
         self.broker.as_ref().map(TestBroker::faults)
     }
 
-    pub async fn client(&self) -> Client {
+    pub(super) async fn client(&self) -> Client {
         self.cluster.connect().await.unwrap()
     }
 
     /// A program built with this one, which finds the profile.
-    pub fn program(&self, name: &str) -> Command {
+    pub(super) fn program(&self, name: &str) -> Command {
         let mut command = program(name);
         if let Some(profiles) = &self.profiles {
             command.env("FLV_PROFILE_PATH", profiles);
@@ -121,20 +121,20 @@ impl Target {
     }
 
     /// `coinlake deploy` with more arguments and no terminal.
-    pub async fn deploy(&self, arguments: &[&str]) -> Output {
+    pub(super) async fn deploy(&self, arguments: &[&str]) -> Output {
         let mut command = self.program("coinlake");
         command.args(["deploy", "--profile", &self.profile]);
         command.args(arguments).output().await.unwrap()
     }
 
     /// `coinlake deploy --yes`, which must succeed; returns what it printed.
-    pub async fn deployed(&self, arguments: &[&str]) -> String {
+    pub(super) async fn deployed(&self, arguments: &[&str]) -> String {
         let output = self.deploy(&[&["--yes"], arguments].concat()).await;
         succeeded(&output)
     }
 
     /// Deletes everything of Coinlake.
-    pub async fn clean_up(self) {
+    pub(super) async fn clean_up(self) {
         self.deployed(&["--delete", "--with-data"]).await;
         if let Some(mut broker) = self.broker {
             broker.stop().await;
@@ -142,21 +142,21 @@ impl Target {
     }
 
     /// The topics of Coinlake that are there.
-    pub async fn topics(&self) -> Vec<String> {
+    pub(super) async fn topics(&self) -> Vec<String> {
         let admin = self.client().await.admin().await;
         let all = admin.all::<TopicSpec>().await.unwrap();
         ours(all.into_iter().map(|topic| topic.name))
     }
 
     /// The SmartModules of Coinlake that are there.
-    pub async fn smartmodules(&self) -> Vec<String> {
+    pub(super) async fn smartmodules(&self) -> Vec<String> {
         let admin = self.client().await.admin().await;
         let all = admin.all::<SmartModuleSpec>().await.unwrap();
         ours(all.into_iter().map(|module| module.name))
     }
 
     /// The table formats of Coinlake that are there.
-    pub async fn table_formats(&self) -> Vec<String> {
+    pub(super) async fn table_formats(&self) -> Vec<String> {
         let admin = self.client().await.admin().await;
         let all = admin.all::<TableFormatSpec>().await.unwrap();
         ours(all.into_iter().map(|format| format.name))
@@ -170,14 +170,14 @@ fn ours(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// A program built with this one; it ends with the test.
-pub fn program(name: &str) -> Command {
+pub(super) fn program(name: &str) -> Command {
     let mut command = Command::from(process::program(name));
     command.kill_on_drop(true);
     command
 }
 
 /// A profile file's entry for a cluster without TLS.
-pub fn plain_profile(name: &str, addr: impl std::fmt::Display) -> String {
+pub(super) fn plain_profile(name: &str, addr: impl std::fmt::Display) -> String {
     format!(
         "version = \"2.0\"\n[profile.{name}]\ncluster = \"{name}\"\n\
          [cluster.{name}]\nendpoint = \"{addr}\"\n[cluster.{name}.tls]\ntls_policy = \"disabled\"\n"

@@ -6,6 +6,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use fixtures::broker::TestBroker;
+use fixtures::certificates::{Authority, Certificate, DOMAIN, Validity};
 use fixtures::genuine::{OwnCluster, ServerTls, fluvio_run};
 use fixtures::process::{refused, succeeded};
 use rustls::pki_types::pem::PemObject;
@@ -16,7 +17,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::certificates::{Authority, Certificate, DOMAIN, Validity};
 use super::support::program;
 
 /// A cluster whose `addr` speaks TLS alone.

@@ -127,7 +127,7 @@ async fn a_promoted_model_takes_over_without_a_gap() {
     let mut before = ("", false);
     let mut switches = 0;
     for (index, prediction) in predictions.iter().enumerate() {
-        let partition = prediction["_partition"].as_str().unwrap();
+        let partition = prediction["source_partition"].as_str().unwrap();
         let second = match prediction["anomaly_model"].as_str().unwrap() {
             "anomaly_ahead/1" => false,
             "anomaly_ahead/2" => true,
@@ -149,7 +149,7 @@ async fn a_promoted_model_takes_over_without_a_gap() {
     }
     assert_eq!(switches, PARTITIONS as usize, "one switch a partition");
     for (prediction, feature) in predictions.iter().zip(features) {
-        for column in ["_partition", "coin", "event_time", "price"] {
+        for column in ["source_partition", "coin", "event_time", "price"] {
             assert_eq!(prediction[column], feature[column]);
         }
     }

@@ -43,7 +43,10 @@ fn a_new_users_hour() {
 
     typed(&["init"]);
     let text = fs::read_to_string(&settings).unwrap();
-    let coins = format!("  top: 50\n  base_url: {}", user.replay.base_url());
+    let coins = format!(
+        "  top: 50\n  history: off\n  base_url: {}",
+        user.replay.base_url()
+    );
     let edited = text
         .replace("  top: 250", &coins)
         // On this clock a minute passes before a commit is done.

@@ -3,12 +3,11 @@
 //! of the tests it is the last day of a month in which few calls are left.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use faults::Vitals;
-use fixtures::rows;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use fixtures::{rows, tables};
 use replay::{Faults, FieldMarket, FieldSettings};
 use serde_json::Value;
 
@@ -219,19 +218,13 @@ fn told(receiver: &Receiver, well: bool) {
 /// The lake has its share of every day, and what was rejected was rejected for what the market does.
 fn has_every_day(lake: &Path, start_ms: i64) {
     let mut rows_of = BTreeMap::new();
-    for day in fs::read_dir(lake.join("clean")).unwrap() {
-        let day = day.unwrap();
-        for file in fs::read_dir(day.path()).unwrap() {
-            let file = File::open(file.unwrap().path()).unwrap();
-            let file = SerializedFileReader::new(file).unwrap();
-            *rows_of.entry(day.file_name()).or_insert(0) +=
-                file.metadata().file_metadata().num_rows();
-        }
+    for file in tables::snapshot(lake, "clean").unwrap().files() {
+        *rows_of.entry(file.date.clone()).or_insert(0) += file.rows;
     }
     println!("clean rows: {rows_of:?}");
     // The first is one that ended minutes before the start, the last is one that has only begun.
     let days = usize::try_from((FEBRUARY_MS - start_ms) / DAY_MS).unwrap();
-    let whole: Vec<i64> = rows_of.into_values().rev().skip(1).take(days).collect();
+    let whole: Vec<u64> = rows_of.into_values().rev().skip(1).take(days).collect();
     let most = whole.iter().copied().max().unwrap();
     assert_eq!(whole.len(), days);
     assert!(whole.iter().all(|rows| rows * 3 > most), "{whole:?}");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ const LIMITS: &str = "  limits: { rows_max: 5000, interval: 1s }\n";
 
 /// A process of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub(super) enum Part {
     Broker,
     Source,
     Stage(&'static str),
@@ -41,7 +41,7 @@ pub enum Part {
 }
 
 impl Part {
-    pub const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Broker,
         Self::Source,
         Self::Stage(STAGES[0].0),
@@ -53,7 +53,7 @@ impl Part {
         Self::Trainer,
     ];
 
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Broker => "broker",
             Self::Source => "source",
@@ -65,7 +65,7 @@ impl Part {
 }
 
 /// Everything running.
-pub struct Platform {
+pub(super) struct Platform {
     data: TempDir,
     market: Market,
     replay: Option<ReplayServer>,
@@ -80,26 +80,25 @@ pub struct Platform {
 }
 
 impl Platform {
-    pub async fn start() -> Self {
-        Self::start_with(None, |_| Vec::new()).await
+    pub(super) async fn start() -> Self {
+        Self::start_with(None, Vec::new()).await
     }
 
     /// With a network between everybody and the broker.
-    pub async fn start_behind(network: Network, seed: u64) -> Self {
-        Self::start_with(Some((network, seed)), |_| Vec::new()).await
+    pub(super) async fn start_behind(network: Network, seed: u64) -> Self {
+        Self::start_with(Some((network, seed)), Vec::new()).await
     }
 
-    /// With more in the environment of every process, made from the data directory.
-    pub async fn start_in(environment: impl FnOnce(&Path) -> Vec<(String, String)>) -> Self {
+    /// With more in the environment of every process.
+    pub(super) async fn start_in(environment: Vec<(String, String)>) -> Self {
         Self::start_with(None, environment).await
     }
 
     async fn start_with(
         network: Option<(Network, u64)>,
-        environment: impl FnOnce(&Path) -> Vec<(String, String)>,
+        environment: Vec<(String, String)>,
     ) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let environment = environment(data.path());
         fs::create_dir_all(data.path().join("log")).unwrap();
         for (name, text) in STAGES {
             let file = data.path().join(name).with_extension("yaml");
@@ -146,12 +145,12 @@ impl Platform {
         succeeded(&deployed);
     }
 
-    pub fn lake_folder(&self) -> PathBuf {
+    pub(super) fn lake_folder(&self) -> PathBuf {
         self.data.path().join("lake")
     }
 
     /// Starts a part.
-    pub async fn begin(&mut self, part: Part) {
+    pub(super) async fn begin(&mut self, part: Part) {
         let mut command = match part {
             Part::Broker => return self.begin_broker(),
             Part::Source => {
@@ -206,7 +205,7 @@ impl Platform {
     }
 
     /// SIGKILL: no destructor runs, no buffer is flushed.
-    pub fn kill(&mut self, part: Part) {
+    pub(super) fn kill(&mut self, part: Part) {
         self.assert_running();
         if part == Part::Broker {
             return self.broker.take().unwrap().kill();
@@ -217,7 +216,7 @@ impl Platform {
     }
 
     /// Waits until the lake has as many rows as it should.
-    pub async fn lands(&mut self, golden: &Left) {
+    pub(super) async fn lands(&mut self, golden: &Left) {
         let lake = Lake::open_str(self.lake_folder().to_str().unwrap(), []).unwrap();
         let started = Instant::now();
         loop {
@@ -242,7 +241,7 @@ impl Platform {
     }
 
     /// Nobody has ended by themselves.
-    pub fn assert_running(&mut self) {
+    pub(super) fn assert_running(&mut self) {
         let mut ended = Vec::new();
         if let Some(status) = self.broker.as_mut().and_then(BrokerProcess::ended) {
             ended.push((Part::Broker, status));
@@ -258,7 +257,7 @@ impl Platform {
     }
 
     /// Ends everything in order, the broker without a word, and looks at what is left.
-    pub async fn left(mut self) -> Left {
+    pub(super) async fn left(mut self) -> Left {
         for part in Part::ALL.into_iter().filter(|part| *part != Part::Broker) {
             let status = terminate(self.running.remove(&part).unwrap());
             assert!(status.success(), "{part:?}, {status}: {}", self.said(part));
@@ -268,7 +267,7 @@ impl Platform {
     }
 
     /// The page, from the console as it runs now.
-    pub async fn page(&self) -> String {
+    pub(super) async fn page(&self) -> String {
         let started = Instant::now();
         loop {
             let said = self.said(Part::Console);
@@ -289,7 +288,7 @@ impl Platform {
     }
 
     /// What the trainer has so far, and whether it can go on: one more training by hand.
-    pub fn train(&self) -> serde_json::Value {
+    pub(super) fn train(&self) -> serde_json::Value {
         let trained = coinlake(&["train", "run", "--json"])
             .arg("--data")
             .arg(self.trainer_folder())
@@ -365,11 +364,8 @@ impl Drop for Platform {
 }
 
 async fn rows_of(lake: &Lake, layer: &str) -> u64 {
-    // While its folder is being made there may be nothing to list.
-    match lake.layer_summary(layer).await {
-        Ok(summary) => summary.rows,
-        Err(_) => 0,
-    }
+    let summary = lake.table(layer).summary().await.unwrap();
+    summary.map_or(0, |summary| summary.rows)
 }
 
 /// Waits until the broker has closed every connection whose client is gone: what a killed process had sent is in the topic

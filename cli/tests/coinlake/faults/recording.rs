@@ -15,7 +15,7 @@ const MINUTE_MS: i64 = 60_000;
 
 /// How large a market is.
 #[derive(Debug, Clone, Copy)]
-pub struct Size {
+pub(super) struct Size {
     /// Coins from the first minute on.
     pub coins: usize,
     /// Coins that come later: so many every minute, evenly.
@@ -24,7 +24,7 @@ pub struct Size {
 }
 
 /// Writes the recording; returns how many rows it has.
-pub fn write(path: &Path, size: Size, seed: u64) -> u64 {
+pub(super) fn write(path: &Path, size: Size, seed: u64) -> u64 {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut prices: Vec<f64> = Vec::new();
     let mut writer = None;

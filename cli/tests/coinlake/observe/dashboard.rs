@@ -15,7 +15,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// The expressions of all alert rules.
-pub fn rules() -> Vec<String> {
+pub(super) fn rules() -> Vec<String> {
     #[derive(Deserialize)]
     struct File {
         groups: Vec<Group>,
@@ -36,7 +36,7 @@ pub fn rules() -> Vec<String> {
 }
 
 /// The expressions of all panels.
-pub fn dashboard() -> Vec<String> {
+pub(super) fn dashboard() -> Vec<String> {
     let mut expressions = Vec::new();
     for panel in panels() {
         for target in panel["targets"].as_array().into_iter().flatten() {
@@ -53,7 +53,7 @@ fn panels() -> Vec<Value> {
 }
 
 /// The names of our metrics in an expression.
-pub fn metrics_in(expression: &str) -> BTreeSet<String> {
+pub(super) fn metrics_in(expression: &str) -> BTreeSet<String> {
     let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let ours = [
         "coinlake_",

@@ -7,6 +7,7 @@ use fixtures::process::{coinlake, signal};
 use serde_json::Value;
 
 use super::process::Running;
+use crate::terminal::fits_a_terminal;
 
 #[test]
 fn one_screen_for_people_one_object_for_scripts() {
@@ -20,6 +21,26 @@ fn one_screen_for_people_one_object_for_scripts() {
         drained.then_some(())
     });
 
+    // The last line says where to look and what to try; no library warns of anything.
+    let said = demo.wait_for("the last line", |demo| {
+        let lines = demo.lines();
+        lines
+            .last()?
+            .contains("console at http://")
+            .then_some(lines)
+    });
+    assert!(
+        said.last().unwrap().contains("try `coinlake health`"),
+        "{said:?}"
+    );
+    assert!(
+        !said
+            .iter()
+            .any(|line| line.contains("WARN") || line.contains("ERROR")),
+        "{said:?}"
+    );
+
+    fits_a_terminal(&coinlake(&["health", "--data", data]));
     let output = coinlake(&["health", "--data", data]).output().unwrap();
     let screen = String::from_utf8(output.stdout).unwrap();
     println!("{screen}");
@@ -30,7 +51,7 @@ fn one_screen_for_people_one_object_for_scripts() {
         "STAGE",
         "stage-clean/0",
         "LAYER",
-        "\nhealthy\n",
+        "\nHealthy\n",
     ] {
         assert!(screen.contains(word), "{word}");
     }
@@ -59,7 +80,14 @@ fn one_screen_for_people_one_object_for_scripts() {
     }
     signal(&watching, "INT");
     assert!(watching.wait().unwrap().success());
-    demo.interrupt();
+    // The first Ctrl-C says what is being finished, and what the second does.
+    let said = demo.interrupt();
+    for word in [
+        "stopping: what has been read is being committed; Ctrl-C again ends at once",
+        "stopped; everything read so far is committed",
+    ] {
+        assert!(said.iter().any(|line| line.contains(word)), "{said:?}");
+    }
 
     // What is not there is a finding too.
     let output = coinlake(&["health", "--json", "--data", data])

@@ -105,7 +105,7 @@ fn rules_and_dashboard_ask_for_what_there_is() {
 
     let mut there = names(&scrape);
     there.extend(names(&notified));
-    // Those of `coinlake train run --every`, which does not run here.
+    // Those of models in production and of `coinlake train run --every`, which are not here.
     there.insert("coinlake_model_drift_psi".to_owned());
     there.insert("coinlake_train_runs_total".to_owned());
     for expression in rules().into_iter().chain(dashboard()) {

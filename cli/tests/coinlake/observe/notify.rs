@@ -26,14 +26,14 @@ const TICKS: &str = "crypto-clean";
 const KEY: &str = "correct horse battery staple";
 
 /// A broker with the topic of alerts.
-pub struct Alerts {
+pub(super) struct Alerts {
     runtime: Runtime,
     broker: TestBroker,
     raised: AtomicI64,
 }
 
 impl Alerts {
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let runtime = Runtime::new().unwrap();
         let broker = runtime.block_on(async {
             let broker = TestBroker::start().await;
@@ -52,13 +52,18 @@ impl Alerts {
     }
 
     /// An alert in the topic; returns its id.
-    pub fn raise(&self, coin: &str, severity: &str) -> String {
+    pub(super) fn raise(&self, coin: &str, severity: &str) -> String {
+        self.raise_of(coin, severity, &["price_spike"])
+    }
+
+    /// The same, of these kinds.
+    pub(super) fn raise_of(&self, coin: &str, severity: &str, kinds: &[&str]) -> String {
         let number = self.raised.fetch_add(1, Ordering::Relaxed);
         let event_time = 1_750_000_000_000 + number * 60_000;
         let id = format!("{coin}:{event_time}");
         let alert = json!({
             "source_offset": number, "status": "alert", "alert_id": id, "coin": coin, "symbol": &coin[..3],
-            "event_time": event_time, "price": 1.5, "kinds": ["price_spike"], "severity": severity, "score": 0.5,
+            "event_time": event_time, "price": 1.5, "kinds": kinds, "severity": severity, "score": 0.5,
             "zscore_15m": 4.0, "move_15m": 0.01, "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null,
             "message": format!("{coin} at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations"),
         });
@@ -67,7 +72,7 @@ impl Alerts {
     }
 
     /// A tick of a coin: something new.
-    pub fn tick(&self, coin: &str) {
+    pub(super) fn tick(&self, coin: &str) {
         let tick = json!({ "coin": coin, "event_time": 1_750_000_000_000_i64, "price": 1.5 });
         self.append(TICKS, coin, &tick.to_string());
     }
@@ -86,12 +91,12 @@ impl Alerts {
     }
 
     /// A notifier on this broker that tells this receiver.
-    pub fn notifier(&self, receiver: &Receiver, arguments: &[&str]) -> Running {
+    pub(super) fn notifier(&self, receiver: &Receiver, arguments: &[&str]) -> Running {
         Running::start(self.command(receiver, arguments))
     }
 
     /// The command that starts it.
-    pub fn command(&self, receiver: &Receiver, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, receiver: &Receiver, arguments: &[&str]) -> Command {
         let addr = self.broker.addr().to_string();
         let mut command = coinlake(&["notify", "--metrics-listen", "0", "--cluster", &addr]);
         command
@@ -110,7 +115,7 @@ impl Alerts {
     }
 
     /// Waits until the cluster knows a position of a consumer.
-    pub fn stored(&self, notifier: &Running, consumer: &str, topic: &str) {
+    pub(super) fn stored(&self, notifier: &Running, consumer: &str, topic: &str) {
         notifier.wait_for("a position to be stored", |_| {
             self.position(consumer, topic).map(|_| ())
         });

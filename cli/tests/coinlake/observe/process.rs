@@ -6,14 +6,14 @@ use std::process::Command;
 use fixtures::process::Process;
 
 /// A command that runs, killed when it is dropped. It was given `--metrics-listen 0`.
-pub struct Running {
+pub(crate) struct Running {
     process: Process,
     /// `http://127.0.0.1:PORT`
     metrics: String,
 }
 
 impl Running {
-    pub fn start(command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
         let process = Process::start(command);
         let url = process.line_after("metrics at ");
         let (metrics, _) = url.split_once("/metrics").unwrap();
@@ -24,12 +24,12 @@ impl Running {
     }
 
     /// Looks until there is something.
-    pub fn wait_for<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+    pub(crate) fn wait_for<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
         self.process.wait_for(what, |_| look(self))
     }
 
     /// Status and body of a path.
-    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         let url = format!("{}{path}", self.metrics);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -42,7 +42,7 @@ impl Running {
         })
     }
 
-    pub fn wait_until_ready(&self) {
+    pub(crate) fn wait_until_ready(&self) {
         self.wait_for("readiness", |running| {
             let (status, _) = running.get("/readyz")?;
             (status == 200).then_some(())
@@ -50,12 +50,12 @@ impl Running {
     }
 
     /// SIGKILL: no destructor runs, no buffer is flushed.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.process.kill();
     }
 
     /// As Ctrl-C does.
-    pub fn interrupt(self) -> Vec<String> {
+    pub(crate) fn interrupt(self) -> Vec<String> {
         self.process.interrupt()
     }
 }

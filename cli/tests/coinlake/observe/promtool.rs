@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 /// promtool with these arguments and this input; `None`, which is said, where there is no promtool.
 #[must_use]
-pub fn promtool(arguments: &[&str], input: &str) -> Option<()> {
+pub(super) fn promtool(arguments: &[&str], input: &str) -> Option<()> {
     let required = std::env::var("COINLAKE_PROMTOOL").ok();
     let tool = required.as_deref().unwrap_or("promtool");
     let started = Command::new(tool)

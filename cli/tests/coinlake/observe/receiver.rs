@@ -15,11 +15,11 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 /// Part of the path is a secret, as Slack's are.
-pub const PATH: &str = "/hooks/T0-very-secret-path";
+pub(crate) const PATH: &str = "/hooks/T0-very-secret-path";
 
 /// How the next message is answered.
 #[derive(Debug, Clone, Copy)]
-pub enum Answer {
+pub(crate) enum Answer {
     Status(u16),
     /// With this body.
     Says(u16, &'static str),
@@ -33,7 +33,7 @@ pub enum Answer {
 
 /// A message that came.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(crate) struct Message {
     pub at: Instant,
     pub headers: HeaderMap,
     pub text: String,
@@ -43,12 +43,12 @@ pub struct Message {
 }
 
 impl Message {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
     }
 
     /// The id of the alert.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         self.header("webhook-id")
     }
 }
@@ -59,14 +59,14 @@ struct Shared {
     messages: Mutex<Vec<Message>>,
 }
 
-pub struct Receiver {
+pub(crate) struct Receiver {
     shared: Arc<Shared>,
     pub url: String,
     _runtime: Runtime,
 }
 
 impl Receiver {
-    pub fn start(script: Vec<Answer>) -> Self {
+    pub(crate) fn start(script: Vec<Answer>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -92,12 +92,12 @@ impl Receiver {
     }
 
     /// Everything that came.
-    pub fn messages(&self) -> Vec<Message> {
+    pub(crate) fn messages(&self) -> Vec<Message> {
         self.shared.messages.lock().unwrap().clone()
     }
 
     /// Waits until so many messages have been taken, and returns those.
-    pub fn takes(&self, count: usize) -> Vec<Message> {
+    pub(crate) fn takes(&self, count: usize) -> Vec<Message> {
         let look = || {
             let mut taken = self.messages();
             taken.retain(|message| message.taken);

@@ -1,5 +1,6 @@
 //! Several receivers, each in its own format, and a test message for each.
 
+use std::fs;
 use std::process::Output;
 
 use serde_json::json;
@@ -132,4 +133,78 @@ fn a_receiver_without_an_address_is_named_with_the_remedy() {
         said.contains("phone") && said.contains("COINLAKE_WEBHOOK_URL_PHONE"),
         "{said}"
     );
+}
+
+#[test]
+fn each_receiver_is_told_of_its_rules_and_nobody_of_what_is_mute() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = json!([
+        {"name": "btc-60k", "when": "price < 60000", "severity": "critical"},
+        {"name": "noisy", "when": "price > 1", "severity": "critical"},
+    ]);
+    let file = folder.path().join("rules.json");
+    fs::write(&file, rules.to_string()).unwrap();
+    let alerts = Alerts::start();
+    let (all, phone) = (Receiver::start(vec![]), Receiver::start(vec![]));
+    let mut command = alerts.command(&all, &["--webhook-mute", "noisy"]);
+    command
+        .args(["--webhook", "phone:slack::btc-60k", "--rules"])
+        .arg(&file)
+        .env("COINLAKE_WEBHOOK_URL_PHONE", &phone.url);
+    let notifier = Running::start(command);
+    notifier.wait_until_ready();
+    alerts.raise_of("solana", "critical", &["rule:noisy"]);
+    let built_in = alerts.raise("dogecoin", "warning");
+    let both = alerts.raise_of("bitcoin", "critical", &["price_spike", "rule:noisy"]);
+    let rule = alerts.raise_of("ethereum", "critical", &["rule:btc-60k", "rule:noisy"]);
+
+    let ids: Vec<_> = all
+        .takes(3)
+        .iter()
+        .map(|message| message.id().to_owned())
+        .collect();
+    assert_eq!(ids, [built_in, both, rule.clone()]);
+    let to_phone = phone.takes(1);
+    assert_eq!(to_phone.len(), 1);
+    assert_eq!(to_phone[0].id(), rule);
+    notifier.wait_for("what was not told to be counted", |notifier| {
+        let (_, metrics) = notifier.get("/metrics")?;
+        let muted = |receiver, count| {
+            let name = format!(
+                "coinlake_notify_alerts_total{{outcome=\"muted\",receiver=\"{receiver}\"}} {count}"
+            );
+            metrics.lines().any(|line| line == name)
+        };
+        (muted("default", 1) && muted("phone", 3)).then_some(())
+    });
+    notifier.interrupt();
+}
+
+#[test]
+fn a_name_that_no_rule_has_is_refused_with_those_that_are_known() {
+    let refused = |arguments: &[&str], yaml: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("coinlake.yaml"), yaml).unwrap();
+        let output = coinlake(arguments)
+            .current_dir(folder.path())
+            .env("COINLAKE_WEBHOOK_URL", "http://127.0.0.1:1/")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let rules = "alerts:\n  rules:\n    - {name: btc-60k, when: price < 60000}\n";
+    let yaml = format!("{rules}webhook:\n  mute: [btc-6k]\n");
+    let known = "`btc-6k` in `only` or `mute`: no rule and no built-in kind; known here: price_spike, price_move, \
+                 volume_spike";
+    for (arguments, known) in [
+        (&["check"][..], format!("{known}, btc-60k")),
+        (
+            &["notify", "--test", "--webhook-only", "btc-6k"],
+            known.to_owned(),
+        ),
+    ] {
+        let said = refused(arguments, &yaml);
+        assert!(said.contains(&known), "{said}");
+    }
 }

@@ -6,10 +6,11 @@ use fixtures::process::Process;
 use serde_json::{Value, json};
 
 use super::{Place, model_file};
+use crate::observe::process::Running;
 
 /// A demo whose market is drained and whose broker stays.
 fn drained(place: &Place) -> Process {
-    let demo = Process::start(place.command(&["demo", "--listen", "127.0.0.1:0"]));
+    let demo = Process::start(place.command(&["demo", "--listen", "0", "--console", "0"]));
     demo.line_after("the market is drained; the broker stays");
     demo
 }
@@ -100,4 +101,16 @@ fn a_model_of_another_market_deserves_a_look() {
         "time is no drift: {health}"
     );
     assert_eq!(health["problems"], json!([]), "a warning is no problem");
+
+    // Prometheus gets it from the console.
+    let moved = health["drift"][0]["inputs"]["return_zscore_15m"].as_f64();
+    let mut console = place.command(&["console", "--listen", "127.0.0.1:0"]);
+    console.args(["--metrics-listen", "0"]);
+    let gauge = r#"coinlake_model_drift_psi{model="trend_up",of="return_zscore_15m"} "#;
+    let reported = Running::start(console).wait_for("the drift", |console| {
+        let (_, scrape) = console.get("/metrics")?;
+        let line = scrape.lines().find_map(|line| line.strip_prefix(gauge));
+        line?.parse::<f64>().ok()
+    });
+    assert_eq!(Some(reported), moved);
 }

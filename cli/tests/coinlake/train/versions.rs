@@ -45,6 +45,20 @@ fn train_compare_and_promote(place: &Place) {
         shown.contains(&first) && shown.contains("params: the same"),
         "{shown}"
     );
+    // Six figures; the rest is asked for.
+    let figures = |shown: &str| {
+        let rows = shown
+            .lines()
+            .filter(|line| line.contains("anomaly_ahead/") || line.contains("trend_up/"));
+        rows.count()
+    };
+    assert_eq!(figures(&shown), 6, "{shown}");
+    assert!(shown.contains(" more with --all"), "{shown}");
+    let shown = place.text(&["compare", &first, &second, "--all"]);
+    assert!(
+        figures(&shown) > 20 && shown.contains("trend_up/base_rate"),
+        "{shown}"
+    );
 
     // No margin: as good is good enough. What was in production drifted by nothing worth a word, or by something.
     let third = place.run(&["--margin", "0", "--threads", "1"]);

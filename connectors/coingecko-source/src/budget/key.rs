@@ -17,12 +17,12 @@ pub(crate) struct KeyUsage {
 
 impl KeyUsage {
     /// Reads a reply; none when it is something else.
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
         let usage: Self = serde_json::from_slice(body).ok()?;
         (usage != Self::default()).then_some(usage)
     }
 
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits {
             per_minute: self
                 .rate_limit_request_per_minute
@@ -32,7 +32,7 @@ impl KeyUsage {
     }
 
     /// Calls of this month that are spent.
-    pub fn used(&self) -> Option<u64> {
+    pub(crate) fn used(&self) -> Option<u64> {
         self.current_total_monthly_calls.or_else(|| {
             let left = self.current_remaining_monthly_calls?;
             Some(self.monthly_call_credit?.saturating_sub(left))
@@ -40,7 +40,7 @@ impl KeyUsage {
     }
 
     /// One sentence.
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let plan = self.plan.as_deref().unwrap_or("of this key");
         let plan: String = plan.chars().filter(|c| !c.is_control()).take(60).collect();
         let left = match (self.used(), self.monthly_call_credit) {

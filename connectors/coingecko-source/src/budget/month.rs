@@ -27,38 +27,55 @@ struct Count {
     /// `2026-08`.
     month: String,
     calls: u64,
+    /// Those of them that went into history.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    history: u64,
+}
+
+fn is_zero(calls: &u64) -> bool {
+    *calls == 0
+}
+
+impl Count {
+    fn of(month: String) -> Self {
+        Self {
+            month,
+            calls: 0,
+            history: 0,
+        }
+    }
 }
 
 impl MonthBudget {
     /// Goes on with the count in the file, if that is of this month.
-    pub fn open(limit: Option<u64>, file: Option<PathBuf>, now: SystemTime) -> Self {
+    pub(crate) fn open(limit: Option<u64>, file: Option<PathBuf>, now: SystemTime) -> Self {
         let month = month_of(now);
         let stored = file.as_deref().and_then(read);
         let count = stored.filter(|count| count.month == month);
         Self {
             limit,
-            count: count.unwrap_or(Count { month, calls: 0 }),
+            count: count.unwrap_or_else(|| Count::of(month)),
             file,
             unwritable: false,
         }
     }
 
     /// What CoinGecko itself says is spent.
-    pub fn set_used(&mut self, calls: u64, now: SystemTime) {
+    pub(crate) fn set_used(&mut self, calls: u64, now: SystemTime) {
         self.turn(now);
         self.count.calls = calls;
     }
 
-    pub fn set_limit(&mut self, limit: Option<u64>) {
+    pub(crate) fn set_limit(&mut self, limit: Option<u64>) {
         self.limit = limit;
     }
 
-    pub fn limit(&self) -> Option<u64> {
+    pub(crate) fn limit(&self) -> Option<u64> {
         self.limit
     }
 
     /// Calls of this month so far, by this count.
-    pub fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         self.count.calls
     }
 
@@ -66,7 +83,7 @@ impl MonthBudget {
     ///
     /// # Errors
     /// How long to wait when the month has none left.
-    pub fn take(&mut self, now: SystemTime) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: SystemTime) -> Result<(), Duration> {
         self.turn(now);
         if self.limit.is_some_and(|limit| self.count.calls >= limit) {
             return Err(left_of_month(now));
@@ -76,8 +93,25 @@ impl MonthBudget {
         Ok(())
     }
 
+    /// Whether history may take so many calls: it gets a tenth of the month at most.
+    pub(crate) fn has_history(&self, calls: usize) -> bool {
+        self.limit
+            .is_none_or(|limit| self.count.history + calls as u64 <= limit / 10)
+    }
+
+    /// So many of the calls that were taken went into history.
+    pub(crate) fn count_history(&mut self, calls: u64) {
+        self.count.history += calls;
+        self.store();
+    }
+
     /// The poll interval to keep to: the configured one while there are enough calls, a longer one for the last tenth.
-    pub fn pace(&self, interval: Duration, calls_per_poll: usize, now: SystemTime) -> Duration {
+    pub(crate) fn pace(
+        &self,
+        interval: Duration,
+        calls_per_poll: usize,
+        now: SystemTime,
+    ) -> Duration {
         let Some(limit) = self.limit else {
             return interval;
         };
@@ -93,7 +127,7 @@ impl MonthBudget {
     fn turn(&mut self, now: SystemTime) {
         let month = month_of(now);
         if month != self.count.month {
-            self.count = Count { month, calls: 0 };
+            self.count = Count::of(month);
         }
     }
 
@@ -210,6 +244,21 @@ mod tests {
         assert_eq!(budget.pace(HOUR, 3, now), HOUR);
         budget.set_limit(Some(100));
         assert_eq!(budget.take(now), Err(HOUR), "until the new year");
+    }
+
+    #[test]
+    fn history_gets_a_tenth_of_the_month() {
+        let now = at("2026-08-01T00:00:00Z");
+        let mut budget = MonthBudget::open(Some(100), None, now);
+        budget.count_history(9);
+        assert!(budget.has_history(1) && !budget.has_history(2));
+        budget.count_history(1);
+        assert!(!budget.has_history(1));
+        assert_eq!(budget.take(at("2026-09-01T00:00:00Z")), Ok(()));
+        assert!(budget.has_history(10), "the next month has its own tenth");
+        budget.set_limit(None);
+        budget.count_history(1_000);
+        assert!(budget.has_history(1));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// The limits of a key's plan, or of an address without a key.
-    pub fn of(key: Option<KeyPlan>) -> Self {
+    pub(crate) fn of(key: Option<KeyPlan>) -> Self {
         match key {
             None => Self {
                 per_minute: Some(5),
@@ -73,7 +73,7 @@ impl Limits {
     }
 
     /// These, and the others where these say nothing.
-    pub fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self {
             per_minute: self.per_minute.or(other.per_minute),
             per_month: self.per_month.or(other.per_month),
@@ -82,7 +82,7 @@ impl Limits {
 
     /// The poll interval, in whole minutes, that keeps polls of so many calls inside the limits. A tenth of a month's
     /// calls is for retries, restarts and history: 300 s for a free key and one call.
-    pub fn poll_interval(self, calls_per_poll: usize) -> Duration {
+    pub(crate) fn poll_interval(self, calls_per_poll: usize) -> Duration {
         let calls = calls_per_poll as u64;
         let of_minute = |limit: u32| calls.div_ceil(u64::from(limit.max(1)));
         let of_month = |limit: u64| {
@@ -105,13 +105,13 @@ pub(crate) struct Cost {
 
 impl Cost {
     /// Calls in 31 days; none when the interval is zero.
-    pub fn per_month(self) -> Option<u64> {
+    pub(crate) fn per_month(self) -> Option<u64> {
         let polls = MONTH.as_millis().checked_div(self.interval.as_millis())?;
         Some(polls as u64 * self.calls_per_poll as u64)
     }
 
     /// What polling costs of a month's calls, and how to change it; the flag says that they do not last.
-    pub fn of_month(self, limit: u64) -> (bool, String) {
+    pub(crate) fn of_month(self, limit: u64) -> (bool, String) {
         let interval = self.interval.as_secs_f64();
         let Some(calls) = self.per_month() else {
             return (

@@ -22,7 +22,7 @@ pub(crate) struct TokenBucket {
 
 impl TokenBucket {
     /// A full bucket; without a limit it never makes anybody wait, unless the server asks for it.
-    pub fn new(calls_per_minute: Option<u32>, now: Instant) -> Self {
+    pub(crate) fn new(calls_per_minute: Option<u32>, now: Instant) -> Self {
         let (burst, every) = match calls_per_minute {
             None => (1, Duration::ZERO),
             Some(calls) => {
@@ -41,7 +41,7 @@ impl TokenBucket {
     }
 
     /// Takes a token, which may be used after the time returned.
-    pub fn take(&mut self, now: Instant) -> Duration {
+    pub(crate) fn take(&mut self, now: Instant) -> Duration {
         let earliest = now.max(self.closed_until);
         // All but one of the tokens may be missing when one is taken.
         let slack = self.every * (self.burst - 1);
@@ -54,7 +54,7 @@ impl TokenBucket {
     }
 
     /// The server's limit was hit: no call for so long.
-    pub fn close(&mut self, now: Instant, pause: Duration) {
+    pub(crate) fn close(&mut self, now: Instant, pause: Duration) {
         self.closed_until = self.closed_until.max(now + pause);
     }
 }

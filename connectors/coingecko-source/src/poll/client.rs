@@ -4,9 +4,10 @@
 //! header to the configured host and nowhere else, redirects to other hosts included.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect;
 use secrecy::ExposeSecret;
 use url::Url;
@@ -17,8 +18,11 @@ use crate::config::Polling;
 use crate::reply::{Head, Next, Trouble, Verdict, explain, judge};
 use crate::status::{ErrorKind, SourceStatus};
 
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// Redirects on the same host that are followed in one call.
 const REDIRECTS_MAX: usize = 3;
+/// With a poll interval of zero: how long a server may hold a request until there is something new (RFC 7240), if it can.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How much of the body of a failed reply is read for its message.
 const MESSAGE_BYTES_MAX: usize = 16 << 10;
 
@@ -41,7 +45,10 @@ pub(crate) enum Reply {
 }
 
 impl CoinGecko {
-    pub fn new(polling: &Polling, status: Arc<SourceStatus>) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        polling: &Polling,
+        status: Arc<SourceStatus>,
+    ) -> Result<Self, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some((plan, key)) = &polling.key {
@@ -49,6 +56,11 @@ impl CoinGecko {
                 .expect("the key's characters were checked with the settings");
             key.set_sensitive(true);
             headers.insert(plan.header(), key);
+        }
+        if polling.poll_interval == Some(Duration::ZERO) {
+            let wait = WAIT_MAX.min(polling.timeout / 2).as_secs();
+            let wait = HeaderValue::from_str(&format!("wait={wait}"));
+            headers.insert(PREFER, wait.expect("a number is a header's value"));
         }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("coinlake/", env!("CARGO_PKG_VERSION")))
@@ -69,7 +81,11 @@ impl CoinGecko {
     }
 
     /// Asks for a page, or only for what is newer than the validators say.
-    pub async fn call(&self, page: &Url, known: Option<&Validators>) -> Result<Reply, Trouble> {
+    pub(super) async fn call(
+        &self,
+        page: &Url,
+        known: Option<&Validators>,
+    ) -> Result<Reply, Trouble> {
         let mut request = self.http.get(page.clone());
         if let Some(known) = known {
             if let Some(etag) = &known.etag {

@@ -63,14 +63,14 @@ impl Page {
         }
     }
 
-    pub fn is_of_ranks(&self) -> bool {
+    pub(crate) fn is_of_ranks(&self) -> bool {
         matches!(self.coins, PageCoins::Ranks(_))
     }
 }
 
 impl Asked {
     /// The calls of a poll: ranks first, in their order.
-    pub fn pages(&self) -> Vec<Page> {
+    pub(crate) fn pages(&self) -> Vec<Page> {
         let top = self.top.unwrap_or(0);
         let ranks = (0..top.div_ceil(PAGE_COINS_MAX)).map(|page| {
             let mut url = self.url(top.min(PAGE_COINS_MAX), page + 1);
@@ -84,7 +84,7 @@ impl Asked {
     }
 
     /// A page of ids as two, each with half of them; none when there is no half.
-    pub fn halves(&self, page: &Page) -> Option<[Page; 2]> {
+    pub(crate) fn halves(&self, page: &Page) -> Option<[Page; 2]> {
         let PageCoins::Ids { ids, .. } = &page.coins else {
             return None;
         };

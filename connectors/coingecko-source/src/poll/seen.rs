@@ -43,7 +43,7 @@ pub(super) struct Compared {
 
 impl Seen {
     /// Compares a coin with what was last sent for it, and takes it for sent.
-    pub fn compare(&mut self, coin: &Coin, now: SystemTime) -> Compared {
+    pub(super) fn compare(&mut self, coin: &Coin, now: SystemTime) -> Compared {
         let Some(key) = &coin.record.key else {
             // Nobody's: nothing to compare with.
             return Compared {
@@ -81,7 +81,7 @@ impl Seen {
     }
 
     /// The greatest `last_updated` of a coin so far.
-    pub fn newest_ms(&self, key: &Bytes) -> Option<i64> {
+    pub(super) fn newest_ms(&self, key: &Bytes) -> Option<i64> {
         self.coins.get(key)?.updated_ms
     }
 }

@@ -93,6 +93,11 @@ pub(crate) fn coins(body: &Bytes) -> Result<Coins, Trouble> {
     Ok(coins)
 }
 
+/// The `last_updated` of an object, if that is a time.
+pub(crate) fn updated_ms(json: &[u8]) -> Option<i64> {
+    facts(std::str::from_utf8(json).ok()?).1
+}
+
 /// A coin's id, if it has one that is a text, and its `last_updated`, if that is a time.
 fn facts(json: &str) -> (Option<String>, Option<i64>) {
     #[derive(Deserialize)]

@@ -6,7 +6,9 @@ mod trouble;
 
 use std::time::{Duration, SystemTime};
 
-pub(crate) use self::coins::{Coin, Coins, coins};
+use connector_runtime::http::retry_after;
+
+pub(crate) use self::coins::{Coin, Coins, coins, updated_ms};
 use self::message::{message, quote};
 pub(crate) use self::trouble::{Next, Trouble};
 use crate::budget::plan::KeyPlan;
@@ -70,16 +72,6 @@ fn is_json(content_type: Option<&str>) -> bool {
         let media_type = media_type.trim().to_ascii_lowercase();
         media_type == "application/json" || media_type.ends_with("+json")
     })
-}
-
-/// The pause a `Retry-After` header asks for: seconds, or an HTTP date.
-fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
 }
 
 /// The sentence for a reply that brought no coins; `body` is whatever came with it.

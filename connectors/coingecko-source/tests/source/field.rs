@@ -42,7 +42,7 @@ impl Field {
         let broker = TestBroker::start().await;
         let text = format!(
             "meta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic: {TOPIC}\n{SECTION}:\n  \
-             base_url: {}\n{settings}",
+             base_url: {}\n  history: off\n{settings}",
             server.base_url()
         );
         let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();

@@ -4,6 +4,7 @@
 
 mod config;
 mod field;
+mod history;
 mod hour;
 mod server;
 

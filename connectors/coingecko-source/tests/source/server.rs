@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 /// One answer.
 #[derive(Clone)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// These bytes; then the connection stays open if they are a whole reply, and is closed if not.
     Bytes(Vec<u8>),
     /// These bytes, a few at a time.
@@ -24,7 +24,7 @@ pub enum Answer {
 
 impl Answer {
     /// 200, and this as JSON.
-    pub fn json(body: &str) -> Self {
+    pub(crate) fn json(body: &str) -> Self {
         Self::raw(&format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
@@ -32,14 +32,14 @@ impl Answer {
     }
 
     /// Exactly this on the wire.
-    pub fn raw(reply: &str) -> Self {
+    pub(crate) fn raw(reply: &str) -> Self {
         Self::Bytes(reply.as_bytes().to_vec())
     }
 }
 
 /// What was asked.
 #[derive(Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// When it had arrived.
     pub at: Instant,
     /// Path and query.
@@ -49,13 +49,13 @@ pub struct Request {
 
 impl Request {
     /// A header, by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).cloned()
     }
 }
 
 /// The running server.
-pub struct Server {
+pub(crate) struct Server {
     addr: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
     length: usize,
@@ -64,7 +64,7 @@ pub struct Server {
 
 impl Server {
     /// Serves the script on a free port.
-    pub async fn start(script: Vec<Answer>) -> Self {
+    pub(crate) async fn start(script: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -89,22 +89,22 @@ impl Server {
     }
 
     /// What to set as `base_url`.
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
     /// Every request so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
     /// Resolves when the last answer was taken: a request came after it.
-    pub async fn played(&self) {
+    pub(crate) async fn played(&self) {
         self.played_at_least(self.length + 1).await;
     }
 
     /// Resolves when so many requests have come.
-    pub async fn played_at_least(&self, requests: usize) {
+    pub(crate) async fn played_at_least(&self, requests: usize) {
         self.played
             .clone()
             .wait_for(|&count| count >= requests)

@@ -257,7 +257,7 @@ async fn round(args: &Args, input: &[PathBuf]) -> Value {
     let lake = data.path().join("lake");
     let stages = site.stages(&lake);
 
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), cpu_seconds());
     if args.one_by_one {
         for config in stages.clone() {
             let (name, started) = (config.meta.name.clone(), Instant::now());
@@ -279,17 +279,31 @@ async fn round(args: &Args, input: &[PathBuf]) -> Value {
         }
     }
     let seconds = started.elapsed().as_secs_f64();
+    let cpu_seconds = cpu_seconds() - cpu;
     show("catching up", args.records, started);
+    eprintln!("{:<16} {cpu_seconds:>6.2} s", "of processor");
 
     let lake = Lake::open_str(lake.to_str().unwrap(), []).unwrap();
     let mut rows = serde_json::Map::new();
     for layer in LAYERS {
-        let summary = lake.layer_summary(layer).await.unwrap();
+        let summary = lake.table(layer).summary().await.unwrap();
+        let summary = summary.expect("a stage created the table");
         rows.insert(layer.to_owned(), summary.rows.into());
     }
     assert_eq!(rows[layer::RAW], args.records, "every record is a row");
     site.close(&stages).await;
-    json!({"records": args.records, "seconds": seconds, "rows": rows})
+    json!({"records": args.records, "seconds": seconds, "cpu_seconds": cpu_seconds, "rows": rows})
+}
+
+/// What all threads of this process, the embedded broker's among them, have taken so far.
+fn cpu_seconds() -> f64 {
+    let usage = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = usage.rsplit_once(')').unwrap();
+    let ticks = fields.split_ascii_whitespace().skip(11).take(2);
+    ticks
+        .map(|ticks| ticks.parse::<f64>().unwrap())
+        .sum::<f64>()
+        / 100.0
 }
 
 fn show(what: &str, records: usize, started: Instant) {

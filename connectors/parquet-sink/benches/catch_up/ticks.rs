@@ -15,7 +15,7 @@ const BAD_EVERY: u64 = 1_000;
 const JUMP_EVERY: u64 = 1_000;
 
 /// The folder's files, in order. They are generated unless they hold this many records already.
-pub fn files(folder: &Path, records: usize) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path, records: usize) -> io::Result<Vec<PathBuf>> {
     let files: Vec<_> = (0..FILES)
         .map(|n| folder.join(format!("{n:04}.jsonl")))
         .collect();
@@ -37,7 +37,7 @@ pub fn files(folder: &Path, records: usize) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The key of a record: its coin.
-pub fn coin(line: &str) -> &str {
+pub(crate) fn coin(line: &str) -> &str {
     let id = line.strip_prefix(r#"{"id":""#).unwrap_or_default();
     id.split('"').next().unwrap_or_default()
 }

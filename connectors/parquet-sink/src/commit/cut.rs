@@ -1,4 +1,4 @@
-//! When to cut: close all files at one input offset and commit.
+//! When to cut: close the files of all tables at one input offset and commit.
 //!
 //! Always true: the decision depends on the arguments only; it reads no clock.
 
@@ -17,12 +17,12 @@ pub const EMPTY_COMMIT_INTERVAL: Duration = Duration::from_secs(3600);
 pub(crate) struct SinceCut {
     /// Inputs, with or without rows.
     pub inputs: u64,
-    /// Rows in all layers.
+    /// Rows in all tables.
     pub rows: u64,
-    /// Rows in the fullest file.
-    pub file_rows: u64,
-    /// Size of the largest file.
-    pub file_bytes: u64,
+    /// Rows of the table that has most.
+    pub table_rows: u64,
+    /// Size of the files of the table that has most.
+    pub table_bytes: u64,
     /// Memory of this partition: files being built, and outputs waiting for their topic.
     pub memory_bytes: u64,
     /// When the first input came.
@@ -46,8 +46,6 @@ pub(crate) enum Cause {
     Progress,
     /// Somebody asked for it.
     Asked,
-    /// The next record has a later day than its file.
-    LaterDay,
     /// The SmartModule was replaced.
     ModuleReplaced,
     /// The stream broke.
@@ -57,11 +55,11 @@ pub(crate) enum Cause {
 }
 
 impl SinceCut {
-    /// Adds what a layer holds.
+    /// Adds what a table's files hold.
     pub(crate) fn add(&mut self, layer: &LayerState) {
-        self.rows += layer.file_rows();
-        self.file_rows = self.file_rows.max(layer.file_rows());
-        self.file_bytes = self.file_bytes.max(layer.file_bytes());
+        self.rows += layer.rows();
+        self.table_rows = self.table_rows.max(layer.rows());
+        self.table_bytes = self.table_bytes.max(layer.file_bytes());
         self.memory_bytes += layer.file_bytes() + layer.waiting_bytes();
         self.first_row = match (self.first_row, layer.first_row_at()) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -74,10 +72,10 @@ impl SinceCut {
         if self.inputs == 0 {
             return None;
         }
-        if self.file_rows >= limits.rows_max {
+        if self.table_rows >= limits.rows_max {
             return Some(Cause::Rows);
         }
-        if self.file_bytes >= limits.bytes_max.as_u64() {
+        if self.table_bytes >= limits.bytes_max.as_u64() {
             return Some(Cause::Bytes);
         }
         if self.rows > 0 && self.memory_bytes >= memory_max {
@@ -124,7 +122,7 @@ mod tests {
         SinceCut {
             inputs: 10,
             rows: 5,
-            file_rows: 5,
+            table_rows: 5,
             first_input: Some(start),
             first_row: Some(start + Duration::from_secs(1)),
             ..SinceCut::default()
@@ -144,15 +142,15 @@ mod tests {
 
     #[test]
     fn cuts_on_rows() {
-        assert_eq!(cause(|since| since.file_rows = 999, 0), None);
-        assert_eq!(cause(|since| since.file_rows = 1000, 0), Some(Cause::Rows));
+        assert_eq!(cause(|since| since.table_rows = 999, 0), None);
+        assert_eq!(cause(|since| since.table_rows = 1000, 0), Some(Cause::Rows));
     }
 
     #[test]
     fn cuts_on_size() {
-        assert_eq!(cause(|since| since.file_bytes = (64 << 10) - 1, 0), None);
+        assert_eq!(cause(|since| since.table_bytes = (64 << 10) - 1, 0), None);
         assert_eq!(
-            cause(|since| since.file_bytes = 64 << 10, 0),
+            cause(|since| since.table_bytes = 64 << 10, 0),
             Some(Cause::Bytes)
         );
     }
@@ -176,7 +174,7 @@ mod tests {
         let without_rows = |inputs| {
             move |since: &mut SinceCut| {
                 (since.inputs, since.rows) = (inputs, 0);
-                (since.file_rows, since.first_row) = (0, None);
+                (since.table_rows, since.first_row) = (0, None);
             }
         };
         assert_eq!(cause(without_rows(99_999), 3599), None);

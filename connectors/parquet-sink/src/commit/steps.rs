@@ -2,8 +2,9 @@
 //!
 //! Always true, after each step:
 //! 1. every output up to Q is acknowledged by its topic: those topics are ahead of the lake;
-//! 2. the files of the side layers exist: those layers are ahead of the main layer;
-//! 3. the file of the main layer exists: the position is Q.
+//! 2. the data files are written and durable, seen by nobody;
+//! 3. the log of each side table names its files: those tables are ahead of the main table;
+//! 4. the log of the main table names its files, if it has any: the position is Q.
 //!
 //! After a crash between any two steps, `recovery::resume` knows where to resume. Nothing else moves the position.
 
@@ -13,14 +14,13 @@ use std::time::Duration;
 use connector_runtime::backoff::Backoff;
 use connector_runtime::cluster::Client;
 use connector_runtime::record::Record;
-use lake::FileStamp;
+use lake::{AppId, CommitStamp, NewFile, Transaction};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::files::{CutFiles, EmptyMain, MainFile};
-use super::place::{CommitError, CommittedFile, place};
+use super::tables::{Cut, StageTable};
 use crate::context::StageContext;
-use crate::encode::{OpenFile, SealedFile, day_of_ms};
+use crate::encode::SealedFile;
 use crate::error::StageError;
 use crate::failpoints::Failpoint;
 use crate::input::{hash, record_at};
@@ -38,14 +38,16 @@ pub(crate) struct Commit {
     pub client: Arc<Client>,
     /// Where a failed write is reported.
     pub trouble: TroubleSpot,
-    /// The stamp of the files, but for what only the commit knows: the hash of the record at Q, the time, the schema.
-    pub stamp: FileStamp,
+    /// The tables, the main table first.
+    pub tables: Arc<[StageTable]>,
+    /// The stamp of the entries, but for what only the commit knows: the hash of the record at Q, and the time.
+    pub stamp: CommitStamp,
     /// The record at Q, if it is known.
     pub last_record: Option<Record>,
     /// The output topics at the cut.
     pub outputs: Vec<OutputAtCut>,
-    /// The files of the cut.
-    pub files: CutFiles,
+    /// What to add to the tables.
+    pub cut: Cut,
     /// Cancelled when retries must stop.
     pub give_up: CancellationToken,
 }
@@ -66,12 +68,10 @@ pub(crate) struct OutputAtCut {
 pub(crate) struct Committed {
     /// Last input offset of the cut (Q).
     pub last_offset: i64,
-    /// Rows in all files.
+    /// Rows in all tables.
     pub rows: u64,
-    /// The day of the main layer's file.
-    pub main_day: i32,
-    /// The path of the main layer's file, relative to the lake.
-    pub main_path: String,
+    /// The number of the main table's entry.
+    pub version: u64,
 }
 
 impl Commit {
@@ -88,33 +88,76 @@ impl Commit {
         }
         failpoints.reach(Failpoint::TopicsAcknowledged)?;
         self.stamp.record_hash = self.record_hash().await?;
+        let files = self.put_files().await?;
         self.stamp.committed_at_ms = jiff::Timestamp::now().as_millisecond();
-        let CutFiles { main, side, rows } = self.files;
-        let placing = Placing {
-            stage: &stage,
-            trouble: &self.trouble,
-            give_up: &self.give_up,
-        };
-        for (i, file) in side.into_iter().enumerate() {
-            let (file, stamp) = file.seal(&self.stamp).await?;
-            let _side = placing.place(&file, &stamp).await?;
-            failpoints.reach(Failpoint::SideFile(i))?;
+        let rows = self.cut.rows;
+        let mut tables = self.tables.iter().zip(files);
+        let main = tables.next().expect("a stage has a main table");
+        let sides = tables.filter(|(_, files)| !files.is_empty());
+        for (i, (table, files)) in sides.enumerate() {
+            self.enter(table, files).await?;
+            failpoints.reach(Failpoint::SideEntry(i))?;
         }
-        let main = match main {
-            MainFile::Rows(file) => file,
-            MainFile::Empty(empty) => open_empty(&self.client, &self.stamp, empty).await?,
-        };
-        let main_day = main.day();
-        let (file, stamp) = main.seal(&self.stamp).await?;
-        failpoints.reach(Failpoint::MainSealed)?;
-        let main = placing.place(&file, &stamp).await?;
-        failpoints.reach(Failpoint::MainFile)?;
+        let (table, files) = main;
+        let version = self.enter(table, files).await?;
+        failpoints.reach(Failpoint::MainEntry)?;
         Ok(Committed {
             last_offset: self.stamp.last_offset,
             rows,
-            main_day,
-            main_path: main.path,
+            version,
         })
+    }
+
+    /// Writes the data files of each table.
+    async fn put_files(&mut self) -> Result<Vec<Vec<NewFile>>, StageError> {
+        let tables = self.tables.clone();
+        let mut count = 0;
+        let mut all = Vec::with_capacity(tables.len());
+        for (table, files) in tables.iter().zip(std::mem::take(&mut self.cut.tables)) {
+            let mut put = Vec::with_capacity(files.len());
+            for file in files {
+                put.push(self.put(table, file.seal().await?).await?);
+                self.stage.failpoints.reach(Failpoint::FilePut(count))?;
+                count += 1;
+            }
+            all.push(put);
+        }
+        Ok(all)
+    }
+
+    async fn put(&self, table: &StageTable, file: SealedFile) -> Result<NewFile, StageError> {
+        let mut retry = Retry::new(self, table);
+        loop {
+            match table.put(&file).await {
+                Ok(mut file) => {
+                    self.trouble.clear();
+                    self.stage.failpoints.age(&mut file);
+                    return Ok(file);
+                }
+                Err(error) => retry.after(error.into()).await?,
+            }
+        }
+    }
+
+    /// Makes an entry in the log of a table; returns its number.
+    async fn enter(&self, table: &StageTable, files: Vec<NewFile>) -> Result<u64, StageError> {
+        let sizes = files.iter().map(|file| (file.rows, file.bytes));
+        let sizes: Vec<(u64, u64)> = sizes.collect();
+        let mut transaction = Transaction::append(self.stamp.clone(), files);
+        let mut retry = Retry::new(self, table);
+        loop {
+            match table.writer.commit(&mut transaction).await {
+                Ok(version) => {
+                    self.trouble.clear();
+                    for (rows, bytes) in sizes {
+                        let meters = &self.stage.meters;
+                        meters.count_file(table.schema.name(), rows, bytes);
+                    }
+                    return Ok(version);
+                }
+                Err(error) => retry.after(error.into()).await?,
+            }
+        }
     }
 
     async fn acknowledged(&self, mut output: OutputAtCut) -> Result<(), StageError> {
@@ -135,9 +178,10 @@ impl Commit {
     }
 
     async fn record_hash(&self) -> Result<String, StageError> {
-        let FileStamp {
-            topic,
-            partition,
+        let CommitStamp {
+            app: AppId {
+                topic, partition, ..
+            },
             last_offset,
             ..
         } = &self.stamp;
@@ -150,58 +194,45 @@ impl Commit {
     }
 }
 
-async fn open_empty(
-    client: &Client,
-    stamp: &FileStamp,
-    empty: EmptyMain,
-) -> Result<OpenFile, StageError> {
-    let day = match empty.day {
-        Some(day) => day,
-        None => {
-            let first =
-                record_at(client, &stamp.topic, stamp.partition, stamp.first_offset).await?;
-            day_of_ms(first.map_or(0, |record| record.timestamp_ms.max(0)))
+/// Attempts to write to a table, until one succeeds, cannot succeed, or the time is over.
+struct Retry<'a> {
+    commit: &'a Commit,
+    table: &'a StageTable,
+    backoff: Backoff,
+}
+
+impl<'a> Retry<'a> {
+    fn new(commit: &'a Commit, table: &'a StageTable) -> Self {
+        Self {
+            commit,
+            table,
+            backoff: Backoff::new(),
         }
-    };
-    Ok(OpenFile::new(empty.schema, empty.name, day))
-}
+    }
 
-/// What placing a file needs.
-struct Placing<'a> {
-    stage: &'a StageContext,
-    trouble: &'a TroubleSpot,
-    give_up: &'a CancellationToken,
-}
-
-impl Placing<'_> {
-    /// Retries until it succeeds, cannot succeed, or the time is over.
-    async fn place(
-        &self,
-        file: &SealedFile,
-        stamp: &FileStamp,
-    ) -> Result<CommittedFile, StageError> {
-        let meters = &self.stage.meters;
-        let mut backoff = Backoff::new();
-        loop {
-            let error = match place(file, stamp, &self.stage.lake).await {
-                Ok(committed) => {
-                    self.trouble.clear();
-                    meters.count_file(&file.layer, file.rows, committed.bytes);
-                    return Ok(committed);
-                }
-                Err(CommitError::Lake(error)) if error.is_transient() => error,
-                Err(CommitError::Overtaken { path }) => return Err(StageError::Overtaken { path }),
-                Err(error) => return Err(error.into()),
-            };
-            let delay = backoff.next_delay();
-            tracing::warn!(file = file.path, "{error}; retrying in {delay:?}");
-            self.trouble.set(&error);
-            meters.commit_retries.increment(1);
-            tokio::select! {
-                () = tokio::time::sleep(delay) => {}
-                () = self.give_up.cancelled() => {
-                    return Err(StageError::StoppedUncommitted { reason: error.to_string() });
-                }
+    /// Waits for the time of the next attempt.
+    ///
+    /// # Errors
+    /// When there is none.
+    async fn after(&mut self, error: StageError) -> Result<(), StageError> {
+        if !error.may_be_tried_again() {
+            return Err(error);
+        }
+        let delay = self.backoff.next_delay();
+        let Commit {
+            trouble,
+            stage,
+            give_up,
+            ..
+        } = self.commit;
+        let table = self.table.schema.name();
+        tracing::warn!(table, "{error}; retrying in {delay:?}");
+        trouble.set(&error);
+        stage.meters.commit_retries.increment(1);
+        tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            () = give_up.cancelled() => {
+                Err(StageError::StoppedUncommitted { reason: error.to_string() })
             }
         }
     }

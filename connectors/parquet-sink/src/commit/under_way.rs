@@ -13,7 +13,7 @@ pub(crate) struct UnderWay {
     task: JoinHandle<Result<Committed, StageError>>,
     give_up: CancellationToken,
     started: Instant,
-    /// Rows in its files.
+    /// Rows in it.
     pub rows: u64,
     /// Memory of the partition at the cut.
     pub bytes: u64,
@@ -25,7 +25,7 @@ impl UnderWay {
         Self {
             give_up: commit.give_up.clone(),
             started: Instant::now(),
-            rows: commit.files.rows,
+            rows: commit.cut.rows,
             bytes,
             task: tokio::spawn(commit.run()),
         }

@@ -6,13 +6,19 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use connector_runtime::config::Transform;
 use lake::LakeUrl;
 
 use super::settings::{
-    Column, ColumnType, Destination, LINEAGE_COLUMNS, Layer, Limits, ParquetSettings, RecordPart,
-    STATUS_NONE, StageConfig,
+    Column, ColumnType, DATE_COLUMN, Destination, LINEAGE_COLUMNS, Layer, Limits, ParquetSettings,
+    RecordPart, STATUS_NONE, StageConfig,
 };
+
+/// The least time that rows can be kept: they go by whole days.
+pub const KEEP_MIN: Duration = Duration::from_secs(86_400);
+/// The least size of the files that upkeep makes.
+pub const FILE_SIZE_MIN: ByteSize = ByteSize::mib(1);
 
 /// S3, GCS and Azure take at most this much in one put.
 const SINGLE_PUT_BYTES_MAX: u64 = 5 << 30;
@@ -115,7 +121,7 @@ impl Check {
         {
             self.report(
                 "parquet.destinations",
-                "one needs a layer: its files are the stage's commits",
+                "one needs a layer: the log of its table has the stage's commits",
             );
         }
         if settings.route_by.is_none() && destinations.len() > 1 {
@@ -230,6 +236,15 @@ impl Check {
                     format_args!("`{}` already belongs to another destination", layer.name),
                 );
             }
+            if layer.keep.is_some_and(|keep| keep < KEEP_MIN) {
+                self.report(
+                    format_args!("{key}.keep"),
+                    "must be at least 1d: rows go by whole days",
+                );
+            }
+            if layer.file_size.is_some_and(|size| size < FILE_SIZE_MIN) {
+                self.report(format_args!("{key}.file_size"), "must be at least 1 MiB");
+            }
             self.columns(&key, layer, has_modules);
         }
     }
@@ -247,7 +262,7 @@ impl Check {
             Some(_) => {}
             None => self.report(
                 format_args!("{key}.date"),
-                format_args!("`{}` is not one of the layer's columns", layer.date),
+                format_args!("`{}` is not one of the table's columns", layer.date),
             ),
         }
         let mut names = HashSet::new();
@@ -256,14 +271,25 @@ impl Check {
             if column.name.is_empty() {
                 self.report(&key, "a column needs a name");
             }
-            if LINEAGE_COLUMNS.contains(&column.name.as_str()) {
+            // Spark, DuckDB and others do not tell names apart by case.
+            let name = column.name.to_lowercase();
+            if name == DATE_COLUMN {
                 self.report(
                     &key,
-                    "rename it: every layer has a column of this name already",
+                    "rename it: every table is partitioned by a column of this name",
                 );
             }
-            if !names.insert(&column.name) {
-                self.report(&key, "two columns have this name");
+            if LINEAGE_COLUMNS.iter().any(|(lineage, _)| *lineage == name) {
+                self.report(
+                    &key,
+                    "rename it: every table has a column of this name already",
+                );
+            }
+            if !names.insert(name) {
+                self.report(
+                    &key,
+                    "two columns have this name, or names that differ only in case",
+                );
             }
             if let Some(problem) = column_problem(column, has_modules) {
                 self.report(&key, problem);

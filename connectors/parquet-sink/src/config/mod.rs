@@ -10,10 +10,10 @@ mod plan;
 mod settings;
 mod share;
 
-pub use check::ConfigProblems;
+pub use check::{ConfigProblems, FILE_SIZE_MIN, KEEP_MIN};
 pub use plan::{StagePlan, StatePlan};
 pub use settings::{
-    Accept, Column, ColumnType, Destination, LINEAGE_COLUMNS, Layer, Limits, ParquetSettings,
-    RecordPart, SECTION, STATUS_NONE, StageConfig, StateSettings,
+    Accept, Column, ColumnType, DATE_COLUMN, Destination, LINEAGE_COLUMNS, Layer, Limits,
+    ParquetSettings, RecordPart, SECTION, STATUS_NONE, StageConfig, StateSettings,
 };
 pub use share::Share;

@@ -69,7 +69,7 @@ impl StagePlan {
         })
     }
 
-    /// The layers of the destinations, the main layer first.
+    /// The tables of the destinations, the main table first.
     pub fn layers(&self) -> impl Iterator<Item = &Layer> {
         self.destinations
             .iter()

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use connector_runtime::config::ConnectorConfig;
+use connector_runtime::kubernetes::Pod;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -18,8 +19,14 @@ pub type StageConfig = ConnectorConfig<ParquetSettings>;
 /// The name of this connector's section in the configuration file.
 pub const SECTION: &str = "parquet";
 
-/// Columns that every layer has besides the configured ones: the input record that a row comes from.
-pub const LINEAGE_COLUMNS: [&str; 3] = ["_topic", "_partition", "_offset"];
+/// Columns that every table has besides the configured ones, with their comments: the input record that a row comes from.
+pub const LINEAGE_COLUMNS: [(&str, &str); 3] = [
+    ("source_topic", "The topic of the input record."),
+    ("source_partition", "Its partition."),
+    ("source_offset", "Its offset there."),
+];
+/// The column that a table is partitioned by. No file has it.
+pub const DATE_COLUMN: &str = "date";
 /// The routing value of an output with nothing to say about its input; always ignored.
 pub const STATUS_NONE: &str = "none";
 
@@ -27,8 +34,8 @@ pub const STATUS_NONE: &str = "none";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParquetSettings {
-    /// Where the lake is: a local folder, or `s3://bucket/prefix`, `gs://…`, `az://…` (and `hdfs://…` when built with the
-    /// feature `hdfs`). A relative folder is relative to the working directory.
+    /// Where the lake is: a local folder, or `s3://bucket/prefix`, `gs://…`, `az://…` or `hdfs://…`. A relative folder is
+    /// relative to the working directory.
     pub lake: String,
     /// Options of the object store, such as `aws_region` or `aws_access_key_id: ${{ secrets.KEY }}`. They win over the
     /// environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`). Never printed.
@@ -46,7 +53,7 @@ pub struct ParquetSettings {
     pub derived: bool,
     /// What the SmartModule remembers. Omit it for a module that looks at one record at a time.
     pub state: Option<StateSettings>,
-    /// Where outputs go. The first one with a layer has the **main layer**, whose files are the stage's commits.
+    /// Where outputs go. The first one with a layer has the **main table**, whose log entries are the stage's commits.
     pub destinations: Vec<Destination>,
     /// When files are closed and committed.
     #[serde(default)]
@@ -57,6 +64,10 @@ pub struct ParquetSettings {
     /// The partitions that this process takes. A command line flag, so that all copies of a stage have the same file.
     #[serde(skip)]
     pub share: Share,
+    /// The pod whose number among its StatefulSet's pods says which partitions it takes, in the place of `share`. A command line
+    /// flag.
+    #[serde(skip)]
+    pub pod: Option<Pod>,
 }
 
 /// What a SmartModule must see again after a restart to have its state back.
@@ -71,7 +82,7 @@ pub struct StateSettings {
     pub time_field: String,
 }
 
-/// Where the outputs of one kind go: a layer, a topic, or both.
+/// Where the outputs of one kind go: a table, a topic, or both.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Destination {
@@ -80,7 +91,7 @@ pub struct Destination {
     /// Outputs are appended to this topic at once, unchanged, to the partition of their input. It is created with the
     /// input's partition count if it does not exist. The stage must be its only writer.
     pub topic: Option<String>,
-    /// Outputs become rows of this layer.
+    /// Outputs become rows of this table of the lake.
     pub layer: Option<Layer>,
 }
 
@@ -96,22 +107,28 @@ impl Destination {
     }
 }
 
-/// One table of the lake: `LAKE/<name>/date=…/….parquet`.
+/// One Delta table of the lake, at `LAKE/<name>`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// The name of its folder in the lake.
     pub name: String,
-    /// The timestamp column whose day (UTC) names the `date=` folder of a file; the file's first row decides.
+    /// The timestamp column whose day (UTC) is a row's `date`, by which the table is partitioned.
     pub date: String,
-    /// Raise it when the columns change. It is stored in every file's footer.
-    #[serde(default = "one")]
-    pub schema_version: u32,
-    /// The columns, in order. The stage adds `_topic`, `_partition` and `_offset` of the input record.
+    /// What a row is, in a sentence. It becomes the table's comment.
+    pub comment: Option<String>,
+    /// How long rows are kept, such as `90d`, at least `1d`: upkeep removes whole days that are older. Omit it to keep
+    /// everything. The stage only notes this in the table; `coinlake up` or `coinlake lake upkeep` does it.
+    #[serde(default, with = "humantime_serde")]
+    pub keep: Option<Duration>,
+    /// The size of the files that upkeep makes of small ones, at least `1MiB`. Default `128MiB`.
+    pub file_size: Option<ByteSize>,
+    /// The columns, in order. The stage adds `source_topic`, `source_partition` and `source_offset` of the input record. A
+    /// nullable column may be added later: older rows have null there. Other changes of a table are refused.
     pub columns: Vec<Column>,
 }
 
-/// One column of a layer.
+/// One column of a table.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
@@ -128,6 +145,8 @@ pub struct Column {
     pub bloom: bool,
     /// Take the record's own key, value or timestamp instead of a JSON field.
     pub from: Option<RecordPart>,
+    /// What its values mean, with their unit or formula. It becomes the column's comment in the table.
+    pub comment: Option<String>,
 }
 
 /// What a column holds.
@@ -144,7 +163,7 @@ pub enum ColumnType {
     Float64,
     /// `true` or `false`.
     Bool,
-    /// Milliseconds since the epoch, UTC. In JSON: an integer or an RFC 3339 string.
+    /// A time in UTC, with microseconds. In JSON: milliseconds since the epoch, or an RFC 3339 string.
     Timestamp,
     /// A list of strings, none of them null.
     Strings,
@@ -162,13 +181,14 @@ pub enum RecordPart {
     Timestamp,
 }
 
-/// When files are closed and committed: whichever limit is reached first. A record of a later day closes them too.
+/// When a commit is made: whichever limit is reached first.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Rows in one file.
+    /// Rows of one table.
     pub rows_max: u64,
-    /// Compressed size of one file. A file is built in memory and written in one piece.
+    /// Compressed size of one table's files, of which there is one a date. A file is built in memory and written in one
+    /// piece.
     pub bytes_max: ByteSize,
     /// Age of the oldest uncommitted row. A stage without rows commits its progress after 100,000 inputs or an hour.
     #[serde(with = "humantime_serde")]
@@ -200,10 +220,6 @@ pub struct Accept {
     /// Accept that the number of partitions of the input topic has changed.
     #[arg(long = "accept-partition-count")]
     pub partition_count: bool,
-}
-
-fn one() -> u32 {
-    1
 }
 
 fn yes() -> bool {

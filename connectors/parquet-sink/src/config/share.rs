@@ -13,6 +13,11 @@ pub struct Share {
 }
 
 impl Share {
+    /// Copy `index` of `copies`; `None` where there are not so many.
+    pub(crate) fn new(index: u32, copies: u32) -> Option<Self> {
+        (index < copies).then_some(Self { index, copies })
+    }
+
     /// The partitions of this copy.
     pub(crate) fn of(self, mut partitions: Vec<u32>) -> Vec<u32> {
         partitions.retain(|partition| partition % self.copies == self.index);
@@ -37,13 +42,14 @@ impl FromStr for Share {
         let parsed = text
             .split_once('/')
             .and_then(|(index, copies)| Some((index.parse().ok()?, copies.parse().ok()?)));
-        match parsed {
-            Some((index, copies)) if index < copies => Ok(Self { index, copies }),
-            Some((index, copies)) => Err(format!(
+        let Some((index, copies)) = parsed else {
+            return Err("write I/N for copy I of N: 0/3, 1/3 and 2/3 for three copies".to_owned());
+        };
+        Self::new(index, copies).ok_or_else(|| {
+            format!(
                 "there is no copy {index} of {copies}: I must be below N, and every copy needs the same N"
-            )),
-            None => Err("write I/N for copy I of N: 0/3, 1/3 and 2/3 for three copies".to_owned()),
-        }
+            )
+        })
     }
 }
 
@@ -67,6 +73,7 @@ mod tests {
             assert_eq!(all, [0, 1, 2, 3, 4, 5, 6], "{copies} copies");
         }
         assert_eq!(Share::default().of(vec![0, 1, 2]), [0, 1, 2]);
+        assert_eq!((Share::new(1, 1), Share::new(0, 0)), (None, None));
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! Arrow builders of a layer's columns.
+//! Arrow builders of a table's columns.
 
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::{
     BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
-    TimestampMillisecondBuilder,
+    TimestampMicrosecondBuilder,
 };
 
+use super::date::{MS_MAX, MS_MIN};
 use super::schema::{list_item, timestamp_type};
 use crate::config::ColumnType;
 
@@ -22,7 +23,7 @@ pub(crate) enum ColumnBuilder {
     Int64(Int64Builder),
     Float64(Float64Builder),
     Bool(BooleanBuilder),
-    Timestamp(TimestampMillisecondBuilder),
+    Timestamp(TimestampMicrosecondBuilder),
     Strings(ListBuilder<StringBuilder>),
 }
 
@@ -37,7 +38,7 @@ impl ColumnBuilder {
             ColumnType::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
             ColumnType::Bool => Self::Bool(BooleanBuilder::with_capacity(rows)),
             ColumnType::Timestamp => Self::Timestamp(
-                TimestampMillisecondBuilder::with_capacity(rows).with_data_type(timestamp_type()),
+                TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(timestamp_type()),
             ),
             ColumnType::Strings => {
                 Self::Strings(ListBuilder::new(StringBuilder::new()).with_field(list_item()))
@@ -53,7 +54,9 @@ impl ColumnBuilder {
             Self::Int64(_) => "a 64-bit integer",
             Self::Float64(_) => "a number",
             Self::Bool(_) => "true or false",
-            Self::Timestamp(_) => "milliseconds since the epoch or an RFC 3339 time",
+            Self::Timestamp(_) => {
+                "milliseconds since the epoch or an RFC 3339 time, of the years 1 to 9999"
+            }
             Self::Strings(_) => "a list of strings",
         }
     }
@@ -86,16 +89,17 @@ impl ColumnBuilder {
         true
     }
 
-    /// Adds a time to a timestamp column.
+    /// Adds a record's own timestamp to a timestamp column. Producers write what they like there: a time outside of the
+    /// calendar becomes its first or last instant.
     pub(super) fn push_time(&mut self, ms: i64) -> bool {
         match self {
-            Self::Timestamp(column) => column.append_value(ms),
+            Self::Timestamp(column) => column.append_value(ms.clamp(MS_MIN, MS_MAX) * 1_000),
             column => column.push_null(),
         }
         true
     }
 
-    /// The last value of a timestamp column; `None` when it is null.
+    /// The last value of a timestamp column in milliseconds; `None` when it is null.
     pub(super) fn last_time_ms(&self) -> Option<i64> {
         let Self::Timestamp(times) = self else {
             return None;
@@ -103,7 +107,7 @@ impl ColumnBuilder {
         let row = times.values_slice().len().checked_sub(1)?;
         let validity = times.validity_slice();
         let valid = validity.is_none_or(|bits| bits[row / 8] & (1 << (row % 8)) != 0);
-        valid.then(|| times.values_slice()[row])
+        valid.then(|| times.values_slice()[row].div_euclid(1_000))
     }
 
     /// All values as an array; the column is empty afterwards.

@@ -9,6 +9,7 @@ use serde::de::{
 };
 
 use super::columns::ColumnBuilder;
+use super::date::{MS_MAX, MS_MIN};
 use crate::config::Column;
 
 /// The columns that are taken from the JSON: field name and position.
@@ -190,7 +191,9 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<bool, E> {
         match self.column {
             ColumnBuilder::Int64(column) => column.append_value(value),
-            ColumnBuilder::Timestamp(column) => column.append_value(value),
+            ColumnBuilder::Timestamp(column) if (MS_MIN..=MS_MAX).contains(&value) => {
+                column.append_value(value * 1_000);
+            }
             ColumnBuilder::Float64(column) => column.append_value(value as f64),
             _ => return Err(self.wrong("a number")),
         }
@@ -216,8 +219,10 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         match self.column {
             ColumnBuilder::String(column) => column.append_value(value),
             ColumnBuilder::Timestamp(column) => match value.parse::<jiff::Timestamp>() {
-                Ok(time) => column.append_value(time.as_millisecond()),
-                Err(_) => return Err(self.wrong("a string that is not an RFC 3339 time")),
+                Ok(time) if (MS_MIN..=MS_MAX).contains(&time.as_millisecond()) => {
+                    column.append_value(time.as_microsecond());
+                }
+                _ => return Err(self.wrong("a string that is not an RFC 3339 time")),
             },
             _ => return Err(self.wrong("a string")),
         }

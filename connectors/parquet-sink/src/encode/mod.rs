@@ -1,9 +1,10 @@
 //! From an output's JSON to a Parquet file in memory.
 //!
 //! - `envelope` reads the few fields that say where an output comes from and where it goes.
-//! - `schema` is a layer's Arrow schema and how its files are written.
+//! - `schema` is a table's schema and how its files are written.
 //! - `columns` are Arrow builders; `json` fills them from a JSON object; `rows` builds batches of them.
-//! - `layer` collects the rows of one layer between two cuts; `file` encodes them; `date` names their folder.
+//! - `layer` collects the rows of one table between two cuts; `split` takes a batch apart by `date`, and `file` encodes the
+//!   rows of one.
 
 mod columns;
 mod date;
@@ -13,8 +14,8 @@ mod json;
 mod layer;
 pub mod rows;
 pub mod schema;
+mod split;
 
-pub(crate) use date::{day_of_date, day_of_ms};
 pub use file::FileError;
-pub(crate) use file::{OpenFile, SealedFile};
-pub(crate) use layer::{LayerState, Pushed};
+pub(crate) use file::SealedFile;
+pub(crate) use layer::{CutFile, LayerState, Pushed};

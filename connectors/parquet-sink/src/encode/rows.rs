@@ -1,7 +1,7 @@
 //! Rows on their way from JSON into Arrow batches.
 //!
-//! Always true: every column holds one value for each row. After a refused or undone row, some hold one more, which
-//! [`Rows::finish`] cuts off.
+//! Always true: every column holds one value for each row. After a refused row, some hold one more, which [`Rows::finish`]
+//! cuts off.
 
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ pub struct Rows {
     /// By column: the number of the row that last set its value, counted from 1.
     filled: Vec<usize>,
     offsets: Vec<i64>,
+    /// By row: its day, counted from 1970-01-01; `None` when its date is null.
+    days: Vec<Option<i32>>,
     /// Some columns hold one value too many. No row may be added then.
     surplus: bool,
     input_bytes: usize,
@@ -62,6 +64,7 @@ impl Rows {
             fields: Fields::of(columns),
             parts: parts.collect(),
             offsets: Vec::with_capacity(BATCH_ROWS),
+            days: Vec::with_capacity(BATCH_ROWS),
             surplus: false,
             input_bytes: 0,
             topic: topic.to_owned(),
@@ -85,11 +88,11 @@ impl Rows {
         self.input_bytes
     }
 
-    /// Adds a row; returns its day, counted from 1970-01-01, or `None` when its date is null.
+    /// Adds a row.
     ///
     /// # Errors
     /// A phrase that names the column. No row can be added then until [`Rows::finish`].
-    pub fn push(&mut self, source: Source<'_>) -> Result<Option<i32>, String> {
+    pub fn push(&mut self, source: Source<'_>) -> Result<(), String> {
         assert!(!self.surplus, "finish the batch after a refused row");
         self.surplus = true;
         let row = self.offsets.len() + 1;
@@ -132,13 +135,14 @@ impl Rows {
         self.offsets.push(source.offset);
         self.surplus = false;
         self.input_bytes += source.value.len() + 16;
-        Ok(self.last_time_ms(self.schema.date_column).map(day_of_ms))
+        let day = self.last_time_ms(self.schema.date_column).map(day_of_ms);
+        self.days.push(day);
+        Ok(())
     }
 
-    /// Removes the last row, which belongs to another file. [`Rows::finish`] must come next.
-    pub fn undo_last(&mut self) {
-        self.offsets.pop();
-        self.surplus = true;
+    /// The day of each row so far, counted from 1970-01-01; `None` where the date is null.
+    pub(super) fn days(&self) -> &[Option<i32>] {
+        &self.days
     }
 
     /// The rows so far as a batch; the next one starts empty.
@@ -157,6 +161,7 @@ impl Rows {
         arrays.push(Arc::new(Int32Array::from_value(self.partition, rows)));
         let offsets = std::mem::replace(&mut self.offsets, Vec::with_capacity(BATCH_ROWS));
         arrays.push(Arc::new(Int64Array::from(offsets)));
+        self.days.clear();
         self.filled.fill(0);
         self.surplus = false;
         self.input_bytes = 0;
@@ -174,10 +179,11 @@ impl Rows {
 mod tests {
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
-    use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
+    use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
     use proptest::prelude::*;
     use serde_json::json;
 
+    use super::super::date::{MS_MAX, MS_MIN};
     use super::*;
 
     fn rows(columns: serde_json::Value) -> Rows {
@@ -209,29 +215,30 @@ mod tests {
     #[test]
     fn fields_become_typed_columns() {
         let mut rows = ticks();
-        let day = rows.push(record(
+        rows.push(record(
             7,
             r#"{"source_offset": 7, "coin": "b\u0069tcoin", "at": 86400001, "price": 2.2e-7, "count": 3,
                 "good": true, "kinds": ["price_spike", "volume_spike"], "more": {"deep": [1]}}"#,
-        ));
-        assert_eq!(day, Ok(Some(1)));
+        ))
+        .unwrap();
         let other_order =
             r#"{"at": "1970-01-03T00:00:00.5Z", "price": 5, "coin": "solana", "count": null}"#;
-        assert_eq!(rows.push(record(8, other_order)), Ok(Some(2)));
+        rows.push(record(8, other_order)).unwrap();
+        assert_eq!(rows.days(), [Some(1), Some(2)]);
         let batch = rows.finish();
         assert_eq!(batch.num_rows(), 2);
         let column = |name: &str| batch.column_by_name(name).unwrap();
         assert_eq!(column("coin").as_string::<i32>().value(0), "bitcoin");
-        let at = column("at").as_primitive::<TimestampMillisecondType>();
-        assert_eq!(at.values(), &[86_400_001, 172_800_500]);
+        let at = column("at").as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(at.values(), &[86_400_001_000, 172_800_500_000]);
         let price = column("price").as_primitive::<Float64Type>();
         assert_eq!(price.values(), &[2.2e-7, 5.0]);
         assert!(column("count").is_null(1) && column("good").is_null(1));
         let kinds = column("kinds").as_list::<i32>();
         assert_eq!(kinds.value(0).as_string::<i32>().value(1), "volume_spike");
         assert!(kinds.is_null(1));
-        assert_eq!(column("_topic").as_string::<i32>().value(1), "in");
-        let offsets = column("_offset").as_primitive::<Int64Type>();
+        assert_eq!(column("source_topic").as_string::<i32>().value(1), "in");
+        let offsets = column("source_offset").as_primitive::<Int64Type>();
         assert_eq!(offsets.values(), &[7, 8]);
     }
 
@@ -245,7 +252,8 @@ mod tests {
         let mut torn = record(0, "");
         torn.value = b"not \xff JSON";
         torn.key = None;
-        assert_eq!(rows.push(torn), Ok(Some(1)));
+        rows.push(torn).unwrap();
+        assert_eq!(rows.days(), [Some(1)]);
         let batch = rows.finish();
         assert!(batch.column(0).is_null(0));
         assert_eq!(
@@ -288,6 +296,11 @@ mod tests {
             r#"{"coin": "a", "at": 1, "price": "5"}"#,
             "column `price`: expected a number",
         );
+        // Microseconds where milliseconds belong.
+        check_refused(
+            r#"{"coin": "a", "at": 1748815200000000}"#,
+            "column `at`: expected milliseconds",
+        );
         check_refused(r#"{"coin": "a", "at": 1, "price": {}}"#, "column `price`");
         check_refused(
             r#"{"coin": "a", "at": 1, "count": 1.5}"#,
@@ -311,20 +324,27 @@ mod tests {
     #[test]
     fn a_row_without_a_date_has_no_day() {
         let mut rows = rows(json!([{ "name": "at", "type": "timestamp" }]));
-        assert_eq!(rows.push(record(0, r#"{"at": null}"#)), Ok(None));
-        assert_eq!(rows.push(record(1, r#"{"at": -1}"#)), Ok(Some(-1)));
-        assert_eq!(rows.push(record(2, r#"{}"#)), Ok(None));
+        for (offset, value) in [r#"{"at": null}"#, r#"{"at": -1}"#, "{}"]
+            .iter()
+            .enumerate()
+        {
+            rows.push(record(offset as i64, value)).unwrap();
+        }
+        assert_eq!(rows.days(), [None, Some(-1), None]);
     }
 
     #[test]
-    fn the_last_row_can_be_undone() {
-        let mut rows = ticks();
-        rows.push(record(0, r#"{"coin": "a", "at": 1}"#)).unwrap();
-        rows.push(record(1, r#"{"coin": "b", "at": 2}"#)).unwrap();
-        rows.undo_last();
+    fn a_producer_s_timestamp_outside_of_the_calendar_becomes_its_end() {
+        let mut rows = rows(json!([{ "name": "at", "type": "timestamp", "from": "timestamp" }]));
+        for timestamp_ms in [i64::MIN, -1, i64::MAX] {
+            let mut source = record(0, "");
+            source.timestamp_ms = timestamp_ms;
+            rows.push(source).unwrap();
+        }
         let batch = rows.finish();
-        assert_eq!(batch.num_rows(), 1);
-        assert_eq!(batch.column(0).as_string::<i32>().value(0), "a");
+        let at = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+        let expected = [MS_MIN * 1_000, -1_000, MS_MAX * 1_000];
+        assert_eq!(at.values(), &expected);
     }
 
     proptest! {

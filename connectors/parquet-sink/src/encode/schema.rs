@@ -1,23 +1,21 @@
-//! A layer's Arrow schema, and how its Parquet files are written.
+//! A table's schema, and how its Parquet files are written.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::{WriterProperties, WriterVersion};
-use parquet::schema::types::ColumnPath;
+use lake::parquet_properties;
+use parquet::file::properties::WriterProperties;
 
 use crate::config::{Column, ColumnType, LINEAGE_COLUMNS, Layer};
 
-/// A bloom filter starts with room for this many different keys, and shrinks to what a row group has.
-const BLOOM_KEYS_MAX: u64 = 100_000;
-/// zstd's fastest standard level: higher ones cost throughput and save a few percent.
-const ZSTD_LEVEL: i32 = 1;
+/// The key of a column's comment in the metadata of its field.
+const COMMENT: &str = "comment";
 
-/// What a layer's files look like.
+/// What a table's files look like.
 #[derive(Debug)]
 pub struct LayerSchema {
-    /// The layer's configuration.
+    /// The table's configuration.
     pub layer: Layer,
     /// The configured columns, followed by [`LINEAGE_COLUMNS`].
     pub arrow: SchemaRef,
@@ -28,27 +26,51 @@ pub struct LayerSchema {
 }
 
 impl LayerSchema {
-    /// The schema of a layer from a checked configuration.
+    /// The schema of a table from a checked configuration.
     pub fn new(layer: &Layer) -> Self {
         let mut fields: Vec<Field> = layer.columns.iter().map(field).collect();
-        fields.push(Field::new(LINEAGE_COLUMNS[0], DataType::Utf8, false));
-        fields.push(Field::new(LINEAGE_COLUMNS[1], DataType::Int32, false));
-        fields.push(Field::new(LINEAGE_COLUMNS[2], DataType::Int64, false));
+        let lineage = [DataType::Utf8, DataType::Int32, DataType::Int64];
+        fields.extend(
+            LINEAGE_COLUMNS
+                .iter()
+                .zip(lineage)
+                .map(|((name, _), kind)| Field::new(*name, kind, false)),
+        );
         let date_column = layer
             .columns
             .iter()
             .position(|column| column.name == layer.date);
+        let arrow = Arc::new(Schema::new(Fields::from(fields)));
+        let bloom = layer.columns.iter().filter(|column| column.bloom);
+        let bloom = bloom.map(|column| &column.name);
         Self {
-            properties: properties(layer, &fields),
-            arrow: Arc::new(Schema::new(Fields::from(fields))),
+            properties: parquet_properties(&arrow, bloom).build(),
+            arrow,
             date_column: date_column.expect("the plan checked that the date is a column"),
             layer: layer.clone(),
         }
     }
 
-    /// The layer's name.
+    /// The table's name.
     pub fn name(&self) -> &str {
         &self.layer.name
+    }
+
+    /// The columns with their comments, which belong into the table's schema and not into every file.
+    pub(crate) fn with_comments(&self) -> SchemaRef {
+        let configured = self
+            .layer
+            .columns
+            .iter()
+            .map(|column| column.comment.as_deref());
+        let lineage = LINEAGE_COLUMNS.iter().map(|(_, comment)| Some(*comment));
+        let fields = self.arrow.fields().iter().zip(configured.chain(lineage));
+        let fields = fields.map(|(field, comment)| {
+            let comment = comment.map(|comment| (COMMENT.to_owned(), comment.to_owned()));
+            let metadata: HashMap<String, String> = comment.into_iter().collect();
+            Field::clone(field).with_metadata(metadata)
+        });
+        Arc::new(Schema::new(fields.collect::<Fields>()))
     }
 }
 
@@ -65,43 +87,12 @@ fn field(column: &Column) -> Field {
     Field::new(&column.name, kind, column.nullable)
 }
 
-/// The type of timestamp columns: milliseconds, UTC.
+/// The type of timestamp columns: microseconds, UTC, as Delta has them.
 pub fn timestamp_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-/// The field of a string list's elements.
+/// The field of a string list's elements, named as Parquet's specification names it.
 pub fn list_item() -> Arc<Field> {
-    Arc::new(Field::new("item", DataType::Utf8, false))
-}
-
-fn properties(layer: &Layer, fields: &[Field]) -> WriterProperties {
-    let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("zstd has this level");
-    let mut properties = WriterProperties::builder()
-        .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_compression(Compression::ZSTD(level))
-        .set_created_by(format!("parquet-sink {}", env!("CARGO_PKG_VERSION")));
-    for field in fields {
-        let path = ColumnPath::from(field.name().as_str());
-        match field.data_type() {
-            // Hardly any value repeats: the writer would build a dictionary and drop it.
-            DataType::Float64 => {
-                properties = properties.set_column_dictionary_enabled(path, false);
-            }
-            // Almost ascending.
-            DataType::Int64 | DataType::Timestamp(..) => {
-                properties = properties
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-            }
-            _ => {}
-        }
-    }
-    for column in layer.columns.iter().filter(|column| column.bloom) {
-        let path = ColumnPath::from(column.name.as_str());
-        properties = properties
-            .set_column_bloom_filter_enabled(path.clone(), true)
-            .set_column_bloom_filter_max_ndv(path, BLOOM_KEYS_MAX);
-    }
-    properties.build()
+    Arc::new(Field::new("element", DataType::Utf8, false))
 }

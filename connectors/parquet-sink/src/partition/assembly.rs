@@ -1,8 +1,7 @@
-//! Gives a partition's outputs to their destinations: rows to layers, records to topics.
+//! Gives a partition's outputs to their destinations: rows to tables, records to topics.
 //!
 //! Always true: outputs are taken in the order of their inputs, one for each, none twice; a destination gets nothing that
-//! it holds already. An output whose row belongs to a later day than its file is not taken: cut, then give it again.
-//! Nothing here waits, except for encoders, or reads a clock.
+//! it holds already. Nothing here waits, except for encoders, or reads a clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,15 +9,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use connector_runtime::record::Record;
-use lake::FileName;
 
 use super::position::Position;
 use super::topics::TopicState;
-use crate::commit::{CutFiles, EmptyMain, MainFile, SinceCut};
+use crate::commit::{Cut, SinceCut, StageTable};
 use crate::config::StagePlan;
 use crate::encode::envelope::{EnvelopeReader, Route};
 use crate::encode::rows::Source;
-use crate::encode::schema::LayerSchema;
 use crate::encode::{LayerState, Pushed};
 use crate::error::StageError;
 use crate::input::Item;
@@ -34,13 +31,13 @@ pub(super) struct Assembly {
     pub topics: Vec<TopicState>,
     envelopes: EnvelopeReader,
     destinations: Vec<Targets>,
-    /// The main layer first.
+    /// The main table's first.
     layers: Vec<LayerState>,
     routed: Routed,
     status: Arc<StageStatus>,
 }
 
-/// A destination's layer and topic, by index.
+/// A destination's table and topic, by index.
 struct Targets {
     layer: Option<usize>,
     topic: Option<usize>,
@@ -54,10 +51,12 @@ struct Routed {
 }
 
 impl Assembly {
-    /// Ready for the output of the input at `resume.open_at`. `name` is that of any file of this partition.
+    /// Ready for the output of the input at `resume.open_at` in this partition of `topic`.
     pub(super) fn new(
         plan: &StagePlan,
-        name: FileName,
+        topic: &str,
+        partition: u32,
+        tables: &[StageTable],
         resume: &ResumePlan,
         read_backs: Vec<Option<ReadBack>>,
         status: &Arc<StageStatus>,
@@ -65,15 +64,16 @@ impl Assembly {
         let mut layers = Vec::new();
         let mut topics = Vec::new();
         let mut destinations = Vec::new();
-        let held_up_to = std::iter::once(&resume.committed).chain(&resume.side_layers);
+        let held_up_to = std::iter::once(&resume.committed).chain(&resume.side_tables);
         let mut held_up_to = held_up_to.copied();
         let mut read_backs = read_backs.into_iter();
         let time_field = plan.state.as_ref().map(|state| state.time_field.as_str());
         for destination in &plan.destinations {
-            let layer = destination.layer.as_ref().map(|layer| {
+            let layer = destination.layer.as_ref().map(|_| {
                 layers.push(LayerState::new(
-                    LayerSchema::new(layer),
-                    name.clone(),
+                    tables[layers.len()].schema.clone(),
+                    topic,
+                    partition,
                     plan.limits.rows_max,
                     held_up_to.next().unwrap_or(resume.committed),
                     time_field,
@@ -81,16 +81,19 @@ impl Assembly {
                 ));
                 layers.len() - 1
             });
-            let topic = destination.topic.as_ref().map(|name| {
+            let output = destination.topic.as_ref().map(|name| {
                 let held_up_to = resume.topics[topics.len()].held_up_to;
                 let read_back = read_backs.next().flatten();
                 topics.push(TopicState::new(name, held_up_to, read_back));
                 topics.len() - 1
             });
-            destinations.push(Targets { layer, topic });
+            destinations.push(Targets {
+                layer,
+                topic: output,
+            });
         }
         Self {
-            position: Position::new(plan, resume, name),
+            position: Position::new(plan, resume, topic, partition),
             topics,
             envelopes: EnvelopeReader::new(plan),
             routed: Routed {
@@ -132,12 +135,6 @@ impl Assembly {
             }
             _ => (Pushed::Taken, None),
         };
-        if pushed == Pushed::CutFirst {
-            if let Some((destination, record)) = read_back {
-                self.give_back(destination, offset, record);
-            }
-            return Ok(pushed);
-        }
         let was_read_back = read_back.is_some();
         if !was_read_back
             && let Some(destination) = routed
@@ -174,7 +171,7 @@ impl Assembly {
         Err(self.position.bad_output(offset, reason))
     }
 
-    /// Adds a row to the layer of a destination. Also returns its event time, when that is one of the columns.
+    /// Adds a row to the table of a destination. Also returns its event time, when that is one of the columns.
     fn push_row(
         &mut self,
         destination: usize,
@@ -200,12 +197,6 @@ impl Assembly {
         None
     }
 
-    fn give_back(&mut self, destination: usize, offset: i64, record: Record) {
-        if let Some(topic) = self.destinations[destination].topic {
-            self.topics[topic].give_back(offset, record);
-        }
-    }
-
     fn topic_has_none_for(&self, destination: usize, offset: i64) -> bool {
         let topic = self.destinations[destination].topic;
         topic.is_some_and(|topic| self.topics[topic].has_none_for(offset))
@@ -221,7 +212,7 @@ impl Assembly {
             .increment(std::mem::take(&mut self.routed.ignored));
     }
 
-    /// What was taken since the last cut; `elsewhere_bytes` is the partition's memory outside of the layers.
+    /// What was taken since the last cut; `elsewhere_bytes` is the partition's memory outside of the tables' files.
     pub(super) fn since_cut(&self, elsewhere_bytes: u64) -> SinceCut {
         let mut since = SinceCut {
             inputs: self.position.inputs_since_cut(),
@@ -246,36 +237,25 @@ impl Assembly {
         Ok(())
     }
 
-    /// Ends all files after the last output taken; later outputs go into new ones. `main_day` is the day of the main
-    /// layer's file before.
+    /// Ends all files after the last output taken; later outputs go into new ones.
     ///
     /// # Errors
     /// When encoding failed.
-    pub(super) async fn cut(&mut self, main_day: Option<i32>) -> Result<CutFiles, StageError> {
-        let mut files = CutFiles {
-            main: MainFile::Empty(EmptyMain {
-                day: main_day,
-                name: self.position.file_name(self.position.last_cut() + 1),
-                schema: self.layers[0].schema().clone(),
-            }),
-            side: Vec::new(),
-            rows: 0,
+    pub(super) async fn cut(&mut self) -> Result<Cut, StageError> {
+        let mut cut = Cut {
+            tables: Vec::with_capacity(self.layers.len()),
+            rows: self.rows_waiting(),
         };
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            files.rows += layer.file_rows();
-            match (i, layer.close().await?) {
-                (0, Some(file)) => files.main = MainFile::Rows(file),
-                (_, Some(file)) => files.side.push(file),
-                (_, None) => {}
-            }
+        for layer in &mut self.layers {
+            cut.tables.push(layer.close().await?);
         }
         self.position.cut();
-        Ok(files)
+        Ok(cut)
     }
 
-    /// Rows that are neither in a committed file nor in a cut.
+    /// Rows that are neither committed nor in a cut.
     pub(super) fn rows_waiting(&self) -> u64 {
-        self.layers.iter().map(LayerState::file_rows).sum()
+        self.layers.iter().map(LayerState::rows).sum()
     }
 }
 

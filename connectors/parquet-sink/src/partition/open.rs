@@ -6,7 +6,6 @@ use std::time::Instant;
 use connector_runtime::SmartModuleInvocation;
 use connector_runtime::cluster::Client;
 use connector_runtime::reader::{ModuleReader, PlainReader};
-use lake::FileName;
 
 use super::assembly::Assembly;
 use super::outputs::{Ahead, Outputs};
@@ -29,16 +28,19 @@ pub(super) async fn open(
     let modules = stamps(&client, &stage.plan.transforms).await?;
     let (outputs, read_backs) = open_outputs(&stage, &client, partition, plan).await?;
     let input = open_input(&stage, &client, partition, plan.open_at).await?;
-    let name = FileName {
-        topic: stage.topic.clone(),
-        partition,
-        generation: plan.generation,
-        offset: 0,
-    };
+    let tables = stage.tables().await?;
     let look_interval = stage.failpoints.module_look_interval;
     let look_interval = look_interval.unwrap_or(LOOK_INTERVAL);
     Ok(Pipeline {
-        assembly: Assembly::new(&stage.plan, name, plan, read_backs, &stage.status),
+        assembly: Assembly::new(
+            &stage.plan,
+            &stage.topic,
+            partition,
+            &tables,
+            plan,
+            read_backs,
+            &stage.status,
+        ),
         modules: ModuleWatch::new(modules, look_interval, Instant::now()),
         progress: Progress::open(&stage.status, partition, plan),
         stage,
@@ -48,7 +50,6 @@ pub(super) async fn open(
         outputs,
         commit: None,
         report: None,
-        main_day: plan.main_day,
     })
 }
 

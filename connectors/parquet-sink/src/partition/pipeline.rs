@@ -1,7 +1,7 @@
 //! One partition's event loop: outputs come in, rows and records go out, cuts are committed beside it.
 //!
 //! Always true: at most one commit is under way, and reading continues meanwhile. Whatever ends the pipeline, it first
-//! waits for that commit to end, so that nothing creates files behind the back of the next recovery.
+//! waits for that commit to end, so that nothing makes an entry behind the back of the next recovery.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use connector_runtime::cluster::Client;
 use connector_runtime::cluster::consumer_offset;
 use futures_util::future::Either;
-use lake::{FileStamp, ModuleStamp, STAMP_VERSION};
+use lake::{CommitStamp, ModuleStamp, STAMP_VERSION};
 use tokio::task::JoinHandle;
 
 use super::assembly::Assembly;
@@ -52,8 +52,6 @@ pub(super) struct Pipeline {
     pub commit: Option<UnderWay>,
     /// Reports the last commit to the cluster.
     pub report: Option<JoinHandle<()>>,
-    /// The day of the main layer's newest file.
-    pub main_day: Option<i32>,
     pub progress: Progress,
 }
 
@@ -108,7 +106,7 @@ impl Pipeline {
                 biased;
                 () = stop.cancelled() => return self.finish(Cause::Stop).await,
                 () = status.commit_asked() => {
-                    if self.assembly.since_cut(0).rows > 0 {
+                    if self.assembly.since_cut(0).inputs > 0 {
                         self.cut(Cause::Asked).await?;
                     }
                 }
@@ -152,7 +150,6 @@ impl Pipeline {
                         i += 1;
                         cut = Some(Cause::Rows);
                     }
-                    Ok(Pushed::CutFirst) => cut = Some(Cause::LaterDay),
                     Err(error) => {
                         // Commit what came before it, so that a restart is stopped by this one record only.
                         tracing::error!(stage = self.stage.plan.name, "{error}");
@@ -217,7 +214,7 @@ impl Pipeline {
             );
             return Ok(Finished::Reopen);
         }
-        // A topic without a layer can wait for outputs that no commit waited for.
+        // A topic without a table can wait for outputs that no commit waited for.
         self.outputs.wait_for_all(&self.assembly.topics).await?;
         Ok(Finished::Stopped)
     }
@@ -253,11 +250,10 @@ impl Pipeline {
         let position = &self.assembly.position;
         let last_offset = position.next() - 1;
         let (outputs, topic_ends) = self.outputs.at_cut(&self.assembly.topics, last_offset);
-        let stamp = FileStamp {
+        let stamp = CommitStamp {
             version: STAMP_VERSION,
             writer: self.stage.writer.clone(),
-            topic: self.stage.topic.clone(),
-            partition: self.partition,
+            app: self.stage.app(self.partition),
             partitions: self.stage.partitions,
             generation: position.generation(),
             first_offset: position.last_cut() + 1,
@@ -266,30 +262,30 @@ impl Pipeline {
             greatest_source: position.greatest_source(),
             record_hash: String::new(),
             modules: self.modules.running().to_vec(),
-            schema_version: 0,
             committed_at_ms: 0,
             topic_ends,
         };
         let last_record = position.last_record().cloned();
-        let files = self.assembly.cut(self.main_day).await?;
+        let cut = self.assembly.cut().await?;
         tracing::debug!(
             stage = self.stage.plan.name,
             partition = self.partition,
             ?cause,
             first_offset = stamp.first_offset,
             last_offset,
-            rows = files.rows,
+            rows = cut.rows,
             "cut"
         );
         let commit = Commit {
             trouble: TroubleSpot::new(&self.stage.status, format!("lake/{}", self.partition)),
             give_up: self.stage.stop.child_token(),
+            tables: self.stage.tables().await?,
             stage: self.stage.clone(),
             client: self.client.clone(),
             stamp,
             last_record,
             outputs,
-            files,
+            cut,
         };
         self.commit = Some(UnderWay::start(commit, bytes));
         self.update_progress();
@@ -309,7 +305,6 @@ impl Pipeline {
     fn committed(&mut self, ended: Result<Committed, StageError>) -> Result<(), StageError> {
         let under_way = self.commit.take();
         let committed = ended?;
-        self.main_day = Some(committed.main_day);
         let now_ms = jiff::Timestamp::now().as_millisecond();
         self.progress.commit(committed.last_offset, now_ms);
         let meters = &self.stage.meters;
@@ -323,7 +318,7 @@ impl Pipeline {
             partition = self.partition,
             offset = committed.last_offset,
             rows = committed.rows,
-            file = committed.main_path,
+            version = committed.version,
             "committed"
         );
         self.update_progress();

@@ -5,7 +5,6 @@
 use std::time::Instant;
 
 use connector_runtime::record::Record;
-use lake::FileName;
 
 use crate::config::StagePlan;
 use crate::encode::envelope::Envelope;
@@ -15,8 +14,9 @@ use crate::recovery::{ResumePlan, Watermark};
 
 /// How far a partition's input is taken.
 pub(super) struct Position {
-    /// Topic, partition and generation; the offset has no meaning here.
-    name: FileName,
+    topic: String,
+    partition: u32,
+    generation: u32,
     /// The input whose output comes next.
     next: i64,
     /// The stream has reached the first input wanted.
@@ -43,10 +43,12 @@ pub(super) struct Origin {
 }
 
 impl Position {
-    pub(super) fn new(plan: &StagePlan, resume: &ResumePlan, name: FileName) -> Self {
+    pub(super) fn new(plan: &StagePlan, resume: &ResumePlan, topic: &str, partition: u32) -> Self {
         let state = plan.state.as_ref();
         Self {
-            name,
+            topic: topic.to_owned(),
+            partition,
+            generation: resume.generation,
             next: resume.open_at,
             started: false,
             last_cut: resume.committed,
@@ -60,7 +62,7 @@ impl Position {
 
     /// How many times the input topic was recreated.
     pub(super) fn generation(&self) -> u32 {
-        self.name.generation
+        self.generation
     }
 
     /// The input whose output comes next.
@@ -99,14 +101,6 @@ impl Position {
         self.last_record.as_ref()
     }
 
-    /// The name of a file whose first row, or first input, is at `offset`.
-    pub(super) fn file_name(&self, offset: i64) -> FileName {
-        FileName {
-            offset,
-            ..self.name.clone()
-        }
-    }
-
     /// Finds the input of an output. `None`: it is of an input before the first one wanted.
     ///
     /// # Errors
@@ -128,8 +122,8 @@ impl Position {
         let is_duplicate = self.is_duplicate(offset, envelope)?;
         if item.offset.is_none() && offset != self.next {
             return Err(StageError::NotOnePerInput {
-                topic: self.name.topic.clone(),
-                partition: self.name.partition,
+                topic: self.topic.clone(),
+                partition: self.partition,
                 expected: self.next,
                 found: offset,
             });
@@ -191,8 +185,8 @@ impl Position {
     /// The error for an output that does not fit the configuration.
     pub(super) fn bad_output(&self, offset: i64, reason: String) -> StageError {
         StageError::BadOutput {
-            topic: self.name.topic.clone(),
-            partition: self.name.partition,
+            topic: self.topic.clone(),
+            partition: self.partition,
             offset,
             reason,
         }

@@ -61,7 +61,6 @@ impl Progress {
 
     /// Shows how far the partition is: `taken` and `handled` are inputs, the others what it holds.
     pub(super) fn update(&mut self, taken: i64, handled: i64, rows: u64, memory: u64) {
-        // Before the position: an input that shows as handled has its rows counted.
         self.count(rows, memory);
         // While a module's state is rebuilt, inputs come again that were handled before.
         self.partition
@@ -82,7 +81,7 @@ impl Progress {
         // Wrapping, as the difference may be negative.
         self.stage
             .rows_uncommitted
-            .fetch_add(rows.wrapping_sub(self.counted.rows), Ordering::AcqRel);
+            .fetch_add(rows.wrapping_sub(self.counted.rows), Ordering::Relaxed);
         self.stage
             .memory_bytes
             .fetch_add(memory.wrapping_sub(self.counted.memory), Ordering::Relaxed);

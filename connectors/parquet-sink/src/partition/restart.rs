@@ -86,17 +86,6 @@ async fn run_once(
     }
     let name = &stage.plan.name;
     let client = Arc::new(stage.cluster.connect().await?);
-    let layers = stage.plan.layers().map(|layer| layer.name.clone());
-    let layers: Vec<String> = layers.collect();
-    let swept = stage.lake.sweep(&layers, &stage.topic, partition).await?;
-    if swept > 0 {
-        tracing::info!(
-            stage = name,
-            partition,
-            swept,
-            "removed incomplete files of an interrupted run"
-        );
-    }
     let facts = gather(stage, &client, partition, memory.outputs_are_new).await?;
     let plan = resume(&facts)?;
     memory.outputs_are_new = plan.recreated;

@@ -59,13 +59,6 @@ impl TopicState {
         self.read_back.as_mut()?.take(offset)
     }
 
-    /// Undoes [`TopicState::take_back`].
-    pub(super) fn give_back(&mut self, offset: i64, record: Record) {
-        if let Some(read_back) = &mut self.read_back {
-            read_back.give_back(offset, record);
-        }
-    }
-
     /// The topic is past this input, and holds no output for it: then the lake gets none either.
     pub(super) fn has_none_for(&self, offset: i64) -> bool {
         let read_back = self.read_back.as_ref();

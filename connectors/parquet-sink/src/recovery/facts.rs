@@ -1,16 +1,18 @@
 //! What was found at a start.
 
 use connector_runtime::record::LogRange;
-use lake::FileStamp;
+use lake::CommitStamp;
 
 use crate::config::Accept;
 
 /// Everything that the decision where to resume depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
+    /// The stage's name.
+    pub stage: String,
     /// The input partition.
     pub input: InputFacts,
-    /// The layers.
+    /// The tables.
     pub lake: LakeFacts,
     /// Each output topic, in the order of the plan.
     pub topics: Vec<TopicFacts>,
@@ -41,12 +43,12 @@ pub(crate) struct InputFacts {
 /// What was found in the lake.
 #[derive(Debug, Clone)]
 pub(crate) struct LakeFacts {
-    /// The stamp of the main layer's newest file.
-    pub main: Option<FileStamp>,
-    /// The day of that file.
-    pub main_day: Option<i32>,
-    /// The newest stamp of each side layer, in the order of the plan.
-    pub side_layers: Vec<Option<FileStamp>>,
+    /// The stamp of the main table's newest entry for this partition.
+    pub main: Option<CommitStamp>,
+    /// Another stage that wrote rows of this partition into the main table.
+    pub other_stage: Option<CommitStamp>,
+    /// The stamp of each side table's newest entry for this partition, in the order of the plan.
+    pub side_tables: Vec<Option<CommitStamp>>,
 }
 
 /// What was found in one output partition.

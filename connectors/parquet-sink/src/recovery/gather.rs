@@ -3,12 +3,11 @@
 use connector_runtime::cluster::Client;
 use connector_runtime::reader;
 use connector_runtime::record::LogRange;
-use lake::FileStamp;
+use lake::CommitStamp;
 
 use super::duplicates::greatest_source_at;
 use super::facts::{Facts, InputFacts, LakeFacts, TopicFacts};
 use crate::context::StageContext;
-use crate::encode::day_of_date;
 use crate::error::StageError;
 use crate::input::{hash, record_at};
 use crate::output::tail;
@@ -22,6 +21,7 @@ pub(crate) async fn gather(
 ) -> Result<Facts, StageError> {
     let lake = lake_facts(stage, partition).await?;
     Ok(Facts {
+        stage: stage.plan.name.clone(),
         input: input_facts(stage, client, partition, lake.main.as_ref()).await?,
         topics: topic_facts(stage, client, partition).await?,
         lake,
@@ -31,29 +31,16 @@ pub(crate) async fn gather(
 }
 
 async fn lake_facts(stage: &StageContext, partition: u32) -> Result<LakeFacts, StageError> {
+    let app = stage.app(partition);
+    let tables = stage.tables().await?;
+    let (main, sides) = tables.split_first().expect("a stage has a main table");
     let mut facts = LakeFacts {
-        main: None,
-        main_day: None,
-        side_layers: Vec::new(),
+        main: main.writer.stamp(&app).await?,
+        other_stage: main.writer.rivals(&app).await?.pop(),
+        side_tables: Vec::with_capacity(sides.len()),
     };
-    for (i, layer) in stage.plan.layers().enumerate() {
-        let newest = stage
-            .lake
-            .newest(&layer.name, &stage.topic, partition)
-            .await?;
-        let stamp = match &newest {
-            Some(file) => Some(stage.lake.stamp(&file.path).await?),
-            None => None,
-        };
-        if i == 0 {
-            facts.main = stamp;
-            facts.main_day = newest
-                .as_ref()
-                .and_then(|file| file.date())
-                .and_then(day_of_date);
-        } else {
-            facts.side_layers.push(stamp);
-        }
+    for table in sides {
+        facts.side_tables.push(table.writer.stamp(&app).await?);
     }
     Ok(facts)
 }
@@ -62,7 +49,7 @@ async fn input_facts(
     stage: &StageContext,
     client: &Client,
     partition: u32,
-    main: Option<&FileStamp>,
+    main: Option<&CommitStamp>,
 ) -> Result<InputFacts, StageError> {
     let topic = &stage.topic;
     let record = match main {

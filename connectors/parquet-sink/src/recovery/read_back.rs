@@ -96,11 +96,6 @@ impl ReadBack {
         }
     }
 
-    /// Puts back what [`ReadBack::take`] returned.
-    pub(crate) fn give_back(&mut self, input: i64, record: Record) {
-        self.waiting.push_front((input, record));
-    }
-
     /// Whether the topic reaches back to this input: then no output means that there was none.
     pub(crate) fn covers(&self, input: i64) -> bool {
         !self.oldest_gone || self.first.is_some_and(|first| input >= first)

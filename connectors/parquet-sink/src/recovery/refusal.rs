@@ -44,6 +44,23 @@ pub(crate) enum Refusal {
         /// The number now.
         now: u32,
     },
+    /// The stage was called something else, or two stages land the same rows.
+    #[error(
+        "the table of {topic}/{partition} has its rows up to offset {landed} from stage {other}, so {this} would land them \
+         again: call this stage {other} (meta.name) to go on from there, or give it a table of another name"
+    )]
+    OtherStage {
+        /// The input topic.
+        topic: String,
+        /// The input partition.
+        partition: u32,
+        /// The last input that is landed.
+        landed: i64,
+        /// The stage that landed it.
+        other: String,
+        /// This stage.
+        this: String,
+    },
     /// An output topic holds outputs of inputs that do not exist.
     #[error(
         "{output}/{partition} holds outputs of {topic}/{partition} up to offset {tail}, but those are of an older \

@@ -1,6 +1,6 @@
 //! Where a partition resumes, decided from the [`Facts`] without I/O.
 //!
-//! Always true: P, the last committed input, is what the newest file of the main layer says. Each destination resumes
+//! Always true: P, the last committed input, is what the main table's newest entry for this partition says. Each destination resumes
 //! after max(P, what it holds itself), so nothing is written twice and nothing is left out, whichever step of a commit
 //! came last. When the input has changed, this refuses and names the way out.
 
@@ -12,16 +12,14 @@ use super::refusal::Refusal;
 /// Where everything resumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ResumePlan {
-    /// How many times the input topic was recreated; part of file names.
+    /// How many times the input topic was recreated.
     pub generation: u32,
     /// P: the last committed input, or the one before the oldest when nothing is committed.
     pub committed: i64,
-    /// The day of the main layer's newest file.
-    pub main_day: Option<i32>,
     /// Where the input stream opens.
     pub open_at: i64,
-    /// The last input that each side layer holds, in the order of the plan.
-    pub side_layers: Vec<i64>,
+    /// The last input that each side table holds, in the order of the plan.
+    pub side_tables: Vec<i64>,
     /// Where each output topic resumes, in the order of the plan.
     pub topics: Vec<TopicPlan>,
     /// For a derived topic: the greatest `source_offset` of the committed records; -1 when there is none.
@@ -65,9 +63,8 @@ pub(crate) fn resume(facts: &Facts) -> Result<ResumePlan, Refusal> {
     Ok(ResumePlan {
         generation: position.generation,
         committed: position.committed,
-        main_day: facts.lake.main_day,
         open_at: position.open_at,
-        side_layers: side_layers(facts, &position)?,
+        side_tables: side_tables(facts, &position)?,
         topics: topics
             .map(|topic| topic_plan(facts, topic, &position))
             .collect::<Result<_, _>>()?,
@@ -80,7 +77,7 @@ pub(crate) fn resume(facts: &Facts) -> Result<ResumePlan, Refusal> {
     })
 }
 
-/// Where the main layer resumes.
+/// Where the main table resumes.
 struct Position {
     generation: u32,
     committed: i64,
@@ -99,7 +96,16 @@ fn main_position(facts: &Facts, warnings: &mut Vec<String>) -> Result<Position, 
         recreated,
     };
     let Some(stamp) = &facts.lake.main else {
-        return Ok(beginning(0, false));
+        return match &facts.lake.other_stage {
+            None => Ok(beginning(0, false)),
+            Some(other) => Err(Refusal::OtherStage {
+                topic: topic.clone(),
+                partition,
+                landed: other.last_offset,
+                other: other.app.stage.clone(),
+                this: facts.stage.clone(),
+            }),
+        };
     };
     if stamp.partitions != input.partitions {
         if !accept.partition_count {
@@ -178,9 +184,9 @@ fn recreated(facts: &Facts, reason: String) -> Refusal {
     }
 }
 
-fn side_layers(facts: &Facts, position: &Position) -> Result<Vec<i64>, Refusal> {
+fn side_tables(facts: &Facts, position: &Position) -> Result<Vec<i64>, Refusal> {
     let end = facts.input.log.end;
-    let layers = facts.lake.side_layers.iter().map(|stamp| {
+    let tables = facts.lake.side_tables.iter().map(|stamp| {
         let stamp = stamp.as_ref();
         let stamp = stamp.filter(|stamp| stamp.generation == position.generation);
         let held_up_to = stamp.map_or(position.committed, |stamp| {
@@ -194,7 +200,7 @@ fn side_layers(facts: &Facts, position: &Position) -> Result<Vec<i64>, Refusal> 
             false => Ok(held_up_to),
         }
     });
-    layers.collect()
+    tables.collect()
 }
 
 fn topic_plan(
@@ -245,18 +251,21 @@ fn topic_plan(
 mod tests {
     use std::collections::BTreeMap;
 
-    use lake::FileStamp;
+    use lake::{AppId, CommitStamp};
 
     use super::super::facts::{InputFacts, LakeFacts};
     use super::*;
     use crate::config::Accept;
 
-    fn stamp(first_offset: i64, last_offset: i64, resume_offset: i64) -> FileStamp {
-        FileStamp {
-            version: 1,
+    fn stamp(first_offset: i64, last_offset: i64, resume_offset: i64) -> CommitStamp {
+        CommitStamp {
+            version: 2,
             writer: "w".to_owned(),
-            topic: "in".to_owned(),
-            partition: 0,
+            app: AppId {
+                stage: "stage".to_owned(),
+                topic: "in".to_owned(),
+                partition: 0,
+            },
             partitions: 1,
             generation: 0,
             first_offset,
@@ -265,15 +274,15 @@ mod tests {
             greatest_source: None,
             record_hash: "hash".to_owned(),
             modules: Vec::new(),
-            schema_version: 1,
             committed_at_ms: 0,
             topic_ends: BTreeMap::from([("out".to_owned(), last_offset / 2)]),
         }
     }
 
-    /// A log of 0..100, committed up to 49, state needed from 30 on; a side layer and a topic that hold the same.
+    /// A log of 0..100, committed up to 49, state needed from 30 on; a side table and a topic that hold the same.
     fn facts() -> Facts {
         Facts {
+            stage: "stage".to_owned(),
             input: InputFacts {
                 topic: "in".to_owned(),
                 partition: 0,
@@ -284,8 +293,8 @@ mod tests {
             },
             lake: LakeFacts {
                 main: Some(stamp(0, 49, 30)),
-                main_day: None,
-                side_layers: vec![Some(stamp(0, 49, 30))],
+                other_stage: None,
+                side_tables: vec![Some(stamp(0, 49, 30))],
             },
             topics: vec![TopicFacts {
                 name: "out".to_owned(),
@@ -313,7 +322,7 @@ mod tests {
     fn after_a_whole_commit_everything_resumes_there() {
         let plan = plan(|_| {});
         assert_eq!((plan.committed, plan.open_at), (49, 30));
-        assert_eq!(plan.side_layers, [49]);
+        assert_eq!(plan.side_tables, [49]);
         assert_eq!(plan.topics[0].held_up_to, 49);
         assert_eq!(plan.topics[0].read_back, None);
         assert!(plan.warnings.is_empty());
@@ -335,11 +344,24 @@ mod tests {
         let plan = plan(|facts| {
             facts.lake.main = None;
             facts.input.record_hash = None;
-            facts.lake.side_layers = vec![None];
+            facts.lake.side_tables = vec![None];
             facts.topics[0].tail = None;
         });
         assert_eq!((plan.committed, plan.open_at), (-1, 0));
-        assert_eq!((plan.side_layers[0], plan.topics[0].held_up_to), (-1, -1));
+        assert_eq!((plan.side_tables[0], plan.topics[0].held_up_to), (-1, -1));
+    }
+
+    #[test]
+    fn rows_of_another_stage_are_not_landed_again() {
+        let renamed = |facts: &mut Facts| facts.lake.other_stage = facts.lake.main.take();
+        let message = refusal(|facts| {
+            renamed(facts);
+            facts.stage = "renamed".to_owned();
+        });
+        assert!(
+            message.contains("up to offset 49 from stage stage, so renamed would"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -362,7 +384,7 @@ mod tests {
     fn killed_before_the_first_commit_reads_all_of_the_topic_back() {
         let plan = plan(|facts| {
             facts.lake.main = None;
-            facts.lake.side_layers = vec![None];
+            facts.lake.side_tables = vec![None];
         });
         assert_eq!(plan.committed, -1);
         let read_back = plan.topics[0].read_back.unwrap();
@@ -370,15 +392,15 @@ mod tests {
     }
 
     #[test]
-    fn killed_between_side_file_and_main_file_keeps_the_side_file() {
-        let plan = plan(|facts| facts.lake.side_layers[0] = Some(stamp(50, 80, 60)));
-        assert_eq!((plan.committed, plan.side_layers[0]), (49, 80));
+    fn killed_between_a_side_table_and_the_main_table_keeps_the_side_table_s_rows() {
+        let plan = plan(|facts| facts.lake.side_tables[0] = Some(stamp(50, 80, 60)));
+        assert_eq!((plan.committed, plan.side_tables[0]), (49, 80));
     }
 
     #[test]
-    fn a_side_layer_without_new_rows_resumes_at_the_commit() {
-        let plan = plan(|facts| facts.lake.side_layers[0] = Some(stamp(0, 9, 5)));
-        assert_eq!(plan.side_layers[0], 49);
+    fn a_side_table_without_new_rows_resumes_at_the_commit() {
+        let plan = plan(|facts| facts.lake.side_tables[0] = Some(stamp(0, 9, 5)));
+        assert_eq!(plan.side_tables[0], 49);
     }
 
     #[test]
@@ -412,7 +434,7 @@ mod tests {
             facts.topics[0].tail = None;
         });
         assert_eq!((plan.generation, plan.committed, plan.open_at), (1, -1, 0));
-        assert_eq!(plan.side_layers, [-1]);
+        assert_eq!(plan.side_tables, [-1]);
         assert_eq!(plan.warnings.len(), 1);
     }
 
@@ -425,7 +447,7 @@ mod tests {
         assert!(message.contains("fluvio topic delete out"), "{message}");
         let message = refusal(|facts| {
             facts.lake.main = None;
-            facts.lake.side_layers = vec![None];
+            facts.lake.side_tables = vec![None];
             facts.input.log.end = 10;
         });
         assert!(message.contains("fluvio topic delete out"), "{message}");
@@ -452,7 +474,7 @@ mod tests {
             facts.accept.lost_records = true;
         });
         assert_eq!(
-            (plan.committed, plan.open_at, plan.side_layers[0]),
+            (plan.committed, plan.open_at, plan.side_tables[0]),
             (59, 60, 59)
         );
         assert_eq!(plan.warnings.len(), 1);

@@ -80,8 +80,18 @@ fn problems_name_their_key() {
     );
     check(
         "name: key",
-        "name: _offset",
-        "parquet.destinations[0].layer.columns._offset",
+        "name: Source_Offset",
+        "parquet.destinations[0].layer.columns.Source_Offset: rename it",
+    );
+    check(
+        "name: key",
+        "name: Date",
+        "parquet.destinations[0].layer.columns.Date: rename it",
+    );
+    check(
+        "name: key",
+        "name: AT",
+        "parquet.destinations[0].layer.columns.at: two columns have this name",
     );
     check(
         "name: key, type: string",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use broker::Faults;
 use parquet_sink::StageConfig;
@@ -32,13 +33,30 @@ fn small_files(mut config: StageConfig) -> StageConfig {
 }
 
 /// Kills the stage when it has passed `nth` failpoints that `wanted` picks, at the next one.
-fn kill_at(nth: usize, wanted: impl Fn(Failpoint) -> bool + Send + Sync + 'static) -> Failpoints {
+pub(crate) fn kill_at(
+    nth: usize,
+    wanted: impl Fn(Failpoint) -> bool + Send + Sync + 'static,
+) -> Failpoints {
     let left = Arc::new(AtomicUsize::new(nth));
     Failpoints::new(move |point| {
         if wanted(point) && left.fetch_sub(1, Ordering::SeqCst) == 0 {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    })
+}
+
+/// Kills the stage at a point of its cut of this number, counted from 0.
+fn kill_in(cut: usize, point: Failpoint) -> Failpoints {
+    let begun = AtomicUsize::new(0);
+    Failpoints::new(move |reached| {
+        if reached == Failpoint::CutStarted {
+            begun.fetch_add(1, Ordering::SeqCst);
+        }
+        match reached == point && begun.load(Ordering::SeqCst) == cut + 1 {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     })
 }
 
@@ -58,32 +76,136 @@ async fn killed_at_every_failpoint_loses_nothing() {
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
+    // In the sixth cut it is midnight: the main table has a file for each of two dates.
+    let at_midnight = (5, Failpoint::FilePut(2));
     let points = [
         Failpoint::CutStarted,
         Failpoint::TopicsAcknowledged,
-        Failpoint::SideFile(0),
-        Failpoint::MainSealed,
-        Failpoint::MainFile,
+        Failpoint::FilePut(0),
+        Failpoint::FilePut(1),
+        Failpoint::SideEntry(0),
+        Failpoint::MainEntry,
     ];
-    for (i, point) in points.into_iter().enumerate() {
-        for nth in [0, 2] {
-            let trial = format!("{i}-{nth}");
-            let config = || small_files(platform.config(&trial, CLEAN));
-            killed(
-                &platform,
-                config(),
-                kill_at(nth, move |reached| reached == point),
-            )
-            .await;
-            platform.run_to_end(config()).await;
-            let landed = platform.landed(&trial, &CLEAN_MADE).await;
-            assert_same(
-                &landed,
-                &golden,
-                &format!("killed at {point:?}, time {nth}"),
-            );
+    let in_each = |cut| points.map(|point| (cut, point));
+    let kills = [0, 2, 5]
+        .map(in_each)
+        .into_iter()
+        .flatten()
+        .chain([at_midnight]);
+    for (cut, point) in kills {
+        let trial = trial_name(cut, point);
+        let config = || small_files(platform.config(&trial, CLEAN));
+        killed(&platform, config(), kill_in(cut, point)).await;
+        platform.run_to_end(config()).await;
+        let landed = platform.landed(&trial, &CLEAN_MADE).await;
+        assert_same(
+            &landed,
+            &golden,
+            &format!("killed at {point:?} of cut {cut}"),
+        );
+    }
+}
+
+/// Topics and folders are called after it.
+fn trial_name(number: usize, point: Failpoint) -> String {
+    let name = format!("{number}-{point:?}").replace(['(', ')'], "");
+    name.to_lowercase()
+}
+
+/// Three partitions share the tables of one process; the first to reach the point takes the others with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_that_share_tables_are_killed_together_and_lose_nothing() {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 3).await;
+    for partition in 0..3 {
+        let ticks = market(130 + i64::from(partition));
+        platform.produce("crypto-raw", partition, &ticks).await;
+    }
+    let made = Made {
+        partitions: 3,
+        ..CLEAN_MADE
+    };
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &made).await;
+    for (point, nth) in [
+        (Failpoint::TopicsAcknowledged, 4),
+        (Failpoint::FilePut(0), 1),
+        (Failpoint::FilePut(1), 4),
+        (Failpoint::FilePut(2), 0),
+        (Failpoint::SideEntry(0), 1),
+        (Failpoint::SideEntry(0), 7),
+        (Failpoint::MainEntry, 1),
+        (Failpoint::MainEntry, 8),
+    ] {
+        let trial = trial_name(nth, point);
+        let config = || small_files(platform.config(&trial, CLEAN));
+        let failpoints = kill_at(nth, move |reached| reached == point);
+        killed(&platform, config(), failpoints).await;
+        run_after_a_kill(&platform, config).await;
+        let landed = platform.landed(&trial, &made).await;
+        assert_same(
+            &landed,
+            &golden,
+            &format!("killed at {point:?}, time {nth}"),
+        );
+    }
+}
+
+/// Runs a stage to its end. A thread of an aborted run may still make an entry, which looks like another copy.
+async fn run_after_a_kill(platform: &Platform, config: impl Fn() -> StageConfig) {
+    loop {
+        let (_, ended) = platform.run_or_end(config(), Failpoints::default()).await;
+        match ended {
+            Ok(()) => return,
+            Err(error) => assert!(error.to_string().contains("another copy"), "{error}"),
         }
     }
+}
+
+/// An upkeep may have removed data files that waited too long for their entry: they are written again.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_waited_too_long_for_their_entry_are_written_again() {
+    const TOO_LONG: Duration = Duration::from_secs(13 * 3600);
+    let platform = platform().await;
+    platform
+        .run_to_end(small_files(platform.config("golden", CLEAN)))
+        .await;
+    let golden = platform.landed("golden", &CLEAN_MADE).await;
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let is_first = {
+        let cuts = cuts.clone();
+        move || cuts.load(Ordering::SeqCst) == 1
+    };
+    let lake = platform.lake_path("late");
+    let is_first_cut = is_first.clone();
+    let failpoints = Failpoints::new(move |point| {
+        if point == Failpoint::CutStarted {
+            cuts.fetch_add(1, Ordering::SeqCst);
+        }
+        if point == Failpoint::FilePut(1) && is_first_cut() {
+            for table in ["clean", "rejected"] {
+                for date in std::fs::read_dir(lake.join(table)).unwrap() {
+                    let date = date.unwrap();
+                    if date.file_name().to_str().unwrap().starts_with("date=") {
+                        std::fs::remove_dir_all(date.path()).unwrap();
+                    }
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    let failpoints = failpoints.aging_files(move || match is_first() {
+        true => TOO_LONG,
+        false => Duration::ZERO,
+    });
+    let stage = platform.start_stage_with(small_files(platform.config("late", CLEAN)), failpoints);
+    stage.handles(platform.end("crypto-raw", 0).await).await;
+    assert!(stage.status.restarts.load(Ordering::Relaxed) >= 1);
+    stage.stops().await.unwrap();
+    assert_same(&platform.landed("late", &CLEAN_MADE).await, &golden, "late");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +255,7 @@ async fn killed_while_reading_loses_nothing() {
         })
         .await;
         stage.task.abort();
-        // A thread of this process may still create a file, which looks like another copy.
+        // A thread of this process may still make an entry, which looks like another copy.
         if let Ok(Err(error)) = stage.task.await {
             assert!(error.to_string().contains("another copy"), "{error}");
         }
@@ -160,7 +282,7 @@ async fn windows_continue_after_a_kill() {
         let mut config = small_files(platform.config(trial, FEATURES));
         config.meta.topic.name = platform.name("crypto-clean-in");
         // Short, so that there are inputs before it which need not be read again.
-        config.settings.state.as_mut().unwrap().horizon = std::time::Duration::from_secs(100 * 60);
+        config.settings.state.as_mut().unwrap().horizon = Duration::from_secs(100 * 60);
         config.transforms[0]
             .with
             .insert("allowed_lateness".to_owned(), "10m".to_owned());
@@ -171,12 +293,12 @@ async fn windows_continue_after_a_kill() {
     assert_eq!(golden.layers["features"].len(), 480);
     // Three runs, each killed right after its second commit; an uninterrupted run has eight.
     for _ in 0..3 {
-        let failpoints = kill_at(1, |point| point == Failpoint::MainFile);
+        let failpoints = kill_at(1, |point| point == Failpoint::MainEntry);
         killed(&platform, config("killed"), failpoints).await;
     }
     platform.run_to_end(config("killed")).await;
     assert_same(&platform.landed("killed", &made).await, &golden, "killed");
-    let stamps = platform.stamps("killed", "features").await;
+    let stamps = platform.stamps("killed", "features");
     let resumed: Vec<_> = stamps
         .iter()
         .map(|stamp| (stamp.resume_offset, stamp.last_offset))
@@ -236,7 +358,7 @@ async fn killed_on_a_faulty_cluster_loses_nothing() {
     for _ in 0..3 {
         faults.break_before_ack(2);
         faults.refuse_writes(1);
-        let failpoints = kill_at(1, |point| point == Failpoint::MainSealed);
+        let failpoints = kill_at(1, |point| point == Failpoint::SideEntry(0));
         killed(&platform, config(), failpoints).await;
     }
     platform.run_to_end(config()).await;
@@ -283,12 +405,12 @@ async fn a_stage_waits_for_space_on_a_full_disk() {
         platform.end("crypto-clean-full", 0).await >= 140
     })
     .await;
-    let files = platform.lake("full").files("clean").await.unwrap().len();
-    assert!(files < 7, "{files} files fit on the small disk");
+    let commits = platform.stamps("full", "clean").len();
+    assert!(commits < 7, "{commits} commits fit on the small disk");
     for row in platform.rows("full", "clean").await {
         assert!(
             golden.layers["clean"].contains(&row),
-            "every visible file must be whole"
+            "every committed file must be whole"
         );
     }
     disk.grow();

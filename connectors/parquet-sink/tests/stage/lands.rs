@@ -1,4 +1,4 @@
-//! Every input lands as a row and a record, and files end at their limits.
+//! Every input lands as a row and a record, and commits are made at their limits.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -111,14 +111,18 @@ async fn a_chain_of_stages_ends_in_alerts() {
     assert!(alerts[0].contains("price_spike"), "{}", alerts[0]);
 }
 
-/// The rows of each file of a layer.
-async fn file_rows(platform: &Platform, layer: &str) -> Vec<usize> {
-    let lake = platform.lake("a");
-    let mut rows = Vec::new();
-    for file in lake.files(layer).await.unwrap() {
-        rows.push(rows_of(lake.read(&file.path).await.unwrap()).len());
-    }
-    rows
+/// The date and rows of each file of a table.
+async fn files(platform: &Platform, table: &str) -> Vec<(Option<String>, u64)> {
+    let snapshot = platform.lake("a").table(table).snapshot().await.unwrap();
+    let snapshot = snapshot.expect("the table was created at the start");
+    let files = snapshot.files().iter();
+    files.map(|file| (file.date.clone(), file.rows)).collect()
+}
+
+/// The rows of each file of a table.
+async fn file_rows(platform: &Platform, table: &str) -> Vec<u64> {
+    let files = files(platform, table).await;
+    files.into_iter().map(|(_, rows)| rows).collect()
 }
 
 fn raw_config(platform: &Platform, change: impl FnOnce(&mut StageConfig)) -> StageConfig {
@@ -138,7 +142,7 @@ async fn rolls_on_rows() {
         .await;
     let rows = file_rows(&platform, "raw").await;
     assert!(
-        rows.len() >= 2 && rows.iter().sum::<usize>() as i64 == inputs,
+        rows.len() >= 2 && rows.iter().sum::<u64>() as i64 == inputs,
         "{rows:?}"
     );
 }
@@ -153,7 +157,7 @@ async fn rolls_on_size() {
     let rows = file_rows(&platform, "raw").await;
     assert!(rows.len() >= 2, "{rows:?}");
     assert_eq!(
-        rows.iter().sum::<usize>() as i64,
+        rows.iter().sum::<u64>() as i64,
         platform.end("crypto-raw", 0).await
     );
 }
@@ -166,33 +170,91 @@ async fn rolls_on_age_without_another_record() {
         config.settings.limits.interval = Duration::from_millis(200);
     });
     let stage = platform.start_stage(config);
-    eventually("the file is committed although no record comes", || async {
-        let stamps = platform.stamps("a", "raw").await;
-        stamps
-            .last()
-            .is_some_and(|stamp| stamp.last_offset == inputs - 1)
-    })
+    eventually(
+        "the rows are committed although no record comes",
+        || async {
+            let stamps = platform.stamps("a", "raw");
+            stamps
+                .last()
+                .is_some_and(|stamp| stamp.last_offset == inputs - 1)
+        },
+    )
     .await;
     stage.stops().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rolls_when_a_later_day_begins() {
+async fn rows_of_two_dates_are_one_commit_of_two_files() {
     let platform = platform(150).await;
     platform.run_to_end(platform.config("a", CLEAN)).await;
-    let files = platform.lake("a").files("clean").await.unwrap();
-    let dates: Vec<_> = files.iter().filter_map(|file| file.date()).collect();
-    assert_eq!(dates, ["2025-06-01", "2025-06-02"]);
-    let stamps = platform.stamps("a", "clean").await;
-    assert_eq!(stamps[0].last_offset + 1, stamps[1].first_offset);
-    assert_eq!(
-        files[1].name.offset, stamps[1].first_offset,
-        "the day must begin with a clean record"
+    let expected = [("2025-06-01", 360), ("2025-06-02", 90)];
+    let expected = expected.map(|(date, rows)| (Some(date.to_owned()), rows));
+    assert_eq!(files(&platform, "clean").await, expected);
+    assert_eq!(platform.stamps("a", "clean").len(), 1);
+    for row in platform.rows("a", "clean").await {
+        let values: Vec<&str> = row.split(" | ").collect();
+        let event_time: i64 = values[3].parse().unwrap();
+        let date = jiff::Timestamp::from_millisecond(event_time).unwrap();
+        let of_file = values[values.len() - 4];
+        assert_eq!(date.strftime("%Y-%m-%d").to_string(), of_file, "{row}");
+    }
+}
+
+/// Rows whose dates go back and forth, and rows without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_go_to_the_files_of_their_dates_in_any_order() {
+    let platform = Platform::start().await;
+    platform.topic("trades", 1).await;
+    let config = platform.config(
+        "a",
+        "
+apiVersion: 0.1.0
+meta: { name: trades, type: parquet-sink, version: 0.1.0, topic: trades }
+parquet:
+  lake: lake
+  destinations:
+    - layer:
+        name: trades
+        date: at
+        columns:
+          - { name: at, type: timestamp }
+",
     );
+    let days = [Some(5), Some(3), None, Some(5), Some(4), None, Some(3)];
+    let trade = |day: &Option<i64>| match day {
+        Some(day) => outgoing("a", &format!(r#"{{"at":{}}}"#, day * 86_400_000 + 1)),
+        None => outgoing("a", r#"{"at":null}"#),
+    };
+    let trades: Vec<_> = days.iter().map(trade).collect();
+    platform.produce("trades", 0, &trades).await;
+    platform.run_to_end(config).await;
+    let mut expected = [
+        (None, 2),
+        (Some("1970-01-04"), 2),
+        (Some("1970-01-05"), 1),
+        (Some("1970-01-06"), 2),
+    ]
+    .map(|(date, rows)| (date.map(str::to_owned), rows));
+    let mut found = files(&platform, "trades").await;
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    let rows = platform.rows("a", "trades").await;
+    for ((offset, row), day) in rows.iter().enumerate().zip(days) {
+        let (at, date) = match day {
+            Some(day) => (
+                (day * 86_400_000 + 1).to_string(),
+                format!("1970-01-0{}", day + 1),
+            ),
+            None => ("null".to_owned(), "null".to_owned()),
+        };
+        let topic = platform.name("trades");
+        assert_eq!(*row, format!("{at} | {date} | {topic} | 0 | {offset}"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writes_no_file_without_rows() {
+async fn writes_nothing_without_rows() {
     let platform = platform(10).await;
     platform
         .module("crypto-anomaly", "crypto-anomaly", b"")
@@ -202,7 +264,8 @@ async fn writes_no_file_without_rows() {
     config.meta.topic.name = platform.name("crypto-raw");
     config.settings.limits.interval = Duration::from_millis(1);
     platform.run_to_end(config).await;
-    assert_eq!(file_rows(&platform, "alerts").await, [] as [usize; 0]);
+    assert_eq!(files(&platform, "alerts").await, []);
+    assert!(platform.stamps("a", "alerts").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,8 +280,9 @@ async fn commits_progress_without_rows_after_100_000_inputs() {
     let mut config = platform.config("a", ALERTS);
     config.meta.topic.name = platform.name("crypto-raw");
     platform.run_to_end(config).await;
-    assert_eq!(file_rows(&platform, "alerts").await, [0]);
-    let stamps = platform.stamps("a", "alerts").await;
+    assert_eq!(files(&platform, "alerts").await, []);
+    let stamps = platform.stamps("a", "alerts");
+    assert_eq!(stamps.len(), 1);
     assert!(stamps[0].last_offset >= 99_999, "{stamps:?}");
     assert_eq!(stamps[0].resume_offset, stamps[0].last_offset + 1);
 }
@@ -319,7 +383,7 @@ parquet:
         "{error}"
     );
     assert!(
-        error.contains("layer prices: column `price`: expected a number, found a string"),
+        error.contains("table prices: column `price`: expected a number, found a string"),
         "{error}"
     );
     assert_eq!(platform.rows("a", "prices").await.len(), 2);
@@ -365,7 +429,6 @@ parquet:
         name: derived
         date: at
         columns:
-          - { name: source_offset, type: int64 }
           - { name: at, type: timestamp }
 ",
         )
@@ -380,11 +443,11 @@ parquet:
         .await;
     platform.run_to_end(config()).await;
     let rows = platform.rows("a", "derived").await;
-    let sources: Vec<_> = rows
-        .iter()
-        .filter_map(|row| row.split(" | ").next())
-        .collect();
-    assert_eq!(sources, ["0", "1", "2", "3", "4"]);
+    let days = rows.iter().map(|row| {
+        let (at, _) = row.split_once(" | ").unwrap();
+        at.parse::<i64>().unwrap() / 86_400_000
+    });
+    assert_eq!(days.collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -410,7 +473,7 @@ async fn a_restarted_module_drops_duplicates() {
     let rows = platform.rows("a", "alerts").await;
     let ids: Vec<_> = rows
         .iter()
-        .filter_map(|row| row.split(" | ").next())
+        .filter_map(|row| row.split(" | ").nth(1))
         .collect();
     let expected = [0, 1, 2, 3, 4].map(|source| format!("bitcoin:{}", source * 60_000));
     assert_eq!(ids, expected);

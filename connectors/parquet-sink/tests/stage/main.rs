@@ -4,13 +4,16 @@
 
 mod config;
 mod crash;
+mod format;
 mod input;
 mod lands;
 mod network;
+mod pods;
 mod predictions;
 mod probes;
 mod rivals;
-mod s3;
-mod s3_faults;
+mod schema;
+mod stores;
 mod support;
 mod swap;
+mod upkeep_killed;

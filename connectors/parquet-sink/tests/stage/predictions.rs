@@ -254,6 +254,7 @@ async fn a_promoted_model_takes_over_at_one_offset() {
 
             let row = &landed[&(partition.to_string(), offset.to_string())];
             for (column, name) in [
+                "raw_offset",
                 "coin",
                 "event_time",
                 "price",
@@ -283,7 +284,7 @@ async fn a_promoted_model_takes_over_at_one_offset() {
         );
     }
     assert_eq!(landed.len(), rows, "the lake must have no other rows");
-    let stamps = platform.stamps("all", "predictions").await;
+    let stamps = platform.stamps("all", "predictions");
     let hashes: BTreeSet<_> = stamps
         .iter()
         .map(|stamp| stamp.modules[0].sha256.clone())
@@ -291,7 +292,7 @@ async fn a_promoted_model_takes_over_at_one_offset() {
     assert_eq!(
         hashes.len(),
         3,
-        "each file must name the module that made it"
+        "each commit must name the module that made it"
     );
 }
 

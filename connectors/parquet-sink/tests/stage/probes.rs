@@ -46,7 +46,6 @@ async fn is_not_ready_while_the_lake_cannot_be_written() {
     platform.topic("crypto-raw", 1).await;
     let mut config = platform.config("refused", CLEAN);
     config.settings.limits.interval = std::time::Duration::from_millis(50);
-    // A file takes the place of the layer's folder.
     let lake = platform.lake_path("refused");
     std::fs::create_dir_all(&lake).unwrap();
     let stage = platform.start_stage(config);
@@ -54,7 +53,10 @@ async fn is_not_ready_while_the_lake_cannot_be_written() {
         stage.status.ready().is_ok()
     })
     .await;
-    std::fs::write(lake.join("clean"), "").unwrap();
+    // A file takes the place of the table's folder.
+    let (table, aside) = (lake.join("clean"), lake.join("aside"));
+    std::fs::rename(&table, &aside).unwrap();
+    std::fs::write(&table, "").unwrap();
     platform.produce("crypto-raw", 0, &market(5)).await;
     eventually("the stage reports the lake", || async {
         let problem = stage.status.ready().err().unwrap_or_default();
@@ -62,7 +64,8 @@ async fn is_not_ready_while_the_lake_cannot_be_written() {
     })
     .await;
     stage.status.alive().unwrap();
-    std::fs::remove_file(lake.join("clean")).unwrap();
+    std::fs::remove_file(&table).unwrap();
+    std::fs::rename(&aside, &table).unwrap();
     eventually("the stage is ready again", || async {
         stage.status.ready().is_ok()
     })

@@ -4,6 +4,7 @@
 //! cluster, topics and SmartModules of its own on that cluster, deleted at the end.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use broker::Faults;
 use bytes::Bytes;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::Secrets;
+use connector_runtime::process::monitor::Observed as _;
 use connector_runtime::reader;
 use connector_runtime::record::Outgoing;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
@@ -19,19 +21,20 @@ use connector_runtime::writer::TopicWriter;
 use faults::{Listening, Network, Proxy};
 use fixtures::broker::TestBroker;
 use fixtures::patience::within;
-pub use fixtures::patience::{PATIENCE, eventually};
+pub(crate) use fixtures::patience::{PATIENCE, eventually};
 use fixtures::{genuine, rows, smartmodules, topic};
 use fluvio::metadata::smartmodule::SmartModuleSpec;
 use fluvio::metadata::topic::TopicSpec;
-use lake::{FileStamp, Lake};
+use lake::{CommitStamp, Lake};
 use parquet_sink::envelope::source_offset;
 use parquet_sink::failpoints::Failpoints;
 use parquet_sink::{SECTION, StageConfig, StageStatus, run_with};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub struct Platform {
+pub(crate) struct Platform {
     pub cluster: Cluster,
     pub data: TempDir,
     broker: Option<TestBroker>,
@@ -42,7 +45,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         match genuine::shared() {
             Some((cluster, _)) => Self::genuine(cluster),
             None => Self::embedded().await,
@@ -64,12 +67,12 @@ impl Platform {
     }
 
     /// On a broker that can be restarted.
-    pub async fn embedded() -> Self {
+    pub(crate) async fn embedded() -> Self {
         Self::embedded_with(Faults::default()).await
     }
 
     /// On a broker that misbehaves as told.
-    pub async fn embedded_with(faults: Faults) -> Self {
+    pub(crate) async fn embedded_with(faults: Faults) -> Self {
         show_logs();
         let broker = TestBroker::start_with(|config| config.faults = faults).await;
         Self {
@@ -81,14 +84,19 @@ impl Platform {
         }
     }
 
+    /// Where the embedded broker listens.
+    pub(crate) fn broker_addr(&self) -> SocketAddr {
+        self.broker.as_ref().unwrap().addr()
+    }
+
     /// What a topic or SmartModule of this test is called on its cluster.
-    pub fn name(&self, name: &str) -> String {
+    pub(crate) fn name(&self, name: &str) -> String {
         format!("{name}{}", self.suffix)
     }
 
     /// Puts a network between the broker and everybody who comes from now on. Without `whole` only between the broker as SC:
     /// streams and appends go past it.
-    pub async fn behind(mut self, network: Network, whole: bool, seed: u64) -> Self {
+    pub(crate) async fn behind(mut self, network: Network, whole: bool, seed: u64) -> Self {
         let listening = Listening::start().await.unwrap();
         let met_at = listening.addr().unwrap();
         let broker = self.broker.as_mut().unwrap();
@@ -102,28 +110,28 @@ impl Platform {
     }
 
     /// Stops the broker and starts it again, on the same port.
-    pub async fn restart_broker_after(&mut self, meanwhile: impl AsyncFnOnce()) {
+    pub(crate) async fn restart_broker_after(&mut self, meanwhile: impl AsyncFnOnce()) {
         let broker = self.broker.as_mut().unwrap();
         broker.stop().await;
         meanwhile().await;
         broker.restart().await;
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         self.cluster.connect().await.unwrap()
     }
 
     /// Where the stages of a trial land their rows.
-    pub fn lake_path(&self, trial: &str) -> PathBuf {
+    pub(crate) fn lake_path(&self, trial: &str) -> PathBuf {
         self.data.path().join(format!("lake-{trial}"))
     }
 
-    pub fn lake(&self, trial: &str) -> Lake {
+    pub(crate) fn lake(&self, trial: &str) -> Lake {
         Lake::open_str(self.lake_path(trial).to_str().unwrap(), []).unwrap()
     }
 
     /// Registers a built SmartModule under `name`; other `padding`, other content, same behaviour.
-    pub async fn module(&self, name: &str, file: &str, padding: &[u8]) {
+    pub(crate) async fn module(&self, name: &str, file: &str, padding: &[u8]) {
         let mut wasm = smartmodules::wasm(file);
         if !padding.is_empty() {
             // A custom section: id 0, its size, a name, anything.
@@ -134,24 +142,24 @@ impl Platform {
     }
 
     /// Registers a SmartModule under `name`, in the place of any before.
-    pub async fn put_module(&self, name: &str, wasm: &[u8]) {
+    pub(crate) async fn put_module(&self, name: &str, wasm: &[u8]) {
         topic::create_smartmodule(&self.client().await, &self.name(name), wasm).await;
     }
 
-    pub fn is_genuine(&self) -> bool {
+    pub(crate) fn is_genuine(&self) -> bool {
         self.broker.is_none()
     }
 
-    pub async fn topic(&self, name: &str, partitions: u32) {
+    pub(crate) async fn topic(&self, name: &str, partitions: u32) {
         let topic = TopicSettings::named(self.name(name)).with_partitions(partitions);
         ensure_topic(&self.client().await, &topic).await.unwrap();
     }
 
-    pub async fn delete_topic(&self, name: &str) {
+    pub(crate) async fn delete_topic(&self, name: &str) {
         topic::delete(&self.client().await, &self.name(name)).await;
     }
 
-    pub async fn produce(&self, topic: &str, partition: u32, records: &[Outgoing]) {
+    pub(crate) async fn produce(&self, topic: &str, partition: u32, records: &[Outgoing]) {
         let client = self.client().await;
         let mut writer = TopicWriter::open(&client, &self.name(topic), partition, PATIENCE)
             .await
@@ -162,7 +170,7 @@ impl Platform {
         }
     }
 
-    pub async fn end(&self, topic: &str, partition: u32) -> i64 {
+    pub(crate) async fn end(&self, topic: &str, partition: u32) -> i64 {
         let client = self.client().await;
         reader::offsets(&client, &self.name(topic), partition)
             .await
@@ -171,7 +179,7 @@ impl Platform {
     }
 
     /// A stage's configuration for a trial: same input, its own lake and output topics.
-    pub fn config(&self, trial: &str, text: &str) -> StageConfig {
+    pub(crate) fn config(&self, trial: &str, text: &str) -> StageConfig {
         let mut config = StageConfig::from_yaml(text, SECTION, &Secrets::none()).unwrap();
         config.settings.lake = self.lake_path(trial).to_str().unwrap().to_owned();
         config.meta.topic.name = self.name(&config.meta.topic.name);
@@ -186,11 +194,15 @@ impl Platform {
         config
     }
 
-    pub fn start_stage(&self, config: StageConfig) -> RunningStage {
+    pub(crate) fn start_stage(&self, config: StageConfig) -> RunningStage {
         self.start_stage_with(config, Failpoints::default())
     }
 
-    pub fn start_stage_with(&self, config: StageConfig, failpoints: Failpoints) -> RunningStage {
+    pub(crate) fn start_stage_with(
+        &self,
+        config: StageConfig,
+        failpoints: Failpoints,
+    ) -> RunningStage {
         let stop = CancellationToken::new();
         let status = Arc::new(StageStatus::default());
         let (cluster, stopped, told) = (self.cluster.clone(), stop.clone(), status.clone());
@@ -204,14 +216,32 @@ impl Platform {
     }
 
     /// Runs a stage until it has handled all of `topic`, then stops it in order.
-    pub async fn run_to_end(&self, config: StageConfig) {
+    pub(crate) async fn run_to_end(&self, config: StageConfig) {
         let inputs = self.inputs(&config).await;
         let stage = self.start_stage(config);
         stage.handles(inputs).await;
         stage.stops().await.unwrap();
     }
 
-    pub async fn inputs(&self, config: &StageConfig) -> i64 {
+    /// Runs a stage until it has handled its whole input and was stopped, or until something ended it.
+    pub(crate) async fn run_or_end(
+        &self,
+        config: StageConfig,
+        failpoints: Failpoints,
+    ) -> (Arc<StageStatus>, anyhow::Result<()>) {
+        let inputs = self.inputs(&config).await;
+        let mut stage = self.start_stage_with(config, failpoints);
+        let status = stage.status.clone();
+        let ended = tokio::select! {
+            ended = &mut stage.task => ended.unwrap(),
+            () = eventually("the stage handles its inputs", || async {
+                status.next_input() >= inputs
+            }) => stage.stops().await,
+        };
+        (status, ended)
+    }
+
+    pub(crate) async fn inputs(&self, config: &StageConfig) -> i64 {
         let topic = &config.meta.topic.name;
         let client = self.client().await;
         let count = connector_runtime::topic::partition_count(&client, topic)
@@ -227,29 +257,40 @@ impl Platform {
         inputs
     }
 
-    /// All rows of a layer as text, in order of partition and offset.
-    pub async fn rows(&self, trial: &str, layer: &str) -> Vec<String> {
-        let lake = self.lake(trial);
-        let mut rows = Vec::new();
-        for file in lake.files(layer).await.unwrap() {
-            let contents = lake.read(&file.path).await.unwrap();
-            rows.extend(rows_of(contents));
-        }
-        rows
+    /// All rows of a table as text, in order of partition and offset.
+    pub(crate) async fn rows(&self, trial: &str, table: &str) -> Vec<String> {
+        rows_in(&self.lake(trial), table).await
     }
 
-    /// The stamps of a layer's files, in order.
-    pub async fn stamps(&self, trial: &str, layer: &str) -> Vec<FileStamp> {
-        let lake = self.lake(trial);
+    /// The stamps of the commits in a table's log, in order.
+    pub(crate) fn stamps(&self, trial: &str, table: &str) -> Vec<CommitStamp> {
+        let log = self.lake_path(trial).join(table).join("_delta_log");
+        let entries = std::fs::read_dir(log).into_iter().flatten();
+        let entries = entries.map(|entry| entry.unwrap().path());
+        let mut entries: Vec<PathBuf> = entries
+            .filter(|path| path.extension().is_some_and(|found| found == "json"))
+            .collect();
+        entries.sort();
         let mut stamps = Vec::new();
-        for file in lake.files(layer).await.unwrap() {
-            stamps.push(lake.stamp(&file.path).await.unwrap());
+        for entry in entries {
+            for line in std::fs::read_to_string(entry).unwrap().lines() {
+                let action: Value = serde_json::from_str(line).unwrap();
+                let domain = &action["domainMetadata"];
+                // The stamp's domain is named by stage, topic and partition.
+                if domain["domain"]
+                    .as_str()
+                    .is_some_and(|name| name.contains('/'))
+                {
+                    let stamp = domain["configuration"].as_str().unwrap();
+                    stamps.push(serde_json::from_str(stamp).unwrap());
+                }
+            }
         }
         stamps
     }
 
     /// What a reader of a derived topic goes by: doubles ignored.
-    pub async fn derived(&self, topic: &str, partition: u32) -> Vec<(i64, Bytes)> {
+    pub(crate) async fn derived(&self, topic: &str, partition: u32) -> Vec<(i64, Bytes)> {
         let client = self.client().await;
         let mut greatest = -1;
         let mut seen = Vec::new();
@@ -309,16 +350,33 @@ fn show_logs() {
         .try_init();
 }
 
-/// A file's rows as text.
-pub fn rows_of(contents: Bytes) -> Vec<String> {
-    let as_line = |row: Vec<(String, String)>| {
-        let values: Vec<_> = row.into_iter().map(|(_, value)| value).collect();
-        values.join(" | ")
+/// All rows that count in a table as text, in order of partition and offset, each with the date of its file before the
+/// lineage columns.
+pub(crate) async fn rows_in(lake: &Lake, table: &str) -> Vec<String> {
+    let Some(snapshot) = lake.table(table).snapshot().await.unwrap() else {
+        return Vec::new();
     };
-    rows::in_order(contents).into_iter().map(as_line).collect()
+    let mut rows = Vec::new();
+    for file in snapshot.files() {
+        let contents = lake.read(&file.path).await.unwrap();
+        let in_file = rows::in_order(contents);
+        assert_eq!(in_file.len() as u64, file.rows, "rows of {}", file.path);
+        for row in in_file {
+            let mut values: Vec<String> = row.into_iter().map(|(_, value)| value).collect();
+            let lineage = values.len() - 3;
+            let number = |i: usize| values[lineage + i].parse::<i64>().unwrap();
+            let place = (number(1), number(2));
+            let date = file.date.clone().unwrap_or_else(|| "null".to_owned());
+            values.insert(lineage, date);
+            rows.push((place, values.join(" | ")));
+        }
+    }
+    assert_eq!(rows.len() as u64, snapshot.rows(), "rows of {table}");
+    rows.sort();
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
-pub struct RunningStage {
+pub(crate) struct RunningStage {
     pub status: Arc<StageStatus>,
     pub stop: CancellationToken,
     pub task: JoinHandle<anyhow::Result<()>>,
@@ -326,37 +384,38 @@ pub struct RunningStage {
 
 impl RunningStage {
     /// Waits until so many inputs lie behind it.
-    pub async fn handles(&self, inputs: i64) {
+    pub(crate) async fn handles(&self, inputs: i64) {
         eventually("the stage handles its inputs", || async {
-            assert!(!self.task.is_finished(), "the stage ended early");
+            let alive = self.status.alive();
+            assert!(!self.task.is_finished(), "the stage ended early: {alive:?}");
             self.status.next_input() >= inputs
         })
         .await;
     }
 
     /// Stops it in order.
-    pub async fn stops(self) -> anyhow::Result<()> {
+    pub(crate) async fn stops(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.ends().await
     }
 
     /// Waits for its end.
-    pub async fn ends(self) -> anyhow::Result<()> {
+    pub(crate) async fn ends(self) -> anyhow::Result<()> {
         within(self.task).await.unwrap()
     }
 }
 
 /// Milliseconds of 2025-06-01T22:00Z: two hours of minutes cross into the next day.
-const EVENING_MS: i64 = 1_748_815_200_000;
-pub const COINS: [&str; 3] = ["bitcoin", "ethereum", "tether"];
+pub(crate) const EVENING_MS: i64 = 1_748_815_200_000;
+pub(crate) const COINS: [&str; 3] = ["bitcoin", "ethereum", "tether"];
 
 /// Minutes of a market in CoinGecko's shape, with bad payloads, doubles and a price spike every now and then.
-pub fn market(minutes: i64) -> Vec<Outgoing> {
+pub(crate) fn market(minutes: i64) -> Vec<Outgoing> {
     market_between(0..minutes)
 }
 
 /// A part of that market.
-pub fn market_between(minutes: std::ops::Range<i64>) -> Vec<Outgoing> {
+pub(crate) fn market_between(minutes: std::ops::Range<i64>) -> Vec<Outgoing> {
     let mut records = Vec::new();
     for minute in minutes {
         for (i, coin) in COINS.iter().enumerate() {
@@ -380,7 +439,7 @@ pub fn market_between(minutes: std::ops::Range<i64>) -> Vec<Outgoing> {
     records
 }
 
-pub fn outgoing(key: &str, value: &str) -> Outgoing {
+pub(crate) fn outgoing(key: &str, value: &str) -> Outgoing {
     Outgoing {
         key: Some(Bytes::copy_from_slice(key.as_bytes())),
         value: Bytes::copy_from_slice(value.as_bytes()),
@@ -389,14 +448,14 @@ pub fn outgoing(key: &str, value: &str) -> Outgoing {
 
 /// What a stage made, to be compared.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Landed {
+pub(crate) struct Landed {
     pub layers: BTreeMap<String, Vec<String>>,
     pub topics: BTreeMap<String, Vec<(i64, Bytes)>>,
 }
 
 impl Platform {
     /// What the stages of a trial made.
-    pub async fn landed(&self, trial: &str, stage: &Made) -> Landed {
+    pub(crate) async fn landed(&self, trial: &str, stage: &Made) -> Landed {
         let mut landed = Landed {
             layers: BTreeMap::new(),
             topics: BTreeMap::new(),
@@ -420,10 +479,10 @@ impl Platform {
 
 /// Says where they part.
 #[track_caller]
-pub fn assert_same(landed: &Landed, golden: &Landed, what: &str) {
+pub(crate) fn assert_same(landed: &Landed, golden: &Landed, what: &str) {
     for (layer, rows) in &golden.layers {
         compare(
-            &format!("{what}: layer {layer}"),
+            &format!("{what}: table {layer}"),
             &landed.layers[layer],
             rows,
         );
@@ -455,20 +514,23 @@ fn compare<T: PartialEq + std::fmt::Debug>(what: &str, found: &[T], expected: &[
 }
 
 /// What to look for.
-pub struct Made {
+pub(crate) struct Made {
     pub layers: &'static [&'static str],
     pub topics: &'static [&'static str],
     pub partitions: u32,
 }
 
-pub const RAW: &str = include_str!("../../../../fluvio-config/connectors/stage-raw.yaml");
-pub const CLEAN: &str = include_str!("../../../../fluvio-config/connectors/stage-clean.yaml");
-pub const FEATURES: &str = include_str!("../../../../fluvio-config/connectors/stage-features.yaml");
-pub const ALERTS: &str = include_str!("../../../../fluvio-config/connectors/stage-alerts.yaml");
-pub const PREDICTIONS: &str =
+pub(crate) const RAW: &str = include_str!("../../../../fluvio-config/connectors/stage-raw.yaml");
+pub(crate) const CLEAN: &str =
+    include_str!("../../../../fluvio-config/connectors/stage-clean.yaml");
+pub(crate) const FEATURES: &str =
+    include_str!("../../../../fluvio-config/connectors/stage-features.yaml");
+pub(crate) const ALERTS: &str =
+    include_str!("../../../../fluvio-config/connectors/stage-alerts.yaml");
+pub(crate) const PREDICTIONS: &str =
     include_str!("../../../../fluvio-config/connectors/stage-predictions.yaml");
 
-pub const CLEAN_MADE: Made = Made {
+pub(crate) const CLEAN_MADE: Made = Made {
     layers: &["clean", "rejected"],
     topics: &["crypto-clean", "crypto-rejected"],
     partitions: 1,

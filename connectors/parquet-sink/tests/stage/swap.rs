@@ -22,7 +22,7 @@ async fn a_replaced_module_takes_over_at_a_commit() {
         .module("crypto-clean", "crypto-clean", b"another")
         .await;
     eventually("the outputs of the old module are committed", || async {
-        let stamps = platform.stamps("swap", "clean").await;
+        let stamps = platform.stamps("swap", "clean");
         stamps
             .last()
             .is_some_and(|stamp| stamp.last_offset + 1 == before.len() as i64)
@@ -31,7 +31,7 @@ async fn a_replaced_module_takes_over_at_a_commit() {
     platform.produce("crypto-raw", 0, after).await;
     stage.handles(records.len() as i64).await;
     stage.stops().await.unwrap();
-    let stamps = platform.stamps("swap", "clean").await;
+    let stamps = platform.stamps("swap", "clean");
     let hashes: BTreeSet<_> = stamps
         .iter()
         .map(|stamp| stamp.modules[0].sha256.clone())
@@ -39,7 +39,7 @@ async fn a_replaced_module_takes_over_at_a_commit() {
     assert_eq!(
         hashes.len(),
         2,
-        "each file must name the module that made it"
+        "each commit must name the module that made it"
     );
     platform.run_to_end(platform.config("golden", CLEAN)).await;
     assert_eq!(

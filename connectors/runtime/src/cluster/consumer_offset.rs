@@ -31,6 +31,38 @@ pub async fn report(
     }
 }
 
+/// How far one consumer is in one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOffset {
+    /// Whose position it is.
+    pub consumer_id: String,
+    /// The partition.
+    pub partition: u32,
+    /// The last offset that it has handled.
+    pub offset: i64,
+}
+
+/// The positions of all consumers of `topic`.
+///
+/// # Errors
+/// When the cluster does not answer.
+pub fn of_topic<'a>(
+    client: &'a Client,
+    topic: &'a str,
+) -> BoxFuture<'a, anyhow::Result<Vec<StoredOffset>>> {
+    Box::pin(async move {
+        let stored = tokio::time::timeout(REQUEST_TIMEOUT, client.consumer_offsets()).await??;
+        let stored = stored.into_iter().filter(|stored| stored.topic == topic);
+        Ok(stored
+            .map(|stored| StoredOffset {
+                consumer_id: stored.consumer_id,
+                partition: stored.partition,
+                offset: stored.offset,
+            })
+            .collect())
+    })
+}
+
 /// The last offset that `consumer_id` has handled, for each partition of `topic` with a stored offset.
 ///
 /// # Errors
@@ -41,10 +73,9 @@ pub fn stored<'a>(
     topic: &'a str,
 ) -> BoxFuture<'a, anyhow::Result<BTreeMap<u32, i64>>> {
     Box::pin(async move {
-        let stored = tokio::time::timeout(REQUEST_TIMEOUT, client.consumer_offsets()).await??;
+        let stored = of_topic(client, topic).await?.into_iter();
         Ok(stored
-            .into_iter()
-            .filter(|stored| stored.consumer_id == consumer_id && stored.topic == topic)
+            .filter(|stored| stored.consumer_id == consumer_id)
             .map(|stored| (stored.partition, stored.offset))
             .collect())
     })

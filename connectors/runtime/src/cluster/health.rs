@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use parking_lot::Mutex;
 
 use super::client::Cluster;
@@ -41,7 +42,7 @@ impl ClusterHealth {
         match last.at {
             None => Err("the cluster has not answered yet".to_owned()),
             Some(at) if at.elapsed() > SILENCE_MAX => Err(format!(
-                "the cluster has not answered for {} s",
+                "the cluster has not answered for {} s: check that it runs and can be reached",
                 at.elapsed().as_secs()
             )),
             Some(_) => Ok(()),
@@ -71,7 +72,7 @@ impl ClusterHealth {
                     leaders.clear();
                     LastAnswer {
                         at: None,
-                        error: Some(error.to_string()),
+                        error: Some(format!("{error:#}")),
                     }
                 }
             };
@@ -79,7 +80,8 @@ impl ClusterHealth {
     }
 }
 
-/// Asks each leader for its offsets. `leaders` holds the connections from one call to the next.
+/// Asks all leaders for their offsets at once. `leaders` holds the connections from one call to the next. Without partitions it only
+/// connects, which shows as well that the cluster answers.
 async fn ask(
     cluster: &Cluster,
     topic: &str,
@@ -93,8 +95,12 @@ async fn ask(
             leaders.push(Leader::connect(&client, topic, *partition).await?);
         }
     }
-    for leader in leaders {
-        on_range(leader.partition, leader.offsets().await?);
+    let asked = leaders.iter_mut().map(async |leader| {
+        let range = leader.offsets().await?;
+        anyhow::Ok((leader.partition, range))
+    });
+    for (partition, range) in try_join_all(asked).await? {
+        on_range(partition, range);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::config::secrets::SecretsError;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be opened.
-    #[error("the config {path} cannot be read: {reason}")]
+    #[error("cannot read {path}: {reason}; check the path and its permissions")]
     Unreadable {
         /// The file.
         path: String,
@@ -19,7 +19,7 @@ pub enum ConfigError {
     /// The secrets file cannot be used.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    /// A part of it does not say what it should.
+    /// A value is missing or invalid.
     #[error("{}{problem}", Place(.file, .line))]
     Invalid {
         /// The file, where there is one.
@@ -31,8 +31,8 @@ pub enum ConfigError {
     },
     /// `meta.consumer.partition` names one the topic does not have.
     #[error(
-        "meta.consumer.partition names partition {partition}, but the topic has {count}, counted from 0: use `all` or \
-         numbers below {count}"
+        "meta.consumer.partition names partition {partition}, but the topic has {count}, numbered from 0: use `all` or a smaller \
+         number"
     )]
     NoSuchPartition {
         /// The one that is missing.

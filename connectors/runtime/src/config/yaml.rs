@@ -1,4 +1,4 @@
-//! A YAML file of another shape than a connector's, with the same sentences for what is wrong with it.
+//! YAML files other than a connector's config, with the same error messages.
 
 use std::path::Path;
 
@@ -61,14 +61,25 @@ impl YamlFile {
         self.invalid_on(self.line_of(key), problem.into())
     }
 
-    /// An error about an item of the list under a key: on its first line that has this word, or else on the key's.
+    /// An error about an item of the list under `key`: on the first line of the list that contains `word`, else on the key's.
     pub fn invalid_item(&self, key: &str, word: &str, problem: impl Into<String>) -> ConfigError {
         let begin = self.line_of(key);
         let is_part = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+        let indent = |line: &str| line.len() - line.trim_start().len();
         let mut lines = (1..)
             .zip(self.text.lines())
-            .skip(begin.map_or(0, |line| line - 1));
-        let found = lines.find(|(_, line)| line.split(|char| !is_part(char)).any(|it| it == word));
+            .skip(begin.map_or(0, |line| line - 1))
+            .map(|(number, line)| (number, line.split(" #").next().unwrap_or_default()))
+            .filter(|(_, line)| {
+                !line.trim_start().is_empty() && !line.trim_start().starts_with('#')
+            });
+        let of_key = lines.next();
+        let deep = of_key.map_or(0, |(_, line)| indent(line));
+        let list = lines.take_while(|(_, line)| {
+            indent(line) > deep || indent(line) == deep && line.trim_start().starts_with('-')
+        });
+        let found = (of_key.into_iter().chain(list))
+            .find(|(_, line)| line.split(|char| !is_part(char)).any(|it| it == word));
         self.invalid_on(found.map(|(line, _)| line).or(begin), problem.into())
     }
 
@@ -118,6 +129,11 @@ mod tests {
         assert_eq!(said("b"), "a.yaml, line 4: no");
         assert_eq!(said("ab"), "a.yaml, line 5: no");
         assert_eq!(said("z"), "a.yaml, line 2: no");
+        let elsewhere = "list: [a] # b\n# b\nlast:\n- b\n";
+        let said = |key, word| file(elsewhere).invalid_item(key, word, "no").to_string();
+        assert_eq!(said("list", "a"), "a.yaml, line 1: no");
+        assert_eq!(said("list", "b"), "a.yaml, line 1: no");
+        assert_eq!(said("last", "b"), "a.yaml, line 4: no");
     }
 
     #[test]

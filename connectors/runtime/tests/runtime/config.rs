@@ -199,7 +199,7 @@ fn partitions_are_chosen_among_those_there_are() {
     assert_eq!(Partitions::One(2).resolve(3).unwrap(), [2]);
     assert_eq!(Partitions::Many(vec![2, 0, 2]).resolve(3).unwrap(), [0, 2]);
     let refusal = Partitions::Many(vec![1, 3]).resolve(3).unwrap_err();
-    insta::assert_snapshot!(refusal, @"meta.consumer.partition names partition 3, but the topic has 3, counted from 0: use `all` or numbers below 3");
+    insta::assert_snapshot!(refusal, @"meta.consumer.partition names partition 3, but the topic has 3, numbered from 0: use `all` or a smaller number");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_file_is_named_in_its_errors() {
         "{message}"
     );
     let missing = Config::load(&dir.path().join("none.yaml"), "json", None);
-    assert!(missing.unwrap_err().to_string().contains("cannot be read"));
+    assert!(missing.unwrap_err().to_string().contains("cannot read"));
 
     std::fs::write(
         &path,

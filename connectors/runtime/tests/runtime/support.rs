@@ -9,11 +9,11 @@ use connector_runtime::topic::{TopicSettings, ensure_topic};
 use connector_runtime::writer::TopicWriter;
 use fixtures::broker::TestBroker;
 
-pub const TOPIC: &str = "ticks";
-pub const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TOPIC: &str = "ticks";
+pub(crate) const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A broker with the topic [`TOPIC`] of one partition.
-pub async fn with_topic() -> TestBroker {
+pub(crate) async fn with_topic() -> TestBroker {
     let broker = TestBroker::start().await;
     ensure_topic(broker.client(), &TopicSettings::named(TOPIC))
         .await
@@ -22,14 +22,14 @@ pub async fn with_topic() -> TestBroker {
 }
 
 /// A writer with a connection of its own.
-pub async fn open_writer(broker: &TestBroker) -> TopicWriter {
+pub(crate) async fn open_writer(broker: &TestBroker) -> TopicWriter {
     TopicWriter::open(&broker.connect().await, TOPIC, 0, ACK_TIMEOUT)
         .await
         .unwrap()
 }
 
 /// Records that say which they are.
-pub fn numbered(numbers: Range<usize>) -> Vec<Outgoing> {
+pub(crate) fn numbered(numbers: Range<usize>) -> Vec<Outgoing> {
     numbers
         .map(|number| Outgoing {
             key: Some(Bytes::from_static(b"bitcoin")),
@@ -38,13 +38,13 @@ pub fn numbered(numbers: Range<usize>) -> Vec<Outgoing> {
         .collect()
 }
 
-pub fn number_of(value: &[u8]) -> usize {
+pub(crate) fn number_of(value: &[u8]) -> usize {
     std::str::from_utf8(&value[..8]).unwrap().parse().unwrap()
 }
 
 /// Panics unless these are the records `numbers`, in order, each once, at offsets equal to their numbers.
 #[track_caller]
-pub fn assert_exactly(records: &[Record], numbers: Range<usize>) {
+pub(crate) fn assert_exactly(records: &[Record], numbers: Range<usize>) {
     assert_eq!(records.len(), numbers.len());
     for (record, number) in records.iter().zip(numbers) {
         assert_eq!(number_of(&record.value), number);

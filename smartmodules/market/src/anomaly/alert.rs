@@ -57,6 +57,13 @@ pub struct Kinds {
 }
 
 impl Kinds {
+    /// All of them.
+    pub const ALL: Self = Self {
+        price_spike: true,
+        price_move: true,
+        volume_spike: true,
+    };
+
     /// The names of all kinds in topics and in the lake.
     pub(super) const NAMES: [&'static str; 3] = ["price_spike", "price_move", "volume_spike"];
 

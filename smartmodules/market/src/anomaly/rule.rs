@@ -164,6 +164,7 @@ impl AnomalyRule {
 
         output.start(Some(coin.as_bytes()));
         let mut object = ObjectWriter::record(&mut output.value, input.offset, "alert");
+        object.optional_integer(label!("raw_offset"), row.raw_offset);
         object.text(label!("alert_id"), &format!("{coin}:{event_time}"));
         object.text(label!("coin"), coin);
         object.text(label!("symbol"), symbol);
@@ -180,6 +181,9 @@ impl AnomalyRule {
         object.optional_number(label!("volume_ratio"), windows.volume_ratio);
         let message = format!("{coin} at {price} USD: {}", phrases.join("; "));
         object.text(label!("message"), &message);
+        if row.backfilled {
+            object.yes(label!("backfilled"));
+        }
         object.end();
         Some(())
     }

@@ -123,6 +123,7 @@ impl Cleaner {
         }
         self.memory.accept(&tick, self.params.allowed_lateness_ms)?;
         Ok(Clean {
+            raw_offset: Some(input.offset),
             coin: tick.coin,
             symbol: tick.symbol,
             event_time: tick.event_time,
@@ -131,6 +132,7 @@ impl Cleaner {
             market_cap: tick.market_cap,
             volume_24h: tick.volume_24h,
             change_24h_pct: tick.change_24h_pct,
+            backfilled: tick.backfilled,
         })
     }
 

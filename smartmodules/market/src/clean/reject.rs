@@ -85,6 +85,7 @@ impl<'a> Rejected<'a> {
             .and_then(|key| std::str::from_utf8(key).ok());
         output.start(input.key);
         let mut object = ObjectWriter::record(&mut output.value, input.offset, "rejected");
+        object.integer(label!("raw_offset"), input.offset);
         object.optional_text(label!("coin"), self.coin.as_deref().or(key));
         object.word(label!("reason"), self.reason.as_str());
         object.text(label!("detail"), &self.detail);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::reject::{Reason, Rejected};
 use crate::json::{Text, Value, read_object};
+use crate::rows::BACKFILLED;
 use crate::time::parse_rfc3339_ms;
 
 /// The longest payload that is parsed.
@@ -29,6 +30,8 @@ pub struct Tick<'a> {
     pub volume_24h: Option<f64>,
     /// Percent (`price_change_percentage_24h`).
     pub change_24h_pct: Option<f64>,
+    /// It was made from the coin's history, after its time.
+    pub backfilled: bool,
 }
 
 #[derive(Default)]
@@ -40,6 +43,7 @@ struct Fields<'a> {
     market_cap: Option<Value<'a>>,
     total_volume: Option<Value<'a>>,
     price_change_percentage_24h: Option<Value<'a>>,
+    backfilled: bool,
 }
 
 impl<'a> Tick<'a> {
@@ -55,6 +59,10 @@ impl<'a> Tick<'a> {
         }
         let mut fields = Fields::default();
         read_object(payload, |name, value| {
+            if name == BACKFILLED {
+                fields.backfilled = value == Value::Bool(true);
+                return;
+            }
             // A null field and an absent one mean the same.
             let value = (value != Value::Null).then_some(value);
             match name {
@@ -146,6 +154,7 @@ impl<'a> Fields<'a> {
             market_cap,
             volume_24h,
             change_24h_pct,
+            backfilled: self.backfilled,
         })
     }
 }

@@ -64,6 +64,7 @@ impl FeatureParams {
 /// use market::{Clean, FeatureParams, Featurizer};
 ///
 /// let tick = |minute: i64, price: f64| Clean {
+///     raw_offset: None,
 ///     coin: "bitcoin".into(),
 ///     symbol: "btc".into(),
 ///     event_time: minute * 60_000,
@@ -72,6 +73,7 @@ impl FeatureParams {
 ///     market_cap: None,
 ///     volume_24h: None,
 ///     change_24h_pct: None,
+///     backfilled: false,
 /// };
 /// let mut featurizer = Featurizer::new(FeatureParams::default());
 /// featurizer.row(tick(0, 100.0));
@@ -156,6 +158,7 @@ impl Featurizer {
                 (
                     Features {
                         clean: Clean {
+                            raw_offset: None,
                             coin: clean.coin,
                             ..first
                         },

@@ -50,10 +50,12 @@ struct Detail {
     /// How many ticks of this coin arrived before it.
     arrival: u64,
     symbol: Arc<str>,
+    raw_offset: Option<i64>,
     fetched_at: Option<i64>,
     /// NaN if absent, as in [`Point`].
     market_cap: f64,
     change_24h_pct: f64,
+    backfilled: bool,
 }
 
 /// The recent ticks of one coin.
@@ -133,9 +135,11 @@ impl Series {
         let detail = Detail {
             arrival: self.arrivals,
             symbol,
+            raw_offset: clean.raw_offset,
             fetched_at: clean.fetched_at,
             market_cap: clean.market_cap.unwrap_or(f64::NAN),
             change_24h_pct: clean.change_24h_pct.unwrap_or(f64::NAN),
+            backfilled: clean.backfilled,
         };
         if place == self.points.len() {
             self.points.push(point);
@@ -180,6 +184,7 @@ impl Series {
             }
         }
         let clean = Clean {
+            raw_offset: detail.raw_offset,
             coin: "".into(),
             symbol: detail.symbol.to_string().into(),
             event_time: point.time,
@@ -188,6 +193,7 @@ impl Series {
             market_cap: some(detail.market_cap),
             volume_24h: some(point.volume),
             change_24h_pct: some(detail.change_24h_pct),
+            backfilled: detail.backfilled,
         };
         (clean, then.features(place_then))
     }

@@ -104,6 +104,13 @@ impl<'a> ObjectWriter<'a> {
         push_word(self.out, word);
     }
 
+    /// A field that is `true`.
+    #[inline]
+    pub fn yes(&mut self, label: Label) {
+        self.label(label);
+        self.out.extend(b"true");
+    }
+
     /// An integer field.
     #[inline(always)]
     pub fn integer(&mut self, label: Label, number: i64) {

@@ -9,7 +9,7 @@ const MODEL: &str = "logistic regression";
 /// p = 1 / (1 + exp(-(intercept + sum of weight * ((input - mean) / scale)))), summed in the order of the inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Logistic {
-    /// Where it comes from.
+    /// Its label, the rows it was trained on, its fill values and its threshold.
     pub info: ModelInfo,
     mean: Inputs,
     scale: Inputs,
@@ -78,8 +78,8 @@ impl Logistic {
     pub fn probability(&self, inputs: &Inputs) -> f64 {
         let inputs = filled(inputs, &self.info.fill);
         let mut sum = self.intercept;
-        for (place, input) in inputs.into_iter().enumerate() {
-            sum += self.weights[place] * ((input - self.mean[place]) / self.scale[place]);
+        for (index, input) in inputs.into_iter().enumerate() {
+            sum += self.weights[index] * ((input - self.mean[index]) / self.scale[index]);
         }
         // Not the platform's exp, which may differ in the last bit.
         1.0 / (1.0 + libm::exp(-sum))
@@ -109,7 +109,7 @@ mod tests {
         inputs[10] = f64::NAN;
         let expected = 1.0 / (1.0 + (2.75_f64).exp());
         assert!((model.probability(&inputs) - expected).abs() < 1e-15);
-        // An overflow gives certainty, not NaN.
+        // A very negative sum gives 0, not NaN.
         inputs[7] = -1e300;
         assert_eq!(model.probability(&inputs), 0.0);
     }

@@ -89,6 +89,7 @@ struct Batch {
 struct ReadRow {
     /// Its range in [`Batch::coins`].
     coin: Range<usize>,
+    raw_offset: Option<i64>,
     event_time: i64,
     price: f64,
     /// Its index in [`Batch::inputs`].
@@ -164,6 +165,7 @@ impl Predictor {
         let probability = |of: &[f64]| of.get(row.place).copied();
         output.start(Some(coin.as_bytes()));
         let mut object = ObjectWriter::record(&mut output.value, source_offset, "prediction");
+        object.optional_integer(label!("raw_offset"), row.raw_offset);
         object.text(label!("coin"), coin);
         object.integer(label!("event_time"), row.event_time);
         object.number(label!("price"), row.price);
@@ -200,6 +202,7 @@ impl Batch {
             self.inputs.push(row.inputs());
             ReadRow {
                 coin: start..self.coins.len(),
+                raw_offset: row.raw_offset,
                 event_time: row.event_time,
                 price: row.price,
                 place: self.inputs.len() - 1,
@@ -217,7 +220,7 @@ mod tests {
 
     fn features(source_offset: i64, z: &str) -> String {
         format!(
-            r#"{{"zscore_15m":{z},"return_1m":0.001,"price":2.5e-7,"event_time":5,"coin":"bit\"coin","status":"features","features_version":{FEATURES_VERSION},"source_offset":{source_offset}}}"#
+            r#"{{"zscore_15m":{z},"return_1m":0.001,"price":2.5e-7,"event_time":5,"coin":"bit\"coin","status":"features","features_version":{FEATURES_VERSION},"raw_offset":3,"source_offset":{source_offset}}}"#
         )
     }
 
@@ -252,7 +255,7 @@ mod tests {
         let both = outputs(&mut predictor(Emit::All, 3, 2), &records);
         let trend = 1.0 / (1.0 + libm::exp(-0.1));
         let expected = format!(
-            r#"{{"source_offset":20,"status":"prediction","coin":"bit\"coin","event_time":5,"price":2.5e-7,"anomaly_probability":1,"trend_up_probability":{trend},"anomaly_model":"anomaly_ahead/3","trend_model":"trend_up/2"}}"#
+            r#"{{"source_offset":20,"status":"prediction","raw_offset":3,"coin":"bit\"coin","event_time":5,"price":2.5e-7,"anomaly_probability":1,"trend_up_probability":{trend},"anomaly_model":"anomaly_ahead/3","trend_model":"trend_up/2"}}"#
         );
         assert_eq!(both[0].as_deref(), Some(&*expected));
         // The fill for an absent z-score is 7.

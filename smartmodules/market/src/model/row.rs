@@ -8,6 +8,7 @@ use crate::rows::{FEATURES_VERSION, FeaturesRecord, FieldSet, WindowFeatures};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row<'a> {
     pub(super) source_offset: Option<i64>,
+    pub(super) raw_offset: Option<i64>,
     pub(super) coin: Cow<'a, str>,
     pub(super) event_time: i64,
     pub(super) price: f64,
@@ -27,6 +28,7 @@ impl<'a> Row<'a> {
         let known = record.windows.features_version == Some(FEATURES_VERSION);
         (known && record.price > 0.0).then_some(Self {
             source_offset: record.source_offset,
+            raw_offset: record.raw_offset,
             coin: record.coin,
             event_time: record.event_time,
             price: record.price,
@@ -83,10 +85,13 @@ mod tests {
             price in number(),
             samples_15m in prop::option::of(any::<u32>()),
             features_version in prop_oneof![4 => Just(Some(FEATURES_VERSION)), 1 => prop::option::of(0..4_u32)],
+            backfilled: bool,
+            raw_offset in prop::option::of(0..10_000_i64),
             some in prop::array::uniform19(prop::option::weighted(0.8, number())),
         ) -> Features<'static> {
             Features {
                 clean: Clean {
+                    raw_offset,
                     coin: coin.into(),
                     symbol: "s".into(),
                     event_time,
@@ -95,6 +100,7 @@ mod tests {
                     market_cap: some[1],
                     volume_24h: some[2],
                     change_24h_pct: some[3],
+                    backfilled,
                 },
                 windows: WindowFeatures {
                     features_version,
@@ -177,6 +183,7 @@ mod tests {
     fn fast_reader_accepts_what_is_written() {
         let features = Features {
             clean: Clean {
+                raw_offset: Some(5),
                 coin: "bitcoin".into(),
                 symbol: "btc".into(),
                 event_time: 1_672_679_293_102,
@@ -185,6 +192,7 @@ mod tests {
                 market_cap: Some(322_053_364_166.0),
                 volume_24h: None,
                 change_24h_pct: Some(-0.96122),
+                backfilled: false,
             },
             windows: WindowFeatures {
                 features_version: Some(FEATURES_VERSION),

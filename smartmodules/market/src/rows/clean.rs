@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::exact::Exact;
-use super::fields::{EVENT_TIME_MAX, Origin, event_time, finite, nullable};
+use super::fields::{
+    BACKFILLED, BACKFILLED_FIELD, EVENT_TIME_MAX, Origin, event_time, finite, is_true, nullable,
+};
 use crate::json::{ObjectWriter, Value, read_object};
 use crate::label;
 use crate::record::Output;
@@ -11,6 +13,8 @@ use crate::record::Output;
 /// A clean tick.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clean<'a> {
+    /// The offset in crypto-raw of the record it was made from; `None` in records of before there was this field.
+    pub raw_offset: Option<i64>,
     /// CoinGecko's id.
     pub coin: Cow<'a, str>,
     /// Its ticker symbol.
@@ -27,11 +31,14 @@ pub struct Clean<'a> {
     pub volume_24h: Option<f64>,
     /// Percent.
     pub change_24h_pct: Option<f64>,
+    /// It was made from the coin's history, after its time. Only where it is true has a record the field.
+    pub backfilled: bool,
 }
 
 /// The fields of a [`Clean`], while a record is read.
 #[derive(Default)]
 pub(super) struct CleanFields<'a> {
+    raw_offset: Option<i64>,
     coin: Option<Cow<'a, str>>,
     symbol: Option<Cow<'a, str>>,
     event_time: Option<i64>,
@@ -40,6 +47,7 @@ pub(super) struct CleanFields<'a> {
     market_cap: Option<f64>,
     volume_24h: Option<f64>,
     change_24h_pct: Option<f64>,
+    backfilled: bool,
 }
 
 impl<'a> CleanFields<'a> {
@@ -47,6 +55,7 @@ impl<'a> CleanFields<'a> {
     #[inline]
     pub(super) fn read(&mut self, name: &str, value: Value<'a>) -> Option<()> {
         match name {
+            "raw_offset" => self.raw_offset = nullable(value, Value::integer)?,
             "coin" => self.coin = Some(value.text()?.decode()?),
             "symbol" => self.symbol = Some(value.text()?.decode()?),
             "event_time" => self.event_time = Some(event_time(value)?),
@@ -58,6 +67,7 @@ impl<'a> CleanFields<'a> {
                     nullable(value, |value| finite(value).filter(|volume| *volume >= 0.0))?;
             }
             "change_24h_pct" => self.change_24h_pct = nullable(value, finite)?,
+            BACKFILLED => self.backfilled = is_true(value),
             _ => {}
         }
         Some(())
@@ -66,6 +76,7 @@ impl<'a> CleanFields<'a> {
     /// The tick; `None` if a field that every tick has is missing.
     pub(super) fn complete(self) -> Option<Clean<'a>> {
         Some(Clean {
+            raw_offset: self.raw_offset,
             coin: self.coin?,
             symbol: self.symbol?,
             event_time: self.event_time?,
@@ -74,6 +85,7 @@ impl<'a> CleanFields<'a> {
             market_cap: self.market_cap,
             volume_24h: self.volume_24h,
             change_24h_pct: self.change_24h_pct,
+            backfilled: self.backfilled,
         })
     }
 }
@@ -119,7 +131,9 @@ impl<'a> Clean<'a> {
         let source_offset = exact.integer()?;
         exact.skip(b",\"status\":\"accepted\",")?;
         let fields = exact.rest();
-        exact.skip(b"\"coin\":\"")?;
+        exact.skip(b"\"raw_offset\":")?;
+        let raw_offset = exact.nullable(|exact| exact.integer())?;
+        exact.skip(b",\"coin\":\"")?;
         let coin = exact.text()?;
         exact.skip(b",\"symbol\":\"")?;
         let symbol = exact.text()?;
@@ -135,6 +149,7 @@ impl<'a> Clean<'a> {
         let volume_24h = exact.optional_number()?;
         exact.skip(b",\"change_24h_pct\":")?;
         let change_24h_pct = exact.optional_number()?;
+        let backfilled = exact.skip_if(BACKFILLED_FIELD);
         let fields = &fields[..fields.len() - exact.rest().len()];
         let sound = exact.is_at_end()
             && event_time <= EVENT_TIME_MAX
@@ -142,6 +157,7 @@ impl<'a> Clean<'a> {
             && volume_24h.is_none_or(|volume| volume >= 0.0);
         let (coin, symbol) = (Cow::Borrowed(coin), Cow::Borrowed(symbol));
         let clean = Self {
+            raw_offset,
             coin,
             symbol,
             event_time,
@@ -150,6 +166,7 @@ impl<'a> Clean<'a> {
             market_cap,
             volume_24h,
             change_24h_pct,
+            backfilled,
         };
         sound.then_some((source_offset, clean, fields))
     }
@@ -179,6 +196,7 @@ impl<'a> Clean<'a> {
     }
 
     pub(super) fn write_fields(&self, object: &mut ObjectWriter<'_>) {
+        object.optional_integer(label!("raw_offset"), self.raw_offset);
         object.text(label!("coin"), &self.coin);
         object.text(label!("symbol"), &self.symbol);
         object.integer(label!("event_time"), self.event_time);
@@ -187,6 +205,9 @@ impl<'a> Clean<'a> {
         object.optional_number(label!("market_cap"), self.market_cap);
         object.optional_number(label!("volume_24h"), self.volume_24h);
         object.optional_number(label!("change_24h_pct"), self.change_24h_pct);
+        if self.backfilled {
+            object.yes(label!("backfilled"));
+        }
     }
 }
 
@@ -208,6 +229,7 @@ mod tests {
 
     prop_compose! {
         fn clean()(
+            raw_offset in prop::option::of(0..10_000_i64),
             coin in prop_oneof![Just("bitcoin".to_owned()), any::<String>()],
             event_time in prop_oneof![0..2_000_000_000_000_i64, any::<i64>()],
             fetched_at in prop::option::of(0..2_000_000_000_000_i64),
@@ -215,9 +237,10 @@ mod tests {
             market_cap in prop::option::of(number()),
             volume_24h in prop::option::of(number()),
             change_24h_pct in prop::option::of(number()),
+            backfilled: bool,
         ) -> Clean<'static> {
             let symbol = coin.chars().take(3).collect::<String>().into();
-            Clean { coin: coin.into(), symbol, event_time, fetched_at, price, market_cap, volume_24h, change_24h_pct }
+            Clean { raw_offset, coin: coin.into(), symbol, event_time, fetched_at, price, market_cap, volume_24h, change_24h_pct, backfilled }
         }
     }
 
@@ -256,6 +279,7 @@ mod tests {
     #[test]
     fn fast_reader_accepts_what_is_written() {
         let clean = Clean {
+            raw_offset: Some(5),
             coin: "bitcoin".into(),
             symbol: "btc".into(),
             event_time: 1_672_679_293_102,
@@ -264,10 +288,19 @@ mod tests {
             market_cap: Some(322_053_364_166.0),
             volume_24h: None,
             change_24h_pct: Some(-0.96122),
+            backfilled: false,
         };
-        let mut output = Output::new();
-        clean.write(7, &mut output);
-        let (source_offset, exact, _) = Clean::read_exactly(output.value()).unwrap();
-        assert_eq!((source_offset, exact), (7, clean));
+        for backfilled in [false, true] {
+            let clean = Clean {
+                backfilled,
+                ..clean.clone()
+            };
+            let mut output = Output::new();
+            clean.write(7, &mut output);
+            let text = String::from_utf8(output.value().to_vec()).unwrap();
+            assert_eq!(text.contains(BACKFILLED), backfilled, "{text}");
+            let (source_offset, exact, _) = Clean::read_exactly(output.value()).unwrap();
+            assert_eq!((source_offset, exact), (7, clean));
+        }
     }
 }

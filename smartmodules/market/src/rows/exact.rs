@@ -41,6 +41,14 @@ impl<'a> Exact<'a> {
         (start == expected).then_some(())
     }
 
+    /// Skips these bytes where they come next; whether they did.
+    #[inline(always)]
+    pub(super) fn skip_if<const N: usize>(&mut self, expected: &[u8; N]) -> bool {
+        let rest = self.rest.strip_prefix(expected);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
     /// Like [`Self::skip`], for text that a macro puts together.
     #[inline(always)]
     pub(super) fn skip_text(&mut self, expected: &'static str) -> Option<()> {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use super::clean::{Clean, CleanFields};
 use super::exact::Exact;
-use super::fields::{EVENT_TIME_MAX, Origin, event_time, finite, nullable};
+use super::fields::{
+    BACKFILLED, BACKFILLED_FIELD, EVENT_TIME_MAX, Origin, event_time, finite, is_true, nullable,
+};
 use super::numbers::{Field, FieldSet, Numbers};
 use super::windows::WindowFeatures;
 use crate::json::{ObjectWriter, Text, Value, read_object};
@@ -23,6 +25,7 @@ pub struct Features<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FeaturesRecord<'a> {
     pub(crate) source_offset: Option<i64>,
+    pub(crate) raw_offset: Option<i64>,
     pub(crate) coin: Cow<'a, str>,
     pub(crate) symbol: Option<Cow<'a, str>>,
     pub(crate) event_time: i64,
@@ -30,6 +33,7 @@ pub(crate) struct FeaturesRecord<'a> {
     pub(crate) market_cap: Option<f64>,
     pub(crate) volume_24h: Option<f64>,
     pub(crate) change_24h_pct: Option<f64>,
+    pub(crate) backfilled: bool,
     pub(crate) windows: WindowFeatures,
 }
 
@@ -46,7 +50,9 @@ impl<'a> FeaturesRecord<'a> {
         let mut exact = Exact::new(payload);
         exact.skip(b"{\"source_offset\":")?;
         let source_offset = exact.integer()?;
-        exact.skip(b",\"status\":\"features\",\"coin\":\"")?;
+        exact.skip(b",\"status\":\"features\",\"raw_offset\":")?;
+        let raw_offset = exact.nullable(|exact| exact.integer())?;
+        exact.skip(b",\"coin\":\"")?;
         let coin = exact.text()?;
         exact.skip(b",\"symbol\":\"")?;
         let symbol = exact.text()?;
@@ -62,10 +68,12 @@ impl<'a> FeaturesRecord<'a> {
         let volume_24h = exact.number_if(wanted.has(Field::VOLUME_24H))?;
         exact.skip(b",\"change_24h_pct\":")?;
         let change_24h_pct = exact.number_if(wanted.has(Field::CHANGE_24H_PCT))?;
+        let backfilled = exact.skip_if(BACKFILLED_FIELD);
         let windows = WindowFeatures::read_exactly(&mut exact, wanted.of_windows())?;
         let sound = exact.is_at_end() && event_time <= EVENT_TIME_MAX;
         sound.then_some(Self {
             source_offset: Some(source_offset),
+            raw_offset,
             coin: Cow::Borrowed(coin),
             symbol: Some(Cow::Borrowed(symbol)),
             event_time,
@@ -73,6 +81,7 @@ impl<'a> FeaturesRecord<'a> {
             market_cap,
             volume_24h,
             change_24h_pct,
+            backfilled,
             windows,
         })
     }
@@ -82,6 +91,7 @@ impl<'a> FeaturesRecord<'a> {
         let mut origin = Origin::default();
         let (mut coin, mut symbol, mut time, mut price) = (None, None, None, None);
         let (mut market_cap, mut volume_24h, mut change_24h_pct) = (None, None, None);
+        let (mut raw_offset, mut backfilled) = (None, false);
         let mut windows = WindowFeatures::default();
         let mut sound = true;
         read_object(payload, |name, value: Value<'a>| {
@@ -91,6 +101,11 @@ impl<'a> FeaturesRecord<'a> {
                 "symbol" => symbol = value.text().and_then(Text::decode),
                 "event_time" => time = event_time(value),
                 "price" => price = finite(value),
+                BACKFILLED => backfilled = is_true(value),
+                "raw_offset" => match nullable(value, Value::integer) {
+                    Some(read) => raw_offset = read,
+                    None => sound = false,
+                },
                 name if wanted.has_name(name) => {
                     let number = match name {
                         "market_cap" => &mut market_cap,
@@ -113,6 +128,7 @@ impl<'a> FeaturesRecord<'a> {
         (sound && origin.is("features")).then_some(())?;
         Some(Self {
             source_offset: origin.source_offset,
+            raw_offset,
             coin: coin?,
             symbol,
             event_time: time?,
@@ -120,6 +136,7 @@ impl<'a> FeaturesRecord<'a> {
             market_cap,
             volume_24h,
             change_24h_pct,
+            backfilled,
             windows,
         })
     }

@@ -5,6 +5,11 @@ use crate::json::{Text, Value};
 /// The last millisecond of the year 9999. Up to here no sum of times overflows.
 pub(crate) const EVENT_TIME_MAX: i64 = 253_402_300_799_999;
 
+/// Says of a tick, and of what was made of it, that it comes from the coin's history. Live ones have no such field.
+pub(crate) const BACKFILLED: &str = "backfilled";
+/// The field as it is written, after others.
+pub(super) const BACKFILLED_FIELD: &[u8; 18] = b",\"backfilled\":true";
+
 /// The fields that every record of a derived topic begins with.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Origin<'a> {
@@ -28,6 +33,11 @@ impl<'a> Origin<'a> {
     pub(super) fn is(&self, status: &str) -> bool {
         self.status.is_none_or(|given| given.is(status))
     }
+}
+
+/// Only `true` is true.
+pub(super) fn is_true(value: Value<'_>) -> bool {
+    value == Value::Bool(true)
 }
 
 /// A finite number.

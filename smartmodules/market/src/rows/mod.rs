@@ -23,6 +23,7 @@ pub use windows::{FEATURES_VERSION, WindowFeatures};
 
 pub(crate) use clean::CleanRecord;
 pub(crate) use features::FeaturesRecord;
+pub(crate) use fields::BACKFILLED;
 #[cfg(test)]
 pub(crate) use fields::EVENT_TIME_MAX;
 pub(crate) use numbers::FieldSet;

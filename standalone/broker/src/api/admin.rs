@@ -26,7 +26,10 @@ use crate::shared::Shared;
 /// How long an SC waits to hear of partitions.
 const SILENCE: Duration = Duration::from_secs(90);
 
-pub async fn create(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) async fn create(
+    connection: &Connection,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let version = request.header.api_version();
     let object = request.typed()?;
     let broker = &connection.broker;
@@ -37,7 +40,7 @@ pub async fn create(connection: &Connection, mut request: RawRequest) -> Result<
                 .topics
                 .create(&common.name, spec, common.dry_run)
                 .await;
-            if !common.dry_run && created.is_ok() && broker.config.faults.creates_silently() {
+            if !common.dry_run && created.is_ok() && broker.config.faults.take_silent_creation() {
                 tokio::time::sleep(SILENCE).await;
             }
             match created {
@@ -62,7 +65,10 @@ pub async fn create(connection: &Connection, mut request: RawRequest) -> Result<
     Ok(connection.send(request.response(&status)?).await?)
 }
 
-pub async fn delete(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) async fn delete(
+    connection: &Connection,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let version = request.header.api_version();
     let object = request.typed()?;
     let broker = &connection.broker;
@@ -108,7 +114,10 @@ pub async fn delete(connection: &Connection, mut request: RawRequest) -> Result<
     Ok(connection.send(request.response(&status)?).await?)
 }
 
-pub async fn update(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) async fn update(
+    connection: &Connection,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let version = request.header.api_version();
     let object = request.typed()?;
     let status = match object.label.as_str() {
@@ -136,7 +145,10 @@ pub async fn update(connection: &Connection, mut request: RawRequest) -> Result<
     Ok(connection.send(request.response(&status)?).await?)
 }
 
-pub async fn list(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) async fn list(
+    connection: &Connection,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let version = request.header.api_version();
     let object = request.typed()?;
     let broker = &connection.broker;

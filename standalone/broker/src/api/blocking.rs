@@ -5,7 +5,7 @@ use tokio_util::task::TaskTracker;
 
 /// Runs what blocks, as one of the broker's `tasks`: it may hold the data directory, which a broker that stops gives free only
 /// then. A panic in there becomes a server error.
-pub async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     tasks: &TaskTracker,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ErrorCode> {
@@ -13,7 +13,7 @@ pub async fn blocking<T: Send + 'static>(
 }
 
 /// The result of a blocking task; a panic is logged and becomes an error.
-pub fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T, ErrorCode> {
+pub(super) fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T, ErrorCode> {
     ended.map_err(|error| {
         tracing::error!("a blocking task failed: {error}");
         ErrorCode::UnknownServerError

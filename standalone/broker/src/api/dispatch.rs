@@ -35,7 +35,10 @@ const PLATFORM_VERSION: semver::Version = semver::Version::new(0, 18, 1);
 const SPU_VERSION_MIN: i16 = 20;
 
 /// Carries out one request.
-pub async fn handle(connection: &Arc<Connection>, mut frame: Bytes) -> Result<(), RequestError> {
+pub(crate) async fn handle(
+    connection: &Arc<Connection>,
+    mut frame: Bytes,
+) -> Result<(), RequestError> {
     let header = RequestHeader::decode_from(&mut frame, 0)?;
     let (api_key, version) = (header.api_key(), header.api_version());
     let is_spu = version >= SPU_VERSION_MIN;

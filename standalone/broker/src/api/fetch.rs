@@ -12,7 +12,10 @@ use crate::connection::{Connection, RawRequest, RequestError};
 use crate::log::{Cursor, READ_BYTES_MAX, Read, read_error};
 
 /// Answers a plain fetch: each partition in turn with at least one batch, until the answer is full.
-pub async fn handle(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) async fn handle(
+    connection: &Connection,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let fetch: FetchRequest<RawSet> = request.decode()?;
     let mut bytes_left = usize::try_from(fetch.max_bytes)
         .unwrap_or(0)
@@ -39,7 +42,7 @@ pub async fn handle(connection: &Connection, mut request: RawRequest) -> Result<
                 Ok(read) => FetchablePartitionResponse {
                     partition_index,
                     error_code: ErrorCode::None,
-                    high_watermark: faults.watermark(read.end_offset),
+                    high_watermark: faults.watermark(read.start_offset, read.end_offset),
                     next_filter_offset: 0,
                     log_start_offset: read.start_offset,
                     aborted: None,

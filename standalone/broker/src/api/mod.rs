@@ -12,4 +12,4 @@ mod read;
 mod stream_fetch;
 mod watch;
 
-pub use dispatch::handle;
+pub(crate) use dispatch::handle;

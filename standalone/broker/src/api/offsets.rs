@@ -17,7 +17,10 @@ use fluvio_spu_schema::server::update_offset::{
 use crate::connection::{Connection, RawRequest, RequestError};
 use crate::metadata::Consumer;
 
-pub async fn fetch(connection: &Connection, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) async fn fetch(
+    connection: &Connection,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let fetch: FetchOffsetsRequest = request.decode()?;
     let broker = &connection.broker;
     // Clients of version 23 ask for their own offset here.
@@ -29,7 +32,8 @@ pub async fn fetch(connection: &Connection, mut request: RawRequest) -> Result<(
             match broker.topics.partition(&topic.name, partition_index) {
                 Ok(partition) => {
                     let start_offset = partition.start_offset();
-                    let watermark = broker.config.faults.watermark(partition.end_offset());
+                    let faults = &broker.config.faults;
+                    let watermark = faults.watermark(start_offset, partition.end_offset());
                     let stored = consumer.as_ref().and_then(|consumer| {
                         broker
                             .consumers
@@ -39,7 +43,7 @@ pub async fn fetch(connection: &Connection, mut request: RawRequest) -> Result<(
                         error_code: ErrorCode::None,
                         partition_index,
                         start_offset: stored.map_or(start_offset, |offset| offset + 1),
-                        last_stable_offset: watermark.max(start_offset),
+                        last_stable_offset: watermark,
                     }
                 }
                 Err(error_code) => FetchOffsetPartitionResponse {
@@ -60,7 +64,7 @@ pub async fn fetch(connection: &Connection, mut request: RawRequest) -> Result<(
     Ok(connection.send(request.response(&response)?).await?)
 }
 
-pub async fn acknowledge(
+pub(super) async fn acknowledge(
     connection: &Connection,
     mut request: RawRequest,
 ) -> Result<(), RequestError> {
@@ -84,7 +88,7 @@ pub async fn acknowledge(
     Ok(connection.send(request.response(&response)?).await?)
 }
 
-pub async fn update_consumer(
+pub(super) async fn update_consumer(
     connection: &Connection,
     mut request: RawRequest,
 ) -> Result<(), RequestError> {
@@ -110,7 +114,7 @@ pub async fn update_consumer(
     Ok(connection.send(request.response(&response)?).await?)
 }
 
-pub async fn delete_consumer(
+pub(super) async fn delete_consumer(
     connection: &Connection,
     mut request: RawRequest,
 ) -> Result<(), RequestError> {
@@ -132,7 +136,7 @@ pub async fn delete_consumer(
         .await?)
 }
 
-pub async fn fetch_consumers(
+pub(super) async fn fetch_consumers(
     connection: &Connection,
     mut request: RawRequest,
 ) -> Result<(), RequestError> {

@@ -30,7 +30,7 @@ use crate::smart::{self, Chain};
 const INLINE_BYTES_MAX: usize = 256 * 1024;
 
 /// Carries out a produce request.
-pub async fn handle(
+pub(super) async fn handle(
     connection: &Arc<Connection>,
     mut request: RawRequest,
 ) -> Result<(), RequestError> {
@@ -38,7 +38,7 @@ pub async fn handle(
     let faults = &connection.broker.config.faults;
     let sets = || produce.topics.iter().flat_map(|topic| &topic.partitions);
     let has_records = sets().any(|set| !set.records.0.is_empty());
-    let refused = has_records && faults.refuses_write();
+    let refused = has_records && faults.take_refused_write();
 
     let version = request.header.api_version();
     let mut responses = Vec::with_capacity(produce.topics.len());
@@ -61,10 +61,10 @@ async fn acknowledge(
     has_records: bool,
 ) -> Result<(), RequestError> {
     let faults = &connection.broker.config.faults;
-    if has_records && faults.breaks_before_ack() {
+    if has_records && faults.take_break_before_ack() {
         return Err(RequestError::Fault);
     }
-    if has_records && faults.loses_ack() {
+    if has_records && faults.take_lost_ack() {
         return Ok(());
     }
     let delay = faults.ack_delay();
@@ -201,9 +201,13 @@ fn transform(
 fn error_code(error: AppendError, topic: &str, partition_index: u32) -> ErrorCode {
     match error {
         AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,
-        AppendError::Compression(_) => ErrorCode::CompressionError,
+        AppendError::Compression { .. } => ErrorCode::CompressionError,
         AppendError::Deleted => ErrorCode::TopicDeleted,
         AppendError::Batch(error) => ErrorCode::Other(error.to_string()),
+        AppendError::NotDurable => {
+            tracing::error!("the log of {topic}/{partition_index} takes nothing: {error}");
+            ErrorCode::StorageError
+        }
         AppendError::Io(error) => {
             tracing::error!(
                 "cannot write the log of {topic}/{partition_index}: {error}; free disk space or check the disk"

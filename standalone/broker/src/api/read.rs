@@ -12,14 +12,14 @@ use crate::log::{Cursor, Partition, Read, read_error};
 const INLINE_BYTES_MAX: u64 = 128 * 1024;
 
 /// Reads batches from `offset` on, about `bytes_max` bytes and at least one batch.
-pub async fn read(
+pub(super) async fn read(
     tasks: &TaskTracker,
     partition: &Arc<Partition>,
     cursor: &mut Cursor,
     offset: i64,
     bytes_max: usize,
 ) -> Result<Read, ErrorCode> {
-    if partition.bytes_from(offset).min(bytes_max as u64) <= INLINE_BYTES_MAX {
+    if partition.bytes_from_max(offset).min(bytes_max as u64) <= INLINE_BYTES_MAX {
         return partition
             .read(cursor, offset, bytes_max)
             .map_err(read_error);

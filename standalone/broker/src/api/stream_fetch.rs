@@ -26,7 +26,10 @@ use crate::meters::Sent;
 use crate::smart::{self, Chain, Prepared, Processed, Processor};
 
 /// Starts a stream.
-pub fn handle(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) fn handle(
+    connection: &Arc<Connection>,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let fetch: StreamFetchRequest<RawSet> = request.decode()?;
     let acknowledged = watch::Sender::new(fetch.fetch_offset);
     let acknowledgements = acknowledged.subscribe();
@@ -132,7 +135,7 @@ impl Stream {
                         .await?
                 }
                 Some(processor) => {
-                    if broker.config.faults.loses_segment_file() {
+                    if broker.config.faults.take_lost_segment_file() {
                         let error = "SmartModule err pread error EBADF: Bad file number";
                         return Err(ErrorCode::Other(error.to_owned()).into());
                     }

@@ -18,7 +18,10 @@ use crate::connection::{Connection, RawRequest, RequestError};
 use crate::metadata::{Registry, Snapshot};
 use crate::shared::Shared;
 
-pub fn watch(connection: &Arc<Connection>, mut request: RawRequest) -> Result<(), RequestError> {
+pub(super) fn watch(
+    connection: &Arc<Connection>,
+    mut request: RawRequest,
+) -> Result<(), RequestError> {
     let version = request.header.api_version();
     let object = request.typed()?;
     match object.label.as_str() {

@@ -19,7 +19,7 @@ use crate::shared::Shared;
 
 /// What a connection knows of one of its streams.
 #[derive(Debug, Clone)]
-pub struct StreamHandle {
+pub(crate) struct StreamHandle {
     acknowledged: watch::Sender<i64>,
     /// Whose offsets the stream may store.
     pub consumer: Option<Consumer>,
@@ -27,7 +27,7 @@ pub struct StreamHandle {
 
 impl StreamHandle {
     /// A stream that is told by `acknowledged` how far its client is.
-    pub fn new(acknowledged: watch::Sender<i64>, consumer: Option<Consumer>) -> Self {
+    pub(crate) fn new(acknowledged: watch::Sender<i64>, consumer: Option<Consumer>) -> Self {
         Self {
             acknowledged,
             consumer,
@@ -35,14 +35,14 @@ impl StreamHandle {
     }
 
     /// Tells the stream where the client wants to read on.
-    pub fn acknowledge(&self, offset: i64) {
+    pub(crate) fn acknowledge(&self, offset: i64) {
         self.acknowledged.send_replace(offset);
     }
 }
 
 /// One client's connection.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// The broker it is to.
     pub broker: Arc<Shared>,
     /// Host and port that the client is told to connect to.
@@ -56,7 +56,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection without streams.
-    pub fn new(
+    pub(crate) fn new(
         broker: Arc<Shared>,
         address: (String, u16),
         closed: CancellationToken,
@@ -73,12 +73,12 @@ impl Connection {
     }
 
     /// Writes a frame.
-    pub async fn send(&self, frame: Bytes) -> std::io::Result<()> {
+    pub(crate) async fn send(&self, frame: Bytes) -> std::io::Result<()> {
         self.send_parts(frame, Bytes::new()).await
     }
 
     /// Writes a frame that is in two parts.
-    pub async fn send_parts(&self, head: Bytes, tail: Bytes) -> std::io::Result<()> {
+    pub(crate) async fn send_parts(&self, head: Bytes, tail: Bytes) -> std::io::Result<()> {
         let mut frame = head.chain(tail);
         let mut writer = self.writer.lock().await;
         writer
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     /// Runs a task that ends with the connection.
-    pub fn spawn(
+    pub(crate) fn spawn(
         self: &Arc<Self>,
         task: impl Future<Output = Result<(), RequestError>> + Send + 'static,
     ) {
@@ -106,20 +106,20 @@ impl Connection {
     }
 
     /// The SPU as this client should see it.
-    pub fn spu(&self) -> Metadata<SpuSpec> {
+    pub(crate) fn spu(&self) -> Metadata<SpuSpec> {
         let (host, port) = self.address.clone();
         metadata::spu(host, port)
     }
 
     /// Registers a stream under a new id, which is never 0.
-    pub fn add_stream(&self, stream: StreamHandle) -> u32 {
+    pub(crate) fn add_stream(&self, stream: StreamHandle) -> u32 {
         let id = self.last_stream_id.fetch_add(1, Ordering::Relaxed) + 1;
         self.streams.lock().insert(id, stream);
         id
     }
 
     /// The stream of that id.
-    pub fn stream(&self, id: u32) -> Option<StreamHandle> {
+    pub(crate) fn stream(&self, id: u32) -> Option<StreamHandle> {
         self.streams.lock().get(&id).cloned()
     }
 }

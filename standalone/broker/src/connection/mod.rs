@@ -6,8 +6,8 @@
 mod client;
 mod request;
 mod server;
-pub mod wire;
+pub(crate) mod wire;
 
-pub use client::{Connection, StreamHandle};
-pub use request::{RawRequest, RequestError};
-pub use server::accept;
+pub(crate) use client::{Connection, StreamHandle};
+pub(crate) use request::{RawRequest, RequestError};
+pub(crate) use server::accept;

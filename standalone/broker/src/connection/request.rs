@@ -8,7 +8,7 @@ use crate::connection::wire;
 
 /// Why a connection ends: the protocol has no answer that says "I don't understand".
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError {
+pub(crate) enum RequestError {
     /// The bytes are not what the protocol says, or the connection broke.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -29,7 +29,7 @@ pub enum RequestError {
 
 /// A request's header and what is left of its frame.
 #[derive(Debug)]
-pub struct RawRequest {
+pub(crate) struct RawRequest {
     /// Number, version, correlation id, client.
     pub header: RequestHeader,
     /// What is left of the frame.
@@ -38,17 +38,17 @@ pub struct RawRequest {
 
 impl RawRequest {
     /// A request from its header and the bytes behind it.
-    pub fn new(header: RequestHeader, body: Bytes) -> Self {
+    pub(crate) fn new(header: RequestHeader, body: Bytes) -> Self {
         Self { header, body }
     }
 
     /// Decodes the body.
-    pub fn decode<R: Decoder>(&mut self) -> Result<R, RequestError> {
+    pub(crate) fn decode<R: Decoder>(&mut self) -> Result<R, RequestError> {
         Ok(R::decode_from(&mut self.body, self.header.api_version())?)
     }
 
     /// The frame that answers it.
-    pub fn response(&self, response: &impl Encoder) -> Result<Bytes, RequestError> {
+    pub(crate) fn response(&self, response: &impl Encoder) -> Result<Bytes, RequestError> {
         Ok(wire::response_frame(
             self.header.correlation_id(),
             response,

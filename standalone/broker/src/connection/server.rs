@@ -18,7 +18,11 @@ use crate::shared::Shared;
 
 /// Accepts connections until the broker stops. Their clients are told to connect to `advertise`, or without one to the
 /// address by which they have reached it.
-pub async fn accept(listener: TcpListener, broker: Arc<Shared>, advertise: Option<(String, u16)>) {
+pub(crate) async fn accept(
+    listener: TcpListener,
+    broker: Arc<Shared>,
+    advertise: Option<(String, u16)>,
+) {
     loop {
         let accepted = tokio::select! {
             () = broker.stop.cancelled() => return,

@@ -16,7 +16,7 @@ const READ_STEP_BYTES: usize = 64 * 1024;
 ///
 /// # Errors
 /// When the connection breaks, or a frame claims more than `bytes_max`.
-pub async fn read_frame(
+pub(crate) async fn read_frame(
     reader: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
     bytes_max: usize,
@@ -51,7 +51,7 @@ pub async fn read_frame(
 }
 
 /// The frame of a response.
-pub fn response_frame(
+pub(crate) fn response_frame(
     correlation_id: i32,
     response: &impl Encoder,
     version: Version,
@@ -60,7 +60,7 @@ pub fn response_frame(
 }
 
 /// The start of a response's frame that `follow_bytes` more bytes belong to.
-pub fn frame(
+pub(crate) fn frame(
     correlation_id: i32,
     response: &impl Encoder,
     version: Version,
@@ -80,7 +80,7 @@ pub fn frame(
 
 /// A record set as it is on the wire, its batches not decoded.
 #[derive(Debug, Default, Clone)]
-pub struct RawSet(pub Bytes);
+pub(crate) struct RawSet(pub Bytes);
 
 impl Encoder for RawSet {
     fn write_size(&self, _: Version) -> usize {
@@ -107,7 +107,7 @@ impl Decoder for RawSet {
 
 /// The length of a record set whose bytes follow the response they are the end of.
 #[derive(Debug, Default)]
-pub struct SetFollows {
+pub(crate) struct SetFollows {
     /// Bytes that follow.
     pub bytes: usize,
 }
@@ -131,7 +131,7 @@ impl Decoder for SetFollows {
 
 /// An admin object with its kind's name in front, as all requests and answers about objects carry it.
 #[derive(Debug, Default)]
-pub struct Typed<T> {
+pub(crate) struct Typed<T> {
     /// The kind, for example `Topic`.
     pub label: String,
     /// The object.
@@ -155,7 +155,7 @@ impl<T: Encoder> Encoder for Typed<T> {
 
 /// An admin object's kind and its bytes.
 #[derive(Debug, Default)]
-pub struct TypedBytes {
+pub(crate) struct TypedBytes {
     /// The kind, for example `Topic`.
     pub label: String,
     bytes: Bytes,
@@ -163,12 +163,12 @@ pub struct TypedBytes {
 
 impl TypedBytes {
     /// Decodes the object.
-    pub fn decode<T: Decoder>(&self, version: Version) -> io::Result<T> {
+    pub(crate) fn decode<T: Decoder>(&self, version: Version) -> io::Result<T> {
         T::decode_from(&mut self.bytes.clone(), version)
     }
 
     /// Reads kind and bytes.
-    pub fn read(src: &mut Bytes, version: Version) -> io::Result<Self> {
+    pub(crate) fn read(src: &mut Bytes, version: Version) -> io::Result<Self> {
         let label = String::decode_from(src, version)?;
         let len = u32::decode_from(src, version)? as usize;
         if len > src.remaining() {
@@ -183,7 +183,7 @@ impl TypedBytes {
 
 /// Bytes that are encoded already.
 #[derive(Debug, Default)]
-pub struct Encoded(pub Vec<u8>);
+pub(crate) struct Encoded(pub Vec<u8>);
 
 impl Encoder for Encoded {
     fn write_size(&self, _: Version) -> usize {

@@ -5,10 +5,10 @@ use fluvio_protocol::link::ErrorCode;
 use crate::log::ReadError;
 
 /// More than this is not read at once, whatever the client allows.
-pub const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What the client is told when nothing was read.
-pub fn read_error(error: ReadError) -> ErrorCode {
+pub(crate) fn read_error(error: ReadError) -> ErrorCode {
     match error {
         ReadError::Evicted {
             offset,

@@ -13,10 +13,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use fluvio_compression::Compression;
-use fluvio_protocol::record::Record;
 
 /// Bytes before the records.
-pub const HEADER_BYTES: usize = 57;
+pub(crate) const HEADER_BYTES: usize = 57;
 /// Bytes of `base_offset` and `batch_len`, which `batch_len` does not count.
 const PREAMBLE_BYTES: usize = 12;
 const MAGIC: u8 = 2;
@@ -26,7 +25,7 @@ const SCHEMA_ID_BYTES: usize = 4;
 
 /// Why bytes are not a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BatchError {
+pub(crate) enum BatchError {
     /// The bytes end before the batch does: a write that was cut short.
     #[error("the batch is cut short")]
     Incomplete,
@@ -43,7 +42,7 @@ pub enum BatchError {
 
 /// The header fields a log needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// The offset of the first record.
     pub base_offset: i64,
     /// Bytes of the whole batch, header included.
@@ -62,7 +61,7 @@ pub struct Header {
 
 impl Header {
     /// Reads the header at the start of `bytes`, which may hold more or less than the whole batch.
-    pub fn read(bytes: &[u8]) -> Result<Self, BatchError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, BatchError> {
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(BatchError::Incomplete);
         };
@@ -97,7 +96,7 @@ impl Header {
     }
 
     /// Reads the header of the whole batch at the start of `bytes` and checks the checksum.
-    pub fn check(bytes: &[u8]) -> Result<Self, BatchError> {
+    pub(crate) fn check(bytes: &[u8]) -> Result<Self, BatchError> {
         let header = Self::read(bytes)?;
         let batch = bytes.get(..header.bytes).ok_or(BatchError::Incomplete)?;
         if crc32c::crc32c(&batch[21..]) != header.crc {
@@ -107,17 +106,17 @@ impl Header {
     }
 
     /// How many offsets the batch takes.
-    pub fn records(&self) -> i64 {
+    pub(crate) fn records(&self) -> i64 {
         i64::from(self.last_offset_delta) + 1
     }
 
     /// The offset after the last record.
-    pub fn next_offset(&self) -> i64 {
+    pub(crate) fn next_offset(&self) -> i64 {
         self.base_offset + self.records()
     }
 
     /// The codec the records are compressed with.
-    pub fn compression(&self) -> Result<Compression, BatchError> {
+    pub(crate) fn compression(&self) -> Result<Compression, BatchError> {
         Compression::try_from((self.attributes & CODEC_MASK) as i8)
             .map_err(|_| BatchError::Header("unknown codec"))
     }
@@ -125,7 +124,7 @@ impl Header {
     /// The records of `batch` (the whole batch's bytes), uncompressed: the count, then the records.
     ///
     /// Every length inside has been checked against the bytes there are, so decoding them cannot run away.
-    pub fn records_bytes<'a>(&self, batch: &'a [u8]) -> Result<Cow<'a, [u8]>, BatchError> {
+    pub(crate) fn records_bytes<'a>(&self, batch: &'a [u8]) -> Result<Cow<'a, [u8]>, BatchError> {
         let schema_bytes = if self.attributes & SCHEMA_PRESENT != 0 {
             SCHEMA_ID_BYTES
         } else {
@@ -142,13 +141,15 @@ impl Header {
             Some(uncompressed) => Cow::Owned(uncompressed),
             None => Cow::Borrowed(body),
         };
-        check_records(&records)?;
+        records_len(&records)?;
         Ok(records)
     }
 }
 
 /// The whole batches in `bytes`, one after another, each with its place. Ends before a batch that is cut short.
-pub fn headers(bytes: &[u8]) -> impl Iterator<Item = Result<(Header, Range<usize>), BatchError>> {
+pub(crate) fn headers(
+    bytes: &[u8],
+) -> impl Iterator<Item = Result<(Header, Range<usize>), BatchError>> {
     let mut position = 0;
     let mut failed = false;
     std::iter::from_fn(move || {
@@ -172,13 +173,18 @@ pub fn headers(bytes: &[u8]) -> impl Iterator<Item = Result<(Header, Range<usize
 }
 
 /// Drops the records before offset `from` out of `records` (count first) of the batch at `base_offset`.
-pub fn records_from(records: &[u8], base_offset: i64, from: i64) -> Result<Vec<u8>, BatchError> {
+pub(crate) fn records_from(
+    records: &[u8],
+    base_offset: i64,
+    from: i64,
+) -> Result<Vec<u8>, BatchError> {
     let mut kept: i32 = 0;
     let mut first_kept = records.len();
-    for record in RecordSpans::new(records) {
+    let mut walk = Records::new(records);
+    while let Some(record) = walk.next() {
         let record = record?;
         if base_offset + record.offset_delta >= from {
-            first_kept = first_kept.min(record.span.start);
+            first_kept = first_kept.min(walk.position - record.bytes.len());
             kept += 1;
         }
     }
@@ -188,15 +194,30 @@ pub fn records_from(records: &[u8], base_offset: i64, from: i64) -> Result<Vec<u
     Ok(out)
 }
 
+/// The records in `bytes`, which begin with their count.
+pub(crate) fn records(bytes: &[u8]) -> Records<'_> {
+    Records::new(bytes)
+}
+
+/// How many of the bytes are the records that they begin with, the count included.
+pub(crate) fn records_len(bytes: &[u8]) -> Result<usize, BatchError> {
+    if bytes.len() < 4 {
+        return Err(BatchError::Records("the count is missing"));
+    }
+    let mut walk = Records::new(bytes);
+    walk.try_for_each(|record| record.map(drop))?;
+    Ok(walk.position)
+}
+
 /// A batch under construction: what a SmartModule made, numbered by position.
-pub struct BatchBuilder {
+pub(crate) struct BatchBuilder {
     bytes: Vec<u8>,
     count: i32,
 }
 
 impl BatchBuilder {
     /// An empty batch.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut bytes = vec![0; HEADER_BYTES + 4];
         bytes[12..16].copy_from_slice(&(-1i32).to_be_bytes());
         bytes[16] = MAGIC;
@@ -204,48 +225,42 @@ impl BatchBuilder {
     }
 
     /// Bytes so far, header included.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Records so far.
-    pub fn count(&self) -> i32 {
+    pub(crate) fn count(&self) -> i32 {
         self.count
     }
 
-    /// Adds a record; its offset delta becomes its position, its timestamp delta stays.
-    pub fn push(&mut self, record: &Record) {
-        let key = record.key.as_ref().map(|key| key.as_ref());
-        let value = record.value.as_ref();
-        let timestamp_delta = record.preamble.get_timestamp_delta();
-        let offset_delta = i64::from(self.count);
-        let key_bytes = key.map_or(0, |key| varint_bytes(key.len() as i64) + key.len());
-        let record_bytes = 1
-            + varint_bytes(timestamp_delta)
-            + varint_bytes(offset_delta)
-            + 1
-            + key_bytes
-            + varint_bytes(value.len() as i64)
-            + value.len()
-            + varint_bytes(0);
+    /// Adds the records in `bytes`, which begin with their count. The offset delta of each becomes its position.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), BatchError> {
         let out = &mut self.bytes;
-        put_varint(out, record_bytes as i64);
-        out.push(0);
-        put_varint(out, timestamp_delta);
-        put_varint(out, offset_delta);
-        out.push(u8::from(key.is_some()));
-        if let Some(key) = key {
-            put_varint(out, key.len() as i64);
-            out.extend_from_slice(key);
+        out.reserve(bytes.len());
+        for record in Records::new(bytes) {
+            let record = record?;
+            let offset_delta = i64::from(self.count);
+            if record.offset_delta == offset_delta {
+                out.extend_from_slice(record.bytes);
+            } else {
+                let record_bytes = 1
+                    + varint_bytes(record.timestamp_delta)
+                    + varint_bytes(offset_delta)
+                    + record.data.len();
+                put_varint(out, record_bytes as i64);
+                out.push(0);
+                put_varint(out, record.timestamp_delta);
+                put_varint(out, offset_delta);
+                out.extend_from_slice(record.data);
+            }
+            self.count += 1;
         }
-        put_varint(out, value.len() as i64);
-        out.extend_from_slice(value);
-        put_varint(out, 0);
-        self.count += 1;
+        Ok(())
     }
 
     /// Closes the batch over the offsets `base_offset ..= base_offset + last_offset_delta`.
-    pub fn finish(
+    pub(crate) fn finish(
         mut self,
         base_offset: i64,
         last_offset_delta: i32,
@@ -268,32 +283,37 @@ impl BatchBuilder {
     }
 }
 
-/// Where a record lies in the records' bytes.
-struct RecordSpan {
-    span: Range<usize>,
-    offset_delta: i64,
+/// An encoded record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EncodedRecord<'a> {
+    /// All of it, its length first.
+    pub bytes: &'a [u8],
+    pub timestamp_delta: i64,
+    pub offset_delta: i64,
+    /// Its key, value and headers.
+    data: &'a [u8],
 }
 
 /// Walks encoded records without decoding keys and values.
-struct RecordSpans<'a> {
+pub(crate) struct Records<'a> {
     bytes: &'a [u8],
     position: usize,
     left: i32,
 }
 
-impl<'a> RecordSpans<'a> {
-    fn new(records: &'a [u8]) -> Self {
-        let left = records
+impl<'a> Records<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let left = bytes
             .first_chunk::<4>()
             .map_or(0, |count| i32::from_be_bytes(*count));
         Self {
-            bytes: records,
+            bytes,
             position: 4,
             left,
         }
     }
 
-    fn next_span(&mut self) -> Result<RecordSpan, BatchError> {
+    fn read(&mut self) -> Result<EncodedRecord<'a>, BatchError> {
         const CUT: BatchError = BatchError::Records("a record is longer than its batch");
         let start = self.position;
         let mut at = start;
@@ -305,8 +325,9 @@ impl<'a> RecordSpans<'a> {
             .ok_or(CUT)?;
         let record = &self.bytes[..end];
         at += 1; // attributes
-        get_varint(record, &mut at).ok_or(CUT)?; // timestamp delta
+        let timestamp_delta = get_varint(record, &mut at).ok_or(CUT)?;
         let offset_delta = get_varint(record, &mut at).ok_or(CUT)?;
+        let data = at;
         let has_key = *record.get(at).ok_or(CUT)? != 0;
         at += 1;
         for _ in 0..if has_key { 2 } else { 1 } {
@@ -319,31 +340,26 @@ impl<'a> RecordSpans<'a> {
             return Err(BatchError::Records("a record is not as long as it says"));
         }
         self.position = end;
-        Ok(RecordSpan {
-            span: start..end,
+        Ok(EncodedRecord {
+            bytes: &record[start..],
+            timestamp_delta,
             offset_delta,
+            data: &record[data..],
         })
     }
 }
 
-impl Iterator for RecordSpans<'_> {
-    type Item = Result<RecordSpan, BatchError>;
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<EncodedRecord<'a>, BatchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left <= 0 {
             return None;
         }
-        let span = self.next_span();
-        self.left = if span.is_ok() { self.left - 1 } else { 0 };
-        Some(span)
+        let record = self.read();
+        self.left = if record.is_ok() { self.left - 1 } else { 0 };
+        Some(record)
     }
-}
-
-fn check_records(records: &[u8]) -> Result<(), BatchError> {
-    if records.len() < 4 {
-        return Err(BatchError::Records("the count is missing"));
-    }
-    RecordSpans::new(records).try_for_each(|span| span.map(drop))
 }
 
 fn i32_at(bytes: &[u8], at: usize) -> i32 {
@@ -384,7 +400,7 @@ fn get_varint(bytes: &[u8], at: &mut usize) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fluvio_protocol::record::{Batch, RawRecords};
+    use fluvio_protocol::record::{Batch, RawRecords, Record};
     use fluvio_protocol::{Decoder, Encoder};
     use proptest::prelude::*;
 
@@ -423,9 +439,17 @@ mod tests {
 
     #[test]
     fn the_client_reads_what_the_builder_writes() {
+        let records = |records: Vec<Record>| records.as_bytes(0).unwrap();
         let mut builder = BatchBuilder::new();
-        builder.push(&Record::new_key_value("bitcoin", "x".repeat(300)));
-        builder.push(&Record::new("no key"));
+        builder
+            .append(&records(vec![Record::new_key_value(
+                "bitcoin",
+                "x".repeat(300),
+            )]))
+            .unwrap();
+        builder
+            .append(&records(vec![Record::new("no key")]))
+            .unwrap();
         let bytes = builder.finish(40, 9, -1);
         Header::check(&bytes).unwrap();
         let raw = Batch::<RawRecords>::decode_from(&mut bytes.as_slice(), 0).unwrap();
@@ -464,7 +488,8 @@ mod tests {
 
         #[test]
         fn hostile_records_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = check_records(&bytes);
+            let _ = records_len(&bytes);
+            let _ = BatchBuilder::new().append(&bytes);
             let _ = records_from(&bytes, 0, 3);
             let _ = Header::check(&bytes);
         }

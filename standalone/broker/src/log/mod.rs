@@ -9,9 +9,9 @@
 //!   at the latest `sync_interval` after it was written.
 
 mod answer;
-pub mod batch;
+pub(crate) mod batch;
 mod partition;
 mod segment;
 
-pub use answer::{READ_BYTES_MAX, read_error};
-pub use partition::{AppendError, Cursor, Partition, PartitionConfig, Read, ReadError};
+pub(crate) use answer::{READ_BYTES_MAX, read_error};
+pub(crate) use partition::{AppendError, Cursor, Partition, PartitionConfig, Read, ReadError};

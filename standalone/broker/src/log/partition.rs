@@ -1,9 +1,9 @@
-//! A partition: its segments, its end, and those who wait for more.
+//! The log of one partition: its segments, its end, and a watch for readers.
 
 use std::fs::{self, File};
 use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use super::segment::{self, Place, Segment};
 
 /// What a topic's config says about storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionConfig {
+pub(crate) struct PartitionConfig {
     /// A segment is closed before it grows beyond this.
     pub segment_bytes_max: u64,
     /// Larger batches are refused.
@@ -32,7 +32,7 @@ pub struct PartitionConfig {
 
 /// What readers wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PartitionState {
+pub(crate) struct PartitionState {
     /// The offset the next record will get.
     pub end_offset: i64,
     /// Set once, when the topic is deleted.
@@ -41,7 +41,7 @@ pub struct PartitionState {
 
 /// Why batches were not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum AppendError {
+pub(crate) enum AppendError {
     /// The batches are not valid.
     #[error(transparent)]
     Batch(#[from] BatchError),
@@ -54,19 +54,27 @@ pub enum AppendError {
         bytes_max: usize,
     },
     /// The topic takes one codec only, and this is another.
-    #[error("this topic does not take batches compressed with {0}")]
-    Compression(Compression),
+    #[error("this topic takes batches compressed with {only} only, not with {found}")]
+    Compression {
+        /// The topic's codec.
+        only: Compression,
+        /// That of the batch.
+        found: Compression,
+    },
     /// The topic is gone.
     #[error("the topic was deleted")]
     Deleted,
-    /// The system said no.
+    /// What was written before may be lost, and a second sync would report success.
+    #[error("an earlier write could not be made durable; check the disk, then restart the broker")]
+    NotDurable,
+    /// An I/O error.
     #[error("cannot write the log: {0}")]
     Io(#[from] io::Error),
 }
 
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// The offset was there once.
     #[error("offset {offset} is evicted, the log starts at {start_offset}")]
     Evicted {
@@ -83,14 +91,14 @@ pub enum ReadError {
         /// Where the log ends.
         end_offset: i64,
     },
-    /// The system said no.
+    /// An I/O error.
     #[error("cannot read the log: {0}")]
     Io(#[from] io::Error),
 }
 
 /// Whole batches read from the log.
 #[derive(Debug)]
-pub struct Read {
+pub(crate) struct Read {
     /// The batches; the first one holds the offset asked for.
     pub bytes: Bytes,
     /// Where to read on.
@@ -103,11 +111,11 @@ pub struct Read {
 
 /// Remembers where in a file its reader is, which saves the search for the next offset.
 #[derive(Debug, Default)]
-pub struct Cursor(Option<(Arc<Segment>, Place)>);
+pub(crate) struct Cursor(Option<(Arc<Segment>, Place)>);
 
 /// The log of one partition.
 #[derive(Debug)]
-pub struct Partition {
+pub(crate) struct Partition {
     dir: PathBuf,
     config: PartitionConfig,
     /// Held for appends (a write into the page cache) and look-ups, never across a read or an await.
@@ -115,6 +123,8 @@ pub struct Partition {
     state: watch::Sender<PartitionState>,
     /// Something was written since the last sync.
     dirty: AtomicBool,
+    /// A sync has failed since the log was opened.
+    sync_failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -160,7 +170,7 @@ impl Log {
 
 impl Partition {
     /// Opens the partition in `dir`, or makes it. A write that was not finished is cut off.
-    pub fn open(dir: PathBuf, config: PartitionConfig) -> io::Result<Self> {
+    pub(crate) fn open(dir: PathBuf, config: PartitionConfig) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         let offsets = segment::list(&dir)?;
         let (segments, end) = match offsets.split_last() {
@@ -201,34 +211,35 @@ impl Partition {
             }),
             state: watch::Sender::new(state),
             dirty: AtomicBool::new(true),
+            sync_failed: AtomicBool::new(false),
         })
     }
 
     /// The offset of the oldest record.
-    pub fn start_offset(&self) -> i64 {
+    pub(crate) fn start_offset(&self) -> i64 {
         self.lock().start_offset()
     }
 
     /// The offset the next record will get. Every record below it can be read.
-    pub fn end_offset(&self) -> i64 {
+    pub(crate) fn end_offset(&self) -> i64 {
         self.state.borrow().end_offset
     }
 
     /// Bytes of all segments.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let log = self.lock();
         log.older_bytes + log.end.position
     }
 
     /// Tells of every change of the end, and of the deletion.
-    pub fn watch(&self) -> watch::Receiver<PartitionState> {
+    pub(crate) fn watch(&self) -> watch::Receiver<PartitionState> {
         self.state.subscribe()
     }
 
     /// Appends record sets, each one or more whole batches, with one write. Returns each set's base offset.
     ///
     /// Checks all before it writes any. Where a write fails, the sets of a segment filled before it may be in the log.
-    pub fn append(&self, sets: &[Bytes]) -> Result<Vec<i64>, AppendError> {
+    pub(crate) fn append(&self, sets: &[Bytes]) -> Result<Vec<i64>, AppendError> {
         for set in sets {
             self.check(set)?;
         }
@@ -236,6 +247,9 @@ impl Partition {
         let log = &mut *log;
         if self.state.borrow().deleted {
             return Err(AppendError::Deleted);
+        }
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(AppendError::NotDurable);
         }
         let mut base_offsets = Vec::with_capacity(sets.len());
         log.scratch.clear();
@@ -270,7 +284,7 @@ impl Partition {
     /// Reads from `offset` on: whole batches up to `bytes_max`, but at least one. Empty at the end of the log.
     ///
     /// Reads the file; call it where blocking is allowed, or for few bytes.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         cursor: &mut Cursor,
         offset: i64,
@@ -282,15 +296,15 @@ impl Partition {
     }
 
     /// As [`Partition::read`], but cut at exactly `bytes_max`, in the middle of a batch: what a Fluvio SPU answers.
-    pub fn read_cut(&self, offset: i64, bytes_max: usize) -> Result<Read, ReadError> {
+    pub(crate) fn read_cut(&self, offset: i64, bytes_max: usize) -> Result<Read, ReadError> {
         self.read_with(&mut Cursor::default(), offset, |segment, start, end| {
             let bytes = segment.read_cut(start, end, bytes_max)?;
             Ok((bytes, end))
         })
     }
 
-    /// About how many bytes a read would return.
-    pub fn bytes_from(&self, offset: i64) -> u64 {
+    /// An upper bound of the bytes from `offset` to the end of the log; `u64::MAX` if that is in an older segment.
+    pub(crate) fn bytes_from_max(&self, offset: i64) -> u64 {
         let log = self.lock();
         if offset >= log.newest().base_offset {
             log.end.position - log.newest().nearest_position(offset)
@@ -299,8 +313,9 @@ impl Partition {
         }
     }
 
-    /// The offset of the oldest batch that all batches from it on have records at or after `timestamp_ms`.
-    pub fn offset_since(&self, timestamp_ms: i64) -> io::Result<i64> {
+    /// The offset from which on every batch has a record at or after `timestamp_ms`; the end of the log if the last batch has
+    /// none. Reads the headers of the files: call it where blocking is allowed.
+    pub(crate) fn offset_since(&self, timestamp_ms: i64) -> io::Result<i64> {
         let (segments, end) = {
             let log = self.lock();
             (log.segments.clone(), log.end)
@@ -333,47 +348,54 @@ impl Partition {
     }
 
     /// Removes segments that are too old or too much. Returns how many.
-    pub fn evict(&self, now: SystemTime) -> io::Result<usize> {
-        let mut evicted = Vec::new();
-        {
-            let mut log = self.lock();
-            while log.segments.len() > 1 {
-                let oldest = &log.segments[0];
-                let age = now.duration_since(oldest.modified()?).unwrap_or_default();
-                let total = log.older_bytes + log.end.position;
-                if age <= self.config.retention && total <= self.config.partition_bytes_max {
-                    break;
-                }
-                let oldest = log.segments.remove(0);
-                log.older_bytes -= oldest.bytes()?;
-                evicted.push(oldest);
+    pub(crate) fn evict(&self, now: SystemTime) -> io::Result<usize> {
+        let mut evicted = 0;
+        let mut log = self.lock();
+        while log.segments.len() > 1 {
+            let oldest = &log.segments[0];
+            let age = now.duration_since(oldest.modified()?).unwrap_or_default();
+            let total = log.older_bytes + log.end.position;
+            if age <= self.config.retention && total <= self.config.partition_bytes_max {
+                break;
             }
+            let bytes = oldest.bytes()?;
+            // Before the log forgets it: what cannot be removed is tried again.
+            oldest.remove()?;
+            log.segments.remove(0);
+            log.older_bytes -= bytes;
+            evicted += 1;
         }
-        for segment in &evicted {
-            segment.remove()?;
-        }
-        Ok(evicted.len())
+        Ok(evicted)
     }
 
     /// Makes all that was written survive the machine.
-    pub fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         if !self.dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
         let newest = self.lock().newest().clone();
-        newest
-            .sync()
-            .inspect_err(|_| self.dirty.store(true, Ordering::Release))
+        self.sync_segment(&newest)
+    }
+
+    /// After an error nothing more is appended: the system may take what it could not write for written.
+    fn sync_segment(&self, segment: &Segment) -> io::Result<()> {
+        let failed = |_: &io::Error| self.sync_failed.store(true, Ordering::Release);
+        segment.sync().inspect_err(failed)
+    }
+
+    /// Its folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Ends appends and tells all readers. The files are the caller's to remove.
-    pub fn delete(&self) {
+    pub(crate) fn delete(&self) {
         let _log = self.lock();
         self.state.send_modify(|state| state.deleted = true);
     }
 
     /// Checks that a record set is whole valid batches this topic takes.
-    pub fn check(&self, set: &Bytes) -> Result<(), AppendError> {
+    pub(crate) fn check(&self, set: &Bytes) -> Result<(), AppendError> {
         let bytes_max = self
             .config
             .batch_bytes_max
@@ -388,12 +410,11 @@ impl Partition {
                 });
             }
             let compression = header.compression()?;
-            if self
-                .config
-                .compression
-                .is_some_and(|only| only != compression)
+            if let Some(only) = self.config.compression
+                && only != compression
             {
-                return Err(AppendError::Compression(compression));
+                let found = compression;
+                return Err(AppendError::Compression { only, found });
             }
             position += header.bytes;
         }
@@ -421,11 +442,17 @@ impl Partition {
 
     /// Closes the newest segment and starts the next.
     fn roll(&self, log: &mut Log) -> io::Result<()> {
-        log.newest().sync()?;
+        self.sync_segment(log.newest())?;
         let next = Segment::create(&self.dir, log.end.offset)?;
         if let Err(error) = sync_dir(&self.dir) {
             // The old segment goes on growing: an empty newer one beside it would hide what comes.
-            next.remove()?;
+            if let Err(left) = next.remove() {
+                tracing::error!(
+                    "{}: an empty segment of offset {} stays, remove it before the broker starts again: {left}",
+                    self.dir.display(),
+                    log.end.offset
+                );
+            }
             return Err(error);
         }
         log.older_bytes += log.end.position;

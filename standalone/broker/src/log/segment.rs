@@ -66,7 +66,7 @@ pub(super) struct Segment {
 
 impl Segment {
     /// Makes an empty segment.
-    pub fn create(dir: &Path, base_offset: i64) -> io::Result<Self> {
+    pub(super) fn create(dir: &Path, base_offset: i64) -> io::Result<Self> {
         let path = dir.join(file_name(base_offset));
         let file = OpenOptions::new()
             .read(true)
@@ -86,7 +86,7 @@ impl Segment {
     }
 
     /// Opens an older, complete segment.
-    pub fn open(dir: &Path, base_offset: i64) -> io::Result<Self> {
+    pub(super) fn open(dir: &Path, base_offset: i64) -> io::Result<Self> {
         let path = dir.join(file_name(base_offset));
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         Ok(Self {
@@ -98,7 +98,7 @@ impl Segment {
     }
 
     /// Opens the newest segment: checks every batch, cuts off what is not a whole valid one, and says where it ends.
-    pub fn open_newest(dir: &Path, base_offset: i64) -> io::Result<(Self, Place)> {
+    pub(super) fn open_newest(dir: &Path, base_offset: i64) -> io::Result<(Self, Place)> {
         let segment = Self::open(dir, base_offset)?;
         let bytes = segment.file.metadata()?.len();
         let mut index = Index {
@@ -139,7 +139,7 @@ impl Segment {
     }
 
     /// Writes whole batches at `end`, which becomes readable only by what the caller then says of the end.
-    pub fn write(&self, end: Place, batches: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&self, end: Place, batches: &[u8]) -> io::Result<()> {
         self.file
             .write_all_at(batches, end.position)
             .inspect_err(|_| {
@@ -149,14 +149,14 @@ impl Segment {
     }
 
     /// Takes note of a batch just written.
-    pub fn note(&self, batch: Place) {
+    pub(super) fn note(&self, batch: Place) {
         if let Some(index) = self.lock_index().as_mut() {
             index.note(batch);
         }
     }
 
     /// The start of the batch that holds `offset`, which is in this segment below `end`.
-    pub fn locate(&self, offset: i64, end_position: u64) -> io::Result<Place> {
+    pub(super) fn locate(&self, offset: i64, end_position: u64) -> io::Result<Place> {
         let mut place = self.floor(offset, end_position)?;
         let mut walk = Walk::new(&self.file, end_position);
         loop {
@@ -172,7 +172,12 @@ impl Segment {
     }
 
     /// Reads whole batches from `start` on: up to `bytes_max`, but at least one. Says where they end.
-    pub fn read(&self, start: Place, end: Place, bytes_max: usize) -> io::Result<(Vec<u8>, Place)> {
+    pub(super) fn read(
+        &self,
+        start: Place,
+        end: Place,
+        bytes_max: usize,
+    ) -> io::Result<(Vec<u8>, Place)> {
         let left = (end.position - start.position) as usize;
         if left <= bytes_max {
             return Ok((self.read_at(start.position, left)?, end));
@@ -201,13 +206,18 @@ impl Segment {
     }
 
     /// Reads exactly up to `bytes_max` bytes, wherever in a batch that is.
-    pub fn read_cut(&self, start: Place, end: Place, bytes_max: usize) -> io::Result<Vec<u8>> {
+    pub(super) fn read_cut(
+        &self,
+        start: Place,
+        end: Place,
+        bytes_max: usize,
+    ) -> io::Result<Vec<u8>> {
         let left = (end.position - start.position) as usize;
         self.read_at(start.position, left.min(bytes_max))
     }
 
     /// A position near and not after the batch that holds `offset`; 0 when the index isn't made yet.
-    pub fn nearest_position(&self, offset: i64) -> u64 {
+    pub(super) fn nearest_position(&self, offset: i64) -> u64 {
         let index = self.lock_index();
         index
             .as_ref()
@@ -216,7 +226,7 @@ impl Segment {
     }
 
     /// Visits the headers of all batches below `end_position`, in order.
-    pub fn for_each_header(
+    pub(super) fn for_each_header(
         &self,
         end_position: u64,
         mut visit: impl FnMut(Place, Header) -> ControlFlow<()>,
@@ -242,23 +252,26 @@ impl Segment {
     }
 
     /// Bytes in the file.
-    pub fn bytes(&self) -> io::Result<u64> {
+    pub(super) fn bytes(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 
     /// When the file was last written.
-    pub fn modified(&self) -> io::Result<SystemTime> {
+    pub(super) fn modified(&self) -> io::Result<SystemTime> {
         self.file.metadata()?.modified()
     }
 
     /// Makes what was written survive the machine.
-    pub fn sync(&self) -> io::Result<()> {
+    pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
-    /// Removes the file; those who still read it can finish.
-    pub fn remove(&self) -> io::Result<()> {
-        std::fs::remove_file(&self.path)
+    /// Removes the file, if it is still there; those who still read it can finish.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     fn floor(&self, offset: i64, end_position: u64) -> io::Result<Place> {

@@ -10,7 +10,7 @@ use crate::metadata::store::{Store, StoreError, StoredOffset};
 
 /// A consumer of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Consumer {
+pub(crate) struct Consumer {
     topic: String,
     partition: u32,
     id: String,
@@ -18,7 +18,7 @@ pub struct Consumer {
 
 impl Consumer {
     /// The consumer `id` of `topic`'s partition.
-    pub fn new(topic: &str, partition: u32, id: &str) -> Self {
+    pub(crate) fn new(topic: &str, partition: u32, id: &str) -> Self {
         Self {
             topic: topic.to_owned(),
             partition,
@@ -27,14 +27,14 @@ impl Consumer {
     }
 
     /// The topic it consumes.
-    pub fn topic(&self) -> &str {
+    pub(crate) fn topic(&self) -> &str {
         &self.topic
     }
 }
 
 /// All stored consumer offsets.
 #[derive(Debug)]
-pub struct Consumers {
+pub(crate) struct Consumers {
     store: Arc<Store>,
     /// Offset of the last record done, and when that was stored, in seconds since the epoch.
     offsets: Mutex<BTreeMap<Consumer, (i64, u64)>>,
@@ -42,7 +42,7 @@ pub struct Consumers {
 
 impl Consumers {
     /// Reads what is stored.
-    pub fn open(store: Arc<Store>) -> Result<Self, StoreError> {
+    pub(crate) fn open(store: Arc<Store>) -> Result<Self, StoreError> {
         let offsets = store.consumer_offsets()?.into_iter().map(|stored| {
             let consumer = Consumer::new(&stored.topic, stored.partition, &stored.consumer);
             (consumer, (stored.offset, stored.modified_secs))
@@ -54,12 +54,12 @@ impl Consumers {
     }
 
     /// The offset of the last record a consumer is done with.
-    pub fn get(&self, consumer: &Consumer) -> Option<i64> {
+    pub(crate) fn get(&self, consumer: &Consumer) -> Option<i64> {
         self.lock().get(consumer).map(|(offset, _)| *offset)
     }
 
     /// All of them, by topic, partition and id.
-    pub fn all(&self) -> Vec<StoredOffset> {
+    pub(crate) fn all(&self) -> Vec<StoredOffset> {
         let offsets = self.lock();
         let stored = offsets
             .iter()
@@ -74,7 +74,7 @@ impl Consumers {
     }
 
     /// Stores an offset.
-    pub async fn put(&self, consumer: Consumer, offset: i64) -> Result<(), ErrorCode> {
+    pub(crate) async fn put(&self, consumer: Consumer, offset: i64) -> Result<(), ErrorCode> {
         let modified_secs = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
@@ -94,7 +94,7 @@ impl Consumers {
     }
 
     /// Forgets a consumer.
-    pub async fn remove(&self, consumer: Consumer) -> Result<(), ErrorCode> {
+    pub(crate) async fn remove(&self, consumer: Consumer) -> Result<(), ErrorCode> {
         if self.get(&consumer).is_none() {
             return Err(ErrorCode::Other(format!(
                 "consumer '{}' not found",
@@ -115,7 +115,7 @@ impl Consumers {
     }
 
     /// Forgets all consumers of a topic; the store has forgotten them with the topic.
-    pub fn forget_topic(&self, topic: &str) {
+    pub(crate) fn forget_topic(&self, topic: &str) {
         self.lock().retain(|consumer, _| consumer.topic != topic);
     }
 

@@ -7,8 +7,8 @@ mod spu;
 mod store;
 mod topics;
 
-pub use consumers::{Consumer, Consumers};
-pub use registry::{Registry, Snapshot};
-pub use spu::{SPU_ID, host_port, spu};
-pub use store::{Specs, Store, StoreError};
-pub use topics::Topics;
+pub(crate) use consumers::{Consumer, Consumers};
+pub(crate) use registry::{Registry, Snapshot};
+pub(crate) use spu::{SPU_ID, host_port, spu};
+pub(crate) use store::{Specs, Store, StoreError};
+pub(crate) use topics::Topics;

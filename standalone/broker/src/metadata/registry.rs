@@ -19,11 +19,11 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 const CLIENT_APPLIES: Duration = Duration::from_millis(30);
 
 /// All objects at one epoch.
-pub type Snapshot<S> = BTreeMap<String, (i64, Arc<Metadata<S>>)>;
+pub(crate) type Snapshot<S> = BTreeMap<String, (i64, Arc<Metadata<S>>)>;
 
 /// The objects of one kind.
 #[derive(Debug)]
-pub struct Registry<S>
+pub(crate) struct Registry<S>
 where
     S: Spec + Encoder + Decoder,
     S::Status: Encoder + Decoder,
@@ -40,7 +40,7 @@ where
     S::Status: Encoder + Decoder,
 {
     /// An empty registry.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             objects: Mutex::new(BTreeMap::new()),
             epoch: watch::Sender::new(0),
@@ -49,7 +49,7 @@ where
     }
 
     /// Adds objects, replacing those of the same name, as one change.
-    pub fn put(&self, objects: impl IntoIterator<Item = Metadata<S>>) {
+    pub(crate) fn put(&self, objects: impl IntoIterator<Item = Metadata<S>>) {
         let mut all = lock(&self.objects);
         let epoch = *self.epoch.borrow() + 1;
         for object in objects {
@@ -59,7 +59,7 @@ where
     }
 
     /// Removes objects by name, as one change.
-    pub fn remove<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+    pub(crate) fn remove<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
         let mut all = lock(&self.objects);
         for name in names {
             all.remove(name);
@@ -68,14 +68,14 @@ where
     }
 
     /// The object of that name.
-    pub fn get(&self, name: &str) -> Option<Arc<Metadata<S>>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Metadata<S>>> {
         lock(&self.objects)
             .get(name)
             .map(|(_, object)| object.clone())
     }
 
     /// All objects, by name.
-    pub fn all(&self) -> Vec<Arc<Metadata<S>>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Metadata<S>>> {
         lock(&self.objects)
             .values()
             .map(|(_, object)| object.clone())
@@ -83,7 +83,7 @@ where
     }
 
     /// Starts to watch.
-    pub fn watch(&self) -> Watcher {
+    pub(crate) fn watch(&self) -> Watcher {
         let (pushed, receiver) = watch::channel(-1);
         let mut all = lock(&self.pushed);
         all.retain(|receiver| receiver.has_changed().is_ok());
@@ -95,13 +95,13 @@ where
     }
 
     /// All objects, and the epoch that is.
-    pub fn snapshot(&self) -> (i64, Snapshot<S>) {
+    pub(crate) fn snapshot(&self) -> (i64, Snapshot<S>) {
         let all = lock(&self.objects);
         (*self.epoch.borrow(), all.clone())
     }
 
     /// Waits until every watcher has pushed the newest change and its client has had a moment to apply it.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         let epoch = *self.epoch.borrow();
         let watchers = lock(&self.pushed).clone();
         let all_pushed = async {
@@ -117,19 +117,19 @@ where
 
 /// One client's watch.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     epoch: watch::Receiver<i64>,
     pushed: watch::Sender<i64>,
 }
 
 impl Watcher {
     /// Waits for a change that was not pushed yet.
-    pub async fn changed(&mut self) -> bool {
+    pub(crate) async fn changed(&mut self) -> bool {
         self.epoch.changed().await.is_ok()
     }
 
     /// Takes note that everything up to `epoch` is on its way to the client.
-    pub fn pushed(&self, epoch: i64) {
+    pub(crate) fn pushed(&self, epoch: i64) {
         self.pushed.send_replace(epoch);
     }
 }

@@ -7,10 +7,10 @@ use fluvio_sc_schema::objects::Metadata;
 use fluvio_sc_schema::spu::SpuSpec;
 
 /// The id a local Fluvio cluster gives its first SPU.
-pub const SPU_ID: i32 = 5001;
+pub(crate) const SPU_ID: i32 = 5001;
 
 /// The SPU as seen by a client that should connect to `host`:`port`.
-pub fn spu(host: String, port: u16) -> Metadata<SpuSpec> {
+pub(crate) fn spu(host: String, port: u16) -> Metadata<SpuSpec> {
     let mut status = SpuStatus::default();
     status.set_online();
     Metadata {
@@ -35,7 +35,7 @@ pub fn spu(host: String, port: u16) -> Metadata<SpuSpec> {
 }
 
 /// Host and port of an address, the host as it is written in `host:port`.
-pub fn host_port(addr: SocketAddr) -> (String, u16) {
+pub(crate) fn host_port(addr: SocketAddr) -> (String, u16) {
     match addr {
         SocketAddr::V4(addr) => (addr.ip().to_string(), addr.port()),
         SocketAddr::V6(addr) => (format!("[{}]", addr.ip()), addr.port()),

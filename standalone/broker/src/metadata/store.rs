@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -27,7 +28,7 @@ const CONSUMER_OFFSETS: TableDefinition<(&str, u32, &str), (i64, u64)> =
 
 /// The tables that hold specs by name.
 #[derive(Debug, Clone, Copy)]
-pub enum Specs {
+pub(crate) enum Specs {
     /// Topics, with their ids.
     Topics,
     /// SmartModules.
@@ -50,8 +51,10 @@ impl Specs {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The key-value store failed.
-    #[error("the metadata store failed: {0}")]
-    Redb(Box<redb::Error>),
+    #[error(
+        "the metadata store failed: {0}; check the disk of the data directory, then restart the broker"
+    )]
+    Redb(Arc<redb::Error>),
     /// A row cannot be understood.
     #[error("the metadata store holds a {kind} '{name}' that cannot be read: {source}")]
     Row {
@@ -69,13 +72,13 @@ pub enum StoreError {
 
 impl<E: Into<redb::Error>> From<E> for StoreError {
     fn from(error: E) -> Self {
-        Self::Redb(Box::new(error.into()))
+        Self::Redb(Arc::new(error.into()))
     }
 }
 
 /// Where a consumer is in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredOffset {
+pub(crate) struct StoredOffset {
     /// The topic.
     pub topic: String,
     /// The partition.
@@ -88,20 +91,20 @@ pub struct StoredOffset {
     pub modified_secs: u64,
 }
 
-type Change = Box<dyn FnOnce(&WriteTransaction) -> Result<(), StoreError> + Send>;
+type Change = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send>;
 type Reply = oneshot::Sender<Result<(), StoreError>>;
 
 /// A handle on the store.
 #[derive(Debug)]
-pub struct Store {
-    database: std::sync::Arc<Database>,
+pub(crate) struct Store {
+    database: Arc<Database>,
     changes: Option<mpsc::Sender<(Change, Reply)>>,
     writer: Option<JoinHandle<()>>,
 }
 
-/// Makes an empty store. Renamed into place: redb writes last what makes a file one of its own, so a kill before that would
-/// leave one that cannot be opened.
-fn make(path: &Path) -> Result<(), StoreError> {
+/// Creates an empty store under another name and renames it: redb writes last what makes a file one of its own, so a kill before
+/// that would leave one that cannot be opened.
+fn create(path: &Path) -> Result<(), StoreError> {
     let partial = path.with_extension("partial");
     match fs::remove_file(&partial) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -118,12 +121,12 @@ fn make(path: &Path) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// Opens the store in the file at `path`, or makes it.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    /// Opens the store in the file at `path`, or creates it.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         if !path.exists() {
-            make(path)?;
+            create(path)?;
         }
-        let database = std::sync::Arc::new(Database::open(path)?);
+        let database = Arc::new(Database::open(path)?);
         let (changes, queue) = mpsc::channel();
         let writer = std::thread::Builder::new()
             .name("broker-store".into())
@@ -140,7 +143,7 @@ impl Store {
     }
 
     /// All rows of a table of specs, by name.
-    pub fn specs<S: Decoder>(
+    pub(crate) fn specs<S: Decoder>(
         &self,
         specs: Specs,
         kind: &'static str,
@@ -165,7 +168,7 @@ impl Store {
     }
 
     /// Stores a spec under a name; what had the name is replaced.
-    pub async fn put_spec<S: Encoder>(
+    pub(crate) async fn put_spec<S: Encoder>(
         &self,
         specs: Specs,
         name: &str,
@@ -183,7 +186,7 @@ impl Store {
     }
 
     /// Forgets a spec; a topic's consumer offsets too.
-    pub async fn remove_spec(&self, specs: Specs, name: &str) -> Result<(), StoreError> {
+    pub(crate) async fn remove_spec(&self, specs: Specs, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.change(move |write| {
             write.open_table(specs.table())?.remove(name.as_str())?;
@@ -198,7 +201,7 @@ impl Store {
     }
 
     /// All consumer offsets.
-    pub fn consumer_offsets(&self) -> Result<Vec<StoredOffset>, StoreError> {
+    pub(crate) fn consumer_offsets(&self) -> Result<Vec<StoredOffset>, StoreError> {
         let read = self.database.begin_read()?;
         let table = match read.open_table(CONSUMER_OFFSETS) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
@@ -221,7 +224,7 @@ impl Store {
     }
 
     /// Stores where a consumer is.
-    pub async fn put_consumer_offset(&self, stored: StoredOffset) -> Result<(), StoreError> {
+    pub(crate) async fn put_consumer_offset(&self, stored: StoredOffset) -> Result<(), StoreError> {
         self.change(move |write| {
             let key = (
                 stored.topic.as_str(),
@@ -237,7 +240,7 @@ impl Store {
     }
 
     /// Forgets where a consumer is.
-    pub async fn remove_consumer_offset(
+    pub(crate) async fn remove_consumer_offset(
         &self,
         topic: String,
         partition: u32,
@@ -256,7 +259,7 @@ impl Store {
 
     async fn change(
         &self,
-        change: impl FnOnce(&WriteTransaction) -> Result<(), StoreError> + Send + 'static,
+        change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send + 'static,
     ) -> Result<(), StoreError> {
         let (reply, done) = oneshot::channel();
         let changes = self.changes.as_ref().ok_or(StoreError::Closed)?;
@@ -281,18 +284,14 @@ fn write_changes(database: &Database, queue: &mpsc::Receiver<(Change, Reply)>) {
     while let Ok(first) = queue.recv() {
         let (changes, replies): (Vec<_>, Vec<_>) =
             std::iter::once(first).chain(queue.try_iter()).unzip();
-        let mut outcome = commit(database, changes);
+        let outcome = commit(database, changes).map_err(Arc::new);
         for reply in replies {
-            let result = match &mut outcome {
-                Ok(()) => Ok(()),
-                Err(error) => Err(std::mem::replace(error, StoreError::Closed)),
-            };
-            let _ = reply.send(result);
+            let _ = reply.send(outcome.clone().map_err(StoreError::Redb));
         }
     }
 }
 
-fn commit(database: &Database, changes: Vec<Change>) -> Result<(), StoreError> {
+fn commit(database: &Database, changes: Vec<Change>) -> Result<(), redb::Error> {
     let write = database.begin_write()?;
     for change in changes {
         change(&write)?;
@@ -319,7 +318,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_a_kill_left_half_made_is_made_anew() {
+    fn all_changes_of_a_commit_that_failed_hear_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meta.redb");
+        create(&path).unwrap();
+        let database = Database::open(&path).unwrap();
+        let (changes, queue) = mpsc::channel::<(Change, Reply)>();
+        let (refused, other) = (oneshot::channel(), oneshot::channel());
+        let disk_full = |_: &WriteTransaction| Err(redb::Error::Io(ErrorKind::StorageFull.into()));
+        changes.send((Box::new(disk_full), refused.0)).unwrap();
+        changes.send((Box::new(|_| Ok(())), other.0)).unwrap();
+        drop(changes);
+        write_changes(&database, &queue);
+        for mut reply in [refused.1, other.1] {
+            let error = reply.try_recv().unwrap().unwrap_err().to_string();
+            assert!(
+                error.contains("no storage space; check the disk"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_store_left_incomplete_by_a_kill_is_created_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("meta.redb");
         fs::write(path.with_extension("partial"), [0; 4096]).unwrap();

@@ -38,7 +38,7 @@ const PARTITIONS_MAX: u32 = 1024;
 
 /// What is stored of a topic.
 #[derive(Debug, Clone, Default, Encoder, Decoder)]
-pub struct TopicRow {
+pub(super) struct TopicRow {
     /// Tells topics of the same name apart.
     pub id: u64,
     /// What the client asked for.
@@ -47,7 +47,7 @@ pub struct TopicRow {
 
 /// A topic that can be written and read.
 #[derive(Debug)]
-pub struct Topic {
+pub(crate) struct Topic {
     name: String,
     row: TopicRow,
     partitions: Vec<Arc<Partition>>,
@@ -55,12 +55,12 @@ pub struct Topic {
 
 impl Topic {
     /// What the client asked for.
-    pub fn spec(&self) -> &TopicSpec {
+    pub(crate) fn spec(&self) -> &TopicSpec {
         &self.row.spec
     }
 
     /// The partitions, by index.
-    pub fn partitions(&self) -> &[Arc<Partition>] {
+    pub(crate) fn partitions(&self) -> &[Arc<Partition>] {
         &self.partitions
     }
 
@@ -74,7 +74,7 @@ impl Topic {
     }
 
     /// The partitions as clients see them, as they are now.
-    pub fn partition_objects(&self) -> impl Iterator<Item = Metadata<PartitionSpec>> {
+    pub(crate) fn partition_objects(&self) -> impl Iterator<Item = Metadata<PartitionSpec>> {
         self.partitions
             .iter()
             .enumerate()
@@ -99,7 +99,7 @@ impl Topic {
 /// Why a topic was not made, changed or deleted: what the client is told.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct TopicError {
+pub(crate) struct TopicError {
     /// The protocol's code.
     pub code: ErrorCode,
     /// What is wrong and what would be right.
@@ -121,7 +121,7 @@ impl TopicError {
 
 /// All topics.
 #[derive(Debug)]
-pub struct Topics {
+pub(crate) struct Topics {
     logs_dir: PathBuf,
     store: Arc<Store>,
     by_name: RwLock<HashMap<String, Arc<Topic>>>,
@@ -136,7 +136,7 @@ pub struct Topics {
 impl Topics {
     /// Opens every topic's log, removes what deletions left behind, and makes the system topic if it isn't there. Topics
     /// that `retention` names get theirs.
-    pub async fn open(
+    pub(crate) async fn open(
         logs_dir: PathBuf,
         store: Arc<Store>,
         retention: &HashMap<String, Duration>,
@@ -191,43 +191,48 @@ impl Topics {
     }
 
     /// The topic of that name.
-    pub fn get(&self, name: &str) -> Option<Arc<Topic>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Topic>> {
         self.read().get(name).cloned()
     }
 
     /// All topics, in no order.
-    pub fn all(&self) -> Vec<Arc<Topic>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
         self.read().values().cloned().collect()
     }
 
     /// The log of one partition.
-    pub fn partition(&self, topic: &str, partition: u32) -> Result<Arc<Partition>, ErrorCode> {
+    pub(crate) fn partition(
+        &self,
+        topic: &str,
+        partition: u32,
+    ) -> Result<Arc<Partition>, ErrorCode> {
         let topic = self.get(topic).ok_or(ErrorCode::TopicNotFound)?;
         let partition = topic.partitions.get(partition as usize);
         partition.cloned().ok_or(ErrorCode::NotLeaderForPartition)
     }
 
     /// Makes a topic; when it returns, every client that watches has been told.
-    pub async fn create(
+    pub(crate) async fn create(
         &self,
         name: &str,
         spec: TopicSpec,
         dry_run: bool,
     ) -> Result<(), TopicError> {
         validate(name, &spec)?;
-        if self.get(name).is_some() {
-            return Err(already_exists(name));
-        }
         if dry_run {
-            return Ok(());
+            return match self.get(name) {
+                Some(_) => Err(already_exists(name)),
+                None => Ok(()),
+            };
         }
+        // Where it exists this waits until it is listed, too: whoever is refused looks it up there.
         self.make(name, spec).await?;
         self.objects.settled().await;
         Ok(())
     }
 
     /// Adds partitions to a topic.
-    pub async fn add_partitions(&self, name: &str, count: u32) -> Result<(), TopicError> {
+    pub(crate) async fn add_partitions(&self, name: &str, count: u32) -> Result<(), TopicError> {
         let _changing = self.next_id.lock().await;
         let topic = self.get(name).ok_or_else(|| not_found(name))?;
         if topic.spec().is_system() {
@@ -270,7 +275,7 @@ impl Topics {
     }
 
     /// Deletes a topic and its log; ends those who read it.
-    pub async fn delete(&self, name: &str, force: bool) -> Result<(), TopicError> {
+    pub(crate) async fn delete(&self, name: &str, force: bool) -> Result<(), TopicError> {
         let _changing = self.next_id.lock().await;
         let topic = self.get(name).ok_or_else(|| not_found(name))?;
         if topic.spec().is_system() {
@@ -503,4 +508,32 @@ fn remove_leftovers(logs_dir: &Path, rows: &[(String, TopicRow)]) -> io::Result<
         }
     }
     Ok(next_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of two that create a topic at once one is refused, and looks it up.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_topic_that_exists_is_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(&folder.path().join("meta.redb")).unwrap());
+        let topics = Topics::open(folder.path().join("logs"), store, &HashMap::new()).await;
+        let topics = Arc::new(topics.unwrap());
+        for number in 0..50 {
+            let name = format!("topic{number}");
+            let create = || {
+                let (topics, name) = (topics.clone(), name.clone());
+                tokio::spawn(async move {
+                    let spec = TopicSpec::new_computed(1, 1, None);
+                    let created = topics.create(&name, spec, false).await.is_ok();
+                    assert!(topics.objects.get(&name).is_some(), "{name} is not listed");
+                    created
+                })
+            };
+            let (one, other) = (create(), create());
+            assert_ne!(one.await.unwrap(), other.await.unwrap());
+        }
+    }
 }

@@ -1,50 +1,41 @@
 //! Chains of SmartModules: finding them, compiling them, running batches through them.
 //!
 //! A chain belongs to one stream or one produce request and keeps its modules' state as long as that lasts. Compiling
-//! takes a fraction of a second and runs on a blocking thread, as everything that calls into WASM does. (The engine
-//! compiles from bytes every time and lets nobody keep what it made, so there is nothing to cache.)
+//! takes a fraction of a second and runs on a blocking thread, as everything that calls into WASM does.
 
 use std::io::Read as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flate2::read::GzDecoder;
-use fluvio_protocol::Decoder;
 use fluvio_protocol::link::ErrorCode;
 use fluvio_protocol::link::smartmodule::SmartModuleTransformRuntimeError;
-use fluvio_protocol::record::Record;
 use fluvio_sc_schema::smartmodule::SmartModulePackageKey;
-use fluvio_smartengine::{
-    EngineError, Lookback, SmartModuleChainBuilder, SmartModuleChainInstance, SmartModuleConfig,
-    SmartModuleInitialData,
-};
-use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
+use fluvio_smartmodule::dataplane::smartmodule::Lookback;
 use fluvio_spu_schema::server::smartmodule::{
     SmartModuleContextData, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
 };
 
 use crate::chain_times;
-use crate::log::batch::{self, BatchBuilder, BatchError};
+use crate::log::batch::{self, BatchBuilder, BatchError, Header};
 use crate::log::{Cursor, Partition};
 use crate::meters::ChainMeters;
 use crate::shared::Shared;
+use crate::smart::engine::{Input, Instance, MemoryExceeded, Output, Plan};
 
 /// A module that unpacks to more is refused.
 const WASM_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Look-backs that would read more are refused.
 const LOOK_BACK_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Memory of all modules of a chain together.
-const MODULE_MEMORY_BYTES_MAX: usize = 1_000_000_000;
 
-/// The modules of one stream, ready to run.
-#[derive(Debug)]
-pub struct Chain {
-    instance: SmartModuleChainInstance,
+/// The modules of one stream, ready to run: at least one.
+pub(crate) struct Chain {
+    modules: Vec<Instance>,
     meters: ChainMeters,
 }
 
 /// What a chain made of some batches.
 #[derive(Debug)]
-pub struct Processed {
+pub(crate) struct Processed {
     /// One wire batch that covers the offsets it was made from; `None` when there is nothing to send.
     pub batch: Option<Vec<u8>>,
     /// The offset after the last record that went in.
@@ -54,7 +45,7 @@ pub struct Processed {
 }
 
 /// Takes named modules from the registry; the wasm of each is left as it was sent, compressed.
-pub fn resolve(
+pub(crate) fn resolve(
     broker: &Shared,
     invocations: Vec<SmartModuleInvocation>,
 ) -> Result<Vec<SmartModuleInvocation>, ErrorCode> {
@@ -96,7 +87,7 @@ fn resolve_one(
 
 impl Chain {
     /// Compiles modules, initializes them and shows them what they look back to. Blocks.
-    pub fn open(
+    pub(crate) fn open(
         broker: &Shared,
         invocations: Vec<SmartModuleInvocation>,
         version: i16,
@@ -105,41 +96,37 @@ impl Chain {
         let started = Instant::now();
         let name = chain_times::name(&invocations);
         let meters = ChainMeters::new(name, broker.chain_times.clone());
-        let mut builder = SmartModuleChainBuilder::default();
-        builder.set_store_memory_limit(MODULE_MEMORY_BYTES_MAX);
+        let mut modules = Vec::with_capacity(invocations.len());
         for invocation in invocations {
-            let (config, wasm) = module_config(invocation, version)?;
-            builder.add_smart_module(config, wasm);
-        }
-        let mut instance =
-            builder
-                .initialize(&broker.engine)
-                .map_err(|error| match error.downcast_ref() {
-                    Some(EngineError::StoreMemoryExceeded { requested, max, .. }) => {
-                        ErrorCode::SmartModuleMemoryLimitExceeded {
-                            requested: *requested as u64,
-                            max: *max as u64,
-                        }
+            let plan = plan(invocation, version)?;
+            let started = Instance::start(&broker.engine, plan);
+            modules.push(started.map_err(|error| match error.downcast_ref() {
+                Some(MemoryExceeded { requested, max }) => {
+                    ErrorCode::SmartModuleMemoryLimitExceeded {
+                        requested: *requested as u64,
+                        max: *max as u64,
                     }
-                    _ => ErrorCode::SmartModuleChainInitError(format!("{error:#}")),
-                })?;
+                }
+                None => ErrorCode::SmartModuleChainInitError(format!("{error:#}")),
+            })?);
+        }
         meters.opened(started.elapsed());
-        // look_back is async for the reader's sake only; ours is ready at once.
-        let look_back = instance
-            .look_back(|look_back| std::future::ready(records_back(partition, look_back, version)));
-        futures_util::FutureExt::now_or_never(look_back)
-            .unwrap_or_else(|| {
-                Err(anyhow::anyhow!(
-                    "the engine waited for something else than records"
-                ))
-            })
-            .map_err(|error| ErrorCode::SmartModuleLookBackError(error.root_cause().to_string()))?;
-        Ok(Self { instance, meters })
+        for module in &mut modules {
+            let looked = match module.looks_back().cloned() {
+                Some(look_back) => records_back(partition, &look_back)
+                    .and_then(|records| module.look_back(&records)),
+                None => Ok(()),
+            };
+            looked.map_err(|error| {
+                ErrorCode::SmartModuleLookBackError(error.root_cause().to_string())
+            })?;
+        }
+        Ok(Self { modules, meters })
     }
 
     /// Runs wire batches through the modules from offset `from` on, until they are all done or `bytes_max` have come out.
     /// Blocks.
-    pub fn process(
+    pub(crate) fn process(
         &mut self,
         batches: &[u8],
         from: i64,
@@ -158,13 +145,14 @@ impl Chain {
                 .map_err(storage_error)?;
             let count = header.next_offset() - header.base_offset.max(from);
             let records = if header.base_offset < from {
-                batch::records_from(&records, header.base_offset, from).map_err(storage_error)?
+                batch::records_from(&records, header.base_offset, from)
+                    .map_err(storage_error)?
+                    .into()
             } else {
-                records.into_owned()
+                records
             };
-            let input = SmartModuleInput::new(records, header.base_offset, header.first_timestamp);
-            let output = self.run(input, count)?;
-            output.successes.iter().for_each(|record| out.push(record));
+            let output = self.run(&header, &records, count)?;
+            out.append(output.records).map_err(output_error)?;
             next_offset = header.next_offset();
             error = output.error;
             if error.is_some() || out.len() >= bytes_max {
@@ -181,7 +169,7 @@ impl Chain {
     }
 
     /// As an SPU does it: see [`crate::Faults::careless_modules`]. Blocks.
-    pub fn process_carelessly(
+    pub(crate) fn process_carelessly(
         &mut self,
         batches: &[u8],
         end_offset: i64,
@@ -195,21 +183,16 @@ impl Chain {
             let (header, range) = batch.map_err(storage_error)?;
             let records = header
                 .records_bytes(&batches[range])
-                .map_err(storage_error)?
-                .into_owned();
-            let input = SmartModuleInput::new(records, header.base_offset, header.first_timestamp);
-            let output = self.run(input, header.records())?;
-            if !output.successes.is_empty() {
-                let mut alone = BatchBuilder::new();
-                output
-                    .successes
-                    .iter()
-                    .for_each(|record| alone.push(record));
+                .map_err(storage_error)?;
+            let output = self.run(&header, &records, header.records())?;
+            let mut alone = BatchBuilder::new();
+            alone.append(output.records).map_err(output_error)?;
+            if alone.count() > 0 {
                 if out.len() + alone.len() > bytes_max {
                     break;
                 }
                 base_offset.get_or_insert(header.base_offset);
-                output.successes.iter().for_each(|record| out.push(record));
+                out.append(output.records).map_err(output_error)?;
             }
             if base_offset.is_some() {
                 covered += header.last_offset_delta + 1;
@@ -235,7 +218,10 @@ impl Chain {
 
     /// Runs a produce request's batches through the modules: the one batch to write, or `None` when nothing is left.
     /// Blocks.
-    pub fn process_produced(&mut self, batches: &[u8]) -> Result<Option<Vec<u8>>, ErrorCode> {
+    pub(crate) fn process_produced(
+        &mut self,
+        batches: &[u8],
+    ) -> Result<Option<Vec<u8>>, ErrorCode> {
         let mut out = BatchBuilder::new();
         let mut first_timestamp = None;
         for batch in batch::headers(batches) {
@@ -243,40 +229,49 @@ impl Chain {
             let records = header
                 .records_bytes(&batches[range])
                 .map_err(|error| ErrorCode::Other(error.to_string()))?;
-            let input = SmartModuleInput::new(
-                records.into_owned(),
-                header.base_offset,
-                header.first_timestamp,
-            );
             first_timestamp.get_or_insert(header.first_timestamp);
-            let output = self.run(input, header.records())?;
+            let output = self.run(&header, &records, header.records())?;
             if let Some(error) = output.error {
                 return Err(ErrorCode::SmartModuleRuntimeError(Box::new(error)));
             }
-            output.successes.iter().for_each(|record| out.push(record));
+            out.append(output.records).map_err(output_error)?;
         }
         let count = out.count();
         Ok((count > 0).then(|| out.finish(0, count - 1, first_timestamp.unwrap_or(-1))))
     }
 
-    fn run(
-        &mut self,
-        input: SmartModuleInput,
-        records: i64,
-    ) -> Result<fluvio_smartmodule::dataplane::smartmodule::SmartModuleOutput, ErrorCode> {
+    /// Runs encoded records of a batch through all modules.
+    fn run(&mut self, batch: &Header, records: &[u8], count: i64) -> Result<Output<'_>, ErrorCode> {
         let started = Instant::now();
-        let output = self.instance.process(input);
+        let (first, others) = self
+            .modules
+            .split_first_mut()
+            .ok_or(ErrorCode::UnknownServerError)?;
+        let input = Input {
+            records,
+            base_offset: batch.base_offset,
+            base_timestamp: batch.first_timestamp,
+        };
+        let mut output = first.process(input);
+        for module in others {
+            let Ok(Output {
+                records,
+                error: None,
+            }) = output
+            else {
+                break;
+            };
+            let records = &records.to_vec();
+            output = module.process(Input { records, ..input });
+        }
         let failed = !matches!(&output, Ok(output) if output.error.is_none());
-        self.meters.processed(records, started.elapsed(), failed);
+        self.meters.processed(count, started.elapsed(), failed);
         output.map_err(|error| ErrorCode::Other(format!("SmartModule err {error:#}")))
     }
 }
 
-fn module_config(
-    invocation: SmartModuleInvocation,
-    version: i16,
-) -> Result<(SmartModuleConfig, Vec<u8>), ErrorCode> {
-    let name = invocation.name.clone();
+fn plan(invocation: SmartModuleInvocation, version: i16) -> Result<Plan, ErrorCode> {
+    let name = invocation.name;
     let invalid = |error: String| ErrorCode::SmartModuleInvalid {
         error,
         name: name.clone(),
@@ -294,35 +289,29 @@ fn module_config(
             "it unpacks to more than {WASM_BYTES_MAX} bytes"
         )));
     }
-    let initial_data = match invocation.kind {
+    let accumulator = match invocation.kind {
         SmartModuleKind::Aggregate { accumulator }
         | SmartModuleKind::Generic(SmartModuleContextData::Aggregate { accumulator }) => {
-            SmartModuleInitialData::with_aggregate(accumulator)
+            accumulator
         }
-        _ => SmartModuleInitialData::None,
+        _ => Vec::new(),
     };
-    let config = SmartModuleConfig::builder()
-        .smartmodule_names(vec![invocation.name.unwrap_or_default()])
-        .lookback(invocation.params.lookback().map(Into::into))
-        .params(invocation.params)
-        .version(version)
-        .initial_data(initial_data)
-        .build()
-        .map_err(|error| invalid(error.to_string()))?;
-    Ok((config, wasm))
+    Ok(Plan {
+        wasm,
+        params: invocation.params,
+        accumulator,
+        version,
+    })
 }
 
-/// The topic's newest records, from the end of the log back.
-fn records_back(
-    partition: &Partition,
-    look_back: Lookback,
-    version: i16,
-) -> anyhow::Result<Vec<Record>> {
+/// The topic's newest records, from the end of the log back, encoded with the count first.
+fn records_back(partition: &Partition, look_back: &Lookback) -> anyhow::Result<Vec<u8>> {
     let end_offset = partition.end_offset();
     let last_from = |last: u64| end_offset.saturating_sub(i64::try_from(last).unwrap_or(i64::MAX));
-    let (from, since_ms) = match look_back {
-        Lookback::Last(last) => (last_from(last), i64::MIN),
-        Lookback::Age { age, last } => {
+    let last = look_back.last;
+    let (from, since_ms) = match look_back.age {
+        None => (last_from(last), i64::MIN),
+        Some(age) => {
             let since_ms =
                 now_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
             let from = if last > 0 {
@@ -336,7 +325,8 @@ fn records_back(
     let mut next = from.max(partition.start_offset());
     let mut cursor = Cursor::default();
     let mut bytes_left = LOOK_BACK_BYTES_MAX;
-    let mut records = Vec::new();
+    let mut count = 0u32;
+    let mut records = count.to_be_bytes().to_vec();
     while next < end_offset {
         let read = partition.read(&mut cursor, next, 4 * 1024 * 1024)?;
         bytes_left = bytes_left.checked_sub(read.bytes.len()).ok_or_else(|| {
@@ -345,16 +335,19 @@ fn records_back(
         for batch in batch::headers(&read.bytes) {
             let (header, range) = batch?;
             let bytes = header.records_bytes(&read.bytes[range])?;
-            for record in Vec::<Record>::decode_from(&mut bytes.as_ref(), version)? {
-                let offset = header.base_offset + record.get_header().offset_delta();
-                let timestamp = header.first_timestamp + record.get_header().get_timestamp_delta();
+            for record in batch::records(&bytes) {
+                let record = record?;
+                let offset = header.base_offset + record.offset_delta;
+                let timestamp = header.first_timestamp + record.timestamp_delta;
                 if offset >= from && timestamp >= since_ms {
-                    records.push(record);
+                    records.extend_from_slice(record.bytes);
+                    count += 1;
                 }
             }
         }
         next = read.next_offset;
     }
+    records[..4].copy_from_slice(&count.to_be_bytes());
     Ok(records)
 }
 
@@ -368,4 +361,8 @@ fn now_ms() -> i64 {
 fn storage_error(error: BatchError) -> ErrorCode {
     tracing::error!("a batch in the log: {error}");
     ErrorCode::StorageError
+}
+
+fn output_error(error: BatchError) -> ErrorCode {
+    ErrorCode::Other(format!("SmartModule err in its output: {error}"))
 }

@@ -1,10 +1,12 @@
 //! SmartModules at work.
 //!
-//! - `chain` finds, compiles and runs the modules of one stream or request; `processor` keeps a stream's modules one
+//! - `engine` runs one module; `chain` finds and runs those of one stream or request; `processor` keeps a stream's modules one
 //!   response ahead of its client.
 
 mod chain;
+mod engine;
 mod processor;
 
-pub use chain::{Chain, Processed, resolve};
-pub use processor::{Prepared, Processor};
+pub(crate) use chain::{Chain, Processed, resolve};
+pub(crate) use engine::Engine;
+pub(crate) use processor::{Prepared, Processor};

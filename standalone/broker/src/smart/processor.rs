@@ -18,10 +18,10 @@ use crate::smart::{Chain, Processed};
 const INPUT_BYTES: usize = 1024 * 1024;
 
 /// The log that was read, without its records, and what the modules made of them.
-pub type Prepared = (Read, Processed);
+pub(crate) type Prepared = (Read, Processed);
 
 /// The modules of a stream.
-pub struct Processor {
+pub(crate) struct Processor {
     partition: Arc<Partition>,
     max_bytes: usize,
     faults: Faults,
@@ -40,7 +40,12 @@ enum Work {
 
 impl Processor {
     /// Modules that have processed nothing yet. About `max_bytes` come out at once.
-    pub fn new(chain: Chain, partition: Arc<Partition>, max_bytes: usize, faults: Faults) -> Self {
+    pub(crate) fn new(
+        chain: Chain,
+        partition: Arc<Partition>,
+        max_bytes: usize,
+        faults: Faults,
+    ) -> Self {
         Self {
             partition,
             max_bytes,
@@ -50,7 +55,7 @@ impl Processor {
     }
 
     /// Processes the records from `offset` on; there are some.
-    pub async fn next(&mut self, offset: i64) -> Result<Prepared, ErrorCode> {
+    pub(crate) async fn next(&mut self, offset: i64) -> Result<Prepared, ErrorCode> {
         loop {
             self.start(offset);
             let Work::Running { from, done } = std::mem::replace(&mut self.work, Work::Lost) else {
@@ -68,7 +73,7 @@ impl Processor {
     }
 
     /// Starts on the records from `offset` on, if there are any already.
-    pub fn work_ahead(&mut self, offset: i64) {
+    pub(crate) fn work_ahead(&mut self, offset: i64) {
         if self.partition.end_offset() > offset && !self.faults.has_careless_modules() {
             self.start(offset);
         }

@@ -20,10 +20,10 @@ use fluvio::{
 use futures_util::{Stream, StreamExt};
 
 /// What a stream yields.
-pub type Batches = Pin<Box<dyn Stream<Item = Result<Batch, ErrorCode>> + Send>>;
+pub(crate) type Batches = Pin<Box<dyn Stream<Item = Result<Batch, ErrorCode>> + Send>>;
 
 /// Short ways to do what clients do.
-pub trait Clients {
+pub(crate) trait Clients {
     /// Registers a module in text.
     async fn create_module(&self, name: &str, wat: &str);
 
@@ -61,13 +61,13 @@ impl Clients for TestBroker {
     }
 }
 
-pub async fn connect(addr: SocketAddr) -> Fluvio {
+pub(crate) async fn connect(addr: SocketAddr) -> Fluvio {
     Fluvio::connect_with_config(&FluvioClusterConfig::new(addr.to_string()))
         .await
         .unwrap()
 }
 
-pub async fn producer(
+pub(crate) async fn producer(
     client: &Fluvio,
     topic: &str,
     batch_size: usize,
@@ -86,7 +86,7 @@ pub async fn producer(
         .unwrap()
 }
 
-pub async fn produce(
+pub(crate) async fn produce(
     client: &Fluvio,
     topic: &str,
     values: impl IntoIterator<Item = impl Into<String>>,
@@ -102,7 +102,7 @@ pub async fn produce(
     }
 }
 
-pub async fn stream(
+pub(crate) async fn stream(
     client: &Fluvio,
     topic: &str,
     from: i64,
@@ -116,7 +116,7 @@ pub async fn stream(
     .await
 }
 
-pub async fn stream_with(
+pub(crate) async fn stream_with(
     client: &Fluvio,
     topic: &str,
     partition: u32,
@@ -140,7 +140,7 @@ pub async fn stream_with(
 }
 
 /// All values of a stream that ends.
-pub async fn values(stream: Batches) -> Vec<String> {
+pub(crate) async fn values(stream: Batches) -> Vec<String> {
     let batches: Vec<_> = within(stream.collect()).await;
     batches
         .into_iter()
@@ -149,7 +149,7 @@ pub async fn values(stream: Batches) -> Vec<String> {
 }
 
 /// The next `count` values of a stream.
-pub async fn take(stream: &mut Batches, count: usize) -> Vec<String> {
+pub(crate) async fn take(stream: &mut Batches, count: usize) -> Vec<String> {
     let mut values = Vec::new();
     while values.len() < count {
         let batch = within(stream.next())
@@ -161,7 +161,7 @@ pub async fn take(stream: &mut Batches, count: usize) -> Vec<String> {
     values
 }
 
-pub fn batch_values(batch: &Batch) -> Vec<String> {
+pub(crate) fn batch_values(batch: &Batch) -> Vec<String> {
     batch
         .records()
         .iter()
@@ -169,11 +169,11 @@ pub fn batch_values(batch: &Batch) -> Vec<String> {
         .collect()
 }
 
-pub fn numbered(count: usize) -> Vec<String> {
+pub(crate) fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("record {n}")).collect()
 }
 
-pub fn module(name: &str) -> SmartModuleInvocation {
+pub(crate) fn module(name: &str) -> SmartModuleInvocation {
     SmartModuleInvocation {
         wasm: SmartModuleInvocationWasm::Predefined(name.into()),
         kind: SmartModuleKind::FilterMap,
@@ -183,8 +183,8 @@ pub fn module(name: &str) -> SmartModuleInvocation {
 
 /// Modules in text. Input: base offset (8 bytes), length of the records (4), the records, base timestamp (8).
 /// Output: the records, then 0 for "no error". Records start with their count (4).
-pub mod wat {
-    pub fn parse_str(wat: &str) -> Result<Vec<u8>, ::wat::Error> {
+pub(crate) mod wat {
+    pub(crate) fn parse_str(wat: &str) -> Result<Vec<u8>, ::wat::Error> {
         ::wat::parse_str(wat)
     }
 
@@ -217,19 +217,19 @@ pub mod wat {
     }
 
     /// Everything that came in.
-    pub fn pass_all() -> String {
+    pub(crate) fn pass_all() -> String {
         module(
             r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (call $all (local.get 0)))"#,
         )
     }
 
     /// Nothing.
-    pub fn pass_none() -> String {
+    pub(crate) fn pass_none() -> String {
         module(r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (call $none))"#)
     }
 
     /// Everything, once it was shown exactly `count` records by look_back; else nothing.
-    pub fn pass_after_look_back(count: usize) -> String {
+    pub(crate) fn pass_after_look_back(count: usize) -> String {
         module(&format!(
             r#"(func (export "look_back") (param i32 i32 i32) (result i32)
                 (global.set $seen (call $be (i32.add (local.get 0) (i32.const 12)))) (i32.const 0))
@@ -240,7 +240,7 @@ pub mod wat {
     }
 
     /// Nothing the first `batches` times, then everything: a module with state.
-    pub fn pass_after(batches: usize) -> String {
+    pub(crate) fn pass_after(batches: usize) -> String {
         module(&format!(
             r#"(func (export "filter_map") (param i32 i32 i32) (result i32)
                 (global.set $seen (i32.add (global.get $seen) (i32.const 1)))
@@ -250,7 +250,7 @@ pub mod wat {
     }
 
     /// Always fails.
-    pub fn fail() -> String {
+    pub(crate) fn fail() -> String {
         module(r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (i32.const -1))"#)
     }
 }

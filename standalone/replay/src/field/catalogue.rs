@@ -24,7 +24,7 @@ pub(super) enum Nature {
 
 impl Nature {
     /// Whether its price is not free to go where it likes.
-    pub fn is_pegged(self) -> bool {
+    pub(super) fn is_pegged(self) -> bool {
         !matches!(self, Self::Floating { .. })
     }
 }

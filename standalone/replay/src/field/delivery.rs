@@ -73,9 +73,9 @@ fn delivery_stream(seed: u64) -> ChaCha8Rng {
 }
 
 impl Delivery {
-    pub fn new(seed: u64, faults: Faults, dating: Dating, span_ms: (i64, i64)) -> Self {
+    pub(super) fn new(seed: u64, faults: Faults, dating: Dating, span_ms: (i64, i64)) -> Self {
         let mut rng = delivery_stream(seed);
-        // Planned whether used or not: what one switch does is the same whatever the others are. Frozen replies come first, for
+        // Planned whether used or not: the spells of one fault are the same whatever the others are. Frozen replies come first, for
         // `frozen_spells`.
         let frozen = plan(&mut rng, FROZEN_EVERY_MS, FROZEN_MINUTES, span_ms);
         let relapses = plan(&mut rng, RELAPSE_EVERY_MS, RELAPSE_MINUTES, span_ms);
@@ -94,7 +94,7 @@ impl Delivery {
     }
 
     /// What a poll at this time gets; times do not fall.
-    pub fn poll(&mut self, now_ms: i64) -> Delivered {
+    pub(super) fn poll(&mut self, now_ms: i64) -> Delivered {
         if let Some(spell) = within(&self.refused, now_ms) {
             return Delivered::Refused(&Refusal::PASSING[spell % Refusal::PASSING.len()]);
         }
@@ -131,7 +131,7 @@ impl Delivery {
     }
 
     /// How old the cached reply is now.
-    pub fn age_ms(&self, now_ms: i64) -> i64 {
+    pub(super) fn age_ms(&self, now_ms: i64) -> i64 {
         self.cached.map_or(0, |(made, _)| now_ms - made)
     }
 }

@@ -54,7 +54,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub fn new(
+    pub(super) fn new(
         asset: Asset,
         rank: usize,
         mut rng: ChaCha8Rng,
@@ -105,7 +105,7 @@ impl Listing {
     }
 
     /// One more refresh, the one with this number, in the half minute that begins at `begin_ms`.
-    pub fn refresh(&mut self, number: u64, begin_ms: i64, tide: Tide, faults: Faults) {
+    pub(super) fn refresh(&mut self, number: u64, begin_ms: i64, tide: Tide, faults: Faults) {
         let time_ms = begin_ms + self.phase_ms + self.rng.random_range(0..5_000);
         let rng = &mut self.rng;
         let price = self
@@ -152,7 +152,7 @@ impl Listing {
     }
 
     /// What was known of the coin at a time: the newest refresh until then, or the oldest that is remembered.
-    pub fn at(&self, time_ms: i64) -> Shown {
+    pub(super) fn at(&self, time_ms: i64) -> Shown {
         let newest = self
             .history
             .iter()

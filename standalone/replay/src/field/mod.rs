@@ -1,9 +1,16 @@
 //! A synthetic market delivered as CoinGecko delivers its data, faults included.
 //!
-//! Always true: everything follows from the settings; nothing else, no clock, is asked. The market itself (`price`,
-//! `volume`, `events`, `catalogue`) does not depend on how it is delivered (`delivery`, `faults`), and a fault that is
-//! switched off leaves the others as they are.
+//! Always true: everything follows from the settings; no clock is read. Prices and events of a coin, and the planned spells of refused,
+//! frozen and dated-back replies, do not depend on which faults are switched on.
+//!
+//! - `market`: the whole; `settings`: what is asked of it; `steps`: its replies, one a poll
+//! - `catalogue`: the coins; `price`, `volume`, `events`: what happens to each
+//! - `book`: every coin as CoinGecko holds it, `listing` one of them; `past`: what the coins were, for charts
+//! - `delivery`, `faults`: caches, frozen and refused replies
+//! - `object`, `digits`: a coin as a reply writes it
+//! - `random`: streams of random numbers, one for each purpose
 
+mod book;
 mod catalogue;
 mod delivery;
 pub(crate) mod digits;
@@ -12,6 +19,7 @@ mod faults;
 mod listing;
 mod market;
 mod object;
+mod past;
 mod price;
 mod random;
 mod settings;
@@ -22,5 +30,6 @@ pub use digits::default_digits;
 pub use events::{FieldEvent, FieldEventKind};
 pub use faults::{Dating, Faults};
 pub use market::FieldMarket;
+pub(crate) use past::FieldPast;
 pub use settings::FieldSettings;
 pub use steps::FieldSteps;

@@ -38,11 +38,11 @@ pub(super) struct Sea {
 }
 
 impl Sea {
-    pub fn new(rng: ChaCha8Rng) -> Self {
+    pub(super) fn new(rng: ChaCha8Rng) -> Self {
         Self { rng, restless: 0.0 }
     }
 
-    pub fn next(&mut self) -> Tide {
+    pub(super) fn next(&mut self) -> Tide {
         let noise = (1.0 - MARKET_KEEPS * MARKET_KEEPS).sqrt() * normal(&mut self.rng);
         self.restless = self.restless * MARKET_KEEPS + 0.35 * noise;
         Tide {
@@ -64,7 +64,7 @@ pub(super) struct Price {
 }
 
 impl Price {
-    pub fn new(nature: Nature, start: f64) -> Self {
+    pub(super) fn new(nature: Nature, start: f64) -> Self {
         Self {
             nature,
             start,
@@ -75,12 +75,12 @@ impl Price {
     }
 
     /// How restless trading in this coin is now, as a logarithm.
-    pub fn restless(&self) -> f64 {
+    pub(super) fn restless(&self) -> f64 {
         self.restless
     }
 
     /// The price after one more refresh, which lies at `time_ms`, `before_ms` being the one before.
-    pub fn next(
+    pub(super) fn next(
         &mut self,
         tide: Tide,
         events: &[FieldEvent],

@@ -3,19 +3,16 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::catalogue::catalogue;
+use super::book::Book;
 use super::delivery::{Delivered, Delivery, lag_ms};
 use super::events::FieldEvent;
 use super::faults::Faults;
-use super::listing::{Listing, REFRESH_MS, Shown};
+use super::listing::{REFRESH_MS, Shown};
 use super::object;
-use super::price::Sea;
 use super::random::stream;
 use super::settings::FieldSettings;
 use crate::step::Step;
 
-/// Refreshes before the first poll, so that every coin has a past.
-const WARM_UP: i64 = 64;
 /// Of a million shown coins, so many have no price.
 const NULLS: u32 = 2;
 /// Of ten thousand, so many show an older state than before, or the time of the state before with a newer price.
@@ -31,14 +28,11 @@ const THINNED: u32 = 8_000;
 /// The polls of a [`FieldMarket`](super::FieldMarket), in order. Memory does not grow with the market's length.
 pub struct FieldSteps {
     settings: FieldSettings,
-    listings: Vec<Listing>,
+    book: Book,
     /// What each coin's last reply said, and under which time.
     told: Vec<Option<i64>>,
-    sea: Sea,
     rng: ChaCha8Rng,
     delivery: Delivery,
-    /// The number of the next refresh; those below [`WARM_UP`] lie before the market's start.
-    refresh: i64,
     poll: u64,
     last: Step,
     held: Step,
@@ -48,49 +42,17 @@ pub struct FieldSteps {
 impl FieldSteps {
     pub(super) fn new(settings: FieldSettings, truth: &[FieldEvent]) -> Self {
         let (seed, faults) = (settings.seed, settings.faults);
-        let (start_ms, end_ms) = settings.span_ms();
-        let span_ms = (start_ms, end_ms);
-        let warm_ms = start_ms - WARM_UP * REFRESH_MS;
-        let listings: Vec<Listing> = catalogue(seed, settings.coins, faults.odd_coins)
-            .into_iter()
-            .enumerate()
-            .map(|(index, asset)| {
-                let events = truth.iter().filter(|event| event.coin == asset.id);
-                let events = events.cloned().collect();
-                let rng = stream(seed, index as u64);
-                Listing::new(asset, index + 1, rng, events, faults, (warm_ms, span_ms.1))
-            })
-            .collect();
-        let mut steps = Self {
-            told: vec![None; listings.len()],
-            listings,
-            sea: Sea::new(stream(seed, u64::MAX - 4)),
+        let book = Book::new(&settings, truth);
+        Self {
+            told: vec![None; book.listings.len()],
+            book,
             rng: stream(seed, u64::MAX - 5),
-            delivery: Delivery::new(seed, faults, settings.dating, span_ms),
-            refresh: 0,
+            delivery: Delivery::new(seed, faults, settings.dating, settings.span_ms()),
             poll: 0,
             last: Step::default(),
             held: Step::default(),
             order: Vec::new(),
             settings,
-        };
-        steps.refresh_until(start_ms);
-        steps
-    }
-
-    /// Every refresh of the half minutes that are over.
-    fn refresh_until(&mut self, now_ms: i64) {
-        loop {
-            let begin_ms = self.settings.start_ms + (self.refresh - WARM_UP) * REFRESH_MS;
-            if begin_ms + REFRESH_MS > now_ms {
-                return;
-            }
-            let tide = self.sea.next();
-            for listing in &mut self.listings {
-                let number = self.refresh.unsigned_abs();
-                listing.refresh(number, begin_ms, tide, self.settings.faults);
-            }
-            self.refresh += 1;
         }
     }
 
@@ -103,7 +65,7 @@ impl FieldSteps {
         let opening = self.settings.opens_with.filter(|_| self.poll == 0);
         self.poll += 1;
         let now_ms = self.settings.start_ms + since_ms;
-        self.refresh_until(now_ms);
+        self.book.refresh_until(now_ms);
         step.clear();
         let delivered = self.delivery.poll(now_ms);
         match opening.map_or(delivered, Delivered::Refused) {
@@ -140,7 +102,7 @@ impl FieldSteps {
         } = self.settings.faults;
         let thinned = self.rng.random_ratio(1, THINNED) && membership;
         self.order.clear();
-        for (index, listing) in self.listings.iter().enumerate() {
+        for (index, listing) in self.book.listings.iter().enumerate() {
             let rng = &mut self.rng;
             let (lag, back, odd) = (
                 lag_ms(rng),
@@ -180,7 +142,7 @@ impl FieldSteps {
             self.order.sort_by_key(cap);
         }
         for (rank, &(index, shown, last_updated_ms)) in self.order.iter().enumerate() {
-            let asset = &self.listings[index].asset;
+            let asset = &self.book.listings[index].asset;
             step.push(Some(asset.id.clone()), |json| {
                 object::write(json, asset, &shown, last_updated_ms, Some(rank + 1));
             });

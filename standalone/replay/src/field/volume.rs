@@ -45,7 +45,7 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    pub fn new(volume_24h: f64, character: Jumps, rng: &mut ChaCha8Rng) -> Self {
+    pub(super) fn new(volume_24h: f64, character: Jumps, rng: &mut ChaCha8Rng) -> Self {
         let mean = volume_24h / DAY_REFRESHES as f64;
         let mut volume = Self {
             mean,
@@ -63,7 +63,7 @@ impl Volume {
     }
 
     /// The volume after refresh number `refresh`, in USD.
-    pub fn next(
+    pub(super) fn next(
         &mut self,
         refresh: u64,
         time_ms: i64,

@@ -184,6 +184,27 @@ async fn a_paced_step_is_not_due_before_its_time() {
 }
 
 #[tokio::test]
+async fn whoever_prefers_to_wait_gets_a_paced_step_when_it_is_due() {
+    // A step a minute: five a second, so that the second is not due at once.
+    let server = ReplayServer::start(market(60), Speed::Times(300.0), Position::start())
+        .await
+        .unwrap();
+    let client = Client::new();
+    let url = format!("{}{MARKETS}", server.base_url());
+    let mut tag = None;
+    for step in 0..5 {
+        let mut request = client.get(&url).header("prefer", "respond-async, wait=60");
+        if let Some(tag) = tag {
+            request = request.header(header::IF_NONE_MATCH, tag);
+        }
+        let reply = request.send().await.unwrap();
+        assert_eq!(reply.status(), StatusCode::OK, "step {step}");
+        tag = reply.headers().get(header::ETAG).cloned();
+    }
+    assert_eq!(server.calls(), 5, "one call a step");
+}
+
+#[tokio::test]
 async fn parameters_are_those_of_coingecko() {
     let server = ReplayServer::start(market(60), Speed::Max, Position::start())
         .await

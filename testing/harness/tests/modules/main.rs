@@ -21,7 +21,7 @@ fn raw(coin: &str, time: i64, price: f64) -> (String, String) {
 
 fn clean(source_offset: i64, coin: &str, time: i64, price: f64) -> (String, String) {
     let value = format!(
-        r#"{{"source_offset":{source_offset},"status":"accepted","coin":"{coin}","symbol":"c","event_time":{time},"fetched_at":{time},"price":{price},"market_cap":null,"volume_24h":1000000000,"change_24h_pct":null}}"#
+        r#"{{"source_offset":{source_offset},"status":"accepted","raw_offset":{source_offset},"coin":"{coin}","symbol":"c","event_time":{time},"fetched_at":{time},"price":{price},"market_cap":null,"volume_24h":1000000000,"change_24h_pct":null}}"#
     );
     (coin.to_owned(), value)
 }
@@ -197,12 +197,12 @@ fn an_answer_is_keyed_and_ordered_as_documented() {
     assert_eq!(answers[0].key.as_deref(), Some("bitcoin"));
     assert_eq!(
         answers[0].text,
-        r#"{"source_offset":7,"status":"accepted","coin":"bitcoin","symbol":"bit","event_time":1700000000000,"fetched_at":1700000000005,"price":16730.75,"market_cap":5000000000,"volume_24h":1000000000,"change_24h_pct":null}"#
+        r#"{"source_offset":7,"status":"accepted","raw_offset":7,"coin":"bitcoin","symbol":"bit","event_time":1700000000000,"fetched_at":1700000000005,"price":16730.75,"market_cap":5000000000,"volume_24h":1000000000,"change_24h_pct":null}"#
     );
     assert_eq!(answers[1].key.as_deref(), Some("odd\u{1}key"));
     assert_eq!(
         answers[1].text,
-        r#"{"source_offset":8,"status":"rejected","coin":"odd\u0001key","reason":"missing_field","detail":"id is absent or null","fetched_at":1700000000006,"raw":"{}"}"#
+        r#"{"source_offset":8,"status":"rejected","raw_offset":8,"coin":"odd\u0001key","reason":"missing_field","detail":"id is absent or null","fetched_at":1700000000006,"raw":"{}"}"#
     );
 
     let mut chain = start(Module::new("crypto-features"));
@@ -210,7 +210,7 @@ fn an_answer_is_keyed_and_ordered_as_documented() {
     assert_eq!(answers[0].key.as_deref(), Some("bitcoin"));
     assert_eq!(
         answers[0].text,
-        r#"{"source_offset":3,"status":"features","coin":"bitcoin","symbol":"c","event_time":1700000000000,"fetched_at":1700000000000,"price":100,"market_cap":null,"volume_24h":1000000000,"change_24h_pct":null,"features_version":2,"price_prev":null,"ma_1m":100,"ma_5m":100,"ma_15m":100,"samples_1m":1,"samples_5m":1,"samples_15m":1,"log_return":null,"volatility_1m":null,"volatility_5m":null,"volatility_15m":null,"return_1m":null,"return_5m":null,"return_15m":null,"zscore_15m":null,"return_zscore_15m":null,"volume_ma_15m":1000000000,"volume_ratio":null,"move_15m":null,"volume_surge":null}"#
+        r#"{"source_offset":3,"status":"features","raw_offset":9,"coin":"bitcoin","symbol":"c","event_time":1700000000000,"fetched_at":1700000000000,"price":100,"market_cap":null,"volume_24h":1000000000,"change_24h_pct":null,"features_version":2,"price_prev":null,"ma_1m":100,"ma_5m":100,"ma_15m":100,"samples_1m":1,"samples_5m":1,"samples_15m":1,"log_return":null,"volatility_1m":null,"volatility_5m":null,"volatility_15m":null,"return_1m":null,"return_5m":null,"return_15m":null,"zscore_15m":null,"return_zscore_15m":null,"volume_ma_15m":1000000000,"volume_ratio":null,"move_15m":null,"volume_surge":null}"#
     );
 }
 
@@ -246,6 +246,7 @@ fn a_spike_goes_all_the_way() {
     let mut documented = vec![
         "source_offset",
         "status",
+        "raw_offset",
         "alert_id",
         "coin",
         "symbol",

@@ -116,7 +116,8 @@ fn a_prediction_is_as_documented() {
     let row: serde_json::Value = serde_json::from_str(&value).unwrap();
     assert_eq!(answers[0].key.as_deref(), row["coin"].as_str());
     let expected = format!(
-        r#"{{"source_offset":5,"status":"prediction","coin":{},"event_time":{},"price":{},"anomaly_probability":{},"trend_up_probability":{},"anomaly_model":"anomaly_ahead/1","trend_model":"trend_up/1"}}"#,
+        r#"{{"source_offset":5,"status":"prediction","raw_offset":{},"coin":{},"event_time":{},"price":{},"anomaly_probability":{},"trend_up_probability":{},"anomaly_model":"anomaly_ahead/1","trend_model":"trend_up/1"}}"#,
+        row["raw_offset"],
         row["coin"],
         row["event_time"],
         row["price"],

@@ -27,7 +27,4 @@ pub enum FitError {
     /// The fitted parts make no valid model.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The thread pool could not be started.
-    #[error("cannot start threads to fit with: {0}; give fewer")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
 }

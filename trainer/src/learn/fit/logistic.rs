@@ -8,7 +8,8 @@ use market::model::{INPUTS, Inputs, Logistic, ModelInfo, TREND_UP};
 use ndarray::{Array1, Array2, Axis};
 
 use super::error::FitError;
-use super::matrix::{fill_of, filled, rows_of};
+use super::matrix::{check, fill_of, filled, rows_of};
+use crate::data::Weights;
 
 /// Settings of a logistic regression.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,10 +33,25 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for LogisticParams {
     type Object = Logistic;
 
     fn fit(&self, dataset: &DatasetBase<Array2<f64>, Array1<bool>>) -> Result<Logistic, FitError> {
-        let rows = rows_of(&dataset.records)?;
+        let labels = dataset.targets.as_slice();
+        let labels =
+            labels.ok_or_else(|| FitError::Shape("the labels are not contiguous".into()))?;
+        self.fit_rows(rows_of(&dataset.records)?, labels, Weights::default())
+    }
+}
+
+impl LogisticParams {
+    /// Fits a regression to a sample's rows as it would be fitted to all those they stand for.
+    pub(super) fn fit_rows(
+        &self,
+        rows: &[Inputs],
+        labels: &[bool],
+        weights: Weights,
+    ) -> Result<Logistic, FitError> {
+        check(rows)?;
         let fill = fill_of(rows);
-        let values: Vec<f64> = filled(rows, &fill).into_iter().flatten().collect();
-        let inputs = Array2::from_shape_vec(dataset.records.raw_dim(), values)
+        let values: Vec<f64> = filled(rows, &fill).into_flattened();
+        let inputs = Array2::from_shape_vec((rows.len(), INPUTS.len()), values)
             .map_err(linfa::Error::from)?;
         let too_few = || FitError::Linfa(linfa::Error::NotEnoughSamples);
         let mean = inputs.mean_axis(Axis(0)).ok_or_else(too_few)?;
@@ -47,9 +63,11 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for LogisticParams {
         let fitted = LogisticRegression::default()
             .alpha(self.alpha)
             .max_iterations(self.iterations_max)
-            .fit(&Dataset::new(scaled, dataset.targets.clone()))?;
+            .fit(&Dataset::new(scaled, Array1::from(labels.to_vec())))?;
         // linfa takes the more common class for the positive one.
         let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+        // Rows left out of one class move the intercept alone, by the logarithm of how much more often they occur.
+        let left_out = (weights.of(true) as f64 / weights.of(false) as f64).ln();
         let info = ModelInfo {
             name: TREND_UP.to_owned(),
             version: 0,
@@ -66,7 +84,7 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for LogisticParams {
             array_of(&mean),
             array_of(&scale),
             array_of(&(fitted.params() * sign)),
-            fitted.intercept() * sign,
+            fitted.intercept() * sign + left_out,
         )?)
     }
 }
@@ -127,6 +145,31 @@ mod tests {
                 assert!((model.intercept() - intercept).abs() < 0.15, "{model:?}");
                 assert!(model.weights()[0].abs() < 1e-9);
             }
+        }
+    }
+
+    #[test]
+    fn rows_left_out_of_one_class_change_nothing_but_chance() {
+        let data = drawn(60_000, [2.0, -1.0], -1.5);
+        // Every true row, one of five others.
+        let wanted: Vec<usize> = (0..60_000)
+            .filter(|row| data.targets[*row] || row % 5 == 0)
+            .collect();
+        let inputs = data.records.select(Axis(0), &wanted);
+        let labels = data.targets.select(Axis(0), &wanted).to_vec();
+        let params = LogisticParams::default();
+        let whole = params.fit(&data).unwrap();
+        let sample = params
+            .fit_rows(rows_of(&inputs).unwrap(), &labels, Weights::new(1, 5))
+            .unwrap();
+        let row = |second: f64, eighth: f64| {
+            let mut row = [0.0; INPUTS.len()];
+            (row[2], row[7]) = (second, eighth);
+            row
+        };
+        for row in [row(3.0, 0.0), row(3.001, -50.0), row(2.999, 100.0)] {
+            let (whole, sample) = (whole.probability(&row), sample.probability(&row));
+            assert!((whole - sample).abs() < 0.02, "{whole} {sample}");
         }
     }
 

@@ -1,21 +1,11 @@
 //! Between rows of inputs and linfa's matrices, and the values that stand for absent inputs.
 
-use linfa::dataset::Dataset;
 use market::model::{INPUTS, Inputs};
-use ndarray::{Array1, Array2, Ix1};
+use ndarray::Array2;
 
 use super::error::FitError;
-use crate::data::Part;
 
-/// Rows and labels as linfa takes them.
-pub(super) fn dataset_of(part: &Part) -> Dataset<f64, bool, Ix1> {
-    let values = part.inputs.as_flattened().to_vec();
-    let inputs = Array2::from_shape_vec((part.len(), INPUTS.len()), values)
-        .expect("every row has all inputs");
-    Dataset::new(inputs, Array1::from(part.labels.clone()))
-}
-
-/// A matrix's rows, if it has the models' inputs and no infinite value.
+/// A matrix's rows, if it has the models' inputs.
 pub(super) fn rows_of(matrix: &Array2<f64>) -> Result<&[Inputs], FitError> {
     let shape = |problem: String| FitError::Shape(problem);
     if matrix.ncols() != INPUTS.len() {
@@ -27,10 +17,15 @@ pub(super) fn rows_of(matrix: &Array2<f64>) -> Result<&[Inputs], FitError> {
     let values = matrix.as_slice();
     let values = values.ok_or_else(|| shape("the matrix is not in row-major order".into()))?;
     let (rows, _) = values.as_chunks();
-    if rows.iter().flatten().any(|input| input.is_infinite()) {
-        return Err(shape("an input is infinite".into()));
-    }
     Ok(rows)
+}
+
+/// Refuses infinite values.
+pub(super) fn check(rows: &[Inputs]) -> Result<(), FitError> {
+    if rows.iter().flatten().any(|input| input.is_infinite()) {
+        return Err(FitError::Shape("an input is infinite".into()));
+    }
+    Ok(())
 }
 
 /// The value that stands for an absent input: the median of the values present, 0 if there are none.

@@ -1,19 +1,18 @@
-//! Fits the models.
+//! Fits a model to labelled rows: the same rows, settings and seed give the same model, bit for bit, on any number of threads.
 //!
+//! - [`ModelParams`]: either model, for one label
 //! - [`ForestParams`]: a random forest on binned inputs
 //! - [`LogisticParams`]: a logistic regression on scaled inputs
-//! - [`ModelParams`]: either of them
+//! - [`FitError`]: why there is no model
+//! - `matrix`: rows as linfa wants them
 
 mod error;
 mod forest;
 mod logistic;
 mod matrix;
 mod model;
-mod threads;
 
 pub use error::FitError;
-pub use forest::{FittedForest, ForestParams};
+pub use forest::ForestParams;
 pub use logistic::LogisticParams;
 pub use model::ModelParams;
-
-pub(super) use threads::on_threads;

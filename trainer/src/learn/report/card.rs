@@ -5,9 +5,10 @@ use std::fmt::Write;
 use market::FEATURES_VERSION;
 
 use crate::data::range::show_ms;
-use crate::data::{Label, Rows};
+use crate::data::{Label, Weights};
 use crate::evaluation::Evaluation;
 use crate::learn::importance::Importance;
+use crate::learn::material::Facts;
 use crate::model::Model;
 
 /// A model, for the card.
@@ -18,19 +19,21 @@ pub(crate) struct Subject<'a> {
     pub(crate) importances: &'a [Importance],
     /// First and last event time of the rows tested on.
     pub(crate) tested: (i64, i64),
+    /// What the rows fitted on and those tested on stand for.
+    pub(crate) samples: [Weights; 2],
     pub(crate) fit_seconds: f64,
 }
 
 /// The page in Markdown. It links the pictures.
-pub(crate) fn card(rows: &Rows, subjects: &[Subject<'_>], left_out: &[String]) -> String {
+pub(crate) fn card(facts: &Facts, subjects: &[Subject<'_>], left_out: &[String]) -> String {
     let mut card = String::from("# Model card\n\n");
-    let (from, to) = rows.range().unwrap_or_default();
+    let (from, to) = facts.range;
     let _ = writeln!(
         card,
         "Trained on {} rows of `lake/features`: {} coins, {} to {}. Rows are split by time: no model was fitted on the newest \
          fifth, and there is a gap of 20 minutes before it. The features are of version {FEATURES_VERSION}.\n",
-        rows.len(),
-        rows.coins().len(),
+        facts.rows,
+        facts.coins.len(),
         show_ms(from),
         show_ms(to),
     );
@@ -59,6 +62,7 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
         evaluation,
         importances,
         tested,
+        samples: [fitted_on, tested_on],
         fit_seconds,
     } = subject;
     let info = model.info();
@@ -82,6 +86,13 @@ fn write_subject(card: &mut String, subject: &Subject<'_>) {
         show_ms(tested.1),
         100.0 * evaluation.base_rate,
     );
+    if *fitted_on != Weights::default() || *tested_on != Weights::default() {
+        let _ = writeln!(
+            card,
+            "It is fitted on a sample, {fitted_on}, and tested on {tested_on}; the measurements weight each row by how many \
+             it stands for, so they are those of the market.\n",
+        );
+    }
     let Evaluation {
         ranking,
         best_input,

@@ -1,4 +1,4 @@
-//! A folder whose files are complete or absent, even after a power cut.
+//! A folder whose files and folders are complete or absent, even after a power cut.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -133,6 +133,15 @@ impl Folder {
             _ => {}
         }
         rename(&partial, &target)
+    }
+
+    /// Removes a folder in one step. The caller holds the lock.
+    pub(super) fn remove(&self, name: &str) -> Result<(), TrackingError> {
+        let partial = self.root.join(PARTIAL);
+        let failed = |error: std::io::Error| TrackingError::disk(&partial, &error);
+        durable::create_dir_all(&partial).map_err(failed)?;
+        rename(&self.root.join(name), &partial.join(name))?;
+        fs::remove_dir_all(&partial).map_err(failed)
     }
 
     /// The names of its folders.

@@ -1,6 +1,6 @@
 //! `registry.json`: versions and aliases of all models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,26 @@ impl Registry {
 
     pub(super) fn points_at(&self, model: &str, alias: Alias) -> Option<u32> {
         self.models.get(model)?.aliases.get(alias.as_str()).copied()
+    }
+
+    /// The runs that must stay: of versions that an alias points at, and of each model's newest, whose number must not be given
+    /// again.
+    pub(super) fn needed_runs(&self) -> BTreeSet<String> {
+        let needed = self.models.values().flat_map(|model| {
+            let newest = model.versions.last().map(|entry| entry.version);
+            let is_needed = move |entry: &&VersionEntry| {
+                newest == Some(entry.version) || model.aliases.values().any(|v| *v == entry.version)
+            };
+            model.versions.iter().filter(is_needed)
+        });
+        needed.map(|entry| entry.run.clone()).collect()
+    }
+
+    /// Removes all versions of these runs.
+    pub(super) fn forget_runs(&mut self, runs: &[String]) {
+        for model in self.models.values_mut() {
+            model.versions.retain(|entry| !runs.contains(&entry.run));
+        }
     }
 
     /// Points an alias at a version; false if the version does not exist.

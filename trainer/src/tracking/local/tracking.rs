@@ -108,6 +108,42 @@ impl LocalTracking {
         Ok((beginning, file.into_record(id), results))
     }
 
+    /// Removes every run but the newest `keep`, with its model versions; returns how many. A run stays one of whose versions
+    /// has an alias, or is the newest of its model.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written. What was removed until then is gone.
+    pub fn prune(&self, keep: usize) -> Result<usize, TrackingError> {
+        if self.folder.folders()?.len() <= keep {
+            // The lock would create the folder.
+            return Ok(0);
+        }
+        let _lock = self.folder.lock()?;
+        let mut registry = self.registry()?;
+        let needed = registry.needed_runs();
+        let mut runs: Vec<(i64, String)> = Vec::new();
+        for id in self.folder.folders()? {
+            // What cannot be read is none of ours, or somebody should look at it.
+            if let Ok(run) = self.run_file(&id) {
+                runs.push((run.started_ms, id));
+            }
+        }
+        runs.sort_unstable_by(|a, b| b.cmp(a));
+        let old = runs.into_iter().skip(keep).map(|(_, id)| id);
+        let old: Vec<String> = old.filter(|id| !needed.contains(id)).collect();
+        if old.is_empty() {
+            return Ok(0);
+        }
+        // First, so that no version is without its run.
+        registry.forget_runs(&old);
+        self.folder
+            .replace_json(Path::new(REGISTRY_FILE), &registry)?;
+        for run in &old {
+            self.folder.remove(run)?;
+        }
+        Ok(old.len())
+    }
+
     fn artifacts(&self, run: &str) -> PathBuf {
         Path::new(run).join(ARTIFACTS)
     }

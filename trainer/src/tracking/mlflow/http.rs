@@ -18,6 +18,7 @@ use super::failure::{Failure, FailureKind};
 use super::wire::ErrorReply;
 use crate::tracking::error::TrackingError;
 use crate::tracking::settings::{MlflowServer, SignIn};
+use crate::tracking::tls::{CLIENT_CERT, SERVER_CERT};
 
 /// Retries of a call, with pauses that double from the shortest: long enough for a restart of the server.
 const RETRIES_MAX: usize = 5;
@@ -30,6 +31,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest message of a server that is passed on.
 const MESSAGE_CHARS_MAX: usize = 300;
 
+const WORKSPACE: &str = "x-mlflow-workspace";
 const API: &str = "api/2.0/mlflow";
 const ARTIFACTS: &str = "api/2.0/mlflow-artifacts/artifacts";
 
@@ -49,11 +51,16 @@ impl Http {
         if server.is_loopback() {
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|error| TrackingError::Foreign {
-            server: server.to_string(),
-            what: "open a connection".to_owned(),
-            reason: error.to_string(),
-        })?;
+        let client =
+            server
+                .tls
+                .secure(builder)
+                .build()
+                .map_err(|error| TrackingError::Foreign {
+                    server: server.to_string(),
+                    what: "open a connection".to_owned(),
+                    reason: error.to_string(),
+                })?;
         Ok(Self {
             client,
             server: server.clone(),
@@ -225,6 +232,9 @@ impl Http {
             Some(SignIn::Token(token)) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
+        if let Some(workspace) = &self.server.workspace {
+            request = request.header(WORKSPACE, workspace);
+        }
         if let Some(body) = body {
             request = request
                 .header(header::CONTENT_TYPE, body.kind)
@@ -303,5 +313,12 @@ fn innermost(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    let cause = cause.to_string();
+    if cause.contains("invalid peer certificate") {
+        return format!("{cause} ({SERVER_CERT} can name the authority to trust)");
+    }
+    if cause.contains("CertificateRequired") {
+        return format!("{cause} ({CLIENT_CERT} can name yours)");
+    }
+    cause
 }

@@ -29,8 +29,20 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "The webhook that gets the alerts. Those of further receivers end with `_` and their name.",
     ),
     (
+        "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+        "A file with the certificate and key that the MLflow server wants, in PEM format.",
+    ),
+    (
+        "MLFLOW_TRACKING_INSECURE_TLS",
+        "`true`: any certificate of the MLflow server is trusted.",
+    ),
+    (
         "MLFLOW_TRACKING_PASSWORD",
         "The password at the MLflow server.",
+    ),
+    (
+        "MLFLOW_TRACKING_SERVER_CERT_PATH",
+        "A file with the authorities that may sign the MLflow server's certificate, in PEM format. Default: the system's.",
     ),
     (
         "MLFLOW_TRACKING_TOKEN",
@@ -41,6 +53,10 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "The MLflow server. Without it runs are stored in the data directory.",
     ),
     ("MLFLOW_TRACKING_USERNAME", "The user at the MLflow server."),
+    (
+        "MLFLOW_WORKSPACE",
+        "The workspace of the MLflow server that runs and models belong to.",
+    ),
 ];
 
 /// Read by libraries, so the sources do not name them.

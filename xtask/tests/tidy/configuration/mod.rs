@@ -17,7 +17,7 @@ use self::rust::{Key, Source, Value, argument, type_name};
 use crate::workspace::root;
 
 /// Set by `cargo xtask docs`.
-const UPDATE: &str = "COINLAKE_UPDATE_DOCS";
+pub(crate) const UPDATE: &str = "COINLAKE_UPDATE_DOCS";
 
 #[test]
 fn the_configuration_page_is_up_to_date() {

@@ -137,8 +137,9 @@ impl Source {
                 Some(
                     variants
                         .map(|variant| {
+                            let renamed = value_of(&serde(&variant.attrs), "rename");
                             let name = variant.ident.to_string().to_lowercase();
-                            (name, doc(&variant.attrs))
+                            (renamed.unwrap_or(name), doc(&variant.attrs))
                         })
                         .collect(),
                 )

@@ -19,14 +19,14 @@ pub(crate) struct RunArgs {
     /// Train on this lake instead of the data directory's: a folder or an object store URL
     #[arg(long, value_name = "URL")]
     lake: Option<String>,
-    /// Use only rows from this date or time (UTC) on
-    #[arg(long, value_name = "TIME")]
+    /// Use only rows from this date or time (UTC) on, such as 2025-06-01
+    #[arg(long, value_name = "DATE|TIME")]
     from: Option<String>,
     /// Use only rows before this date or time (UTC)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "DATE|TIME")]
     to: Option<String>,
     /// Use only rows of the last days or hours before the lake's newest row, such as 14d
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
     pub(crate) since: Option<Duration>,
     /// Seed of the random numbers: the same rows and seed give the same models
     #[arg(long, value_name = "N", default_value = "1")]
@@ -34,11 +34,12 @@ pub(crate) struct RunArgs {
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
-    /// Promote a version to production if its AUC-ROC on the newest day is greater by this much than the version's there, or than 0.5
+    /// Promote a version if its AUC-ROC on the newest day exceeds that of the version in production by at least this; if nothing is
+    /// in production, if it exceeds 0.5 by as much
     #[arg(long, value_name = "DIFFERENCE", env = "COINLAKE_PROMOTION_MARGIN", default_value_t = promotion::MARGIN)]
     pub(crate) margin: f64,
     /// Train again at this interval, such as 1h, until interrupted
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) every: Option<Duration>,
     /// Print the result of each run as a JSON object on stdout
     #[arg(long)]
@@ -58,7 +59,7 @@ impl RunArgs {
         let mut settings = TrainSettings::of_lake(lake);
         settings.range = TimeRange::parse(self.from.as_deref(), self.to.as_deref())?;
         settings.forest.seed = self.seed;
-        settings.forest.threads = self.threads;
+        settings.threads = self.threads;
         Ok(settings)
     }
 }

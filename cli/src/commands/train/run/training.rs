@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trainer::data::{self, open_lake};
+use trainer::production::ModelDrift;
 use trainer::tracking::{Alias, Beginning, RunStatus, Tracking, TrackingError};
 use trainer::{TrainSettings, Trained};
 
@@ -74,7 +75,8 @@ pub(crate) async fn train_once(
             return Err(error.into());
         }
     };
-    trained.run.metrics.extend(drift::metrics(&drift));
+    let measured = drift.iter().flat_map(ModelDrift::metrics);
+    trained.run.metrics.extend(measured);
     let ended_ms = Timestamp::now().as_millisecond();
     if let Err(error) = tracking.finish(&run, ended_ms, &trained.run).await {
         return Err(store_locally(args, &beginning, ended_ms, &trained, error).await);
@@ -90,7 +92,7 @@ pub(crate) async fn train_once(
     for model in &trained.run.models {
         report
             .models
-            .push(register(tracking, &run, &trained, &model.name, args.margin).await?);
+            .push(register(tracking, &run, &trained, model, args.margin).await?);
     }
     if report
         .models

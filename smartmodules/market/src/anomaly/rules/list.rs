@@ -63,6 +63,24 @@ impl Rule {
         kind.strip_prefix(KIND_PREFIX)
     }
 
+    /// What an alert of these kinds is about, each once: `None` for the built-in kinds together, and for no kind, and its rules by
+    /// name.
+    ///
+    /// ```
+    /// let kinds = ["price_move", "rule:btc-60k", "price_spike"].map(str::to_owned);
+    /// assert_eq!(market::Rule::subjects(&kinds), [None, Some("btc-60k")]);
+    /// assert_eq!(market::Rule::subjects(&[]), [None]);
+    /// ```
+    pub fn subjects(kinds: &[String]) -> Vec<Option<&str>> {
+        let mut subjects: Vec<_> = kinds.iter().map(|kind| Self::name_of_kind(kind)).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        if subjects.is_empty() {
+            subjects.push(None);
+        }
+        subjects
+    }
+
     /// Whether it is about this coin.
     pub fn is_about(&self, coin: &str) -> bool {
         self.coins.is_empty() || self.coins.iter().any(|it| it == coin)

@@ -81,6 +81,11 @@ impl Rules {
         &self.list
     }
 
+    /// The rule of this name.
+    pub fn get(&self, name: &str) -> Option<&Rule> {
+        self.list.iter().find(|rule| rule.name() == name)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -100,8 +105,7 @@ impl Rules {
 
     /// People are told of the rule of this name at most once in this time.
     pub fn repeat_of(&self, name: &str) -> Duration {
-        let rule = self.list.iter().find(|rule| rule.name() == name);
-        rule.map_or(REPEAT_DEFAULT, |rule| rule.repeat)
+        self.get(name).map_or(REPEAT_DEFAULT, |rule| rule.repeat)
     }
 
     /// The longest time in which people are told of a rule once, known here or not.

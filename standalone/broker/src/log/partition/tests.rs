@@ -1,13 +1,17 @@
 use super::*;
 use crate::log::batch::BatchBuilder;
+use fluvio_protocol::Encoder as _;
 use fluvio_protocol::record::Record;
 use proptest::prelude::*;
 
 fn set(batches: &[usize]) -> Bytes {
     let mut set = Vec::new();
     for records in batches {
+        let values: Vec<Record> = (0..*records)
+            .map(|n| Record::new(format!("value {n}")))
+            .collect();
         let mut batch = BatchBuilder::new();
-        (0..*records).for_each(|n| batch.push(&Record::new(format!("value {n}"))));
+        batch.append(&values.as_bytes(0).unwrap()).unwrap();
         set.extend(batch.finish(0, *records as i32 - 1, 1000));
     }
     set.into()
@@ -145,4 +149,34 @@ fn offsets_outside_the_log_are_told_apart() {
     };
     young.evict(later).unwrap();
     assert_eq!(young.lock().segments.len(), 1);
+}
+
+#[test]
+fn a_time_is_found_behind_the_last_batch_that_is_older() {
+    let dir = tempfile::tempdir().unwrap();
+    // A batch a segment.
+    let log = Partition::open(dir.path().into(), config(80)).unwrap();
+    for timestamp_ms in [5, 9, 3, 7, 8] {
+        let mut batch = BatchBuilder::new();
+        let value = vec![Record::new("value")];
+        batch.append(&value.as_bytes(0).unwrap()).unwrap();
+        log.append(&[batch.finish(0, 0, timestamp_ms).into()])
+            .unwrap();
+    }
+    let since: Vec<i64> = [3, 4, 6, 8, 9]
+        .map(|time| log.offset_since(time).unwrap())
+        .into();
+    assert_eq!(since, [0, 3, 3, 4, 5]);
+}
+
+/// The system may report the second sync of what it lost as a success.
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Partition::open(dir.path().into(), config(10_000)).unwrap();
+    log.append(&[set(&[1])]).unwrap();
+    log.sync_failed.store(true, Ordering::Release);
+    let refused = log.append(&[set(&[1])]);
+    assert!(matches!(refused, Err(AppendError::NotDurable)));
+    assert_eq!(log.end_offset(), 1);
 }

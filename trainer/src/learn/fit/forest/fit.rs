@@ -1,7 +1,7 @@
 //! Fits a forest, behind linfa's traits.
 
 use linfa::dataset::DatasetBase;
-use linfa::traits::{Fit, PredictInplace};
+use linfa::traits::Fit;
 use market::FEATURES_VERSION;
 use market::model::{Forest, Inputs, ModelInfo};
 use ndarray::{Array1, Array2};
@@ -10,27 +10,39 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::bins;
+use super::lots::lots;
 use super::params::ForestParams;
 use super::tree::{Grower, Limits};
+use crate::data::Weights;
 use crate::learn::fit::error::FitError;
-use crate::learn::fit::matrix::{fill_of, filled, rows_of};
-use crate::learn::fit::threads::on_threads;
-
-/// The forest that serves, with linfa's interface for predictions.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FittedForest(pub Forest);
+use crate::learn::fit::matrix::{check, fill_of, filled, rows_of};
 
 impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
-    type Object = FittedForest;
+    type Object = Forest;
 
-    fn fit(
-        &self,
-        dataset: &DatasetBase<Array2<f64>, Array1<bool>>,
-    ) -> Result<FittedForest, FitError> {
+    fn fit(&self, dataset: &DatasetBase<Array2<f64>, Array1<bool>>) -> Result<Forest, FitError> {
         let labels = dataset.targets.as_slice();
         let labels =
             labels.ok_or_else(|| FitError::Shape("the labels are not contiguous".into()))?;
-        let rows = rows_of(&dataset.records)?;
+        self.fit_rows(
+            rows_of(&dataset.records)?,
+            labels,
+            Weights::default(),
+            &|| (),
+        )
+    }
+}
+
+impl ForestParams {
+    /// Fits a forest to a sample's rows as it would be fitted to all those they stand for. Calls `tree_done` after each tree.
+    pub(in crate::learn::fit) fn fit_rows(
+        &self,
+        rows: &[Inputs],
+        labels: &[bool],
+        weights: Weights,
+        tree_done: &(dyn Fn() + Sync),
+    ) -> Result<Forest, FitError> {
+        check(rows)?;
         if labels.len() != rows.len() {
             let problem = format!("{} rows have {} labels", rows.len(), labels.len());
             return Err(FitError::Shape(problem));
@@ -38,28 +50,30 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
         self.check(rows.len())?;
 
         let fill = fill_of(rows);
-        let (edges, trees) = on_threads(self.threads, || {
-            let rows = filled(rows, &fill);
-            let edges = bins::edges(&rows);
-            let bins = bins::bins(&rows, &edges);
-            let limits = Limits {
-                depth_max: self.depth_max,
-                leaf_rows_min: self.leaf_rows_min,
-                shrinkage: self.shrinkage,
-            };
-            let trees: Vec<_> = (0..u64::from(self.trees))
-                .into_par_iter()
-                .map_init(
-                    || Grower::new(&bins, labels, &edges, limits),
-                    |grower, tree| {
-                        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-                        rng.set_stream(tree);
-                        grower.grow(&mut rng)
-                    },
-                )
-                .collect();
-            (edges, trees)
-        })?;
+        let filled = filled(rows, &fill);
+        let edges = bins::edges(&filled);
+        let bins = bins::bins(&filled, &edges);
+        drop(filled);
+        let lots = lots(labels, weights);
+        let limits = Limits {
+            depth_max: self.depth_max,
+            leaf_rows_min: self.leaf_rows_min,
+            shrinkage: self.shrinkage,
+            weights,
+        };
+        let trees: Vec<_> = (0..u64::from(self.trees))
+            .into_par_iter()
+            .map_init(
+                || Grower::new(&bins, labels, &lots, &edges, limits),
+                |grower, tree| {
+                    let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                    rng.set_stream(tree);
+                    let nodes = grower.grow(&mut rng);
+                    tree_done();
+                    nodes
+                },
+            )
+            .collect();
         let info = ModelInfo {
             name: market::model::ANOMALY_AHEAD.to_owned(),
             version: 0,
@@ -71,29 +85,13 @@ impl Fit<Array2<f64>, Array1<bool>, FitError> for ForestParams {
             rows: rows.len() as u64,
             threshold: 0.5,
         };
-        Ok(FittedForest(Forest::new(info, edges, trees)?))
-    }
-}
-
-impl PredictInplace<Array2<f64>, Array1<f64>> for FittedForest {
-    fn predict_inplace(&self, inputs: &Array2<f64>, probabilities: &mut Array1<f64>) {
-        let rows: Vec<Inputs> = inputs
-            .rows()
-            .into_iter()
-            .map(|row| std::array::from_fn(|input| row[input]))
-            .collect();
-        probabilities.assign(&Array1::from(self.0.probabilities(&rows)));
-    }
-
-    fn default_target(&self, inputs: &Array2<f64>) -> Array1<f64> {
-        Array1::zeros(inputs.nrows())
+        Ok(Forest::new(info, edges, trees)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use linfa::dataset::Dataset;
-    use linfa::traits::Predict;
     use market::model::{INPUTS, Node};
     use proptest::prelude::*;
     use rand::RngExt;
@@ -113,8 +111,12 @@ mod tests {
         Dataset::new(inputs, labels)
     }
 
-    fn wrong(forest: &FittedForest, data: &Dataset<f64, bool, ndarray::Ix1>) -> usize {
-        let probabilities: Array1<f64> = forest.predict(&data.records);
+    fn probabilities(forest: &Forest, inputs: &Array2<f64>) -> Vec<f64> {
+        forest.probabilities(rows_of(inputs).unwrap())
+    }
+
+    fn wrong(forest: &Forest, data: &Dataset<f64, bool, ndarray::Ix1>) -> usize {
+        let probabilities = probabilities(forest, &data.records);
         let pairs = probabilities.iter().zip(&data.targets);
         pairs.filter(|(p, label)| (**p >= 0.5) != **label).count()
     }
@@ -146,7 +148,7 @@ mod tests {
         data.records.column_mut(0).fill(f64::NAN);
         data.records.column_mut(1).fill(7.0);
         data.records[(17, 3)] = f64::NAN;
-        let FittedForest(forest) = ForestParams::default().fit(&data).unwrap();
+        let forest = ForestParams::default().fit(&data).unwrap();
         assert_eq!((forest.info.fill[0], forest.info.fill[1]), (0.0, 7.0));
         assert!(forest.info.fill[3].abs() < 0.1);
         assert!(forest.edges()[0].is_empty() && forest.edges()[1].is_empty());
@@ -159,8 +161,8 @@ mod tests {
             (0..100).map(|row| row % 4 == 0).collect(),
         );
         let forest = ForestParams::default().fit(&data).unwrap();
-        assert!(forest.0.trees().iter().all(|tree| tree.len() == 1));
-        let probabilities: Array1<f64> = forest.predict(&data.records);
+        assert!(forest.trees().iter().all(|tree| tree.len() == 1));
+        let probabilities = probabilities(&forest, &data.records);
         assert!((probabilities[0] - 0.25).abs() < 0.03);
     }
 
@@ -213,7 +215,7 @@ mod tests {
         ) {
             let data = dataset(600, |row| row[0] + row[1] > row[2]);
             let params = ForestParams { trees: 3, depth_max, leaf_rows_min, seed, ..ForestParams::default() };
-            let FittedForest(forest) = params.fit(&data).unwrap();
+            let forest = params.fit(&data).unwrap();
             for tree in forest.trees() {
                 let mut depths = vec![0];
                 for node in tree {

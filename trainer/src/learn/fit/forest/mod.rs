@@ -7,13 +7,13 @@
 //! Always true: the same rows, settings and seed give the same forest, bit for bit, on any number of threads. Each tree
 //! has its own stream of random numbers, and the trees keep their order.
 //!
-//! - [`ForestParams`] are the settings, [`FittedForest`] is the result
-//! - `bins` turns inputs into bins, `tree` grows one tree on them, `fit` grows them all
+//! - [`ForestParams`] are the settings
+//! - `bins` turns inputs into bins, `lots` says what a bootstrap draws from, `tree` grows one tree on them, `fit` grows them all
 
 mod bins;
 mod fit;
+mod lots;
 mod params;
 mod tree;
 
-pub use fit::FittedForest;
 pub use params::ForestParams;

@@ -1,7 +1,5 @@
 //! Settings of a forest.
 
-use std::num::NonZero;
-
 use crate::learn::fit::error::FitError;
 
 /// The most rows: their counts fit 32 bits, whatever the bootstrap draws.
@@ -21,6 +19,7 @@ const ROWS_MAX: usize = (u32::MAX / 256) as usize;
 ///     times: (0..400).map(|row| row * 60_000).collect(),
 ///     labels: inputs.iter().map(|row| row[0] > 4.5).collect(),
 ///     inputs,
+///     ..Part::default()
 /// };
 /// let params = ForestParams { trees: 10, ..ForestParams::default() };
 /// let model = ModelParams::Forest(params).fit(Label::AnomalyAhead, &part)?;
@@ -43,8 +42,6 @@ pub struct ForestParams {
     pub shrinkage: f64,
     /// The seed of all random draws.
     pub seed: u64,
-    /// The number of threads; all cores by default.
-    pub threads: Option<NonZero<usize>>,
 }
 
 impl Default for ForestParams {
@@ -55,7 +52,6 @@ impl Default for ForestParams {
             leaf_rows_min: 100,
             shrinkage: 400.0,
             seed: 1,
-            threads: None,
         }
     }
 }

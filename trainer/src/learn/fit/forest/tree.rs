@@ -11,6 +11,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::bins::{Binned, Edges};
+use super::lots::stands_for;
+use crate::data::Weights;
 
 /// The number of inputs a node draws: the square root of all.
 const DRAWN: usize = INPUTS.len().isqrt();
@@ -21,15 +23,16 @@ const SPARSE_ROWS: usize = 256;
 /// Index of a row's first count.
 const COUNTS: usize = INPUTS.len();
 
-/// A row's bins, then its counts: 1; how often the bootstrap drew it; the same if its label is true, else 0.
+/// A row's bins, then its counts: 1; how often the bootstrap drew it; both again if its label is true, else 0.
 type Row = [u8; INPUTS.len() + 4];
 
-/// Sums of the counts of rows. The fourth is always 0: four are added as fast as three.
+/// Sums of the counts of rows.
 type Counts = [u32; 4];
 
 const ROWS: usize = 0;
-const WEIGHT: usize = 1;
-const POSITIVE: usize = 2;
+const DRAWS: usize = 1;
+const POSITIVE_ROWS: usize = 2;
+const POSITIVE_DRAWS: usize = 3;
 
 /// When a node becomes a leaf, and how far its prediction is shrunk.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +41,35 @@ pub(super) struct Limits {
     pub(super) leaf_rows_min: u32,
     /// See [`ForestParams::shrinkage`](super::params::ForestParams::shrinkage).
     pub(super) shrinkage: f64,
+    /// What rows stand for: a node counts the rows of the market.
+    pub(super) weights: Weights,
+}
+
+impl Limits {
+    /// The different rows.
+    fn rows(&self, counts: &Counts) -> u64 {
+        let (rows, positive) = (counts[ROWS], counts[POSITIVE_ROWS]);
+        self.weights.of(true) * u64::from(positive)
+            + self.weights.of(false) * u64::from(rows - positive)
+    }
+
+    /// The rows drawn, and the true ones among them.
+    fn draws(&self, counts: &Counts) -> (f64, f64) {
+        let (draws, positive) = (counts[DRAWS], counts[POSITIVE_DRAWS]);
+        let negative = f64::from(draws - positive) * stands_for(self.weights, false);
+        let positive = f64::from(positive) * stands_for(self.weights, true);
+        (positive + negative, positive)
+    }
+
+    /// The part of the Gini impurity that differs between splits of a node; greater is purer.
+    fn purity(&self, left: &Counts, all: &Counts) -> f64 {
+        let right = std::array::from_fn(|count| all[count] - left[count]);
+        let part = |counts: &Counts| {
+            let (draws, positive) = self.draws(counts);
+            positive * positive / draws
+        };
+        part(left) + part(&right)
+    }
 }
 
 /// The values that a node passes to its children.
@@ -54,6 +86,7 @@ struct Parent {
 pub(super) struct Grower<'a> {
     bins: &'a [Binned],
     labels: &'a [bool],
+    lots: &'a [u32],
     edges: &'a Edges,
     limits: Limits,
     rows: Vec<Row>,
@@ -77,12 +110,14 @@ impl<'a> Grower<'a> {
     pub(super) fn new(
         bins: &'a [Binned],
         labels: &'a [bool],
+        lots: &'a [u32],
         edges: &'a Edges,
         limits: Limits,
     ) -> Self {
         Self {
             bins,
             labels,
+            lots,
             edges,
             limits,
             rows: Vec::new(),
@@ -103,13 +138,13 @@ impl<'a> Grower<'a> {
         std::mem::take(&mut self.nodes)
     }
 
-    /// The bootstrap: draws as many times as there are rows.
+    /// The bootstrap: draws as many times as there are lots.
     fn draw_rows(&mut self, rng: &mut ChaCha8Rng) {
-        let total = self.bins.len();
         self.weights.clear();
-        self.weights.resize(total, 0);
-        for _ in 0..total {
-            let weight = &mut self.weights[rng.random_range(0..total)];
+        self.weights.resize(self.bins.len(), 0);
+        for _ in 0..self.lots.len() {
+            let row = self.lots[rng.random_range(0..self.lots.len())];
+            let weight = &mut self.weights[row as usize];
             *weight = weight.saturating_add(1);
         }
         self.rows.clear();
@@ -118,8 +153,9 @@ impl<'a> Grower<'a> {
                 let mut row = [0; INPUTS.len() + 4];
                 row[..COUNTS].copy_from_slice(bins);
                 row[COUNTS + ROWS] = 1;
-                row[COUNTS + WEIGHT] = *weight;
-                row[COUNTS + POSITIVE] = weight * u8::from(*label);
+                row[COUNTS + DRAWS] = *weight;
+                row[COUNTS + POSITIVE_ROWS] = u8::from(*label);
+                row[COUNTS + POSITIVE_DRAWS] = weight * u8::from(*label);
                 self.rows.push(row);
             }
         }
@@ -138,15 +174,15 @@ impl<'a> Grower<'a> {
         for row in &self.rows[begin..end] {
             add(&mut all, row);
         }
-        let weight = f64::from(all[WEIGHT]);
-        let share = f64::from(all[POSITIVE]) / weight;
+        let (weight, positive) = self.limits.draws(&all);
+        let share = positive / weight;
         let prediction = parent.map_or(share, |parent| {
             let trust = 1.0 + self.limits.shrinkage / parent.weight;
             parent.prediction + (share - parent.share) / trust
         });
-        let pure = all[POSITIVE] == 0 || all[POSITIVE] == all[WEIGHT];
-        let leaf =
-            depth == self.limits.depth_max || pure || all[ROWS] < 2 * self.limits.leaf_rows_min;
+        let pure = all[POSITIVE_DRAWS] == 0 || all[POSITIVE_DRAWS] == all[DRAWS];
+        let few = self.limits.rows(&all) < 2 * u64::from(self.limits.leaf_rows_min);
+        let leaf = depth == self.limits.depth_max || pure || few;
         let split = match leaf {
             true => None,
             false => self.best_split(begin, end, &all, rng),
@@ -219,7 +255,7 @@ impl<'a> Grower<'a> {
             }
         }
         // Not better than no split: at most rounding noise.
-        let (positive, weight) = (f64::from(all[POSITIVE]), f64::from(all[WEIGHT]));
+        let (weight, positive) = self.limits.draws(all);
         best.filter(|split| split.score > positive * positive / weight)
     }
 }
@@ -290,9 +326,10 @@ fn best_edge(
             }
             if let Some(below) = below {
                 edges += 1;
-                let right_rows = all[ROWS] - left[ROWS];
-                if left[ROWS].min(right_rows) >= limits.leaf_rows_min {
-                    let score = purity(&left, all);
+                let rows = limits.rows(&left);
+                let least = rows.min(limits.rows(all) - rows);
+                if least >= u64::from(limits.leaf_rows_min) {
+                    let score = limits.purity(&left, all);
                     if best.is_none_or(|best| score > best.score) {
                         // Every edge between the two bins splits these rows alike; the middle one likely splits others best.
                         let bin = below + (bin - 1 - below) / 2;
@@ -311,16 +348,6 @@ fn best_edge(
         }
     }
     edges > 0
-}
-
-/// The part of the Gini impurity that differs between splits of a node; greater is purer.
-fn purity(left: &Counts, all: &Counts) -> f64 {
-    let part = |positive: u32, weight: u32| {
-        let positive = f64::from(positive);
-        positive * positive / f64::from(weight)
-    };
-    part(left[POSITIVE], left[WEIGHT])
-        + part(all[POSITIVE] - left[POSITIVE], all[WEIGHT] - left[WEIGHT])
 }
 
 #[cfg(test)]

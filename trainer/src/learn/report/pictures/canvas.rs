@@ -13,12 +13,15 @@ pub(super) const INK: RGBColor = RGBColor(31, 41, 55);
 /// The colour of lines behind the data.
 pub(super) const GRID: RGBColor = RGBColor(229, 231, 235);
 
+/// What browsers and image viewers have.
 pub(super) const FONT: &str = "Helvetica, Arial, sans-serif";
+/// Pixels.
 pub(super) const TITLE_SIZE: u32 = 24;
+/// Pixels.
 pub(super) const TEXT_SIZE: u32 = 17;
 
-/// The error type of drawing into a string, which cannot fail.
-type Problem = DrawingAreaErrorKind<std::io::Error>;
+/// Drawing into a string cannot fail, but plotters' types say that it may.
+type DrawError = DrawingAreaErrorKind<std::io::Error>;
 
 pub(super) fn text(size: u32) -> TextStyle<'static> {
     (FONT, size).into_font().color(&INK)
@@ -27,7 +30,7 @@ pub(super) fn text(size: u32) -> TextStyle<'static> {
 /// Draws on white and returns the SVG.
 pub(super) fn svg(
     size: (u32, u32),
-    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Problem>,
+    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), DrawError>,
 ) -> Vec<u8> {
     let mut svg = String::new();
     {

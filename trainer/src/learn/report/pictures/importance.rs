@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::canvas::{GRID, MODEL, PLAIN, TEXT_SIZE, TITLE_SIZE, svg, text};
+use super::canvas::{GRID, INK, MODEL, PLAIN, TEXT_SIZE, TITLE_SIZE, svg, text};
 use crate::learn::importance::Importance;
 
 const WIDTH: u32 = 720;
@@ -12,15 +12,15 @@ const TOP: i32 = 64;
 const LEFT: i32 = 170;
 const RIGHT: i32 = 110;
 
-/// By how much AUC-ROC falls when each input is shuffled, greatest first.
+/// Draws a bar for each input, in the given order: the drop in AUC-ROC when the input is shuffled.
 pub fn importance(label: &str, importances: &[Importance]) -> Vec<u8> {
     let height = TOP + ROW_HEIGHT * importances.len() as i32 + 60;
     let drops = importances.iter().map(|i| i.auc_drop + i.deviation);
-    let most = drops.fold(1e-6, f64::max);
+    let x_max = drops.fold(1e-6, f64::max);
     let lows = importances.iter().map(|i| i.auc_drop - i.deviation);
-    let least = lows.fold(0.0, f64::min);
+    let x_min = lows.fold(0.0, f64::min);
     let room = f64::from(WIDTH as i32 - LEFT - RIGHT);
-    let x = |drop: f64| LEFT + ((drop - least) / (most - least) * room).round() as i32;
+    let x = |drop: f64| LEFT + ((drop - x_min) / (x_max - x_min) * room).round() as i32;
     svg((WIDTH, height as u32), |area| {
         area.draw(&Text::new(
             format!("{label}: permutation importance"),
@@ -46,11 +46,12 @@ pub fn importance(label: &str, importances: &[Importance]) -> Vec<u8> {
                 [-1.0, 1.0].map(|side| x(importance.auc_drop + side * importance.deviation));
             area.draw(&PathElement::new(
                 vec![(spread[0], middle), (spread[1], middle)],
-                PLAIN.stroke_width(2),
+                INK.stroke_width(2),
             ))?;
             let value = text(TEXT_SIZE - 2).pos(Pos::new(HPos::Left, VPos::Center));
             let drop = format!("{:+.4}", importance.auc_drop);
-            area.draw(&Text::new(drop, (spread[1].max(end) + 10, middle), value))?;
+            let right = spread[1].max(end).max(zero);
+            area.draw(&Text::new(drop, (right + 10, middle), value))?;
         }
         area.draw(&PathElement::new(
             vec![(x(0.0), TOP), (x(0.0), bottom)],
@@ -59,7 +60,7 @@ pub fn importance(label: &str, importances: &[Importance]) -> Vec<u8> {
         let note = text(TEXT_SIZE - 2).pos(Pos::new(HPos::Center, VPos::Top));
         let middle = LEFT + (room / 2.0) as i32;
         area.draw(&Text::new(
-            "fall of AUC-ROC when the input is shuffled",
+            "drop in AUC-ROC when the input is shuffled",
             (middle, bottom + 18),
             note,
         ))

@@ -1,0 +1,270 @@
+//! `coinlake lake optimize`, `vacuum`, `expire` and `upkeep`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::Args;
+use connector_runtime::process::{log, shutdown};
+use indicatif::BinaryBytes;
+use jiff::Timestamp;
+use lake::Lake;
+use lake::upkeep::{Expired, Extent, Optimized, Upkeep, Vacuumed};
+use parquet_sink::config::{FILE_SIZE_MIN, KEEP_MIN};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::Progress;
+use super::target::LakeArgs;
+use crate::commands::table::table;
+
+#[derive(Args)]
+pub(crate) struct UpkeepArgs {
+    #[command(flatten)]
+    pub(super) target: LakeArgs,
+    /// Change nothing; say what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print the result as a JSON object on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct OptimizeArgs {
+    #[command(flatten)]
+    pub(super) common: UpkeepArgs,
+    /// Size of a full file, such as 64MiB, at least 1MiB [default: the table's, which is 128MiB unless its stage sets another]
+    #[arg(long, value_name = "SIZE", value_parser = full_size)]
+    file_size: Option<ByteSize>,
+}
+
+#[derive(Args)]
+pub(crate) struct ExpireArgs {
+    #[command(flatten)]
+    pub(super) common: UpkeepArgs,
+    /// Keep rows this long, such as 90d, at least 1d; whole days go [default: what the table keeps, which is everything unless its
+    /// stage sets a time]
+    #[arg(long, value_name = "DURATION", value_parser = whole_days)]
+    keep: Option<Duration>,
+}
+
+fn full_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    match size >= FILE_SIZE_MIN {
+        true => Ok(size),
+        false => Err("must be at least 1MiB".to_owned()),
+    }
+}
+
+fn whole_days(text: &str) -> Result<Duration, String> {
+    let keep = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match keep >= KEEP_MIN {
+        true => Ok(keep),
+        false => Err("must be at least 1d: rows go by whole days".to_owned()),
+    }
+}
+
+/// Its JSON form is an interface that scripts rely on. A command that does one thing gives one list.
+#[derive(Default, Serialize)]
+struct Report {
+    lake: String,
+    dry_run: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expired: Vec<Expired>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    optimized: Vec<Optimized>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vacuumed: Vec<Vacuumed>,
+}
+
+pub(super) async fn optimize(args: OptimizeArgs) -> Result<()> {
+    let mut work = Work::new(&args.common)?;
+    for table in args.common.target.tables(&work.lake).await? {
+        let (upkeep, progress) = work.upkeep(table.name());
+        let upkeep = upkeep.file_bytes(args.file_size.map(|size| size.0));
+        work.report.optimized.extend(upkeep.optimize(&table).await?);
+        progress.finish();
+    }
+    work.print(args.common.json)
+}
+
+pub(super) async fn expire(args: ExpireArgs) -> Result<()> {
+    let mut work = Work::new(&args.common)?;
+    for table in args.common.target.tables(&work.lake).await? {
+        let (upkeep, progress) = work.upkeep(table.name());
+        work.report
+            .expired
+            .extend(upkeep.expire(&table, args.keep).await?);
+        progress.finish();
+    }
+    work.print(args.common.json)
+}
+
+pub(super) async fn vacuum(args: UpkeepArgs) -> Result<()> {
+    let mut work = Work::new(&args)?;
+    work.vacuum(&args.target).await?;
+    work.print(args.json)
+}
+
+pub(super) async fn all(args: UpkeepArgs) -> Result<()> {
+    let mut work = Work::new(&args)?;
+    if args.target.names().is_empty() && work.lake.tables().await?.is_empty() {
+        // The stages have not committed yet.
+        return work.print(args.json);
+    }
+    for table in args.target.tables(&work.lake).await? {
+        let (upkeep, progress) = work.upkeep(table.name());
+        if let Some(kept) = upkeep.keep(&table).await? {
+            work.report.expired.push(kept.expired);
+            work.report.optimized.push(kept.optimized);
+        }
+        progress.finish();
+    }
+    work.vacuum(&args.target).await?;
+    work.print(args.json)
+}
+
+/// One command at work.
+struct Work {
+    lake: Lake,
+    report: Report,
+    stop: CancellationToken,
+}
+
+impl Work {
+    fn new(args: &UpkeepArgs) -> Result<Self> {
+        Ok(Self {
+            lake: args.target.open_to_write()?,
+            report: Report {
+                lake: args.target.address()?,
+                dry_run: args.dry_run,
+                ..Report::default()
+            },
+            stop: shutdown::on_signal(),
+        })
+    }
+
+    fn upkeep(&self, table: &str) -> (Upkeep, Progress) {
+        let progress = Progress::of(table);
+        let upkeep = Upkeep::at(Timestamp::now().as_millisecond())
+            .dry_run(self.report.dry_run)
+            .watch(progress.watch(self.stop.clone()));
+        (upkeep, progress)
+    }
+
+    async fn vacuum(&mut self, target: &LakeArgs) -> Result<()> {
+        for table in target.tables(&self.lake).await? {
+            let (upkeep, progress) = self.upkeep(table.name());
+            self.report.vacuumed.extend(upkeep.vacuum(&table).await?);
+            progress.finish();
+        }
+        if target.names().is_empty() {
+            let (upkeep, progress) = self.upkeep("temporary files");
+            let vacuumed = upkeep.vacuum_temporary(&self.lake).await?;
+            self.report.vacuumed.push(vacuumed);
+            progress.finish();
+        }
+        Ok(())
+    }
+
+    fn print(self, json: bool) -> Result<()> {
+        match json {
+            true => println!("{}", serde_json::to_string(&self.report)?),
+            false => self.report.print(),
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn print(&self) {
+        let removed = if self.dry_run {
+            "would remove"
+        } else {
+            "removed"
+        };
+        log::say(&format!("lake {}", self.lake));
+        for expired in &self.expired {
+            if let Some((first, last)) = &expired.dates {
+                let what = extent(&expired.removed);
+                println!(
+                    "{}: {removed} the days {first} to {last}, {what}",
+                    expired.table
+                );
+            }
+            given_up(&expired.table, expired.given_up.as_deref());
+        }
+        if !self.optimized.is_empty() {
+            let mut lines = table(&["table", "files", "merged", "into", "size", "rows"]);
+            for optimized in &self.optimized {
+                let merged = match self.dry_run {
+                    true => optimized.planned,
+                    false => optimized.rewritten,
+                };
+                let into = match self.dry_run {
+                    true => "-".to_owned(),
+                    false => optimized.written.files.to_string(),
+                };
+                lines.add_row([
+                    optimized.table.clone(),
+                    format!("{} to {}", optimized.before.files, optimized.after.files),
+                    merged.files.to_string(),
+                    into,
+                    format!(
+                        "{} to {}",
+                        size(optimized.before.bytes),
+                        size(optimized.after.bytes)
+                    ),
+                    optimized.after.rows.to_string(),
+                ]);
+            }
+            println!("{lines}");
+        }
+        for optimized in &self.optimized {
+            given_up(&optimized.table, optimized.given_up.as_deref());
+        }
+        let is_nothing = |extent: &Extent| extent.files == 0;
+        if self.expired.iter().all(|it| is_nothing(&it.removed)) && !self.expired.is_empty() {
+            println!("no table has rows that are older than it keeps");
+        }
+        let mut found = false;
+        for vacuumed in &self.vacuumed {
+            let (data, log) = (vacuumed.data, vacuumed.log);
+            if is_nothing(&data) && is_nothing(&log) {
+                continue;
+            }
+            found = true;
+            println!(
+                "{}: {removed} {} data files ({}) and {} files of the log ({})",
+                vacuumed.table,
+                data.files,
+                size(data.bytes),
+                log.files,
+                size(log.bytes)
+            );
+        }
+        if !found && !self.vacuumed.is_empty() {
+            println!("no file has been unreferenced for a day");
+        }
+    }
+}
+
+fn given_up(table: &str, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        println!("{table}: left for the next time: {reason}");
+    }
+}
+
+fn extent(extent: &Extent) -> String {
+    format!(
+        "{} files with {} rows, {}",
+        extent.files,
+        extent.rows,
+        size(extent.bytes)
+    )
+}
+
+fn size(bytes: u64) -> String {
+    BinaryBytes(bytes).to_string()
+}

@@ -1,0 +1,145 @@
+//! What a person in a terminal meets: ports in use, folders, widths, colours, completions and manuals.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fixtures::process::{coinlake, refused, succeeded};
+
+/// Every option that takes a port is named when that is in use.
+#[test]
+fn a_port_in_use_names_its_option() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path().to_str().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (option, arguments) in [
+        ("--listen", &["demo", "--exit"][..]),
+        ("--console", &["demo", "--exit", "--listen", "0"]),
+        ("--metrics-listen", &["demo", "--exit", "--listen", "0"]),
+        ("--listen", &["up"]),
+        ("--console", &["up", "--listen", "0"]),
+        (
+            "--metrics-listen",
+            &["up", "--listen", "0", "--console", "0"],
+        ),
+        ("--listen", &["console"]),
+        ("--metrics-listen", &["console", "--listen", "0"]),
+    ] {
+        let mut command = coinlake(arguments);
+        command.args([option, &port, "--data", data]);
+        let said = refused(&command.output().unwrap());
+        assert!(
+            said.contains(option) && said.contains(&port),
+            "{arguments:?} {option}: {said}"
+        );
+    }
+}
+
+/// The platform that started last in a folder is the one that is looked at there.
+#[test]
+fn health_looks_at_what_ran_last_in_this_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut seconds = 1;
+    let mut ran = |data: &str, port: u16| {
+        let data = folder.path().join(data);
+        fs::create_dir_all(data.join("lake")).unwrap();
+        let note = format!(
+            r#"{{"layout": 1, "market": "the synthetic market", "broker": "127.0.0.1:{port}"}}"#
+        );
+        let file = data.join("coinlake.json");
+        fs::write(&file, note).unwrap();
+        seconds += 1;
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        fs::File::options()
+            .write(true)
+            .open(file)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+    };
+    let looks_at = |port: u16| {
+        let output = coinlake(&["health"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let screen = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(screen.contains(&format!("127.0.0.1:{port}")), "{screen}");
+        assert!(screen.ends_with("Not healthy\n"), "{screen}");
+    };
+    ran("coinlake-data", 1);
+    looks_at(1);
+    ran("coinlake-demo", 2);
+    looks_at(2);
+    ran("coinlake-data", 1);
+    looks_at(1);
+}
+
+/// What a terminal of this width gets; `None` where there is no `script` to make one.
+fn in_terminal(command: &Command, columns: u32, no_color: bool) -> Option<String> {
+    let mut line = format!(
+        "stty cols {columns} rows 50; exec '{}'",
+        command.get_program().display()
+    );
+    for argument in command.get_args() {
+        line += &format!(" '{}'", argument.display());
+    }
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]);
+    script.env("TERM", "xterm-256color").stdin(Stdio::null());
+    script.env_remove("NO_COLOR");
+    if no_color {
+        script.env("NO_COLOR", "1");
+    }
+    match script.output() {
+        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).replace('\r', "")),
+        Err(error) => {
+            println!("skipped: no script ({error}); Debian has it in the package bsdutils");
+            None
+        }
+    }
+}
+
+/// Colours in a terminal alone, none with `NO_COLOR` and none in a pipe; at 40 columns no table is wider.
+pub(crate) fn fits_a_terminal(command: &Command) {
+    let escape = '\u{1b}';
+    let Some(wide) = in_terminal(command, 120, false) else {
+        return;
+    };
+    assert!(wide.contains(escape), "{wide}");
+    let narrow = in_terminal(command, 40, true).unwrap();
+    println!("{narrow}");
+    assert!(!narrow.contains(escape), "{narrow}");
+    for line in narrow
+        .lines()
+        .filter(|line| !line.starts_with("note ") && !line.starts_with("warning "))
+    {
+        assert!(line.chars().count() <= 40, "{line}");
+    }
+}
+
+#[test]
+fn a_shell_completes_and_manuals_are_written() {
+    for (shell, word) in [
+        ("bash", "complete -F _coinlake"),
+        ("zsh", "#compdef coinlake"),
+        ("fish", "complete -c coinlake"),
+    ] {
+        let script = succeeded(&coinlake(&["completions", shell]).output().unwrap());
+        assert!(
+            script.contains(word) && script.contains("promote"),
+            "{shell}"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    succeeded(
+        &coinlake(&["man", pages.to_str().unwrap()])
+            .output()
+            .unwrap(),
+    );
+    let page = |name: &str| fs::read_to_string(Path::new(&pages).join(name)).unwrap();
+    assert!(page("coinlake.1").contains("coinlake\\-up(1)"));
+    assert!(page("coinlake-up.1").contains("\\-\\-console"));
+}

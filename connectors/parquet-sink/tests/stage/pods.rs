@@ -1,0 +1,156 @@
+//! The pods of a StatefulSet share a stage's partitions by Leases of a real API server: scaled, killed and cut off, they land every row
+//! once.
+
+use std::path::Path;
+
+use connector_runtime::kubernetes::Pod;
+use fixtures::kubernetes::ControlPlane;
+use parquet_sink::StageConfig;
+use tempfile::TempDir;
+
+use crate::support::*;
+
+const PARTITIONS: u32 = 3;
+/// What the manifests allow a stage.
+const RIGHTS: &str = include_str!("../../../../k8s/base/service-accounts.yaml");
+const STATEFULSET: &str = r#"
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: stage-clean, namespace: default }
+spec:
+  replicas: 1
+  serviceName: stage-clean
+  selector: { matchLabels: { app: stage } }
+  template:
+    metadata: { labels: { app: stage } }
+    spec: { containers: [{ name: stage, image: "coinlake:0" }] }
+"#;
+
+/// A stage with a StatefulSet of its own.
+struct Pods {
+    platform: Platform,
+    kubernetes: ControlPlane,
+    folder: TempDir,
+}
+
+impl Pods {
+    async fn start() -> Option<Self> {
+        let kubernetes = ControlPlane::start()?;
+        let folder = TempDir::new().unwrap();
+        kubernetes.kubectl(&["apply", "--filename=-"], STATEFULSET);
+        // Kustomize adds the namespace.
+        let rights = RIGHTS.replace(
+            "name: lake-writer }",
+            "name: lake-writer, namespace: default }",
+        );
+        kubernetes.kubectl(&["apply", "--namespace=default", "--filename=-"], &rights);
+        kubernetes.in_a_pod(folder.path(), "default", "lake-writer");
+        let platform = Platform::start().await;
+        platform.module("crypto-clean", "crypto-clean", b"").await;
+        platform.topic("crypto-raw", PARTITIONS).await;
+        Some(Self {
+            platform,
+            kubernetes,
+            folder,
+        })
+    }
+
+    fn config(&self, trial: &str) -> StageConfig {
+        let mut config = self.platform.config(trial, CLEAN);
+        config.settings.limits.rows_max = 70;
+        config
+    }
+
+    fn pod(&self, index: u32, folder: &Path) -> RunningStage {
+        let mut config = self.config("pods");
+        let name = format!("stage-clean-{index}");
+        config.settings.pod = Some(Pod::at(self.kubernetes.url(), folder, &name).unwrap());
+        self.platform.start_stage(config)
+    }
+
+    fn scale(&self, pods: u32) {
+        let replicas = format!("--replicas={pods}");
+        let set = ["scale", "statefulset", "stage-clean", &replicas];
+        self.kubernetes.kubectl(&set, "");
+    }
+
+    /// So many minutes of market more in each partition.
+    async fn produce(&self, minutes: std::ops::Range<i64>) {
+        for partition in 0..PARTITIONS {
+            let records = market_between(minutes.clone());
+            self.platform
+                .produce("crypto-raw", partition, &records)
+                .await;
+        }
+    }
+
+    fn holders(&self) -> String {
+        let holders = "--output=jsonpath={.items[*].spec.holderIdentity}";
+        let ours = "--selector=app.kubernetes.io/part-of=coinlake";
+        self.kubernetes
+            .kubectl(&["get", "leases", ours, holders], "")
+    }
+
+    async fn assert_every_row_once(&self) {
+        self.platform.run_to_end(self.config("golden")).await;
+        let made = Made {
+            partitions: PARTITIONS,
+            ..CLEAN_MADE
+        };
+        let golden = self.platform.landed("golden", &made).await;
+        let landed = self.platform.landed("pods", &made).await;
+        assert_same(&landed, &golden, "pods");
+    }
+}
+
+/// Waits until pods work on these partitions, and have handled all there is.
+async fn share(pods: &[(&RunningStage, &[u32])], pods_of: &Pods) {
+    let inputs = pods_of.platform.inputs(&pods_of.config("pods")).await;
+    eventually("the pods share the partitions", || async {
+        let mut handled = 0;
+        let all = pods.iter().all(|(pod, partitions)| {
+            assert!(!pod.task.is_finished(), "a pod ended early");
+            handled += pod.status.next_input();
+            pod.status.partitions().keys().eq(partitions.iter())
+        });
+        all && handled == inputs
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn partitions_follow_the_number_of_pods() {
+    let Some(pods) = Pods::start().await else {
+        return;
+    };
+    let folder = pods.folder.path();
+    pods.produce(0..40).await;
+    let first = pods.pod(0, folder);
+    share(&[(&first, &[0, 1, 2])], &pods).await;
+
+    pods.scale(3);
+    let (second, third) = (pods.pod(1, folder), pods.pod(2, folder));
+    pods.produce(40..80).await;
+    let all: [(_, &[u32]); 3] = [(&first, &[0]), (&second, &[1]), (&third, &[2])];
+    share(&all, &pods).await;
+    assert_eq!(pods.holders(), "stage-clean-0 stage-clean-1 stage-clean-2");
+    // More pods than partitions: the fourth has nothing to do, and is ready.
+    pods.scale(4);
+    let fourth = pods.pod(3, folder);
+    eventually("the fourth pod is ready", || async {
+        use connector_runtime::process::monitor::Observed as _;
+        fourth.status.ready().is_ok() && fourth.status.partitions().is_empty()
+    })
+    .await;
+    fourth.stops().await.unwrap();
+
+    // Killed without a word: its partition is taken when its Lease has expired.
+    third.task.abort();
+    pods.scale(1);
+    second.stops().await.unwrap();
+    pods.produce(80..120).await;
+    share(&[(&first, &[0, 1, 2])], &pods).await;
+    first.stops().await.unwrap();
+    assert_eq!(pods.holders().trim(), "");
+    pods.assert_every_row_once().await;
+}

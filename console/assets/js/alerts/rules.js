@@ -1,0 +1,78 @@
+// The user's alert rules on the Alerts page: what each says, and when it last fired.
+
+import { h, setText } from "../dom.js";
+import * as format from "../format.js";
+import { ask } from "../live.js";
+import { chartOf } from "./alert.js";
+
+const HOW = "`alerts.rules` in coinlake.yaml adds some, such as {name: btc-60k, coins: [bitcoin], when: price crosses_below 60000}.";
+
+/** So many rules are shown without being asked for. */
+const FEW = 6;
+const REFRESH_MS = 5000;
+
+/** A section with every rule. `changed` is called with their names whenever there are others. */
+export function ruleSection(changed) {
+  const rows = new Map();
+  const body = h("tbody");
+  const about = h("p", { className: "faint" }, "Reading the rules …");
+  const heads = ["Rule", "Coins", "When", "Severity", "Last fired"].map((name) => h("th", { scope: "col" }, name));
+  const table = h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Your rules", hidden: true },
+    h("table", { className: "plain" }, h("thead", {}, h("tr", {}, heads)), body));
+  const title = h("summary", {}, "Your rules");
+  const section = h("details", { className: "rules" }, title, table, about);
+
+  function show(rule) {
+    const last = h("td", { className: "nowrap" });
+    const coins = rule.coins.length > 0 ? rule.coins.join(", ") : rule.when ? "all" : "–";
+    const row = h("tr", { "data-rule": rule.name },
+      h("th", { scope: "row" }, h("a", { href: `#/alerts?kind=${encodeURIComponent(format.kindOfRule(rule.name))}` }, rule.name)),
+      h("td", {}, coins),
+      h("td", {}, rule.when ? h("code", {}, rule.when) : h("span", { className: "faint" }, "no longer, or not yet, among the rules")),
+      h("td", {}, rule.severity ?? "–"), last);
+    rows.set(rule.name, { last, at: -Infinity });
+    body.append(row);
+    table.hidden = false;
+    setText(last, "never");
+    if (rule.last) fired(rule.name, rule.last);
+  }
+
+  function fired(name, { event_time, coin }) {
+    const row = rows.get(name);
+    if (event_time <= row.at) return;
+    row.at = event_time;
+    row.last.replaceChildren(
+      h("time", { dateTime: new Date(event_time).toISOString() }, format.time(event_time)),
+      " on ", h("a", { href: chartOf({ coin, event_time }) }, coin));
+  }
+
+  function take(list) {
+    for (const rule of list.rules) {
+      if (!rows.has(rule.name)) show(rule);
+      else if (rule.last) fired(rule.name, rule.last);
+    }
+    setText(about, !list.known ? "Which rules run is known after the first commit to the table of alerts."
+      : list.rules.length === 0 ? `None. ${HOW}`
+      : "As of the newest commit to the table of alerts. `coinlake rules check` says how often a rule would have fired in the past.");
+    setText(title, `Your rules (${rows.size})`);
+    changed([...rows.keys()]);
+  }
+
+  let asked = false;
+
+  /** Asks for the rules again, some seconds later: alerts come in bursts. */
+  function refresh() {
+    if (asked) return;
+    asked = true;
+    setTimeout(() => {
+      asked = false;
+      if (section.isConnected) ask("api/rules").then(take, () => {});
+    }, REFRESH_MS);
+  }
+
+  ask("api/rules").then((list) => {
+    section.open = list.rules.length > 0 && list.rules.length <= FEW;
+    take(list);
+  }, (error) => setText(about, error.message));
+  return { section, refresh };
+}

@@ -1,0 +1,64 @@
+// The ticks in view, in words and as a file.
+
+import * as format from "../format.js";
+import { changesOf } from "./comparison.js";
+import { placeOf } from "./plot.js";
+
+/** The ticks of a coin whose times are within from..to; null if there are none. */
+function within({ time, price, volume_24h }, from, to) {
+  const first = placeOf(time, from);
+  const end = placeOf(time, to + 1);
+  if (first >= end) return null;
+  const prices = price.slice(first, end);
+  return {
+    first: time[first], last: time[end - 1], prices, volume: volume_24h[end - 1],
+    low: prices.reduce((a, b) => Math.min(a, b)), high: prices.reduce((a, b) => Math.max(a, b)),
+  };
+}
+
+function changeOf({ prices }) {
+  return format.change(prices.at(-1) / prices[0] - 1);
+}
+
+/** What there is to say of the times in view. */
+export function inWords({ columns, others, alerts }, { coin, other }, from, to) {
+  const ticks = within(columns, from, to);
+  if (ticks === null) return "No tick in this part.";
+  const parts = [`${others ? `${coin} ` : ""}${changeOf(ticks)} from ${format.time(ticks.first)} to ${format.timeAfter(ticks.last, ticks.first)}`,
+    `low ${format.price(ticks.low)}`, `high ${format.price(ticks.high)}`];
+  if (ticks.volume !== null) parts.push(`24 h volume ${format.count(ticks.volume)} USD`);
+  const first = placeOf(columns.time, from);
+  const backfilled = columns.backfilled.slice(first, first + ticks.prices.length);
+  const past = backfilled.filter(Boolean).length;
+  if (past > 0) parts.push(`${format.count(past)} of ${format.counted(backfilled.length, "tick")} from history`);
+  if (others) {
+    const second = within(others, from, to);
+    parts.push(second === null ? `no tick of ${other}` : `${other} ${changeOf(second)}`);
+  }
+  parts.push(format.counted(alertsWithin(alerts, from, to).length, "alert"));
+  return parts.join(", ");
+}
+
+export function alertsWithin(alerts, from, to) {
+  return alerts.filter(({ event_time }) => event_time >= from && event_time <= to);
+}
+
+const TICKS = ["price", "ma_5m", "ma_15m", "band_low", "band_high", "volume_24h", "zscore_15m", "anomaly_probability", "trend_up_probability", "backfilled"];
+const CANDLES = ["open", "high", "low", "close"];
+
+/** What is in view as rows of a table, the heads first. */
+export function asRows({ columns, others, candles }, view, from, to) {
+  const stretch = (table, names, coin) => {
+    const begin = placeOf(table.time, from);
+    const times = table.time.slice(begin, placeOf(table.time, to + 1));
+    return times.map((time, i) => [new Date(time).toISOString(), coin, ...names.map((name) => table[name][begin + i])]);
+  };
+  const { coin, other } = view;
+  if (others) {
+    const changed = (table) => ({ ...table, change: changesOf(table) });
+    const names = ["price", "change"];
+    return [["time", "coin", ...names], ...stretch(changed(columns), names, coin), ...stretch(changed(others), names, other)];
+  }
+  if (view.candles) return [["begin", "coin", ...CANDLES], ...stretch(candles, CANDLES, coin)];
+  return [["time", "coin", ...TICKS], ...stretch(columns, TICKS, coin)];
+}

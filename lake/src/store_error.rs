@@ -1,0 +1,223 @@
+//! What a failure of an object store means, and what to do about it.
+
+use object_store::Error;
+
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// What a failure is to whoever runs the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Denied,
+    Unusable,
+    NoSpace,
+    Unavailable,
+}
+
+/// Words of an answer that say more than its status, what they mean, and what to do.
+const KNOWN: [(&[&str], Kind, &str); 14] = [
+    (
+        &["ExpiredToken", "TokenRefreshRequired"],
+        Kind::Denied,
+        "its session token has expired; set a new one (aws_session_token), or a role or key that does not expire",
+    ),
+    (
+        &["InvalidAccessKeyId", "XAdminUserNotFound"],
+        Kind::Denied,
+        "no user of the store has this key; correct aws_access_key_id",
+    ),
+    (
+        &["RequestTimeTooSkewed"],
+        Kind::Denied,
+        "this machine's clock is wrong; set it",
+    ),
+    (
+        &["NoSuchBucket", "ContainerNotFound", "bucket does not exist"],
+        Kind::Unusable,
+        "there is no such bucket; create it, or correct the lake's address",
+    ),
+    (
+        &["Content-MD5", "x-amz-checksum-"],
+        Kind::Unusable,
+        "the bucket has Object Lock and wants a checksum with every file; set the option aws_checksum_algorithm to sha256",
+    ),
+    (
+        &[
+            "incorrectly configured region",
+            "AuthorizationHeaderMalformed",
+        ],
+        Kind::Unusable,
+        "the bucket is in another region; set the option aws_region",
+    ),
+    (
+        &[
+            "169.254.169.254",
+            "latest/api/token",
+            "metadata.google.internal",
+        ],
+        Kind::Unavailable,
+        "no credentials are set, and the machine has no role to get them from; set them in the options or the environment",
+    ),
+    (
+        &["SafeModeException"],
+        Kind::Unavailable,
+        "the NameNode is in safe mode, and leaves it when enough DataNodes have reported; if it stays: `hdfs dfsadmin \
+         -safemode get`",
+    ),
+    (
+        &["NSQuotaExceededException"],
+        Kind::NoSpace,
+        "the quota of names is used up: `hdfs dfsadmin -setQuota`",
+    ),
+    (
+        &[
+            "DSQuotaExceededException",
+            "QuotaByStorageTypeExceededException",
+        ],
+        Kind::NoSpace,
+        "the space quota is used up: `hdfs dfsadmin -setSpaceQuota`",
+    ),
+    (
+        &["could only be written to 0 of the"],
+        Kind::NoSpace,
+        "no DataNode has space, or none is up: `hdfs dfsadmin -report`",
+    ),
+    (
+        &["AccessControlException"],
+        Kind::Denied,
+        "this user may not write there: `hdfs dfs -chown`, or another user in HADOOP_USER_NAME",
+    ),
+    (
+        &["StandbyException"],
+        Kind::Unavailable,
+        "no NameNode is active: `hdfs haadmin -getAllServiceState`",
+    ),
+    (
+        &["InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"],
+        Kind::NoSpace,
+        "the store is full",
+    ),
+];
+
+impl Lake {
+    /// What a failure of the object store means.
+    pub(crate) fn store_error(&self, path: &str, error: Error) -> LakeError {
+        let lake = self.to_string();
+        let path = path.to_owned();
+        let text = error.to_string();
+        let answer = in_one_line(&text);
+        let known = KNOWN
+            .iter()
+            .find(|(words, _, _)| words.iter().any(|word| text.contains(word)));
+        let (kind, reason) = match known {
+            Some((_, kind, remedy)) => (*kind, format!("{remedy} (the store: {answer})")),
+            None => (by_status(&error, &text), answer),
+        };
+        match kind {
+            Kind::Denied => LakeError::Denied { lake, path, reason },
+            Kind::Unusable => LakeError::Unusable { lake, reason },
+            Kind::NoSpace => LakeError::NoSpace {
+                path: format!("{lake}/{path}"),
+                reason,
+            },
+            Kind::Unavailable => LakeError::Unavailable { lake, reason },
+        }
+    }
+}
+
+fn by_status(error: &Error, text: &str) -> Kind {
+    // Errors of a listing carry the status only in their text.
+    let status = |code: &str| text.contains(&format!("status code: {code}"));
+    match error {
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Kind::Denied,
+        _ if status("401") || status("403") => Kind::Denied,
+        Error::NotSupported { .. }
+        | Error::NotImplemented { .. }
+        | Error::InvalidPath { .. }
+        | Error::UnknownConfigurationKey { .. } => Kind::Unusable,
+        _ => Kind::Unavailable,
+    }
+}
+
+/// An answer without its markup and its stack trace.
+fn in_one_line(text: &str) -> String {
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>"))
+            .map(|(found, _)| found)
+    };
+    let head = text.split("<?xml").next().unwrap_or_default();
+    let head = head.split("<Error>").next().unwrap_or_default();
+    let said = match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => format!("{head}{code}: {message}"),
+        (Some(code), None) => format!("{head}{code}"),
+        // Java puts where it happened on lines of their own.
+        _ => text.split("\n\tat ").next().unwrap_or_default().to_owned(),
+    };
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    fn meant(text: &str) -> LakeError {
+        let lake = Lake::on_store(Arc::new(InMemory::new()));
+        let source = text.to_owned().into();
+        lake.store_error(
+            "raw/file",
+            Error::Generic {
+                store: "S3",
+                source,
+            },
+        )
+    }
+
+    #[test]
+    fn an_answer_is_one_line_with_the_remedy() {
+        let error = meant(
+            "Server returned non-2xx status code: 400 Bad Request: <?xml version=\"1.0\"?>\n<Error>\n <Code>ExpiredToken</Code>\
+             <Message>The provided token has expired.</Message></Error>",
+        );
+        assert!(!error.is_transient());
+        assert_eq!(
+            error.to_string(),
+            "the lake memory refuses access to raw/file: its session token has expired; set a new one (aws_session_token), or a \
+             role or key that does not expire (the store: Generic S3 error: Server returned non-2xx status code: 400 Bad \
+             Request: ExpiredToken: The provided token has expired.); check the permissions there, and the credentials in the \
+             store's options or the environment"
+        );
+    }
+
+    #[test]
+    fn what_may_pass_is_transient() {
+        let java = "RPC error: org.apache.hadoop.hdfs.server.namenode.SafeModeException Cannot create file.\n\tat a.B.c(B.java)";
+        let error = meant(java);
+        assert!(error.is_transient());
+        assert!(error.to_string().contains("safe mode"), "{error}");
+        assert!(!error.to_string().contains("B.java"), "{error}");
+        let full =
+            meant("RPC error: org.apache.hadoop.hdfs.protocol.DSQuotaExceededException The quota");
+        assert!(
+            matches!(full, LakeError::NoSpace { .. }) && full.is_transient(),
+            "{full}"
+        );
+        assert!(meant("status code: 503 SlowDown").is_transient());
+    }
+
+    #[test]
+    fn what_cannot_pass_is_not() {
+        for text in [
+            "status code: 403 Forbidden",
+            "status code: 404 <Code>NoSuchBucket</Code>",
+            "status code: 400 Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock",
+            "RPC error: org.apache.hadoop.security.AccessControlException Permission denied: user=x",
+        ] {
+            assert!(!meant(text).is_transient(), "{text}");
+        }
+    }
+}

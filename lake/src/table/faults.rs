@@ -1,0 +1,288 @@
+//! Entries on a store that errs: each is made once all the same.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_schema::{DataType, Field, Schema};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use parking_lot::Mutex;
+
+use super::handle::Table;
+use super::spec::TableSpec;
+use super::stamp::{AppId, CommitStamp};
+use super::transaction::Transaction;
+use super::writer::{CommitError, TableWriter};
+use crate::durable::Created;
+use crate::lake::Lake;
+use crate::log::action::{self, Action, Add};
+
+/// What goes wrong with the next creations of files.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    /// It is done, and the answer is lost.
+    AnswerLost,
+    /// It is not done, and an error says so.
+    Refused,
+    /// It is not done, and the store says that the name is taken: S3's 409 while another request is under way.
+    TakenByNobody,
+    /// The store does not know the condition, and replaces what is there.
+    ConditionIgnored,
+}
+
+#[derive(Debug, Default)]
+struct Faulty {
+    store: InMemory,
+    faults: Mutex<Vec<Fault>>,
+    /// Whether listings fail.
+    listings_fail: AtomicBool,
+}
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("faulty")
+    }
+}
+
+fn failed() -> Error {
+    Error::Generic {
+        store: "faulty",
+        source: "the connection broke".into(),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Faulty {
+    async fn put_opts(
+        &self,
+        to: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let fault = match options.mode {
+            PutMode::Create => self.faults.lock().pop(),
+            _ => None,
+        };
+        match fault {
+            None => self.store.put_opts(to, payload, options).await,
+            Some(Fault::AnswerLost) => {
+                self.store.put_opts(to, payload, options).await?;
+                Err(failed())
+            }
+            Some(Fault::Refused) => Err(failed()),
+            Some(Fault::TakenByNobody) => Err(Error::AlreadyExists {
+                path: to.to_string(),
+                source: "409".into(),
+            }),
+            Some(Fault::ConditionIgnored) => {
+                self.store
+                    .put_opts(to, payload, PutOptions::default())
+                    .await
+            }
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        to: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.store.put_multipart_opts(to, options).await
+    }
+
+    async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
+        self.store.get_opts(from, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.store.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if self.listings_fail.load(Ordering::Relaxed) {
+            return stream::once(async { Err(failed()) }).boxed();
+        }
+        self.store.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.store.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.store.copy_opts(from, to, options).await
+    }
+}
+
+fn stamp(partition: u32, last_offset: i64) -> CommitStamp {
+    let app = AppId {
+        stage: "s".to_owned(),
+        topic: "t".to_owned(),
+        partition,
+    };
+    CommitStamp {
+        last_offset,
+        ..CommitStamp::new(app, "run")
+    }
+}
+
+fn transaction(partition: u32, last_offset: i64) -> Transaction {
+    Transaction::append(stamp(partition, last_offset), Vec::new())
+}
+
+async fn opened() -> (Arc<Faulty>, Table, TableWriter) {
+    let store = Arc::new(Faulty::default());
+    let lake = Lake::on_store(store.clone());
+    let table = lake.table("ticks");
+    let spec = TableSpec::default();
+    let writer = table.writer(&spec).await.unwrap();
+    (store, table, writer)
+}
+
+async fn last_offsets(table: &Table) -> (u64, Vec<i64>) {
+    let snapshot = table.snapshot().await.unwrap().unwrap();
+    let stamps = snapshot.stamps().iter();
+    (
+        snapshot.version(),
+        stamps.map(|stamp| stamp.last_offset).collect(),
+    )
+}
+
+#[tokio::test]
+async fn an_entry_whose_answer_was_lost_is_made_once() {
+    let (store, table, writer) = opened().await;
+    let mut first = transaction(0, 9);
+    store.faults.lock().push(Fault::AnswerLost);
+    let error = writer.commit(&mut first).await.unwrap_err();
+    assert!(matches!(error, CommitError::Lake(_)), "{error}");
+    // Another partition goes on meanwhile, and takes the next number.
+    assert_eq!(writer.commit(&mut transaction(1, 5)).await.unwrap(), 2);
+    assert_eq!(writer.commit(&mut first).await.unwrap(), 1);
+    assert_eq!(writer.commit(&mut transaction(0, 19)).await.unwrap(), 3);
+    assert_eq!(last_offsets(&table).await, (3, vec![19, 5]));
+}
+
+#[tokio::test]
+async fn an_entry_that_was_refused_is_made_at_the_second_attempt() {
+    let (store, table, writer) = opened().await;
+    let mut first = transaction(0, 9);
+    store.faults.lock().push(Fault::Refused);
+    writer.commit(&mut first).await.unwrap_err();
+    assert_eq!(writer.commit(&mut transaction(1, 5)).await.unwrap(), 1);
+    assert_eq!(writer.commit(&mut first).await.unwrap(), 2);
+    assert_eq!(last_offsets(&table).await, (2, vec![9, 5]));
+}
+
+#[tokio::test]
+async fn a_number_that_nobody_took_leaves_no_hole() {
+    let (store, table, writer) = opened().await;
+    store.faults.lock().extend([Fault::TakenByNobody; 3]);
+    assert_eq!(writer.commit(&mut transaction(0, 9)).await.unwrap(), 1);
+    store.faults.lock().extend([Fault::TakenByNobody; 20]);
+    let mut second = transaction(0, 19);
+    let error = writer.commit(&mut second).await.unwrap_err();
+    assert!(
+        matches!(&error, CommitError::Lake(error) if error.is_transient()),
+        "{error}"
+    );
+    store.faults.lock().clear();
+    assert_eq!(writer.commit(&mut second).await.unwrap(), 2);
+    assert_eq!(last_offsets(&table).await, (2, vec![19]));
+}
+
+#[tokio::test]
+async fn a_restart_after_a_lost_answer_sees_the_entry() {
+    let (store, table, writer) = opened().await;
+    store.faults.lock().push(Fault::AnswerLost);
+    writer.commit(&mut transaction(0, 9)).await.unwrap_err();
+    // A new attempt that does not know of it is told so, not led past it.
+    let error = writer.commit(&mut transaction(0, 12)).await.unwrap_err();
+    assert!(
+        matches!(error, CommitError::Overtaken { version: 1, .. }),
+        "{error}"
+    );
+    let found = writer.stamp(&stamp(0, 0).app).await.unwrap().unwrap();
+    assert_eq!(found.last_offset, 9);
+    assert_eq!(writer.commit(&mut transaction(0, 12)).await.unwrap(), 2);
+    assert_eq!(last_offsets(&table).await, (2, vec![12]));
+}
+
+/// Another program's entry has no totals of ours: only the whole log tells them.
+#[tokio::test]
+async fn totals_are_right_after_a_failed_read_of_anothers_entry() {
+    let (store, table, writer) = opened().await;
+    let theirs = Action::Add(Add {
+        path: "theirs.parquet".to_owned(),
+        size: 100,
+        stats: Some(r#"{"numRecords":7}"#.to_owned()),
+        data_change: true,
+        ..Add::default()
+    });
+    let lines = Bytes::from(action::to_lines(&[theirs]));
+    let created = table.log().create(1, lines, "theirs").await.unwrap();
+    assert_eq!(created, Created::New);
+
+    let mut ours = transaction(0, 9);
+    store.listings_fail.store(true, Ordering::Relaxed);
+    let error = writer.commit(&mut ours).await.unwrap_err();
+    assert!(matches!(error, CommitError::Lake(_)), "{error}");
+    store.listings_fail.store(false, Ordering::Relaxed);
+    assert_eq!(writer.commit(&mut ours).await.unwrap(), 2);
+    let snapshot = table.snapshot().await.unwrap().unwrap();
+    assert_eq!((snapshot.rows(), snapshot.bytes()), (7, 100));
+    assert_eq!(table.summary().await.unwrap(), Some(snapshot.summary()));
+}
+
+/// What its writer has read since does not make them rows of the new columns.
+#[tokio::test]
+async fn rows_of_former_columns_are_refused_at_the_second_attempt_too() {
+    let store = Arc::new(Faulty::default());
+    let table = Lake::on_store(store.clone()).table("ticks");
+    let schema = Arc::new(Schema::new(vec![Field::new(
+        "price",
+        DataType::Int64,
+        true,
+    )]));
+    let spec = TableSpec::new(&schema, "ticks", Vec::new()).unwrap();
+    let writer = table.writer(&spec).await.unwrap();
+    let mut ours = transaction(0, 9);
+    store.faults.lock().push(Fault::Refused);
+    writer.commit(&mut ours).await.unwrap_err();
+
+    let mut theirs = writer.metadata().await;
+    theirs.schema_string = theirs.schema_string.replace("\"long\"", "\"string\"");
+    let lines = Bytes::from(action::to_lines(&[Action::MetaData(theirs)]));
+    table.log().create(1, lines, "theirs").await.unwrap();
+    writer.stamp(&stamp(0, 0).app).await.unwrap();
+    let error = writer.commit(&mut ours).await.unwrap_err();
+    assert!(
+        matches!(error, CommitError::Conflict { version: 1, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_ignores_the_condition_is_refused_at_the_start() {
+    let store = Arc::new(Faulty::default());
+    store.faults.lock().extend([Fault::ConditionIgnored; 9]);
+    let table = Lake::on_store(store.clone()).table("ticks");
+    let error = table
+        .writer(&TableSpec::default())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("If-None-Match"), "{error}");
+    assert!(table.snapshot().await.unwrap().is_none());
+}

@@ -1,0 +1,87 @@
+//! Whole days that are older than the table keeps.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::error::UpkeepError;
+use super::optimize::Failure;
+use super::plan;
+use super::watch::Step;
+use super::{Extent, Upkeep};
+use crate::table::{Snapshot, Table, Transaction};
+
+/// What expire did, or would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Expired {
+    /// The table.
+    pub table: String,
+    /// What it held.
+    pub before: Extent,
+    /// What expired.
+    pub removed: Extent,
+    /// The first and the last day that expired.
+    pub dates: Option<(String, String)>,
+    /// Why nothing was removed: others changed the same files.
+    pub given_up: Option<String>,
+}
+
+impl Upkeep {
+    /// Removes the days of which even the last row is older than the table keeps, or than `keep` if that is given; `None`
+    /// when there is no such table. Readers of older snapshots still find their files for a day.
+    ///
+    /// # Errors
+    /// When the lake fails, or it is stopped.
+    pub async fn expire(
+        &self,
+        table: &Table,
+        keep: Option<Duration>,
+    ) -> Result<Option<Expired>, UpkeepError> {
+        match table.snapshot().await? {
+            Some(mut snapshot) => self.expire_from(&mut snapshot, keep).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// [`Upkeep::expire`] on a snapshot, which goes on with the entry that is made.
+    pub(super) async fn expire_from(
+        &self,
+        snapshot: &mut Snapshot,
+        keep: Option<Duration>,
+    ) -> Result<Expired, UpkeepError> {
+        let keep = keep.or(snapshot.spec().keep);
+        let keep_ms = keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        let kept_since_ms = keep_ms.map(|keep_ms| self.now_ms.saturating_sub(keep_ms));
+        // The day in which rows are just old enough has younger ones, too.
+        let first_kept = kept_since_ms.and_then(plan::date_of);
+        let is_old = |date: &String| first_kept.as_ref().is_some_and(|first| date < first);
+        let files = snapshot.files().iter();
+        let old: Vec<_> = files
+            .filter(|file| file.date.as_ref().is_some_and(is_old))
+            .cloned()
+            .collect();
+        let date = |file: Option<&crate::table::DataFile>| file.and_then(|file| file.date.clone());
+        let mut report = Expired {
+            table: snapshot.table().name().to_owned(),
+            before: Extent::of(snapshot.files()),
+            removed: Extent::of(&old),
+            dates: date(old.first()).zip(date(old.last())),
+            given_up: None,
+        };
+        if old.is_empty() || self.dry_run {
+            return Ok(report);
+        }
+        let writer = snapshot.writer()?;
+        let mut transaction = Transaction::remove(&old, self.now_ms);
+        match self.commit(&writer, &mut transaction).await {
+            Ok(()) => self.watch.step(Step::EntryMade)?,
+            Err(Failure::Upkeep(error)) => return Err(error),
+            Err(Failure::Overtaken(reason)) => {
+                report.removed = Extent::default();
+                report.given_up = Some(reason);
+            }
+        }
+        snapshot.refresh().await?;
+        Ok(report)
+    }
+}

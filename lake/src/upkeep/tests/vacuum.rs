@@ -1,0 +1,158 @@
+//! Files that nobody needs, and days past their time.
+
+use super::*;
+
+#[tokio::test]
+async fn vacuum_takes_what_nobody_needs_and_nothing_else() {
+    let mut fixture = Fixture::new().await;
+    fixture.minutes(MIDNIGHT, 130).await;
+    let now = MIDNIGHT + 130 * MINUTE_MS;
+    let before = fixture.snapshot().await;
+    let upkeep = Upkeep::at(now);
+    upkeep.optimize(&fixture.table).await.unwrap();
+    let unnamed = put(&fixture.table, &fixture.written[..3], now).await;
+    let unnamed = fixture.folder.path().join("ticks").join(unnamed.path);
+    // Nothing is a day old.
+    let report = upkeep.vacuum(&fixture.table).await.unwrap().unwrap();
+    assert_eq!((report.data.files, report.log.files), (0, 0));
+    assert_eq!(rows(&before).await.len(), 390);
+
+    // A day later by the store's clock, but the removals are younger by the log's: readers may still want those files.
+    let store_now_ms = Some(jiff::Timestamp::now().as_millisecond() + DAY_MS + HOUR_MS);
+    let upkeep = Upkeep {
+        store_now_ms,
+        ..Upkeep::at(now + HOUR_MS)
+    };
+    let dry = upkeep
+        .clone()
+        .dry_run(true)
+        .vacuum(&fixture.table)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(dry.data.files, 1);
+    assert!(unnamed.exists());
+    let report = upkeep.vacuum(&fixture.table).await.unwrap().unwrap();
+    assert_eq!(report.data.files, 1);
+    assert!(!unnamed.exists());
+    assert_eq!(rows(&before).await.len(), 390);
+    fixture.check().await;
+    // The log: what the newest checkpoint covers went.
+    assert!(report.log.files > 90, "{report:?}");
+    let history = fixture.table.history(1000).await.unwrap().unwrap();
+    assert!(history.len() < 40, "{}", history.len());
+    // It goes on: a writer that slept meanwhile, though the numbers of the removed entries look free, and a reader from
+    // nothing.
+    fixture.writer.forget_reading().await;
+    fixture.minutes(now, 3).await;
+    fixture.check().await;
+
+    let upkeep = Upkeep {
+        store_now_ms,
+        ..Upkeep::at(now + DAY_MS + HOUR_MS)
+    };
+    let report = upkeep.vacuum(&fixture.table).await.unwrap().unwrap();
+    assert_eq!(report.data.files, 120);
+    fixture.check().await;
+    let mut before = before;
+    // Those of the hour that ran are still in use.
+    let live = fixture.snapshot().await;
+    let is_live = |path: &str| live.files().iter().any(|file| file.path == path);
+    for file in before.files() {
+        let is_there = fixture.lake.rows(&file.path).await.is_ok();
+        assert_eq!(is_there, is_live(&file.path), "{}", file.path);
+    }
+    before.forget_reading();
+    before.refresh().await.unwrap();
+    assert_eq!(rows(&before).await.len(), 399);
+}
+
+#[tokio::test]
+async fn a_quiet_table_keeps_its_newest_entry() {
+    let mut fixture = Fixture::new().await;
+    fixture.minutes(MIDNIGHT, 5).await;
+    let store_now_ms = Some(jiff::Timestamp::now().as_millisecond() + 2 * DAY_MS);
+    let upkeep = Upkeep {
+        store_now_ms,
+        ..Upkeep::at(MIDNIGHT + 2 * DAY_MS)
+    };
+    for _ in 0..2 {
+        upkeep.vacuum(&fixture.table).await.unwrap();
+        fixture.check().await;
+        let history = fixture.table.history(100).await.unwrap().unwrap();
+        assert_eq!(history.iter().map(|e| e.version).collect::<Vec<_>>(), [5]);
+    }
+    // The writer of before goes on.
+    fixture.writer.forget_reading().await;
+    fixture.minutes(MIDNIGHT + HOUR_MS, 2).await;
+    fixture.check().await;
+}
+
+#[tokio::test]
+async fn whole_days_expire() {
+    let mut fixture = Fixture::new().await;
+    for day in 0..4 {
+        fixture.minutes(MIDNIGHT + day * DAY_MS, 2).await;
+    }
+    let upkeep = Upkeep::at(MIDNIGHT + 3 * DAY_MS + HOUR_MS);
+    let keep = Some(Duration::from_secs(2 * 86_400));
+    let dry = upkeep
+        .clone()
+        .dry_run(true)
+        .expire(&fixture.table, keep)
+        .await;
+    let report = upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+    assert_eq!(dry.unwrap().unwrap(), report);
+    assert_eq!((report.removed.files, report.removed.rows), (2, 6));
+    let first = "2025-06-02".to_owned();
+    assert_eq!(report.dates, Some((first.clone(), first)));
+    fixture.written.retain(|row| row.1 >= MIDNIGHT + DAY_MS);
+    fixture.check().await;
+    // Empty folders go as files do: when they are a day old.
+    let table = fixture.folder.path().join("ticks");
+    std::fs::create_dir(table.join("date=2025-06-01")).unwrap();
+    let clock_ms = jiff::Timestamp::now().as_millisecond();
+    for (hours, files, folders) in [(23, 0, 5), (25, 2, 3)] {
+        let upkeep = Upkeep::at(MIDNIGHT + 6 * DAY_MS).store_at(clock_ms + hours * HOUR_MS);
+        let report = upkeep.vacuum(&fixture.table).await.unwrap().unwrap();
+        let of_days = std::fs::read_dir(&table).unwrap().filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_str().unwrap().starts_with("date=")
+        });
+        assert_eq!((report.data.files, of_days.count()), (files, folders));
+    }
+    fixture.check().await;
+}
+
+/// A writer to HDFS writes `.NAME.tmp`, and renames it.
+#[tokio::test]
+async fn vacuum_takes_what_a_killed_writer_to_hdfs_left() {
+    let mut fixture = Fixture::new().await;
+    fixture.minutes(MIDNIGHT, 2).await;
+    let table = fixture.folder.path().join("ticks");
+    let left = [
+        "date=2025-06-02/.topic-0.parquet.tmp",
+        "date=2025-06-02/.topic-0.parquet.tmp.1",
+        "_delta_log/.00000000000000000003.json.tmp",
+    ];
+    let others = [
+        "_delta_log/_commits",
+        "_delta_log/.crc",
+        "date=2025-06-02/.tmpfs",
+    ];
+    for name in left.iter().chain(&others) {
+        std::fs::write(table.join(name), b"half").unwrap();
+    }
+    let clock_ms = jiff::Timestamp::now().as_millisecond();
+    for (hours, taken) in [(23, 0), (25, 3)] {
+        let upkeep = Upkeep::at(MIDNIGHT).store_at(clock_ms + hours * HOUR_MS);
+        let report = upkeep.vacuum(&fixture.table).await.unwrap().unwrap();
+        assert_eq!(report.data.files, taken);
+        assert!(
+            left.iter()
+                .all(|name| table.join(name).exists() == (taken == 0))
+        );
+    }
+    assert!(others.iter().all(|name| table.join(name).exists()));
+    fixture.check().await;
+}
