@@ -16,8 +16,10 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The share of the budget from which on people are warned.
 const BUDGET_WARNING: f64 = 0.8;
-/// A disk with less free space than this share of it is nearly full.
-const FREE_WARNING: f64 = 0.05;
+/// A disk with less free space than this share of it is nearly full,
+const FREE_SHARE_WARNING: f64 = 0.05;
+/// if it is also less than this many bytes: a twentieth of a large disk is weeks of data.
+const FREE_BYTES_WARNING: u64 = 4 << 30;
 
 /// In bytes.
 #[derive(Debug, Clone, Copy)]
@@ -50,26 +52,29 @@ impl DiskUse {
     }
 
     /// What people should know before it is too late.
-    pub(crate) fn warning(&self, budget: Option<u64>) -> Option<String> {
+    pub(crate) fn warnings(&self, budget: Option<u64>) -> Vec<String> {
         let bytes = |bytes: u64| BinaryBytes(bytes).to_string();
-        if (self.free as f64) < self.total as f64 * FREE_WARNING {
-            return Some(format!(
+        let mut warnings = Vec::new();
+        let enough = (self.total as f64 * FREE_SHARE_WARNING) as u64;
+        if self.free < enough.min(FREE_BYTES_WARNING) {
+            warnings.push(format!(
                 "the disk is nearly full: {} of {} are free, and a full disk stops every stage; free some space, or shorten \
                  broker.retention",
                 bytes(self.free),
                 bytes(self.total)
             ));
         }
-        let budget = budget?;
-        if (self.used as f64) < budget as f64 * BUDGET_WARNING {
-            return None;
+        if let Some(budget) = budget
+            && self.used as f64 >= budget as f64 * BUDGET_WARNING
+        {
+            warnings.push(format!(
+                "topics, models and lake take {} of disk_budget {}: raise it, shorten broker.retention, or move old days of the \
+                 lake elsewhere",
+                bytes(self.used),
+                bytes(budget)
+            ));
         }
-        Some(format!(
-            "topics, models and lake take {} of disk_budget {}: raise it, shorten broker.retention, or move old days of the \
-             lake elsewhere",
-            bytes(self.used),
-            bytes(budget)
-        ))
+        warnings
     }
 }
 
@@ -83,7 +88,7 @@ pub(crate) async fn watch(data: DataDir, lake: String, budget: Option<u64>) {
     let mut timer = tokio::time::interval(MEASURE_INTERVAL);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let place = Arc::new((data, lake));
-    let mut warned = false;
+    let mut warned = 0;
     loop {
         timer.tick().await;
         let measured = Arc::clone(&place);
@@ -93,11 +98,11 @@ pub(crate) async fn watch(data: DataDir, lake: String, budget: Option<u64>) {
         };
         metrics::gauge!("coinlake_disk_used_bytes").set(disk.used as f64);
         metrics::gauge!("coinlake_disk_free_bytes").set(disk.free as f64);
-        let warning = disk.warning(budget);
-        if let (Some(warning), false) = (&warning, warned) {
-            tracing::warn!("{warning}");
+        let warnings = disk.warnings(budget);
+        if warnings.len() > warned {
+            tracing::warn!("{}", warnings.join("; "));
         }
-        warned = warning.is_some();
+        warned = warnings.len();
     }
 }
 
@@ -131,18 +136,15 @@ mod tests {
             free: free * GIB,
             total: 100 * GIB,
         };
-        assert_eq!(at(7, 50).warning(None), None);
-        assert_eq!(at(7, 50).warning(Some(10 * GIB)), None);
-        let warning = at(8, 50).warning(Some(10 * GIB)).unwrap();
-        assert!(
-            warning.contains("8.00 GiB of disk_budget 10.00 GiB"),
-            "{warning}"
-        );
-        let warning = at(1, 4).warning(Some(10 * GIB)).unwrap();
-        assert!(
-            warning.contains("4.00 GiB of 100.00 GiB are free"),
-            "{warning}"
-        );
+        let none: &[String] = &[];
+        assert_eq!(at(7, 50).warnings(None), none);
+        assert_eq!(at(7, 50).warnings(Some(10 * GIB)), none);
+        assert_eq!(at(7, 4).warnings(None), none);
+        let warnings = at(8, 50).warnings(Some(10 * GIB));
+        assert!(warnings[0].contains("8.00 GiB of disk_budget 10.00 GiB"));
+        let warnings = at(8, 3).warnings(Some(10 * GIB));
+        assert!(warnings[0].contains("3.00 GiB of 100.00 GiB are free"));
+        assert!(warnings[1].contains("disk_budget"));
     }
 
     #[test]

@@ -68,11 +68,11 @@ impl<'a> Checker<'a> {
             Some((at, models)) if at.elapsed() < MODELS_AGE_MAX => models.clone(),
             _ => {
                 let mut models = ModelsHealth::check(self.target.data(), &target.lake_url).await;
-                if let Some(data) = &target.data {
-                    let disk = DiskUse::measure(&DataDir::at(data), &target.lake_url);
+                if let Some(data) = &target.data
+                    && let Some(disk) = DiskUse::measure(&DataDir::at(data), &target.lake_url)
+                {
                     let budget = target.last_start.disk_budget;
-                    let warning = disk.and_then(|disk| disk.warning(budget));
-                    models.warnings.extend(warning);
+                    models.warnings.extend(disk.warnings(budget));
                 }
                 self.models = Some((Instant::now(), models.clone()));
                 models
