@@ -1,6 +1,6 @@
-//! `cargo xtask docs`: docs/configuration.md, docs/tables.md and docs/schemas.
+//! `cargo xtask docs`: docs/configuration.md, docs/metrics.md, docs/tables.md and docs/schemas.
 //!
-//! The generators are the tests `configuration` and `tables` in `tests/tidy`, so that their parsers are compiled for tests only.
+//! The generators are the tests `configuration`, `metrics` and `tables` in `tests/tidy`, so that their parsers are compiled for tests only.
 
 use std::process::Command;
 
@@ -16,7 +16,14 @@ pub(crate) fn docs(check: bool) -> Result<()> {
     let mut test = Command::new("cargo");
     test.current_dir(workspace())
         .args(["test", "--quiet", QUICK_OPTION, "--package", "xtask"])
-        .args(["--test", "tidy", "--", "configuration::", "tables::"])
+        .args([
+            "--test",
+            "tidy",
+            "--",
+            "configuration::",
+            "metrics::",
+            "tables::",
+        ])
         .env_remove(UPDATE);
     if !check {
         test.env(UPDATE, "docs");

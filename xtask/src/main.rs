@@ -51,7 +51,7 @@ enum Task {
     Lint,
     /// Pack what a release carries into target/dist: commands, SmartModules, man pages, licences, checksums
     Dist(dist::DistArgs),
-    /// Write docs/configuration.md, docs/tables.md and docs/schemas
+    /// Write docs/configuration.md, docs/metrics.md, docs/tables.md and docs/schemas
     Docs {
         /// Write nothing; fail when the file is stale
         #[arg(long)]

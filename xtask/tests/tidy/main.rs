@@ -6,6 +6,7 @@
 //! - `configuration`: docs/configuration.md is up to date.
 //! - `tables`: docs/tables.md and docs/schemas are up to date.
 //! - `links`: links in Markdown lead somewhere, and the README stays short.
+//! - `metrics`: docs/metrics.md is up to date.
 //! - `workspace`: where everything is.
 
 mod circles;
@@ -13,6 +14,7 @@ mod configuration;
 mod crates;
 mod folders;
 mod links;
+mod metrics;
 mod modules;
 mod page;
 mod tables;
