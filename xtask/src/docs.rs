@@ -28,5 +28,5 @@ pub(crate) fn docs(check: bool) -> Result<()> {
     if !check {
         test.env(UPDATE, "docs");
     }
-    run(&mut test).context("a page of docs/ is stale or cannot be made")
+    run(&mut test).context("a page of docs/ is stale (run `cargo xtask docs`) or cannot be made")
 }

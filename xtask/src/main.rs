@@ -37,7 +37,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Build everything and run every test; further arguments go to `cargo test`
+    /// Build the SmartModules, run every test and check k8s/; arguments go to `cargo test`, and k8s/ is not checked then
     #[command(disable_help_flag = true)]
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -53,7 +53,7 @@ enum Task {
     Dist(dist::DistArgs),
     /// Write docs/configuration.md, docs/metrics.md, docs/tables.md and docs/schemas
     Docs {
-        /// Write nothing; fail when the file is stale
+        /// Write nothing; fail when one of them is stale
         #[arg(long)]
         check: bool,
     },

@@ -173,17 +173,15 @@ pub(crate) async fn run(args: BackfillArgs) -> Result<()> {
     progress.finish();
     let stored = stored(&platform).await;
     drop(parts_file);
-    let stopped = platform.stop().await;
+    let (backbone, stopped) = platform.stop().await;
+    backbone.stop().await;
     if let Err(error) = filled {
-        if let Ok(backbone) = stopped {
-            backbone.stop().await;
-        }
         return Err(match error.downcast::<LaterData>() {
             Ok(later) => refused(format!("data directory {root}: {later}")),
             Err(error) => error.context("the past is not filled in"),
         });
     }
-    stopped?.stop().await;
+    stopped?;
     log::say(&format!(
         "in {lake}: {}. Go on live with: {}",
         stored?,

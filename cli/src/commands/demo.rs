@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ::console::Console;
@@ -208,9 +209,10 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         log::say(STOPPING);
     }
     // Whatever failed, the others commit what they have read.
-    let stopped = platform.stop().await;
+    let (backbone, stopped) = platform.stop().await;
+    backbone.stop().await;
     ended?;
-    stopped?.stop().await;
+    stopped?;
     if interrupted.is_cancelled() {
         log::say(STOPPED);
     }
@@ -233,7 +235,8 @@ async fn stay(
     interrupted: &CancellationToken,
 ) -> Result<()> {
     let client = platform.connect().await?;
-    let summary = Summary::collect(&client, &places.lake, started.elapsed()).await?;
+    let sent = platform.source_status().records.load(Ordering::Relaxed);
+    let summary = Summary::collect(&client, &places.lake, sent, started.elapsed()).await?;
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {

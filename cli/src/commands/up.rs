@@ -23,7 +23,7 @@ use crate::platform::{
 use crate::settings::{RunPlan, SettingsArgs};
 
 /// How long a shutdown waits for a message that is being delivered, and for a training to end.
-const BESIDE_TIMEOUT: Duration = Duration::from_secs(10);
+const BACKGROUND_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(crate) struct UpArgs {
@@ -97,55 +97,55 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     ));
     let _parts_file = PartsFile::start(monitor, data.root());
 
-    // Beside the pipeline, until interrupted.
-    let mut beside = JoinSet::new();
+    // In the background, until interrupted.
+    let mut background = JoinSet::new();
     if !plan.receivers.is_empty() {
         let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
-        beside.spawn(async move {
+        background.spawn(async move {
             let is_muted = move |coin: &str| desk.is_muted(coin);
             webhook_notifier::run(&cluster, &plan.receivers, &is_muted, &stop).await;
         });
     }
     if let Some(training) = plan.retraining {
         let folder = args.smartmodules.folder().map(Path::to_owned);
-        beside.spawn(retrain(training, data.clone(), folder, interrupted.clone()));
+        background.spawn(retrain(training, data.clone(), folder, interrupted.clone()));
     }
     if let Some(every) = plan.upkeep_every {
         let (lake, stop) = (lake.clone(), interrupted.clone());
         let runs = local_tracking(data.root());
-        beside.spawn(keep_up(lake, runs, plan.keep_runs, every, stop));
+        background.spawn(keep_up(lake, runs, plan.keep_runs, every, stop));
     }
     let stop = interrupted.clone();
-    beside.spawn(async move {
+    background.spawn(async move {
         let watch = watch_disk(data, lake, plan.disk_budget);
         stop.run_until_cancelled(watch).await;
     });
 
     let progress = ProgressLine::start(&platform, None);
     let failure = tokio::select! {
-        // First: what runs beside ends when this does.
+        // The background tasks end on the same signal, which must not look like a failure.
         biased;
         () = interrupted.cancelled() => None,
         error = platform.failed() => Some(error),
-        Some(ended) = beside.join_next() => {
-            Some(anyhow!("a task of the notifier, the training or the disk ended, which is a bug: {ended:?}"))
+        Some(ended) = background.join_next() => {
+            Some(anyhow!("a background task (notifier, training, upkeep or disk watch) ended, which is a bug: {ended:?}"))
         }
     };
     progress.finish();
     log::say(STOPPING);
     // Whatever failed, the others commit what they have read.
     interrupted.cancel();
-    let stopped = platform.stop().await;
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    let backbone = stopped?;
-    // The notifier needs the broker to store its position, so it ends first.
-    let _ = tokio::time::timeout(BESIDE_TIMEOUT, async {
-        while beside.join_next().await.is_some() {}
+    let (backbone, stopped) = platform.stop().await;
+    // The notifier needs the broker to store its position, so it ends before that.
+    let _ = tokio::time::timeout(BACKGROUND_STOP_TIMEOUT, async {
+        while background.join_next().await.is_some() {}
     })
     .await;
     backbone.stop().await;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    stopped?;
     log::say(STOPPED);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a cluster has of what this command ships.
+//! The objects of Coinlake that a cluster already has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,18 +22,19 @@ pub(crate) struct ClusterState {
     pub(crate) topics: BTreeMap<String, TopicSpec>,
     /// The unpacked WASM; empty if it cannot be unpacked.
     pub(crate) smartmodules: BTreeMap<String, Vec<u8>>,
-    /// What the last deployment replaced, by the name of its successor; `None` if somebody else's module has the name.
+    /// What the last deployment replaced, by the name of its successor; `None` if its bytes are not what a deployment
+    /// kept: another module has the name, or it is damaged.
     pub(super) previous: BTreeMap<&'static str, Option<Previous>>,
     /// Full names of packages (created by `smdk load`) that an SPU may take for one of our SmartModules.
     pub(crate) packages: Vec<String>,
-    /// Which of our SmartModules' names a SmartModule or package answers to.
+    /// The names of our SmartModules under which an SPU would find a module or package.
     pub(crate) module_names: BTreeSet<&'static str>,
     pub(crate) table_formats: BTreeMap<String, TableFormatSpec>,
 }
 
 impl ClusterState {
     /// # Errors
-    /// When the cluster does not answer.
+    /// When the cluster does not answer, or a table format of this command is invalid.
     pub(crate) async fn read(client: &Client) -> Result<Self> {
         let admin = client.admin().await;
         let spus = admin

@@ -3,7 +3,6 @@
 //! A plan depends on the bundle and the cluster's state alone: planning again after applying it gives no change.
 
 use std::fmt;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,8 +10,7 @@ use fluvio::metadata::smartmodule::{SmartModuleSpec, SmartModuleWasm};
 use fluvio::metadata::tableformat::TableFormatSpec;
 use fluvio::metadata::topic::TopicSpec;
 use fluvio::metadata::topic::config::TopicConfig;
-use market::model::ModelPair;
-
+use market::model::{ModelPair, slot};
 use market::names::{smartmodule, topic};
 
 use super::bundle::Bundle;
@@ -96,11 +94,11 @@ impl Plan {
         })
     }
 
-    /// Brings back the SmartModules that the last deployment replaced. The models are those that the cluster serves now, if the
-    /// earlier crypto-predict can read them.
+    /// Brings back the SmartModules that the last deployment replaced. The models are those that the cluster serves now, unless the
+    /// earlier crypto-predict holds models of another format: then it comes back with those.
     ///
     /// # Errors
-    /// When the cluster keeps none.
+    /// When the cluster keeps none, or one of them is too large or too small for the models.
     pub(crate) fn rollback(state: &ClusterState) -> Result<Self> {
         let kept = state.previous.iter();
         let kept: Vec<_> = kept
@@ -115,7 +113,9 @@ impl Plan {
             );
         }
         let steps = kept.iter().map(|module| match module.name {
-            smartmodule::PREDICT => deploy_models(module, &ModelPair::default(), state),
+            smartmodule::PREDICT if slot::read(&module.wasm).is_ok() => {
+                deploy_models(module, &ModelPair::default(), state)
+            }
             _ => deploy_smartmodule(module, state),
         });
         Ok(Self {
@@ -124,6 +124,9 @@ impl Plan {
     }
 
     /// Deletes SmartModules and table formats, and with `with_data` the topics.
+    ///
+    /// # Errors
+    /// When a table format of this command is invalid.
     pub(crate) fn delete(state: &ClusterState, with_data: bool) -> Result<Self> {
         let delete = |kind, name: &str, exists: bool| Step {
             name: name.to_owned(),
@@ -140,7 +143,8 @@ impl Plan {
             let exists = state.smartmodules.contains_key(name);
             steps.push(delete(Kind::SmartModule, name, exists));
         }
-        for name in state.previous.keys() {
+        let kept = state.previous.iter();
+        for (name, _) in kept.filter(|(_, previous)| previous.is_some()) {
             steps.push(delete(Kind::SmartModule, &previous_name(name), true));
         }
         for package in &state.packages {
@@ -241,7 +245,7 @@ fn counted(count: u64, thing: &str) -> String {
     }
 }
 
-/// Keeps the SmartModules of the cluster, if the bundle replaces one of them by another program.
+/// Steps that keep the cluster's SmartModules as `…-previous`, if the bundle changes the code of one of them.
 fn keep_replaced(bundle: &Bundle, state: &ClusterState) -> Result<Vec<Step>> {
     // Models alone: they are promoted and taken back with `coinlake train`.
     if bundle.topics.is_empty() {
@@ -265,11 +269,18 @@ fn keep_replaced(bundle: &Bundle, state: &ClusterState) -> Result<Vec<Step>> {
     }
     let replaced_by = DeploymentId::of(&bundle.smartmodules);
     let mut steps = Vec::new();
-    for (name, wasm) in &state.smartmodules {
+    // What cannot be unpacked cannot be brought back.
+    let modules = state.smartmodules.iter();
+    for (name, wasm) in modules.filter(|(_, wasm)| !wasm.is_empty()) {
         let change: fn(Spec) -> Change = match state.previous.get(&**name) {
-            // By this deployment, when it was interrupted: the cluster's module may already be its own.
+            // Kept by this deployment before it was interrupted: the cluster's module may already be the new one.
             Some(Some(previous)) if previous.replaced_by == replaced_by => continue,
-            Some(_) => Change::Update,
+            Some(Some(_)) => Change::Update,
+            Some(None) => bail!(
+                "SmartModule {kept} is none that a deployment kept, or is damaged: delete it by `fluvio smartmodule delete \
+                 {kept}`",
+                kept = previous_name(name)
+            ),
             None => Change::Create,
         };
         let previous = Previous {
@@ -356,7 +367,7 @@ fn delete_package(package: &str) -> Result<Step> {
         name: package.to_owned(),
         kind: Kind::SmartModule,
         change: Change::Delete,
-        note: "has the same name".to_owned(),
+        note: "an SPU could load it instead of ours".to_owned(),
         warning: None,
     })
 }
@@ -397,7 +408,7 @@ impl fmt::Display for Step {
             Change::None => "unchanged",
         };
         let line = format!(
-            "  {change:<10} {:<13} {:<19} {}",
+            "  {change:<10} {:<13} {:<24} {}",
             self.kind.to_string(),
             self.name,
             self.note
@@ -621,7 +632,8 @@ mod tests {
         let mut state = deployed();
         state.packages = vec!["coinlake/crypto-clean@0.1.0".to_owned()];
         let steps = lines(&Plan::deploy(&bundle(), &state).unwrap());
-        let step = "delete SmartModule coinlake/crypto-clean@0.1.0 has the same name";
+        let step =
+            "delete SmartModule coinlake/crypto-clean@0.1.0 an SPU could load it instead of ours";
         assert!(steps.contains(&step.to_owned()), "{steps:?}");
         assert_eq!(Plan::delete(&state, false).unwrap().changes(), 5);
         state.packages = vec!["somebody/crypto-clean@2.0.0".to_owned()];

@@ -207,18 +207,23 @@ impl Platform {
         Ok(())
     }
 
-    /// Stops source and stages where they are, once they have committed what they have read.
-    pub(crate) async fn stop(mut self) -> Result<Backbone> {
+    /// Stops source and stages where they are, once they have committed what they have read. One that fails does not keep the
+    /// others from it; the first failure is returned.
+    pub(crate) async fn stop(mut self) -> (Backbone, Result<()>) {
+        let mut stopped = Ok(());
         self.stop_source.cancel();
         while let Some(ended) = self.source_task.join_next().await {
-            ended?.with_context(|| format!("{SOURCE_NAME} stopped"))?;
+            let result = ended.unwrap_or_else(|panic| Err(anyhow!(panic)));
+            stopped = stopped.and(result.with_context(|| format!("{SOURCE_NAME} stopped")));
         }
         self.stop_stages.cancel();
         while let Some(ended) = self.stage_tasks.join_next().await {
-            let (name, result) = ended?;
-            result.with_context(|| format!("{name} stopped"))?;
+            stopped = stopped.and(match ended {
+                Ok((name, result)) => result.with_context(|| format!("{name} stopped")),
+                Err(panic) => Err(failure("a stage", Err(anyhow!(panic)))),
+            });
         }
-        Ok(self.backbone)
+        (self.backbone, stopped)
     }
 }
 

@@ -20,14 +20,15 @@ const CHUNK_RECORDS: i64 = 20_000;
 /// Its JSON form is an interface that scripts rely on.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
-    /// Records in each layer's topic.
+    /// Records that each layer's topic has had, expired ones included.
     records: BTreeMap<&'static str, u64>,
+    /// Of those still in the topic, as is `alerts_by_severity`.
     rejected_by_reason: BTreeMap<String, u64>,
     alerts_by_severity: BTreeMap<String, u64>,
     lake: String,
     /// From the start of the command until the market was drained.
     seconds: f64,
-    /// Raw records divided by `seconds`.
+    /// Raw records of this run divided by `seconds`.
     records_per_second: f64,
     /// From a record's arrival in crypto-raw to that of its feature row in crypto-features.
     latency_ms: Latency,
@@ -36,7 +37,7 @@ pub(crate) struct Summary {
     peak_rss_mb: f64,
 }
 
-/// Percentiles; `None` if there is nothing to measure.
+/// Percentiles; `None` if there is nothing to measure, or if retention has deleted records on the way.
 #[derive(Debug, Default, Serialize)]
 struct Latency {
     p50: Option<i64>,
@@ -45,8 +46,13 @@ struct Latency {
 }
 
 impl Summary {
-    /// Reads the topics after a run of `elapsed`.
-    pub(crate) async fn collect(client: &Client, lake: &str, elapsed: Duration) -> Result<Self> {
+    /// Reads the topics after a run of `elapsed` whose source sent `sent` records.
+    pub(crate) async fn collect(
+        client: &Client,
+        lake: &str,
+        sent: u64,
+        elapsed: Duration,
+    ) -> Result<Self> {
         // First, because reading whole topics below needs memory of its own.
         let peak_rss_mb = peak_rss_mb()?;
         let mut records = BTreeMap::new();
@@ -60,7 +66,7 @@ impl Summary {
             alerts_by_severity: count_by(client, topic::ALERTS, "severity").await?,
             lake: lake.to_owned(),
             seconds,
-            records_per_second: records[layer::RAW] as f64 / seconds,
+            records_per_second: sent as f64 / seconds,
             latency_ms,
             alert_latency_ms,
             peak_rss_mb,
@@ -160,9 +166,8 @@ async fn latencies(client: &Client) -> Result<(Latency, Latency)> {
     Ok((latency, alert_latency))
 }
 
-/// For each record of `topic` when its raw record arrived, and how much later these records arrived.
-///
-/// `origins_ms` is the same list for the topic that `topic` is derived from.
+/// Returns, for each record of `topic`, when its raw record arrived, and the latencies from that arrival to its own.
+/// `origins_ms` is the first list for the topic that `topic` is derived from.
 async fn follow(
     client: &Client,
     topic: &str,
@@ -170,7 +175,10 @@ async fn follow(
 ) -> Result<(Vec<Option<i64>>, Latency)> {
     let (mut raw_ms, mut latencies_ms) = (Vec::new(), Vec::new());
     for_each(client, topic, |record| {
-        let origin = origins_ms.get(source_offset(&record)?).copied().flatten();
+        let origin = origins_ms
+            .get(source_offset(topic, &record)?)
+            .copied()
+            .flatten();
         raw_ms.push(origin);
         latencies_ms.extend(origin.map(|origin| record.timestamp_ms - origin));
         Ok(())
@@ -179,14 +187,14 @@ async fn follow(
     Ok((raw_ms, Latency::of(latencies_ms)))
 }
 
-fn source_offset(record: &Record) -> Result<usize> {
+fn source_offset(topic: &str, record: &Record) -> Result<usize> {
     #[derive(serde::Deserialize)]
     struct Source {
         source_offset: usize,
     }
     let source: Source = serde_json::from_slice(&record.value).with_context(|| {
         format!(
-            "the record at offset {} has no source_offset",
+            "the record at offset {} of {topic} has no source_offset",
             record.offset
         )
     })?;

@@ -13,7 +13,7 @@ use webhook_notifier::WebhookSettings;
 
 use super::address::{Address, HostPort};
 
-/// `coinlake.yaml`, read by `coinlake up`. Everything may be left out. Relative paths start at the file's folder. A changed
+/// `coinlake.yaml`, the settings of `coinlake up` and of the commands that work on its data. Everything may be left out. Relative paths start at the file's folder. A changed
 /// file needs a restart and nothing else.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -23,7 +23,8 @@ pub(crate) struct Settings {
     /// File of `NAME=value` lines: environment variables for this command, such as `COINGECKO_API_KEY` or
     /// `AWS_SECRET_ACCESS_KEY`. A variable that is set already wins.
     pub(crate) secrets: Option<PathBuf>,
-    /// Which coins, in which currency, how often: [as for the connector](#coingecko-source), but `api_key`. Default: the
+    /// Which coins, in which currency, how often: [as for the connector](#coingecko-source), except
+    /// `api_key`, which comes from `secrets` or the environment. Default: the
     /// 250 largest, in US dollars. The currency cannot change on existing data.
     pub(crate) coingecko: Option<SourceSettings>,
     /// A folder, `s3://bucket/prefix`, `gs://…` or `az://…`. Credentials come from the environment or `secrets`. Default:
@@ -34,7 +35,7 @@ pub(crate) struct Settings {
     /// How long the lake's tables keep rows, and how large their files become, by table: `raw`, `clean`, `rejected`,
     /// `features`, `alerts`, `predictions`. Default: they keep everything.
     #[serde(deserialize_with = "or_default")]
-    pub(crate) tables: BTreeMap<String, TableSettings>,
+    pub(crate) tables: BTreeMap<String, Option<TableSettings>>,
     /// Upkeep of the lake's tables.
     #[serde(deserialize_with = "or_default")]
     pub(crate) upkeep: UpkeepSettings,
@@ -52,7 +53,7 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "or_default")]
     pub(crate) train: TrainSettings,
     /// What topics, models and a local lake may take on disk together; `coinlake health` and the log warn from 80 % on, and
-    /// always when the disk is nearly full (less than 5 % and 4 GiB). Nothing is deleted. Default: no limit.
+    /// always when less than 5 % of the disk and less than 4 GiB are free. Nothing is deleted. Default: no limit.
     pub(crate) disk_budget: Option<Bytes>,
     /// The web console; an address or a port alone is its `listen`.
     #[serde(deserialize_with = "console_settings")]
@@ -81,8 +82,9 @@ pub(crate) struct BrokerSettings {
 pub(crate) struct ConsoleSettings {
     /// Its address; port 0 selects a free port. Default `127.0.0.1:9080`.
     pub(crate) listen: Option<Address>,
-    /// Names of hosts by which a proxy or a tunnel calls it, such as `box.tailnet.ts.net`. On loopback others than this machine's own
-    /// are refused; on another address all are served unless some are named here.
+    /// Host names under which a proxy or a tunnel reaches the console, such as `box.tailnet.ts.net`. On loopback, requests for other
+    /// names than these and this machine's are refused. On another address all names are served, until one is listed here.
+    #[serde(deserialize_with = "or_default")]
     pub(crate) allowed_hosts: Vec<String>,
 }
 
@@ -97,7 +99,7 @@ pub(crate) struct TableSettings {
     pub(crate) file_size: Option<Bytes>,
 }
 
-/// Upkeep: small files of the lake are merged, days past their time and files that nobody needs are removed.
+/// Upkeep: small files of the lake are merged, expired days and files that no table refers to are removed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct UpkeepSettings {
@@ -113,8 +115,8 @@ pub(crate) struct TrainSettings {
     pub(crate) every: Option<Span>,
     /// Use only rows of this long before the newest. Default: all.
     pub(crate) since: Option<Span>,
-    /// How many runs stay in the data folder, with their model versions: upkeep removes older ones, but none with a version that
-    /// an alias names or that is the newest of its model. `0` for all. On an MLflow server nothing is removed. Default `30`.
+    /// How many runs stay in the data folder, with their model versions: upkeep removes older ones, except those with a version
+    /// that has an alias or is its model's newest. `0` keeps all. On an MLflow server nothing is removed. Default `30`.
     pub(crate) keep_runs: Option<u32>,
 }
 

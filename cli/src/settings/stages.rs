@@ -43,7 +43,7 @@ pub(super) fn stages(settings: &Settings, problems: &mut Problems<'_>) -> Vec<St
     stages
 }
 
-/// Notes in the stages what is set for their tables.
+/// Applies the settings of tables to the layers of the stages.
 fn tables(settings: &Settings, stages: &mut [StageConfig], problems: &mut Problems<'_>) {
     let destinations = stages
         .iter_mut()
@@ -60,13 +60,14 @@ fn tables(settings: &Settings, stages: &mut [StageConfig], problems: &mut Proble
             );
             continue;
         };
+        let Some(table) = table else { continue };
         layer.keep = table.keep.map(|keep| keep.0);
         layer.file_size = table.file_size.map(|size| ByteSize(size.0));
         if layer.keep.is_some_and(|keep| keep < KEEP_MIN) {
             let key = format!("tables.{name}.keep");
             problems.report(
                 &key,
-                format!("`{key}` must be at least 1d: rows go by whole days"),
+                format!("`{key}` must be at least 1d: rows are removed by whole days"),
             );
         }
         if layer.file_size.is_some_and(|size| size < FILE_SIZE_MIN) {
@@ -84,18 +85,20 @@ fn alert_params(
     let mut params = BTreeMap::new();
     for (name, value) in given {
         let Parameter(value) = value;
-        // They are checked beside the receivers, who need them too.
+        // Checked in `rules`: the receivers need them too.
         if name == RULES {
             params.insert(name.clone(), value.clone());
             continue;
         }
         let key = format!("alerts.{name}");
-        let read = AnomalyParams::parse(Params::new([(name, value)]));
-        match read {
-            Ok(_) if name != EMIT => {
+        if name == EMIT {
+            problems.report(&key, format!("`{key}` is the stage's to set: remove it"));
+            continue;
+        }
+        match AnomalyParams::parse(Params::new([(name, value)])) {
+            Ok(_) => {
                 params.insert(name.clone(), value.clone());
             }
-            Ok(_) => problems.report(&key, format!("`{key}` is the stage's to set: remove it")),
             Err(ParamError::Unknown { known, .. }) => {
                 let known = known.replace('`', "");
                 let known: Vec<_> = known.split(", ").filter(|it| *it != EMIT).collect();

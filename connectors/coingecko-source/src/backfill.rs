@@ -21,7 +21,7 @@ use crate::poll::{Ended, Polled};
 use crate::run::{Queue, Ready};
 use crate::status::SourceStatus;
 
-/// Why nothing is filled in: the topic has later data.
+/// Why nothing is filled in: the topic has newer data already.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "there is data up to {}, and what is older than {} would be rejected as late",
@@ -30,7 +30,7 @@ use crate::status::SourceStatus;
 )]
 pub struct LaterData {
     newest: Timestamp,
-    /// What is older is not accepted.
+    /// Ticks before this time are rejected as late.
     oldest: Timestamp,
 }
 
@@ -45,10 +45,10 @@ impl LaterData {
     }
 }
 
-/// Fills in the past since so long ago, then what is live now, and ends. A filling that was interrupted goes on.
+/// Fills in the last `since` of history, then polls once, and returns. An interrupted fill is resumed.
 ///
 /// # Errors
-/// [`LaterData`]; CoinGecko does not answer or refuses; the stop signal; what only a person can mend.
+/// [`LaterData`]; CoinGecko does not answer or refuses; the stop signal; a setting or a key that has to be changed.
 pub fn backfill(
     config: Config,
     since: Duration,
@@ -70,7 +70,7 @@ async fn fill(
     stop: CancellationToken,
     status: Arc<SourceStatus>,
 ) -> anyhow::Result<()> {
-    const STOPPED: &str = "stopped before the past was there; nothing of it was stored";
+    const STOPPED: &str = "stopped before the past was there; nothing more was stored";
     let ready = Ready::start(config, cluster, &stop, &status).await?;
     let Ready {
         polling,
@@ -99,7 +99,7 @@ async fn fill(
     let mut polled = Polled::default();
     poller.poll(&mut polled, &stop).await.map_err(failed)?;
     if polled.pages_failed > 0 || polled.coins.is_empty() {
-        bail!("CoinGecko's list of coins did not come; nothing was stored: try again later");
+        bail!("CoinGecko's list of coins did not come; nothing more was stored: try again later");
     }
     let gaps = history.gaps(&polled, Duration::ZERO);
     let (calls, month) = (history.calls_of(&gaps), poller.caller.month());
@@ -109,7 +109,8 @@ async fn fill(
         && left < calls
     {
         bail!(
-            "the past takes {} calls, and {} of this month's are left: name fewer coins",
+            "the past takes {} calls, and {} of this month's are left: name fewer coins, or a shorter --since (a coin takes one \
+             call up to 1d, two up to 90d, three beyond)",
             thousands(calls),
             thousands(left)
         );
@@ -117,7 +118,7 @@ async fn fill(
     let filled = history.fill(gaps, &mut poller.caller, &stop).await;
     let filled = filled.map_err(failed)?;
     if let Some(why) = filled.given_up() {
-        bail!("{why}; nothing was stored: try again later");
+        bail!("{why}; nothing more was stored: try again later");
     }
     let (queue, append) = Queue::open(target, &stop, &status);
     let live = polled.coins.into_iter().map(|coin| coin.record);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fixtures::mlflow::server;
+use fixtures::mlflow::{own_server, server};
 use market::FEATURES_VERSION;
 use market::model::Logistic;
 
@@ -112,6 +112,27 @@ fn a_server_keeps_runs_and_versions() {
     assert!(again.contains("is already in"), "{again}");
     assert_eq!(place.version_at("trend_up", "staging"), Some(4));
     assert_eq!(place.version_at("trend_up", "production"), Some(3));
+}
+
+/// "Back up" in docs/operations.md.
+#[test]
+fn a_server_restored_from_its_backup_goes_on() {
+    let Some(server) = own_server() else {
+        return;
+    };
+    let mut place = Place::with_server(server.uri());
+    place.run(&[]);
+    place.text(&["promote", "trend_up", "1", "production"]);
+    let before = place.json(&["list"])["versions"].take();
+
+    let server = server.restored();
+    place.mlflow = Some(server.uri());
+    assert_eq!(place.json(&["list"])["versions"], before);
+    // Training compares with the model in production: its file came back too.
+    let report = place.run(&[]);
+    assert_eq!(model(&report, "trend_up")["version"], 2);
+    place.text(&["promote", "trend_up", "2", "production"]);
+    assert_eq!(place.version_at("trend_up", "production"), Some(2));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) struct MonthBudget {
     limit: Option<u64>,
     count: Count,
     file: Option<PathBuf>,
-    /// Whether the file has been refused once: that is told, once.
+    /// The last write failed, and that was logged.
     unwritable: bool,
 }
 
@@ -47,7 +47,7 @@ impl Count {
 }
 
 impl MonthBudget {
-    /// Goes on with the count in the file, if that is of this month.
+    /// Resumes the count in the file if it is of this month, and else starts at 0.
     pub(crate) fn open(limit: Option<u64>, file: Option<PathBuf>, now: SystemTime) -> Self {
         let month = month_of(now);
         let stored = file.as_deref().and_then(read);
@@ -79,10 +79,10 @@ impl MonthBudget {
         self.count.calls
     }
 
-    /// Takes a call.
+    /// Counts a call, if the month has one left.
     ///
     /// # Errors
-    /// How long to wait when the month has none left.
+    /// The time until the next month.
     pub(crate) fn take(&mut self, now: SystemTime) -> Result<(), Duration> {
         self.turn(now);
         if self.limit.is_some_and(|limit| self.count.calls >= limit) {
@@ -93,13 +93,13 @@ impl MonthBudget {
         Ok(())
     }
 
-    /// Whether history may take so many calls: it gets a tenth of the month at most.
+    /// Whether history may take `calls` more: it gets a tenth of the month at most.
     pub(crate) fn has_history(&self, calls: usize) -> bool {
         self.limit
             .is_none_or(|limit| self.count.history + calls as u64 <= limit / 10)
     }
 
-    /// So many of the calls that were taken went into history.
+    /// Counts `calls`, which were taken already, as history.
     pub(crate) fn count_history(&mut self, calls: u64) {
         self.count.history += calls;
         self.store();
@@ -107,11 +107,13 @@ impl MonthBudget {
 
     /// The poll interval to keep to: the configured one while there are enough calls, a longer one for the last tenth.
     pub(crate) fn pace(
-        &self,
+        &mut self,
         interval: Duration,
         calls_per_poll: usize,
         now: SystemTime,
     ) -> Duration {
+        // The calls before it may have been of the month before.
+        self.turn(now);
         let Some(limit) = self.limit else {
             return interval;
         };
@@ -177,7 +179,7 @@ fn write(file: &Path, count: &Count) -> std::io::Result<()> {
 }
 
 fn utc(now: SystemTime) -> Zoned {
-    // A clock that far off finds the month of the epoch.
+    // A time that jiff cannot hold counts as 1970-01.
     let timestamp = Timestamp::try_from(now).unwrap_or_default();
     timestamp.to_zoned(TimeZone::UTC)
 }
@@ -205,7 +207,7 @@ mod tests {
         text.parse::<Timestamp>().unwrap().into()
     }
 
-    /// Polls from the start of a month to its end, with so many calls each; the calls made, and the longest time without.
+    /// Polls from the start of a month to its end, with `calls_per_poll` calls each; returns the calls made and the longest pause.
     fn month(interval: u64, calls_per_poll: usize) -> (u64, Duration) {
         let (mut now, end) = (at("2026-08-01T00:00:00Z"), at("2026-09-01T00:00:00Z"));
         let mut budget = MonthBudget::open(Some(10_000), None, now);
@@ -234,6 +236,19 @@ mod tests {
             assert!((9_900..=10_000).contains(&calls), "{calls}");
             assert!(longest < 8 * HOUR, "{longest:?}");
         }
+    }
+
+    #[test]
+    fn a_month_that_is_used_up_does_not_slow_the_next_one() {
+        let mut budget = MonthBudget::open(Some(1), None, at("2026-08-31T23:00:00Z"));
+        assert_eq!(budget.take(at("2026-08-31T23:59:59.9Z")), Ok(()));
+        let pause = Duration::from_secs(300);
+        assert_eq!(budget.pace(pause, 1, at("2026-08-31T23:00:00Z")), HOUR);
+        // A poll that began in August ends in September.
+        let mut budget = MonthBudget::open(Some(100), None, at("2026-08-31T23:00:00Z"));
+        budget.set_used(100, at("2026-08-31T23:59:59.9Z"));
+        let pace = budget.pace(pause, 1, at("2026-09-01T00:00:00.1Z"));
+        assert_eq!(pace, pause);
     }
 
     #[test]

@@ -219,7 +219,8 @@ impl History {
                 Err(Failure::Coin(why)) => filling.failed.push(format!("{id} ({why})")),
                 Err(Failure::Server(why)) => {
                     failed_in_row += 1;
-                    if failed_in_row == FAILED_MAX {
+                    // What somebody asked for comes whole or can be asked for again.
+                    if self.on_demand || failed_in_row == FAILED_MAX {
                         filling.given_up = Some(why);
                         filling.failed.push(id);
                     } else {
@@ -352,8 +353,8 @@ impl Filled {
         if !failed.is_empty() {
             let names = failed.join(", ");
             match given_up {
-                Some(why) => tracing::warn!("going live without the past of {names}: {why}"),
-                None => tracing::warn!("going live without the past of {names}"),
+                Some(why) => tracing::warn!("the past of {names} is missing: {why}"),
+                None => tracing::warn!("the past of {names} is missing"),
             }
         }
         let ticks: usize = gaps.iter().map(Gap::ticks).sum();

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use coingecko_source::{BACKFILLING, Config, SECTION, SourceStatus};
 use connector_runtime::clock::Clock;
+use connector_runtime::cluster::Cluster;
 use connector_runtime::config::Secrets;
 use connector_runtime::process::monitor::Observed;
 use connector_runtime::record::{Outgoing, Record};
@@ -88,13 +89,34 @@ impl Topic {
     async fn start(
         &self,
         now_ms: i64,
-        mut answers: Vec<Answer>,
+        answers: Vec<Answer>,
     ) -> (
         Server,
         Arc<SourceStatus>,
         CancellationToken,
         tokio::task::JoinHandle<anyhow::Result<()>>,
     ) {
+        let (server, config, cluster) = self.settled(now_ms, answers).await;
+        let status = Arc::new(SourceStatus::with_clock(cluster.clock().clone()));
+        let stop = CancellationToken::new();
+        let run = coingecko_source::run(config, cluster, stop.clone(), status.clone());
+        (server, status, stop, tokio::spawn(run))
+    }
+
+    /// The past day on demand.
+    async fn backfill(&self, answers: Vec<Answer>) -> anyhow::Result<()> {
+        let (_server, config, cluster) = self.settled(START_MS, answers).await;
+        let status = Arc::new(SourceStatus::with_clock(cluster.clock().clone()));
+        let day = Duration::from_millis(DAY_MS.unsigned_abs());
+        let stop = CancellationToken::new();
+        within(coingecko_source::backfill(
+            config, day, cluster, stop, status,
+        ))
+        .await
+    }
+
+    /// A server that gives these answers and then none, the configuration for it, and a cluster whose clock stands at that time.
+    async fn settled(&self, now_ms: i64, mut answers: Vec<Answer>) -> (Server, Config, Cluster) {
         answers.push(Answer::Silence);
         let server = Server::start(answers).await;
         let text = format!(
@@ -106,11 +128,7 @@ impl Topic {
         let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms.unsigned_abs());
         let clock = Clock::simulated(now);
-        let status = Arc::new(SourceStatus::with_clock(clock.clone()));
-        let stop = CancellationToken::new();
-        let cluster = self.broker.cluster().with_clock(clock);
-        let run = coingecko_source::run(config, cluster, stop.clone(), status.clone());
-        (server, status, stop, tokio::spawn(run))
+        (server, config, self.broker.cluster().with_clock(clock))
     }
 
     /// Puts records there that an earlier source sent.
@@ -337,6 +355,31 @@ async fn a_server_that_gives_no_charts_does_not_hold_up_what_is_live() {
     let run = topic.run(START_MS, answers).await;
     assert_eq!(topic.ticks().await.len(), 6);
     assert_eq!(run.status.backfilling(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_past_on_demand_comes_whole_or_can_be_asked_for_again() {
+    let topic = Topic::new("  ids: [a, b]\n").await;
+    let coins = ["a", "b"].map(|id| (id, START_MS - MINUTE_MS));
+    let steps = || chart(fives(START_MS - DAY_MS, START_MS), START_MS);
+    let blocked = Answer::raw(
+        "HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n",
+    );
+    let error = topic.backfill(vec![list(&coins), steps(), blocked]).await;
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("nothing more was stored: try again later"),
+        "{error}"
+    );
+    assert_eq!(topic.ticks().await, []);
+    topic
+        .backfill(vec![list(&coins), steps(), steps()])
+        .await
+        .unwrap();
+    let ticks = topic.ticks().await;
+    for coin in ["a", "b"] {
+        assert!(of(&ticks, coin).count() > 280, "{}", ticks.len());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,7 +64,7 @@ fn pair_of(len: &[u8; 4], bytes: &[u8]) -> Result<ModelPair, ModelError> {
 ///
 /// # Errors
 ///
-/// When the wasm has no slot, or the pair does not fit.
+/// When the wasm does not have exactly one whole slot, or the pair does not fit.
 pub fn fill(wasm: &[u8], pair: &ModelPair) -> Result<Vec<u8>, ModelError> {
     let found = find(wasm)?;
     let bytes = match pair.is_empty() {
@@ -79,9 +79,9 @@ pub fn fill(wasm: &[u8], pair: &ModelPair) -> Result<Vec<u8>, ModelError> {
     }
     let mut filled = wasm.to_vec();
     let slot = &mut filled[found.at..][..HEAD_BYTES + found.room];
-    let (head, room) = slot.split_at_mut(HEAD_BYTES);
+    let (head, body) = slot.split_at_mut(HEAD_BYTES);
     head[HEAD_BYTES - 4..].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
-    let (used, unused) = room.split_at_mut(bytes.len());
+    let (used, unused) = body.split_at_mut(bytes.len());
     used.copy_from_slice(&bytes);
     unused.fill(0);
     Ok(filled)
@@ -91,14 +91,15 @@ pub fn fill(wasm: &[u8], pair: &ModelPair) -> Result<Vec<u8>, ModelError> {
 ///
 /// # Errors
 ///
-/// When the wasm has no slot, or the models in it cannot be used.
+/// When the wasm does not have exactly one whole slot, or the models in it cannot be used.
 pub fn read(wasm: &[u8]) -> Result<ModelPair, ModelError> {
     let found = find(wasm)?;
-    let (head, room) = wasm[found.at..][..HEAD_BYTES + found.room].split_at(HEAD_BYTES);
+    let (head, body) = wasm[found.at..][..HEAD_BYTES + found.room].split_at(HEAD_BYTES);
     let len = head.last_chunk().ok_or(ModelError::NoSlot)?;
-    pair_of(len, room)
+    pair_of(len, body)
 }
 
+/// A slot, both in bytes.
 struct Found {
     at: usize,
     room: usize,
@@ -108,8 +109,8 @@ fn find(wasm: &[u8]) -> Result<Found, ModelError> {
     if !wasm.starts_with(b"\0asm") {
         return Err(ModelError::NoSlot);
     }
-    let mut places = wasm.windows(MAGIC.len()).enumerate();
-    let mut slots = places.by_ref().filter(|(_, bytes)| **bytes == MAGIC);
+    let places = wasm.windows(MAGIC.len()).enumerate();
+    let mut slots = places.filter(|(_, bytes)| **bytes == MAGIC);
     // With a second one it would be unclear which the module reads.
     let (Some((at, _)), None) = (slots.next(), slots.next()) else {
         return Err(ModelError::NoSlot);

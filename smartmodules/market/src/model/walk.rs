@@ -122,12 +122,12 @@ impl ForestWalk {
         let row = filled(row, &self.fill);
         let mut bins = Bins::default();
         for (place, edges) in self.edges.iter().enumerate().take(INPUTS.len()) {
-            let mut above = 0;
+            let mut below = 0;
             for step in [128, 64, 32, 16, 8, 4, 2, 1] {
-                let edge = edges[(above + step - 1) % edges.len()];
-                above += if edge < row[place] { step } else { 0 };
+                let edge = edges[(below + step - 1) % edges.len()];
+                below += if edge < row[place] { step } else { 0 };
             }
-            bins[place] = above as u8;
+            bins[place] = below as u8;
         }
         bins
     }
@@ -171,7 +171,8 @@ fn right_children(tree: &[Node]) -> Vec<usize> {
         if let Node::Split { .. } = node {
             let left = orphans.pop();
             debug_assert_eq!(left, Some(place + 1));
-            right[place] = orphans.pop().unwrap_or_default();
+            let orphan = orphans.pop();
+            right[place] = orphan.expect("a checked forest misses no node");
         }
         orphans.push(place);
     }

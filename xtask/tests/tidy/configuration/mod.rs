@@ -128,14 +128,20 @@ impl<'a> Sections<'a> {
             section => format!("{section}."),
         };
         for item in &keys {
-            let (inner, is_list) = match type_name(&item.kind).as_str() {
+            let (inner, place) = match type_name(&item.kind).as_str() {
                 "Vec" => (argument(&item.kind).unwrap_or(&item.kind), "[]"),
                 "Box" => (argument(&item.kind).unwrap_or(&item.kind), ""),
+                "BTreeMap" => {
+                    let value = argument(&item.kind).unwrap_or(&item.kind);
+                    let optional = type_name(value) == "Option";
+                    let value = argument(value).filter(|_| optional).unwrap_or(value);
+                    (value, ".NAME")
+                }
                 _ => (&item.kind, ""),
             };
             let inner = type_name(inner);
             if self.source.has_struct(&inner) {
-                self.add(page, &format!("{inside}{}{is_list}", item.name), &inner);
+                self.add(page, &format!("{inside}{}{place}", item.name), &inner);
             }
         }
     }
@@ -160,6 +166,7 @@ impl<'a> Sections<'a> {
             "usize" | "u32" | "u64" | "i32" | "i64" | "NonZeroU64" => "number".to_owned(),
             "Vec" => format!("list of {}", inner()),
             "BTreeMap" => format!("map to {}", inner()),
+            "Option" => inner(),
             "Topic" | "StartOffset" => "text or map".to_owned(),
             "Partitions" => "text, number or list".to_owned(),
             "IgnoredAny" | "Parameter" => "anything".to_owned(),
