@@ -8,6 +8,7 @@ use ::console::Console;
 use anyhow::{Context, Result, anyhow};
 use broker::Broker;
 use clap::Args;
+use connector_runtime::clock::Clock;
 use connector_runtime::process::monitor::Monitor;
 use connector_runtime::process::{log, shutdown};
 use tokio::task::JoinSet;
@@ -51,6 +52,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
         .await
         .context("--console, or console in coinlake.yaml")?;
     let data = DataDir::open(&plan.data, &plan.market())?;
+    let receivers = plan.receivers.iter().map(Receiver::status).collect();
+    let desk = Arc::new(Desk::open(data.root(), Clock::of_process()?, receivers)?);
     let mut backbone = Backbone::start(BackboneConfig {
         data: data.clone(),
         listener,
@@ -67,9 +70,6 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     })
     .await?;
     let (addr, lake) = (backbone.addr(), backbone.lake_url());
-    let receivers = plan.receivers.iter().map(Receiver::status).collect();
-    let clock = backbone.cluster().clock().clone();
-    let desk = Arc::new(Desk::open(data.root(), clock, receivers)?);
     let console = backbone
         .serve_console(ConsolePlan {
             listener: console_listener,
