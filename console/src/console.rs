@@ -1,5 +1,6 @@
 //! Starts and stops the console.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -187,6 +188,7 @@ impl Console {
             cluster: shared.cluster.clone(),
             topic: topic.to_owned(),
             back,
+            next: BTreeMap::new(),
         };
         self.spawn(follow.run(move |partition, records| {
             taken.increment(records.len() as u64);
