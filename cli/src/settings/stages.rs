@@ -16,10 +16,17 @@ use crate::assets;
 
 /// The parameter that a stage sets itself.
 const EMIT: &str = "emit";
+/// The parameter that goes with the source.
+const CURRENCY: &str = "currency";
 
 /// The stages, in the order the data takes, without the lake's address.
-pub(super) fn stages(settings: &Settings, problems: &mut Problems<'_>) -> Vec<StageConfig> {
-    let alerts = alert_params(&settings.alerts, problems);
+pub(super) fn stages(
+    settings: &Settings,
+    currency: &str,
+    problems: &mut Problems<'_>,
+) -> Vec<StageConfig> {
+    let mut alerts = alert_params(&settings.alerts, problems);
+    alerts.insert(CURRENCY.to_owned(), currency.to_owned());
     let mut stages = problems
         .keep("commit_interval", assets::stages())
         .unwrap_or_default();
@@ -92,13 +99,22 @@ fn alert_params(
         let key = format!("alerts.{name}");
         let read = AnomalyParams::parse(Params::new([(name, value)]));
         match read {
-            Ok(_) if name != EMIT => {
+            Ok(_) if name != EMIT && name != CURRENCY => {
                 params.insert(name.clone(), value.clone());
+            }
+            Ok(_) if name == CURRENCY => {
+                problems.report(
+                    &key,
+                    format!("`{key}` is what `coingecko.vs_currency` says: set that"),
+                );
             }
             Ok(_) => problems.report(&key, format!("`{key}` is the stage's to set: remove it")),
             Err(ParamError::Unknown { known, .. }) => {
                 let known = known.replace('`', "");
-                let known: Vec<_> = known.split(", ").filter(|it| *it != EMIT).collect();
+                let known: Vec<_> = known
+                    .split(", ")
+                    .filter(|it| ![EMIT, CURRENCY].contains(it))
+                    .collect();
                 problems.report(
                     &key,
                     format!("unknown key `{key}`; known here: {}", known.join(", ")),

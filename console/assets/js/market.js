@@ -154,7 +154,7 @@ export function marketPage(main, _path, query) {
       const cell = row.cells[index];
       const data = cell.firstChild;
       setText(data, column.show(value));
-      if (column.exact) setAttribute(data, "title", value === null ? "" : `${value} USD`);
+      if (column.exact) setAttribute(data, "title", value === null ? "" : format.money(String(value)));
       setAttribute(data, "value", value === null ? "" : String(value));
       let look = "";
       if (column.signed && value) look = value > 0 ? "up" : "down";

@@ -16,7 +16,7 @@ export function alertItem(alert, followed) {
     h("div", { className: "what" },
       h("p", { className: "message" }, ruleBadges(alert.kinds), messageOf(alert)),
       h("p", { className: "faint" },
-        timeOf(alert), " · ", h("span", {}, format.price(alert.price), " USD"), builtIn(alert.kinds))));
+        timeOf(alert), " · ", h("span", {}, format.money(format.price(alert.price))), builtIn(alert.kinds))));
 }
 
 export function timeOf({ event_time }) {

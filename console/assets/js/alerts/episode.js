@@ -33,7 +33,7 @@ export function episodeItem(episode, desk, act, opened) {
   h("span", { className: "severity" }, worst.severity),
   h("div", { className: "what" },
     h("p", { className: "message" }, ruleBadges(subject === "" ? [] : [format.kindOfRule(subject)]), h("a", { href: chartOf(worst) }, name), " ", messageOf(worst)),
-    h("div", { className: "faint facts-line" }, h("span", {}, when), h("span", {}, `${format.price(worst.price)} USD${kinds}`),
+    h("div", { className: "faint facts-line" }, h("span", {}, when), h("span", {}, format.money(format.price(worst.price)) + kinds),
       toldOf(episode), ticksOf(episode, opened))),
   marksOf(episode, muted, desk, act));
 }
@@ -54,7 +54,7 @@ function ticksOf({ alerts }, opened) {
   const unfold = () => {
     if (!ticks.open || ticks.childElementCount > 1) return;
     ticks.append(h("ol", { className: "ticks" }, alerts.toReversed().map((alert) =>
-      h("li", {}, h("a", { href: chartOf(alert) }, timeOf(alert)), ` ${alert.severity}, ${format.price(alert.price)} USD: ${format.sentence(alert.message)}`))));
+      h("li", {}, h("a", { href: chartOf(alert) }, timeOf(alert)), ` ${alert.severity}, ${format.money(format.price(alert.price))}: ${format.sentence(alert.message)}`))));
   };
   ticks.addEventListener("toggle", unfold);
   unfold();

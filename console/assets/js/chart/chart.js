@@ -2,8 +2,9 @@
 
 import { h } from "../dom.js";
 import { drawFollowed, drawMarks } from "./marks.js";
+import { drawForeseen } from "./outlooks.js";
 import { hasPane, paneAxis, paneData, PANES, paneScale, paneSeries, paneTitle } from "./panes.js";
-import { IN_UTC, placeOf, TIMES, timeAxis, uPlot, valueAxis } from "./plot.js";
+import { drawUnit, IN_UTC, placeOf, TIMES, timeAxis, uPlot, valueAxis } from "./plot.js";
 
 const PANE_HEIGHT = 96;
 /** The least width of a zoom, in pixels. */
@@ -12,7 +13,7 @@ const DRAG_MIN = 4;
 let made = 0;
 
 /**
- * Draws `first`, ticks as `columns` with `candles`, `others` and `alerts`, in the way of `kind`. `followed` is the time of an alert to
+ * Draws `first`, ticks as `columns` with `candles`, `others`, `alerts` and what was `foreseen`, in the way of `kind`. `followed` is the time of an alert to
  * point out. `onView` is called with the times in view and whether they are zoomed in, `onHover` with the place of the tick under the cursor.
  */
 export function makeChart(holder, first, { kind, followed, onView, onHover }) {
@@ -53,8 +54,10 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
         onHover(left < 0 ? null : Math.min(placeOf(time, posToVal(left, "x")), time.length - 1));
       }],
       draw: [(plot) => {
+        drawUnit(plot, kind.unit);
         kind.paint(plot, shown);
         drawFollowed(plot, followed);
+        if (kind.foresees) drawForeseen(plot, shown.foreseen, (value) => kind.level(shown, value));
         drawMarks(plot, shown.alerts, followed, (value) => kind.level(shown, value));
       }],
     },
