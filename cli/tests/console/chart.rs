@@ -431,4 +431,46 @@ pub(crate) async fn compare_predictions_of_a_coin(browser: &Browser, client: &Cl
         compared += 1;
     }
     assert!(compared > 10, "{compared}");
+    compare_marks_foreseen(browser).await;
+}
+
+/// Where an anomaly comes to be foreseen, and where the trend turns for a quarter of an hour or more, is marked and counted.
+async fn compare_marks_foreseen(browser: &Browser) {
+    const AHEAD_MS: i64 = 15 * MINUTE_MS;
+    browser.go("#/other").await;
+    browser.go("#/coin/bitcoin?minutes=360").await;
+    browser.until(DRAWN).await;
+    let history = browser
+        .run(
+            "return fetch('/api/history?coin=bitcoin&minutes=360').then((answer) => answer.json())",
+        )
+        .await;
+    let threshold = history["anomaly_threshold"].as_f64().unwrap();
+    let points = &history["points"];
+    let (mut anomalies, mut turns) = (0, 0);
+    let (mut alarmed, mut side, mut turn) = (i64::MIN / 2, None, None);
+    for (place, time) in points["time"].as_array().unwrap().iter().enumerate() {
+        let time = time.as_i64().unwrap();
+        let of = |column: &str| points[column][place].as_f64();
+        if of("anomaly_probability").is_some_and(|probability| probability >= threshold) {
+            anomalies += i32::from(time - alarmed > AHEAD_MS);
+            alarmed = time;
+        }
+        let Some(up) = of("trend_up_probability").map(|probability| probability >= 0.5) else {
+            continue;
+        };
+        if side == Some(up) {
+            turn = None;
+        } else if time - *turn.get_or_insert(time) >= AHEAD_MS {
+            turns += i32::from(side.is_some());
+            (side, turn) = (Some(up), None);
+        }
+    }
+    println!("{anomalies} anomalies from {threshold} on, {turns} turns");
+    let note = browser
+        .until("[...document.querySelectorAll('main p.faint')].map((it) => it.textContent).find((text) => text.includes('Diamonds mark'))")
+        .await;
+    let note = note.as_str().unwrap();
+    assert!(note.contains(&format!(" on: {anomalies} here.")), "{note}");
+    assert!(note.ends_with(&format!(" more: {turns} here.")), "{note}");
 }

@@ -35,6 +35,8 @@ export function coinPage(main, [coin = ""], query) {
   /** The times that a reader has looked into, of which all ticks are drawn, or as many as there is room for. */
   let sharp = null;
   let looking = null;
+  let items = new Map();
+  let listed = null;
   let loadedAt = 0;
   let freshTicks = 0;
   let chart = null;
@@ -194,7 +196,12 @@ export function coinPage(main, [coin = ""], query) {
 
   const drawAlerts = inNextFrame(() => {
     const alerts = alertsWithin(shown.alerts, ...inView).slice(-ALERTS_SHOWN_MAX).reverse();
-    list.replaceChildren(...alerts.map((alert) => alertItem(alert, alert.event_time === at)));
+    const ids = alerts.map((alert) => alert.alert_id).join();
+    if (ids === listed) return;
+    // What is unfolded stays so.
+    listed = ids;
+    items = new Map(alerts.map((alert) => [alert.alert_id, items.get(alert.alert_id) ?? alertItem(alert, alert.event_time === at)]));
+    list.replaceChildren(...items.values());
     if (alerts.length === 0) list.append(h("li", { className: "faint" }, "None."));
   });
 

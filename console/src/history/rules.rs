@@ -10,8 +10,8 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use futures_util::TryStreamExt;
 use lake::{CommitStamp, Snapshot};
-use market::Rules;
 use market::names::{layer, smartmodule};
+use market::{AnomalyParams, Params, Rules};
 use tokio::sync::Mutex;
 
 use crate::history::error::HistoryError;
@@ -36,6 +36,12 @@ fn parameters(snapshot: &Snapshot) -> Option<&BTreeMap<String, String>> {
 pub(crate) fn currency(snapshot: &Snapshot) -> Option<&str> {
     let currency = parameters(snapshot)?.get(CURRENCY);
     Some(currency.map_or(CURRENCY_DEFAULT, String::as_str))
+}
+
+/// What crypto-anomaly holds rows against; `None` as well for parameters that this version does not know.
+pub(crate) fn bounds(snapshot: &Snapshot) -> Option<AnomalyParams> {
+    let parameters = Params::new(parameters(snapshot)?.clone());
+    AnomalyParams::parse(parameters).ok()
 }
 
 /// The rules that run.

@@ -16,7 +16,7 @@ macro_rules! include_files {
 }
 
 /// Contents by path.
-const FILES: [(&str, &str); 47] = include_files![
+const FILES: [(&str, &str); 49] = include_files![
     "app.css",
     "js/alerts.js",
     "js/alerts/alert.js",
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 47] = include_files![
     "js/alerts/episode.js",
     "js/alerts/range.js",
     "js/alerts/rules.js",
+    "js/alerts/why.js",
     "js/app.js",
     "js/chart/address.js",
     "js/chart/candles.js",
@@ -56,6 +57,7 @@ const FILES: [(&str, &str); 47] = include_files![
     "js/models.js",
     "js/models/beside.js",
     "js/models/over.js",
+    "js/models/verdict.js",
     "js/pipeline.js",
     "js/pipeline/hour.js",
     "js/source.js",

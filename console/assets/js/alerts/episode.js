@@ -3,6 +3,7 @@
 import { builtIn, chartOf, messageOf, ruleBadges, timeOf } from "./alert.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
+import { whyOf } from "./why.js";
 
 /** What became of alerts at a receiver, in the reader's words. */
 const TOLD = {
@@ -16,9 +17,9 @@ const TOLD = {
 const MUTES = [[60, "1 hour"], [8 * 60, "8 hours"], [24 * 60, "1 day"], [7 * 24 * 60, "7 days"]];
 
 /**
- * `desk` says what may be done and which coins are muted; `act` does it. `opened` is whether the ticks are unfolded.
+ * `desk` says what may be done and which coins are muted; `act` does it. `isOpen` says by its class what is unfolded.
  */
-export function episodeItem(episode, desk, act, opened) {
+export function episodeItem(episode, desk, act, isOpen) {
   const { subject, begin, end, alerts, coin } = episode;
   const worst = alerts[episode.worst];
   const muted = desk.mutes[coin] ?? null;
@@ -34,7 +35,7 @@ export function episodeItem(episode, desk, act, opened) {
   h("div", { className: "what" },
     h("p", { className: "message" }, ruleBadges(subject === "" ? [] : [format.kindOfRule(subject)]), h("a", { href: chartOf(worst) }, name), " ", messageOf(worst)),
     h("div", { className: "faint facts-line" }, h("span", {}, when), h("span", {}, format.money(format.price(worst.price)) + kinds),
-      toldOf(episode), ticksOf(episode, opened))),
+      toldOf(episode), ticksOf(episode, isOpen("unfold")), whyOf(worst, isOpen("why")))),
   marksOf(episode, muted, desk, act));
 }
 

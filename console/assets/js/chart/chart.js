@@ -43,7 +43,7 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
   }, data, place);
 
   const price = plotOf(pricePlace, priceHeight(holder), {
-    padding: [12, 22, 0, 0],
+    padding: [22, 22, 0, 0],
     scale: kind.scale,
     axes: [timeAxis(true), valueAxis(kind.show)],
     series: kind.series(() => shown),
@@ -51,6 +51,7 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
     hooks: {
       setCursor: [({ cursor: { left }, posToVal }) => {
         const { time } = shown.columns;
+        if (left < 0) queueMicrotask(tellNewest);
         onHover(left < 0 ? null : Math.min(placeOf(time, posToVal(left, "x")), time.length - 1));
       }],
       draw: [(plot) => {
@@ -95,12 +96,18 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
       update(one.plot, paneData(one.pane, shown.columns));
       one.write(shown.columns, placeUnderCursor(one.plot));
     }
+    tellNewest();
     onView(...inView(), zoom !== null);
   }
 
   /** The newest in view where no cursor is. */
   function placeUnderCursor(plot) {
-    return plot.cursor.idx ?? Math.max(0, placeOf(shown.columns.time, inView()[1] + 1) - 1);
+    return plot.cursor.idx ?? Math.max(0, placeOf(plot.data[0], inView()[1] + 1) - 1);
+  }
+
+  /** A legend without a cursor is that of the newest in view. */
+  function tellNewest() {
+    if (price.cursor.idx === null || price.cursor.idx === undefined) price.setLegend({ idx: placeUnderCursor(price) }, false);
   }
 
   function update(plot, data) {
@@ -122,6 +129,7 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
       const [min, max] = inView();
       plot.setScale("x", { min, max });
     }
+    tellNewest();
     for (const { plot, write } of panes) if (plot) write(shown.columns, placeUnderCursor(plot));
     onView(...inView(), zoom !== null);
     return null;

@@ -44,7 +44,7 @@ export function drawUnit({ ctx, bbox }, unit) {
   ctx.fillStyle = colour("--muted");
   ctx.textAlign = "right";
   ctx.textBaseline = "bottom";
-  ctx.fillText(unit, bbox.left - 8 * scale, bbox.top);
+  ctx.fillText(unit, bbox.left - 8 * scale, bbox.top - 8 * scale);
   ctx.restore();
 }
 
