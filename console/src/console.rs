@@ -1,7 +1,8 @@
 //! Starts and stops the console.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Cluster;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::currency::find_currency;
 use crate::desk::AlertDesk;
 use crate::history::rules::FiringReader;
 use crate::http::{self, Hosts};
@@ -91,6 +93,11 @@ impl Console {
         let stop = CancellationToken::new();
         let tables = Tables::new(config.lake);
         let shared = Arc::new(Shared {
+            currency: config
+                .market
+                .currency
+                .clone()
+                .map_or_else(OnceLock::new, OnceLock::from),
             origin: config.market,
             cluster: config.cluster.clone(),
             tables: tables.clone(),
@@ -125,6 +132,7 @@ impl Console {
             }
         });
         console.spawn(name_coins(Arc::clone(&shared)));
+        console.spawn(find_currency(Arc::clone(&shared)));
         let app = http::router(shared, hosts);
         let stopped = console.stop.clone().cancelled_owned();
         console.tasks.spawn(async move {
@@ -187,6 +195,7 @@ impl Console {
             cluster: shared.cluster.clone(),
             topic: topic.to_owned(),
             back,
+            next: BTreeMap::new(),
         };
         self.spawn(follow.run(move |partition, records| {
             taken.increment(records.len() as u64);

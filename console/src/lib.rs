@@ -10,13 +10,14 @@
 //! - `desk`: what people do about alerts.
 //! - `models`: runs, versions and drift, from the model registry.
 //! - `shared`: what every request can use of the above.
-//! - `names`: finds what coins are called.
+//! - `names`: finds what coins are called; `currency`: what prices are in.
 //! - `api`: the JSON and the live updates that the page asks for, a file for each page.
 //! - `http`: routes, the page's own files, and which hosts are served.
 //! - `meters`: what the console reports to Prometheus.
 
 mod api;
 mod console;
+mod currency;
 mod desk;
 mod history;
 mod http;

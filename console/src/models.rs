@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use trainer::data::Label;
 use trainer::drift::PSI_NOTABLE;
 use trainer::production::{ModelDrift, production_drift};
-use trainer::tracking::{ModelVersion, RunRecord, Tracking, TrackingError};
+use trainer::tracking::{Alias, ModelVersion, RunRecord, Tracking, TrackingError};
 
 use crate::meters;
 
@@ -25,6 +25,9 @@ pub(crate) const PICTURES: [&str; 5] = [
 ];
 /// Computing drift reads a day of the lake, and drift changes slowly.
 const DRIFT_AGE_MAX: Duration = Duration::from_mins(10);
+const THRESHOLD_AGE_MAX: Duration = Duration::from_mins(1);
+/// A chart waits no longer for a registry.
+const THRESHOLD_PATIENCE: Duration = Duration::from_secs(1);
 /// How often Prometheus gets it anew.
 const DRIFT_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -44,6 +47,7 @@ pub struct ModelsConfig {
 pub(crate) struct Models {
     config: ModelsConfig,
     drift: Mutex<Option<(Instant, Arc<Drift>)>>,
+    threshold: Mutex<Option<(Instant, Option<f64>)>>,
 }
 
 /// The Models page without drift, which takes longer.
@@ -78,6 +82,7 @@ impl Models {
         Self {
             config,
             drift: Mutex::new(None),
+            threshold: Mutex::new(None),
         }
     }
 
@@ -108,6 +113,37 @@ impl Models {
     /// One run.
     pub(crate) async fn run(&self, id: &str) -> Result<RunRecord, TrackingError> {
         self.config.tracking.run(id).await
+    }
+
+    /// From which probability on the model in production foresees an anomaly; `None` where the registry does not say in time.
+    pub(crate) async fn anomaly_threshold(&self) -> Option<f64> {
+        let mut known = self.threshold.lock().await;
+        if let Some((at, threshold)) = *known
+            && at.elapsed() < THRESHOLD_AGE_MAX
+        {
+            return threshold;
+        }
+        let asked = tokio::time::timeout(THRESHOLD_PATIENCE, self.ask_threshold()).await;
+        let threshold = match asked {
+            Ok(Ok(threshold)) => threshold,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the chart marks no anomaly that was foreseen");
+                None
+            }
+            Err(_) => None,
+        };
+        *known = Some((Instant::now(), threshold));
+        threshold
+    }
+
+    async fn ask_threshold(&self) -> Result<Option<f64>, TrackingError> {
+        let tracking = &self.config.tracking;
+        let label = Label::AnomalyAhead.as_str();
+        let Some(version) = tracking.version_at(label, Alias::Production).await? else {
+            return Ok(None);
+        };
+        let run = tracking.run(&version.run).await?;
+        Ok(run.metrics.get(&format!("{label}/threshold")).copied())
     }
 
     /// The drift of the models in production, computed every ten minutes at most.

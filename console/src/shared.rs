@@ -1,6 +1,6 @@
 //! What every request can use.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use connector_runtime::cluster::Cluster;
 use parking_lot::Mutex;
@@ -17,6 +17,8 @@ use crate::watch::{self, Flow};
 pub(crate) struct Shared {
     /// Where the data comes from.
     pub origin: watch::Market,
+    /// What prices are in, once known.
+    pub currency: OnceLock<String>,
     pub cluster: Cluster,
     pub tables: Tables,
     /// The layers that the platform's stages write.

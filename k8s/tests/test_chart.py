@@ -166,6 +166,14 @@ class Chart(unittest.TestCase):
 
         self.assertNotEqual(stage(objects), stage(chart(values | {"alerts": {"rules": rules[:1]}})))
 
+    def test_messages_name_the_currency_of_the_source(self):
+        source = self.config({}, "coingecko-source")
+        source["coingecko"]["vs_currency"] = "eur"
+        config = self.config({"source": {"config": yaml.safe_dump(source)}}, "stage-alerts")
+        [transform] = config["transforms"]
+        self.assertEqual(transform["with"].pop("currency"), "eur")
+        self.assertEqual(config, self.config({}, "stage-alerts"))
+
     def config(self, values, name):
         """A connector's config."""
         [item] = [item for item in of_kind(chart(values), "ConfigMap") if item["metadata"]["name"] == name]

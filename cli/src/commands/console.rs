@@ -92,12 +92,16 @@ pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
     let status = Arc::new(ConsoleStatus::default());
     monitor.observe("console", status.clone());
     let cluster = target.cluster.clone();
+    let mut market = target.market.for_console();
+    if target.data.is_none() {
+        market.currency = None;
+    }
     let console = Console::start(ConsoleConfig {
         cluster: target.cluster,
         lake: target.lake,
         blueprint: assets::blueprint(target.live, target.last_start.commit_interval)?,
         models: models::console_models(target.data.as_deref(), target.lake_url)?,
-        market: target.market.for_console(),
+        market,
         source: None,
         chain_times: None,
         desk: target.data.as_deref().map(desk),

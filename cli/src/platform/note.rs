@@ -81,6 +81,7 @@ impl Market {
                 _ => MarketKind::Replay,
             },
             name: self.name.clone(),
+            currency: Some(self.currency.clone()),
         }
     }
 

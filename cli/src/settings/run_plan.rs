@@ -70,7 +70,7 @@ impl RunPlan {
         let mut problems = Problems::new(found.file.as_ref());
         let mut source = source_settings(settings.coingecko.as_ref(), args, &mut problems);
         source.calls_file = source.calls_file.map(|path| found.path(&path));
-        let stages = stages(settings, &mut problems);
+        let stages = stages(settings, &source.vs_currency, &mut problems);
         let data = args.data.clone().unwrap_or_else(|| found.data());
         let lake = lake(&data, &found, args);
         let lake = problems.keep("lake", lake).flatten();

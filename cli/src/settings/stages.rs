@@ -16,10 +16,17 @@ use crate::assets;
 
 /// The parameter that a stage sets itself.
 const EMIT: &str = "emit";
+/// The parameter that goes with the source.
+const CURRENCY: &str = "currency";
 
 /// The stages, in the order the data takes, without the lake's address.
-pub(super) fn stages(settings: &Settings, problems: &mut Problems<'_>) -> Vec<StageConfig> {
-    let alerts = alert_params(&settings.alerts, problems);
+pub(super) fn stages(
+    settings: &Settings,
+    currency: &str,
+    problems: &mut Problems<'_>,
+) -> Vec<StageConfig> {
+    let mut alerts = alert_params(&settings.alerts, problems);
+    alerts.insert(CURRENCY.to_owned(), currency.to_owned());
     let mut stages = problems
         .keep("commit_interval", assets::stages())
         .unwrap_or_default();
@@ -91,8 +98,13 @@ fn alert_params(
             continue;
         }
         let key = format!("alerts.{name}");
-        if name == EMIT {
-            problems.report(&key, format!("`{key}` is the stage's to set: remove it"));
+        let elsewhere = match &**name {
+            EMIT => Some("is the stage's to set: remove it"),
+            CURRENCY => Some("is what `coingecko.vs_currency` says: set that"),
+            _ => None,
+        };
+        if let Some(remedy) = elsewhere {
+            problems.report(&key, format!("`{key}` {remedy}"));
             continue;
         }
         match AnomalyParams::parse(Params::new([(name, value)])) {
@@ -101,7 +113,10 @@ fn alert_params(
             }
             Err(ParamError::Unknown { known, .. }) => {
                 let known = known.replace('`', "");
-                let known: Vec<_> = known.split(", ").filter(|it| *it != EMIT).collect();
+                let known: Vec<_> = known
+                    .split(", ")
+                    .filter(|it| ![EMIT, CURRENCY].contains(it))
+                    .collect();
                 problems.report(
                     &key,
                     format!("unknown key `{key}`; known here: {}", known.join(", ")),

@@ -41,7 +41,7 @@ fn every_reader_finds_the_same_rows_after_evolution_optimize_and_vacuum_too() {
     let vacuumed = upkeep(&lake, &clock, "vacuum", 5);
     assert!(sum(&vacuumed["vacuumed"], "data") > 12, "{vacuumed}");
 
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/readers.py");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
     // The script says so when Spark is left out.
     let jars = env::var_os("COINLAKE_DELTA_JARS").map(PathBuf::from);
     let arguments: Vec<&Path> = [Some(&before), Some(&lake), jars.as_ref()]
@@ -50,7 +50,9 @@ fn every_reader_finds_the_same_rows_after_evolution_optimize_and_vacuum_too() {
         .map(PathBuf::as_path)
         .collect();
     let modules = "deltalake, duckdb, duckdb_ext, polars, pyarrow";
-    let _skipped = python::run(&script, modules, &arguments);
+    let _skipped = python::run(&scripts.join("readers.py"), modules, &arguments);
+    let alerts = lake.join(market::names::layer::ALERTS);
+    let _skipped = python::run(&scripts.join("zones.py"), modules, &[&alerts]);
 }
 
 /// Upkeep so many days from now.

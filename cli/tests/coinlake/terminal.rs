@@ -5,7 +5,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use fixtures::process::{coinlake, refused, succeeded};
+use connector_runtime::cluster::Cluster;
+use connector_runtime::reader;
+use fixtures::patience::eventually;
+use fixtures::process::{Process, coinlake, refused, succeeded};
 
 /// Every option that takes a port is named when that is in use.
 #[test]
@@ -74,6 +77,43 @@ fn health_looks_at_what_ran_last_in_this_folder() {
     looks_at(2);
     ran("coinlake-data", 1);
     looks_at(1);
+}
+
+/// The first Ctrl-C says what is being finished, and that a second one ends it; so it does, though what is being finished never is.
+#[tokio::test]
+async fn a_second_ctrl_c_ends_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = coinlake(&["demo", "--speed", "60", "--listen", "0", "--console", "0"]);
+    command.arg("--data").arg(data.path());
+    let demo = Process::start(command);
+    let broker = Cluster::at(demo.word_after("broker at "));
+    let client = broker.connect().await.unwrap();
+    eventually("something to commit", async || {
+        reader::offsets(&client, "crypto-raw", 0).await.unwrap().end > 0
+    })
+    .await;
+    // The next commit of the table waits for a pipe that nobody writes into.
+    let log = data.path().join("lake/raw/_delta_log");
+    eventually("a pipe in place of the next entry", async || {
+        let Ok(entries) = fs::read_dir(&log) else {
+            return false;
+        };
+        let next = log.join(format!("{:020}.json", entries.count()));
+        let mkfifo = Command::new("mkfifo").arg(next).status();
+        mkfifo.unwrap().success()
+    })
+    .await;
+
+    demo.send("INT");
+    demo.line_after("stopping: what has been read is being committed; Ctrl-C again ends at once");
+    demo.send("INT");
+    demo.line_after("second signal: ending at once");
+    let lines = demo.lines();
+    assert_eq!(demo.wait().code(), Some(130), "{lines:#?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("stopped;")),
+        "{lines:#?}"
+    );
 }
 
 /// What a terminal of this width gets; `None` where there is no `script` to make one.

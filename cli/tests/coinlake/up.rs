@@ -159,6 +159,10 @@ fn what_is_wrong_is_named_with_line_and_remedy() {
             "coinlake.yaml, line 2: `alerts.emit` is the stage's to set",
         ),
         (
+            "alerts:\n  currency: eur\n",
+            "coinlake.yaml, line 2: `alerts.currency` is what `coingecko.vs_currency` says: set that",
+        ),
+        (
             "alerts:\n  zscore: 4\n",
             "coinlake.yaml, line 2: unknown key `alerts.zscore`; known here: price_zscore",
         ),

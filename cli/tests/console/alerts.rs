@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use connector_runtime::cluster::Client;
+use fixtures::patience::eventually;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -83,6 +84,48 @@ pub(crate) async fn shows(browser: &Browser, wanted: &[Value]) {
     assert_eq!(sorted(shown), wanted);
 }
 
+/// Why an alert fired: its figures, beside the bounds they are beyond.
+async fn say_why(browser: &Browser, alerts: &[Value]) {
+    eventually("a commit says the bounds", async || {
+        let bounds = "return fetch('/api/bounds').then((answer) => answer.json())";
+        !browser.run(bounds).await.is_null()
+    })
+    .await;
+    let hash = browser
+        .run("const alert = document.querySelector('.alert'); alert.querySelector('.why summary').click(); return alert.querySelector('.message a').hash")
+        .await;
+    let (_, at) = hash.as_str().unwrap().rsplit_once("at=").unwrap();
+    let at: i64 = at.parse().unwrap();
+    let is_it = |alert: &&Value| alert["event_time"] == at && alert["coin"] == "bitcoin";
+    let alert = alerts.iter().find(is_it).unwrap();
+    let said = "[...document.querySelectorAll('.alert .why')].find((why) => why.open)?.querySelector('ul').textContent";
+    let said = browser.until(said).await;
+    let said = said.as_str().unwrap();
+    let number = |field: &str| alert[field].as_f64().unwrap();
+    let kinds = alert["kinds"].as_array().unwrap().iter();
+    let figures = kinds.map(|kind| match kind.as_str().unwrap() {
+        "price_spike" => format!(
+            "Price spike: the price was {:.1} standard deviations from its mean of 15 minutes (bound ±3), a move of {:+.2} % (bound ±0.7 %).",
+            number("zscore_15m"),
+            100.0 * number("move_15m")
+        ),
+        "price_move" => format!(
+            "Price move: the price changed by {:+.2} % in 15 minutes (bound ±1.4 %), {:.1} standard deviations of how it usually moves (bound ±3).",
+            100.0 * number("return_15m"),
+            number("return_zscore_15m")
+        ),
+        "volume_spike" => "Volume spike: trading was ".to_owned(),
+        other => panic!("{other}"),
+    });
+    let score = format!(
+        "Score {:.2}: critical from 0.9, warning from 0.4",
+        number("score")
+    );
+    for part in figures.chain([score]) {
+        assert!(said.contains(&part), "{part} in {said}");
+    }
+}
+
 pub(crate) async fn compare_alerts(browser: &Browser, client: &Client) {
     let alerts = values(client, "crypto-alerts").await;
     let all = episodes(&alerts, |_| true);
@@ -123,7 +166,7 @@ pub(crate) async fn compare_alerts(browser: &Browser, client: &Client) {
     // Every tick unfolds.
     let ticks = browser
         .run(
-            "const details = [...document.querySelectorAll('.alert details')]; details.forEach((one) => { one.open = true; }); \
+            "const details = [...document.querySelectorAll('.alert .unfold')]; details.forEach((one) => { one.open = true; }); \
              return new Promise((done) => setTimeout(() => done(details.map((one) => one.querySelectorAll('.ticks li').length)), 100))",
         )
         .await;
@@ -131,6 +174,8 @@ pub(crate) async fn compare_alerts(browser: &Browser, client: &Client) {
         .run("return [...document.querySelectorAll('.alert')].map((alert) => Number(alert.dataset.ticks))")
         .await;
     assert_eq!(ticks, counts);
+
+    say_why(browser, &alerts).await;
 
     // Its link leads to a chart with the alert in it, however long ago that was.
     let link = browser

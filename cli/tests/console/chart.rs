@@ -9,12 +9,12 @@ use crate::browser::Browser;
 use crate::platform::{newest, values};
 
 const MINUTE_MS: i64 = 60_000;
-const WEEK: &str = "#/coin/bitcoin?minutes=10080";
+pub(crate) const WEEK: &str = "#/coin/bitcoin?minutes=10080";
 const HISTORY: &str =
     "return fetch('/api/history?coin=bitcoin&minutes=10080').then((answer) => answer.json())";
-const DRAWN: &str = "document.querySelector('.chart canvas')";
-const SUMMARY: &str = "document.querySelector('.summary').textContent";
-const ZOOM_OUT: &str = "document.querySelector('.summary button')";
+pub(crate) const DRAWN: &str = "document.querySelector('.chart canvas')";
+pub(crate) const SUMMARY: &str = "document.querySelector('.summary').textContent";
+pub(crate) const ZOOM_OUT: &str = "document.querySelector('.summary button')";
 
 /// How much of the price plot's height the price line takes.
 const HEIGHT_OF_THE_LINE: &str = "
@@ -37,9 +37,9 @@ const HEIGHT_OF_THE_LINE: &str = "
     return (bottom - top) / over.height;";
 
 /// A coin's ticks by time.
-type Ticks = BTreeMap<i64, Value>;
+pub(crate) type Ticks = BTreeMap<i64, Value>;
 
-async fn ticks(client: &Client, coin: &str) -> Ticks {
+pub(crate) async fn ticks(client: &Client, coin: &str) -> Ticks {
     let rows = values(client, "crypto-features").await.into_iter();
     let rows = rows.filter(|row| row["coin"] == coin);
     rows.map(|row| (row["event_time"].as_i64().unwrap(), row))
@@ -50,7 +50,7 @@ fn price(tick: &Value) -> f64 {
     tick["price"].as_f64().unwrap()
 }
 
-fn lowest_and_highest(ticks: &Ticks) -> (f64, f64) {
+pub(crate) fn lowest_and_highest(ticks: &Ticks) -> (f64, f64) {
     let prices = ticks.values().map(price);
     prices.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), price| {
         (low.min(price), high.max(price))
@@ -58,14 +58,14 @@ fn lowest_and_highest(ticks: &Ticks) -> (f64, f64) {
 }
 
 /// A price as the page has it, of 1,000 or more.
-fn usd(price: f64) -> String {
+pub(crate) fn usd(price: f64) -> String {
     let text = format!("{price:.2}");
     let place = text.len() - 6;
     format!("{},{}", &text[..place], &text[place..])
 }
 
 /// The change from the first to the last tick as the page has it.
-fn change(ticks: &Ticks) -> String {
+pub(crate) fn change(ticks: &Ticks) -> String {
     let (first, last) = (ticks.first_key_value(), ticks.last_key_value());
     let change = price(last.unwrap().1) / price(first.unwrap().1) - 1.0;
     format!("{:+.2} %", 100.0 * change)
@@ -127,7 +127,7 @@ pub(crate) async fn compare_chart(browser: &Browser, client: &Client) {
     let title = browser
         .run("return document.querySelector('h1').textContent")
         .await;
-    assert_eq!(title, format!("Bitcoin BTC {}", usd(price(last))));
+    assert_eq!(title, format!("Bitcoin BTC {} USD", usd(price(last))));
 
     // Alerts of three days, from the lake and from the topic, each once.
     let alerts = values(client, "crypto-alerts").await;
@@ -158,7 +158,7 @@ pub(crate) async fn compare_chart(browser: &Browser, client: &Client) {
 }
 
 /// Each stretch has its first, highest, lowest and last price.
-fn compare_candles(candles: &Value, ticks: &Ticks) {
+pub(crate) fn compare_candles(candles: &Value, ticks: &Ticks) {
     let stretch = candles["stretch_ms"].as_i64().unwrap();
     assert_eq!(stretch, 60 * MINUTE_MS);
     let mut wanted: Vec<(i64, Vec<f64>)> = Vec::new();
@@ -220,7 +220,10 @@ pub(crate) async fn choose_on_the_chart(browser: &Browser, client: &Client) {
     browser.until(DRAWN).await;
     let (_, rows) = saved_file(browser).await;
     let candles = &browser.run(HISTORY).await["candles"];
-    assert_eq!(rows[0], ["begin", "coin", "open", "high", "low", "close"]);
+    assert_eq!(
+        rows[0],
+        ["begin", "coin", "open", "high", "low", "close", "currency"]
+    );
     assert_eq!(rows.len() - 1, candles["time"].as_array().unwrap().len());
     for (place, row) in rows[1..].iter().enumerate() {
         for (column, cell) in ["open", "high", "low", "close"].iter().zip(&row[2..]) {
@@ -310,7 +313,7 @@ async fn choose_dates(browser: &Browser, ticks: &Ticks) {
 }
 
 /// Marks a quarter of the chart with the mouse.
-async fn drag_over_the_chart(browser: &Browser) {
+pub(crate) async fn drag_over_the_chart(browser: &Browser) {
     let over = browser
         .run(
             "document.querySelector('.chart').scrollIntoView(); \
@@ -334,15 +337,17 @@ async fn drag_over_the_chart(browser: &Browser) {
 }
 
 /// What a press on the button saves: the file's name, and its rows.
-async fn saved_file(browser: &Browser) -> (String, Vec<Vec<String>>) {
+pub(crate) async fn saved_file(browser: &Browser) -> (String, Vec<Vec<String>>) {
     browser
         .run(
             "window.saved = null; \
              const save = URL.createObjectURL, click = HTMLAnchorElement.prototype.click; \
              URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved = [window.savedAs, text]; }); return ''; }; \
-             HTMLAnchorElement.prototype.click = function () { window.savedAs = this.download; }; \
-             [...document.querySelectorAll('main button')].find((it) => it.textContent === 'Download CSV').click(); \
-             URL.createObjectURL = save; HTMLAnchorElement.prototype.click = click;",
+             HTMLAnchorElement.prototype.click = function () { \
+                 window.savedAs = this.download; \
+                 URL.createObjectURL = save; HTMLAnchorElement.prototype.click = click; \
+             }; \
+             [...document.querySelectorAll('main button')].find((it) => it.textContent === 'Download CSV').click()",
         )
         .await;
     let saved = browser.until("window.saved").await;
@@ -352,7 +357,7 @@ async fn saved_file(browser: &Browser) -> (String, Vec<Vec<String>>) {
 }
 
 /// The ticks that a file holds, each of which is one of `ticks` with the same price, volume and z-score; none between them is missing.
-fn ticks_of_file(rows: &[Vec<String>], ticks: &Ticks) -> Ticks {
+pub(crate) fn ticks_of_file(rows: &[Vec<String>], ticks: &Ticks) -> Ticks {
     let place = |name: &str| rows[0].iter().position(|head| head == name).unwrap();
     let held = rows[1..].iter().map(|row| {
         let time = row[0].parse::<jiff::Timestamp>().unwrap().as_millisecond();
@@ -426,4 +431,46 @@ pub(crate) async fn compare_predictions_of_a_coin(browser: &Browser, client: &Cl
         compared += 1;
     }
     assert!(compared > 10, "{compared}");
+    compare_marks_foreseen(browser).await;
+}
+
+/// Where an anomaly comes to be foreseen, and where the trend turns for a quarter of an hour or more, is marked and counted.
+async fn compare_marks_foreseen(browser: &Browser) {
+    const AHEAD_MS: i64 = 15 * MINUTE_MS;
+    browser.go("#/other").await;
+    browser.go("#/coin/bitcoin?minutes=360").await;
+    browser.until(DRAWN).await;
+    let history = browser
+        .run(
+            "return fetch('/api/history?coin=bitcoin&minutes=360').then((answer) => answer.json())",
+        )
+        .await;
+    let threshold = history["anomaly_threshold"].as_f64().unwrap();
+    let points = &history["points"];
+    let (mut anomalies, mut turns) = (0, 0);
+    let (mut alarmed, mut side, mut turn) = (i64::MIN / 2, None, None);
+    for (place, time) in points["time"].as_array().unwrap().iter().enumerate() {
+        let time = time.as_i64().unwrap();
+        let of = |column: &str| points[column][place].as_f64();
+        if of("anomaly_probability").is_some_and(|probability| probability >= threshold) {
+            anomalies += i32::from(time - alarmed > AHEAD_MS);
+            alarmed = time;
+        }
+        let Some(up) = of("trend_up_probability").map(|probability| probability >= 0.5) else {
+            continue;
+        };
+        if side == Some(up) {
+            turn = None;
+        } else if time - *turn.get_or_insert(time) >= AHEAD_MS {
+            turns += i32::from(side.is_some());
+            (side, turn) = (Some(up), None);
+        }
+    }
+    println!("{anomalies} anomalies from {threshold} on, {turns} turns");
+    let note = browser
+        .until("[...document.querySelectorAll('main p.faint')].map((it) => it.textContent).find((text) => text.includes('Diamonds mark'))")
+        .await;
+    let note = note.as_str().unwrap();
+    assert!(note.contains(&format!(" on: {anomalies} here.")), "{note}");
+    assert!(note.ends_with(&format!(" more: {turns} here.")), "{note}");
 }

@@ -27,6 +27,11 @@ pub(crate) async fn compare_lake(browser: &Browser, client: &Client, lake: &Path
             "document.querySelector('.browse .summary').textContent.replace(/(\\d)\\D(?=\\d{{3}})/g, '$1').startsWith('{rows} rows in {files} file')"
         ))
         .await;
+    say_what_came_lately(browser, lake).await;
+    browser.go("#/data/lake/features").await;
+    browser
+        .until("document.querySelector('.browse tbody a')")
+        .await;
     compare_schema(browser, lake).await;
     compare_commits(browser, lake).await;
     run_snippets(browser, lake, rows).await;
@@ -108,6 +113,35 @@ async fn sort_rows(browser: &Browser) {
         .await;
     assert_eq!(refused, 404);
     browser.forget_complaints().await;
+}
+
+/// All that is in the tables came within the hour.
+async fn say_what_came_lately(browser: &Browser, lake: &Path) {
+    browser.go("#/data/lake").await;
+    browser
+        .until("document.querySelector('.browse tr[data-of=features]')")
+        .await;
+    for table in ["raw", "clean", "rejected", "features", "alerts"] {
+        let snapshot = tables::snapshot(lake, table).unwrap();
+        let commits = snapshot.table().history(500).await.unwrap().unwrap();
+        let commits = commits
+            .iter()
+            .filter(|it| it.operation == "WRITE" && it.added_rows > 0);
+        let (rows, files) = size(lake, table);
+        let shown = browser
+            .run(&format!(
+                "return [...document.querySelector('.browse tr[data-of={table}]').cells].map((cell) => cell.textContent.replaceAll(',', ''))"
+            ))
+            .await;
+        let [rows, files, commits] =
+            [rows, files as u64, commits.count() as u64].map(|n| n.to_string());
+        assert_eq!(
+            [&shown[1], &shown[2], &shown[4], &shown[5]],
+            [&rows, &commits, &rows, &files],
+            "{table}"
+        );
+        assert!(shown[3].as_str().unwrap().ends_with(" ago"), "{shown}");
+    }
 }
 
 /// Every column, with what the table's own schema says of it.

@@ -1,28 +1,24 @@
 //! 500 coins and 1,000 records a second: what an update costs the page, and the console its machine.
 
-use std::fs::File;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use faults::Vitals;
-use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
 use crate::platform::{connect, holds, start, start_console};
+use crate::recorded::{Recorded, write_recording};
 
 const COINS: usize = 500;
-const MINUTES: usize = 90;
+const MINUTES: i64 = 90;
 /// A market minute is a record of every coin: twice a second.
 const SPEED: &str = "120";
 const WATCHED: Duration = Duration::from_secs(15);
 
 const SCRIPTING_MS_MAX: f64 = 16.0;
 const RSS_MB_MAX: f64 = 100.0;
-const WEIGHT_BYTES_MAX: u64 = 300_000;
+pub(crate) const WEIGHT_BYTES_MAX: u64 = 300_000;
 
 #[tokio::test]
 async fn five_hundred_coins_are_cheap_to_watch() {
@@ -32,7 +28,7 @@ async fn five_hundred_coins_are_cheap_to_watch() {
     };
     let data = tempfile::tempdir().unwrap();
     let recording = data.path().join("many.parquet");
-    write_recording(&recording);
+    write_recording(&recording, &minutes());
     let platform = data.path().join("data");
     let demo = start(&[
         "demo",
@@ -164,59 +160,18 @@ async fn updates(browser: &Browser) -> f64 {
 }
 
 /// Every coin, every minute, each on a walk of its own.
-fn write_recording(path: &Path) {
-    const START_MS: i64 = 1_704_067_200_000;
-    let rows = || (0..MINUTES).flat_map(|minute| (0..COINS).map(move |coin| (minute, coin)));
-    let columns: [(&str, ArrayRef); 6] = [
-        (
-            "event_time",
-            Arc::new(
-                TimestampMillisecondArray::from_iter_values(
-                    rows().map(|(minute, _)| START_MS + minute as i64 * 60_000),
-                )
-                .with_timezone("UTC"),
-            ),
-        ),
-        (
-            "coin",
-            Arc::new(StringArray::from_iter_values(
-                rows().map(|(_, coin)| format!("coin-{coin}")),
-            )),
-        ),
-        (
-            "symbol",
-            Arc::new(StringArray::from_iter_values(
-                rows().map(|(_, coin)| format!("c{coin}")),
-            )),
-        ),
-        (
-            "price_usd",
-            Arc::new(Float64Array::from_iter_values(rows().map(
-                |(minute, coin)| {
-                    let (minute, coin) = (minute as f64, coin as f64);
-                    (1.0 + coin)
-                        * (1.0
-                            + 0.01 * (minute / 7.0 + coin).sin()
-                            + 0.002 * (minute * (3.0 + coin)).sin())
-                },
-            ))),
-        ),
-        (
-            "market_cap_usd",
-            Arc::new(Float64Array::from_iter_values(
-                rows().map(|(_, coin)| 1e12 / (1.0 + coin as f64)),
-            )),
-        ),
-        (
-            "volume_24h_usd",
-            Arc::new(Float64Array::from_iter_values(
-                rows().map(|(minute, coin)| 1e9 / (1.0 + coin as f64) + minute as f64),
-            )),
-        ),
-    ];
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer =
-        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+fn minutes() -> Vec<Recorded> {
+    let places = (0..MINUTES).flat_map(|minute| (0..COINS).map(move |coin| (minute, coin)));
+    let recorded = places.map(|(minute, place)| {
+        let (step, coin) = (minute as f64, place as f64);
+        let walk = 0.01 * (step / 7.0 + coin).sin() + 0.002 * (step * (3.0 + coin)).sin();
+        Recorded {
+            minute,
+            coin: format!("coin-{place}"),
+            price: (1.0 + coin) * (1.0 + walk),
+            market_cap: 1e12 / (1.0 + coin),
+            volume: 1e9 / (1.0 + coin) + step,
+        }
+    });
+    recorded.collect()
 }

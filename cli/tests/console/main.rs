@@ -8,6 +8,7 @@ mod accessible;
 mod alerts;
 mod browser;
 mod chart;
+mod currency;
 mod lake;
 mod load;
 mod market;
@@ -17,10 +18,12 @@ mod past;
 mod pictures;
 mod platform;
 mod proxied;
+mod recorded;
 mod strangers;
 mod stream;
 mod ticking;
 mod topics;
+mod week;
 
 /// Two browsers and two platforms at once would measure each other.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

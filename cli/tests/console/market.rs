@@ -7,7 +7,7 @@ use fixtures::topic::records;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::platform::newest;
+use crate::platform::{Newest, newest};
 
 /// The page's columns, and the topic each comes from; predictions may not be there yet.
 const COLUMNS: [(&str, &str); 12] = [
@@ -68,6 +68,23 @@ pub(crate) async fn compare_market(browser: &Browser, client: &Client) {
             }
         }
     }
+    say_what_moved_most(browser, &features).await;
+}
+
+/// Which coin moved most in 24 hours is said without a click.
+async fn say_what_moved_most(browser: &Browser, features: &Newest) {
+    let changes = features
+        .values()
+        .filter_map(|row| Some((row["change_24h_pct"].as_f64()?, row)));
+    let most = changes.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
+    let (change, row) = most.unwrap();
+    let symbol = row["symbol"].as_str().unwrap().to_uppercase();
+    let wanted = format!("; {symbol} moved most in 24 h, {change:+.2} %");
+    browser
+        .until(&format!(
+            "document.getElementById('market-summary').textContent.endsWith({wanted:?})"
+        ))
+        .await;
 }
 
 /// What coins are called, by the first that crypto-raw says.

@@ -175,6 +175,7 @@ pub(crate) async fn predictions_flow(
     browser
         .until("[...document.querySelectorAll('.drift')].every((d) => d.textContent.startsWith('Drift of the lake'))")
         .await;
+    say_whether_they_are_good(browser).await;
 
     let ticking = Ticking::start(broker, newest(client, "crypto-features").await).await;
     browser.go("#/pipeline").await;
@@ -196,6 +197,44 @@ pub(crate) async fn predictions_flow(
     let before = browser.until(probability).await;
     browser.until(&format!("{probability} !== {before}")).await;
     ticking
+}
+
+/// Beside chance, beside the best input alone, and by what came of the alarms.
+async fn say_whether_they_are_good(browser: &Browser) {
+    let found = browser
+        .run("return fetch('api/models').then((answer) => answer.json())")
+        .await;
+    let run = &found["runs"][0];
+    let said = browser
+        .run("return [...document.querySelectorAll('.verdict')].map((verdict) => verdict.textContent)")
+        .await;
+    for (place, model) in MODELS.iter().enumerate() {
+        let number = |metric: &str| {
+            run["metrics"][format!("{model}/{metric}")]
+                .as_f64()
+                .unwrap()
+        };
+        let input = run["params"][format!("{model}/best_input")]
+            .as_str()
+            .unwrap();
+        let (ranked, alone) = (number("auc_roc"), number("best_input_auc_roc"));
+        let said = said[place].as_str().unwrap();
+        for part in [
+            format!("({ranked:.2}; chance 0.50, perfect 1)"),
+            format!("{} alone ({alone:.2})", input.trim_start_matches('-')),
+            format!(
+                "Of its alarms {:.0} % came true",
+                100.0 * number("precision")
+            ),
+        ] {
+            assert!(said.contains(&part), "{part} in {said}");
+        }
+        assert_eq!(
+            said.contains("; worse than "),
+            ranked < alone - 0.005,
+            "{said}"
+        );
+    }
 }
 
 /// Once the market stands still, the pages show the predictions of the topic.

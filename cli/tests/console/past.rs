@@ -192,7 +192,7 @@ async fn the_past_is_lighter_and_rules_say_when_they_fired() {
     let broker = up.word_after("broker at ");
     rules_of_a_platform_elsewhere(&browser, &broker, &day.lake()).await;
     a_mute_holds_the_webhook_back(&browser, &client, &day).await;
-    take_pictures(&browser).await;
+    take_pictures(&browser, &client, &day).await;
     browser.close().await;
 }
 
@@ -486,7 +486,7 @@ async fn rules_of_a_platform_elsewhere(browser: &Browser, broker: &str, lake: &P
     .await;
 }
 
-async fn take_pictures(browser: &Browser) {
+async fn take_pictures(browser: &Browser, client: &Client, day: &FirstDay) {
     for (scheme, width) in [
         ("light", 1440),
         ("dark", 1440),
@@ -508,6 +508,12 @@ async fn take_pictures(browser: &Browser) {
     }
     browser.size(1280, 980).await;
     browser.colours("light").await;
+    browser.go("#/pipeline").await;
+    // Stages commit what they have by the clock.
+    day.pass_until(client, day.clock.now_ms() + 120_000).await;
+    browser
+        .until("document.getElementById('health').dataset.state === 'ok'")
+        .await;
     browser.go("#/coin/bitcoin?minutes=1440").await;
     browser
         .until("document.querySelector('.alert .rule')")

@@ -127,8 +127,8 @@ pub(crate) async fn take_pictures_for_the_readme(browser: &Browser) {
     browser.go("#/pipeline").await;
     browser
         .until(
-            "[...document.querySelectorAll('.card.layer .faint')].every((text) => \
-             text.textContent && !text.textContent.startsWith('0 files'))",
+            "[...document.querySelectorAll('.card.layer .faint')].filter((text) => \
+             text.textContent && !text.textContent.startsWith('0 files')).length === 6",
         )
         .await;
     browser.picture_for_readme("pipeline").await;

@@ -18,6 +18,9 @@ const OFFSETS: &str = "[...document.querySelectorAll('.records tbody tr')].map((
 const SHOWN: &str =
     "[...document.querySelectorAll('.records tbody summary')].map((s) => s.textContent).join(' ')";
 
+/// What a live tail says that it passed over.
+const PASSED: &str = "const rows = [...document.querySelectorAll('.passed li')].map((row) => row.textContent); return rows.length > 0 ? rows : null";
+
 pub(crate) async fn compare_topics(browser: &Browser, client: &Client) {
     browser.go("#/data/topics/crypto-alerts").await;
     let all = records(client, "crypto-alerts", 0).await;
@@ -235,6 +238,62 @@ pub(crate) async fn follow_a_topic(browser: &Browser, client: &Client) {
     browser.run(press).await;
     browser
         .until(&format!("{SHOWN} === 'good 4 good 3 good 2 good 1'"))
+        .await;
+    // A pause in which more came than the start shows.
+    browser.run(press).await;
+    browser
+        .until("document.querySelector('#pause').textContent === 'Go on'")
+        .await;
+    let of = |from: usize, until: usize| {
+        let values = (from..until).map(|nth| format!("good {nth}"));
+        values.collect::<Vec<_>>()
+    };
+    let many = of(5, 105);
+    write(&many.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    browser.run(press).await;
+    let shown = [of(1, 5), many].concat();
+    let shown: Vec<_> = shown.into_iter().rev().collect();
+    browser
+        .until(&format!("{SHOWN} === {:?}", shown.join(" ")))
+        .await;
+    assert_eq!(browser.run(PASSED).await, Value::Null);
+    // A long one: some are wanted and do not fit, and of the oldest it is only known how many there are.
+    browser.run(press).await;
+    browser
+        .until("document.querySelector('#pause').textContent === 'Go on'")
+        .await;
+    let many = of(105, 6_105);
+    write(&many.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    browser.run(press).await;
+    browser.until(&format!("{OFFSETS}[0] === 6105")).await;
+    let told = browser.run(PASSED).await;
+    assert_eq!(
+        told[0],
+        "1,000 records passed over, whatever their key and text: show from offset 106"
+    );
+    let fast = told[1].as_str().unwrap();
+    let (count, rest) = fast.split_once(' ').unwrap();
+    let count: i64 = count.replace(',', "").parse().unwrap();
+    assert!(count > 0 && count <= 4_800, "{fast}");
+    assert!(
+        rest.starts_with("records came too fast to be shown: show from offset "),
+        "{fast}"
+    );
+    browser
+        .run("document.querySelector('.passed a').click()")
+        .await;
+    browser
+        .until(&format!(
+            "{OFFSETS}.at(-1) === 106 && {OFFSETS}.length === 50"
+        ))
+        .await;
+    assert_eq!(
+        browser.run("return location.hash").await,
+        "#/data/topics/to-follow?text=good&from=106"
+    );
+    browser.run("history.back()").await;
+    browser
+        .until("document.querySelector('#pause')?.textContent === 'Pause'")
         .await;
     // The platform's health comes on the same stream.
     browser

@@ -37,8 +37,8 @@ pub struct SourceSettings {
     pub include: Vec<String>,
     /// Coins to leave out of the largest, by CoinGecko id: `top: 100` without one of them is 99 coins.
     pub exclude: Vec<String>,
-    /// The currency of prices, volumes and market values: any that CoinGecko knows. Default `usd`, which is what the
-    /// rest of Coinlake calls its columns.
+    /// The currency of prices, volumes and market values: any that CoinGecko knows. Default `usd`. On a cluster also
+    /// set it as `currency` of crypto-anomaly in stage-alerts, whose messages and the console name it; `up` and the chart do.
     pub vs_currency: String,
     /// Which kind of key `api_key` is: `demo` (the free one) or `pro`. It decides the host and the header.
     pub plan: KeyPlan,

@@ -92,7 +92,7 @@ export function alertsPage(main, _path, query) {
       const known = before.get(id);
       const mute = desk.mutes[episode.coin];
       const same = known && known.episode === episode && known.mute === mute && known.writable === desk.writable;
-      const item = same ? known.item : episodeItem(episode, desk, act, known?.item.querySelector(".unfold").open ?? false);
+      const item = same ? known.item : episodeItem(episode, desk, act, (part) => known?.item.querySelector(`.${part}`).open ?? false);
       if (known && !same) {
         if (place === known.item) place = item;
         known.item.replaceWith(item);

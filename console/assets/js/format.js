@@ -17,7 +17,20 @@ function fixed(digits) {
 const compactFormat = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 const integerFormat = new Intl.NumberFormat("en-US");
 
-/** A price in USD, with about five significant digits. */
+/** What prices are in, such as `USD`; empty while a console beside a new platform does not know. */
+export const CURRENCY = document.documentElement.dataset.currency;
+
+/** An amount of money that a reader has as text. */
+export function money(text) {
+  return CURRENCY ? `${text} ${CURRENCY}` : text;
+}
+
+/** The name of something that is money. */
+export function inMoney(name) {
+  return CURRENCY ? `${name}, ${CURRENCY}` : name;
+}
+
+/** A price, with about five significant digits. */
 export function price(value) {
   if (value === null || value === undefined) return NONE;
   const size = Math.abs(value);
@@ -49,6 +62,15 @@ export function decimal(value, digits = 1) {
 export function count(value) {
   if (value === null || value === undefined) return NONE;
   return Math.abs(value) < 1e6 ? integerFormat.format(value) : compactFormat.format(value);
+}
+
+/** Counts beside each other, with as many digits as tell them apart. */
+export function countsApart(values) {
+  for (let digits = 1; ; digits += 1) {
+    const few = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: digits });
+    const texts = values.map((value) => few.format(value));
+    if (digits === 6 || new Set(texts).size === texts.length) return texts;
+  }
 }
 
 /** A count with its noun, `1 file` or `2 files`. */

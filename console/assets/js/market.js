@@ -8,7 +8,7 @@ import * as format from "./format.js";
 import { ask, connect } from "./live.js";
 import { addressOf, COLUMNS, readChoice, sorted } from "./market/columns.js";
 import { isWatched, onWatchlistChange, star, watchesAny } from "./market/watchlist.js";
-import { onSourceChange } from "./source.js";
+import { agePhrase, onSourceChange } from "./source.js";
 import * as spark from "./spark.js";
 
 const SORT_INTERVAL_MS = 2000;
@@ -154,7 +154,7 @@ export function marketPage(main, _path, query) {
       const cell = row.cells[index];
       const data = cell.firstChild;
       setText(data, column.show(value));
-      if (column.exact) setAttribute(data, "title", value === null ? "" : `${value} USD`);
+      if (column.exact) setAttribute(data, "title", value === null ? "" : format.money(String(value)));
       setAttribute(data, "value", value === null ? "" : String(value));
       let look = "";
       if (column.signed && value) look = value > 0 ? "up" : "down";
@@ -173,12 +173,15 @@ export function marketPage(main, _path, query) {
     let newest = 0;
     let up = 0;
     let down = 0;
+    let most = null;
     for (const { now } of rows.values()) {
       if (now.event_time > newest) newest = now.event_time;
       if (now.return_15m > 0) up += 1;
       if (now.return_15m < 0) down += 1;
+      if (now.change_24h_pct !== null && Math.abs(now.change_24h_pct) > Math.abs(most?.change_24h_pct ?? 0)) most = now;
     }
-    setText(summary, `${format.counted(rows.size, "coin")} at ${format.time(newest)}: ${up} up, ${down} down in 15 minutes`);
+    const moved = most === null ? "" : `; ${most.symbol.toUpperCase()} moved most in 24 h, ${format.change(most.change_24h_pct / 100)}`;
+    setText(summary, `${format.counted(rows.size, "coin")}, newest tick ${format.time(newest)}${agePhrase(newest)}: ${up} up, ${down} down in 15 minutes${moved}`);
   }
 
   function sortBy(column) {

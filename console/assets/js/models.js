@@ -5,6 +5,7 @@ import * as format from "./format.js";
 import { ask, connect } from "./live.js";
 import { beside } from "./models/beside.js";
 import { overRuns } from "./models/over.js";
+import { verdictOf } from "./models/verdict.js";
 import { table } from "./table.js";
 
 const NAMES = { anomaly_ahead: "Anomaly ahead", trend_up: "Trend up" };
@@ -87,14 +88,15 @@ export function modelsPage(main, [chosen], query) {
   function modelCard({ name, versions }, runs) {
     const at = (alias) => versions.find((version) => version.aliases.includes(alias));
     const [serving, waiting] = ALIASES.map(at);
-    const metrics = runs.find((run) => run.id === serving?.run)?.metrics ?? {};
+    const run = runs.find((of) => of.id === serving?.run) ?? {};
     const drift = h("p", { className: "drift faint" }, serving ? "Computing drift …" : "");
     if (serving) showDrift(drift, name);
     return h("section", { className: "card model" },
       h("h2", {}, NAMES[name] ?? name), h("p", { className: "faint" }, WHAT[name] ?? ""),
       h("p", { className: "serving" }, serving ? `Version ${serving.version} is in production` : "No version is in production"),
       waiting && waiting !== serving ? h("p", {}, `Version ${waiting.version} is in staging`) : null,
-      measured(METRICS, metrics, name),
+      h("p", { className: "verdict" }, verdictOf(name, run)),
+      measured(METRICS, run.metrics ?? {}, name),
       drift,
       h("details", {}, h("summary", {}, `Versions (${versions.length})`),
         h("ul", { className: "versions" }, versions.map((version) => h("li", {},

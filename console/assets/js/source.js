@@ -39,6 +39,11 @@ export function ageOf(time) {
   return now === null ? format.age(null) : format.age(time, now);
 }
 
+/** How old a tick is, as text that goes on after its time; nothing for a market that is replayed, which has no present but its ticks. */
+export function agePhrase(time) {
+  return badge.dataset.kind === "live" ? ` (${format.age(time)} old)` : "";
+}
+
 /** Calls `changed` when it becomes known which market is shown. Returns a function that stops this. */
 export function onSourceChange(changed) {
   document.addEventListener("sourcechange", changed);

@@ -13,8 +13,9 @@ use crate::history::{Mark, Past};
 use crate::shared::Shared;
 use crate::state::{Candles, Columns, thin_out};
 
-/// A chart has about this many points at most: a week of minutes is whole.
+/// An answer has about this many points at most: a week of minutes is whole.
 const CHART_POINTS_MAX: usize = 11_000;
+const CHART_POINTS_MIN: usize = 100;
 const MINUTE_MS: i64 = 60_000;
 /// A year and a day: a chart of more would hold more ticks in memory than a console should.
 const RANGE_MS_MAX: i64 = 367 * 1_440 * MINUTE_MS;
@@ -28,6 +29,8 @@ pub(crate) struct HistoryQuery {
     from: Option<i64>,
     /// End of the range in milliseconds since the epoch, at most the market's newest time, which is also the default.
     until: Option<i64>,
+    /// As many points as the chart has room for; without it, as many as a chart may have.
+    points: Option<usize>,
 }
 
 impl HistoryQuery {
@@ -56,6 +59,10 @@ pub(crate) struct History {
     points: Columns,
     /// The ticks in the range, of which `points` may be fewer.
     ticks: usize,
+    /// How many of them are made from CoinGecko's history.
+    ticks_backfilled: usize,
+    /// From which probability on the model in production foresees an anomaly; `None` where that is not known.
+    anomaly_threshold: Option<f64>,
     candles: Candles,
     alerts: Vec<Mark>,
 }
@@ -95,14 +102,21 @@ pub(crate) async fn history(
         has_predictions,
     )
     .await?;
+    let backfilled = past.points.iter().filter(|point| point.backfilled);
+    let has_outlook = past.points.iter().any(|point| !point.outlook.is_empty());
+    let points_max = query.points.unwrap_or(CHART_POINTS_MAX);
+    let points_max = points_max.clamp(CHART_POINTS_MIN, CHART_POINTS_MAX);
     Ok(Json(History {
         symbol,
         name,
         ticks: past.points.len(),
+        ticks_backfilled: backfilled.count(),
+        anomaly_threshold: match (&shared.models, has_outlook) {
+            (Some(models), true) => models.anomaly_threshold().await,
+            _ => None,
+        },
         candles: Candles::of(&past.points, range_ms),
-        points: thin_out(past.points, CHART_POINTS_MAX)
-            .into_iter()
-            .collect(),
+        points: thin_out(past.points, points_max).into_iter().collect(),
         alerts: past.alerts,
     }))
 }
@@ -123,6 +137,7 @@ mod tests {
             minutes,
             from,
             until,
+            points: None,
         };
         query.times(NOW).ok()
     }

@@ -4,18 +4,66 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State};
+use futures_util::future::try_join_all;
 use lake::{Column, DataFile, HistoryEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::ApiError;
 use crate::shared::Shared;
 
+const HOUR_MS: i64 = 3_600_000;
+/// The operation of a commit that brings rows.
+const WRITE: &str = "WRITE";
 const FILES_SHOWN_MAX: usize = 200;
 const COMMITS_SHOWN_MAX: usize = 50;
 
 /// The names of the layers that the platform's stages write.
 pub(crate) async fn layers(State(shared): State<Arc<Shared>>) -> Json<Vec<String>> {
     Json(shared.layers.clone())
+}
+
+/// What a table holds, and what it got in the last hour.
+#[derive(Debug, Serialize)]
+pub(crate) struct Lately {
+    name: String,
+    rows: u64,
+    files: u64,
+    bytes: u64,
+    hour_rows: u64,
+    hour_commits: usize,
+    /// When its newest entry was made, in milliseconds since the epoch; `None` for a table that is not there yet.
+    newest_ms: Option<i64>,
+}
+
+/// Every table of the platform.
+pub(crate) async fn lately(
+    State(shared): State<Arc<Shared>>,
+) -> Result<Json<Vec<Lately>>, ApiError> {
+    let since_ms = shared.cluster.clock().now_ms() - HOUR_MS;
+    let tables = shared.layers.iter().map(async |name| {
+        let summary = shared.tables.summary(name).await?.unwrap_or_default();
+        let table = shared.tables.lake().table(name);
+        let mut entries = table.history_since(since_ms).await?;
+        let newest = match entries.first() {
+            Some(newest) => Some(newest.at_ms),
+            None => {
+                let newest = table.history(1).await?.unwrap_or_default();
+                newest.first().map(|newest| newest.at_ms)
+            }
+        };
+        // What upkeep wrote anew did not come in.
+        entries.retain(|entry| entry.operation == WRITE && entry.added_rows > 0);
+        Ok::<_, ApiError>(Lately {
+            name: name.clone(),
+            rows: summary.rows,
+            files: summary.files,
+            bytes: summary.bytes,
+            hour_rows: entries.iter().map(|entry| entry.added_rows).sum(),
+            hour_commits: entries.len(),
+            newest_ms: newest,
+        })
+    });
+    Ok(Json(try_join_all(tables).await?))
 }
 
 #[derive(Deserialize)]

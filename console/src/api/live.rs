@@ -19,7 +19,7 @@ use trainer::data::AHEAD_MS;
 
 use crate::api::alerts::{AlertFilter, EpisodeFeed};
 use crate::api::records::RecordFilter;
-use crate::api::tail::Tail;
+use crate::api::tail::{Tail, read_next};
 use crate::meters::OpenPage;
 use crate::shared::Shared;
 use crate::state::{Columns, OutlookColumns, RejectCounts};
@@ -65,6 +65,9 @@ pub(crate) struct LiveQuery {
     key: String,
     #[serde(default)]
     text: String,
+    /// How far the page has followed it.
+    #[serde(default)]
+    next: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -157,7 +160,8 @@ impl Feed {
         let filter = AlertFilter::new(coin, severity, kind, state);
         let tail = (query.page == Page::Tail).then(|| {
             let filter = RecordFilter::new(&query.key, &query.text);
-            Tail::start(&shared, query.topic.clone(), query.partition, filter)
+            let next = read_next(&query.next);
+            Tail::start(&shared, query.topic.clone(), query.partition, filter, next)
         });
         Self {
             episodes: EpisodeFeed::new(filter),

@@ -99,8 +99,8 @@ struct LookedAt {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ShownRecord {
-    partition: u32,
-    offset: i64,
+    pub partition: u32,
+    pub offset: i64,
     timestamp_ms: i64,
     key: Option<String>,
     /// The start of the value as text; bytes that are not UTF-8 become U+FFFD.

@@ -1,11 +1,11 @@
-//! The Alerts page: the user's rules, and when each last fired.
+//! The Alerts page: what makes an alert, the user's rules, and when each last fired.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use market::Rule;
 use market::names::layer;
+use market::{Rule, Severity};
 use serde::Serialize;
 
 use crate::api::error::ApiError;
@@ -54,6 +54,34 @@ impl RuleRow {
             last: None,
         }
     }
+}
+
+/// What figures must be beyond to make an alert.
+#[derive(Debug, Serialize)]
+pub(crate) struct Bounds {
+    price_zscore: f64,
+    min_move: f64,
+    min_return: f64,
+    volume_surge: f64,
+    /// The least scores of severities.
+    critical: f64,
+    warning: f64,
+}
+
+/// Those of the newest commit; `null` before the first one.
+pub(crate) async fn bounds(
+    State(shared): State<Arc<Shared>>,
+) -> Result<Json<Option<Bounds>>, ApiError> {
+    let snapshot = shared.tables.snapshot(layer::ALERTS).await?;
+    let params = snapshot.as_deref().and_then(rules::bounds);
+    Ok(Json(params.map(|params| Bounds {
+        price_zscore: params.price_zscore,
+        min_move: params.min_move,
+        min_return: params.min_return,
+        volume_surge: params.volume_surge,
+        critical: Severity::CRITICAL_FROM,
+        warning: Severity::WARNING_FROM,
+    })))
 }
 
 pub(crate) async fn rules(State(shared): State<Arc<Shared>>) -> Result<Json<RuleList>, ApiError> {

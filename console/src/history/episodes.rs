@@ -88,6 +88,7 @@ fn severity_of(alert: &Mark) -> Severity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Evidence;
 
     const MINUTE: i64 = 60_000;
 
@@ -101,6 +102,7 @@ mod tests {
             kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
             severity: severity.to_owned(),
             message: String::new(),
+            evidence: Evidence::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use market::names::layer;
 use crate::history::error::HistoryError;
 use crate::history::mark::Mark;
 use crate::history::scan::{self, Sought};
-use crate::state::{Outlook, Point};
+use crate::state::{Evidence, Outlook, Point, rounded};
 
 /// A coin's ticks in a range of times, in milliseconds since the epoch. Ascending, each time once.
 pub(crate) async fn points(
@@ -99,6 +99,13 @@ pub(crate) async fn marks(
             "kinds",
             "severity",
             "message",
+            "score",
+            "zscore_15m",
+            "move_15m",
+            "return_15m",
+            "return_zscore_15m",
+            "volume_surge",
+            "volume_ratio",
         ],
     };
     let mut marks = Vec::new();
@@ -122,6 +129,13 @@ pub(crate) async fn marks(
                 "a column of crypto-alerts is missing or has another type",
             ));
         };
+        let number = |name: &str, row: usize| {
+            let column = scan::column(&batch, name)?.as_primitive_opt::<Float64Type>()?;
+            // Nobody sees more digits.
+            column
+                .is_valid(row)
+                .then(|| rounded(column.value(row), 6))?
+        };
         let (kinds, symbols) = (scan::column(&batch, "kinds"), text("symbol"));
         marks.extend((0..batch.num_rows()).map(|row| Mark {
             alert_id: id.value(row).to_owned(),
@@ -132,6 +146,15 @@ pub(crate) async fn marks(
             kinds: scan::texts(kinds, row),
             severity: severity.value(row).to_owned(),
             message: message.value(row).to_owned(),
+            evidence: Evidence {
+                score: number("score", row),
+                zscore_15m: number("zscore_15m", row),
+                move_15m: number("move_15m", row),
+                return_15m: number("return_15m", row),
+                return_zscore_15m: number("return_zscore_15m", row),
+                volume_surge: number("volume_surge", row),
+                volume_ratio: number("volume_ratio", row),
+            },
         }));
         if marks.len() > 2 * marks_max {
             marks.sort_by_key(|mark: &Mark| -mark.event_time);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::state::Alert;
+use crate::state::{Alert, Evidence};
 
 /// An alert, with what pages show of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +15,8 @@ pub(crate) struct Mark {
     pub kinds: Vec<String>,
     pub severity: String,
     pub message: String,
+    #[serde(flatten)]
+    pub evidence: Evidence,
 }
 
 impl From<Alert> for Mark {
@@ -28,6 +30,7 @@ impl From<Alert> for Mark {
             kinds: alert.kinds,
             severity: alert.severity,
             message: alert.message,
+            evidence: alert.evidence,
         }
     }
 }

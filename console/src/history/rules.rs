@@ -1,33 +1,52 @@
-//! The user's alert rules: which of them run, and when each last fired.
+//! How alerts are made: the currency, the user's rules that run, and when each last fired.
 //!
-//! Both are in the table of alerts, wherever the platform runs: the stamp of a commit has the parameters that crypto-anomaly had,
+//! All are in the table of alerts, wherever the platform runs: the stamp of a commit has the parameters that crypto-anomaly had,
 //! and a row has its kinds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::pin::pin;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use futures_util::TryStreamExt;
 use lake::{CommitStamp, Snapshot};
-use market::Rules;
 use market::names::{layer, smartmodule};
+use market::{AnomalyParams, Params, Rules};
 use tokio::sync::Mutex;
 
 use crate::history::error::HistoryError;
 use crate::history::scan;
 use crate::state::{Firing, Firings};
 
-/// The parameter of crypto-anomaly.
-const PARAMETER: &str = "rules";
+/// Parameters of crypto-anomaly.
+const RULES: &str = "rules";
+const CURRENCY: &str = "currency";
+const CURRENCY_DEFAULT: &str = "usd";
 
-/// The rules of the newest commit to the table of alerts; `None` before the first one.
-pub(crate) fn running(snapshot: &Snapshot) -> Option<Rules> {
+/// The parameters that crypto-anomaly had at the newest commit to the table of alerts; `None` before the first one.
+fn parameters(snapshot: &Snapshot) -> Option<&BTreeMap<String, String>> {
     let newest = |stamp: &&CommitStamp| stamp.committed_at_ms;
     let stamp = snapshot.stamps().iter().max_by_key(newest)?;
     let mut modules = stamp.modules.iter();
     let anomaly = modules.find(|module| module.name == smartmodule::ANOMALY)?;
-    let rules = anomaly.params.get(PARAMETER);
+    Some(&anomaly.params)
+}
+
+/// What the platform's prices are in.
+pub(crate) fn currency(snapshot: &Snapshot) -> Option<&str> {
+    let currency = parameters(snapshot)?.get(CURRENCY);
+    Some(currency.map_or(CURRENCY_DEFAULT, String::as_str))
+}
+
+/// What crypto-anomaly holds rows against; `None` as well for parameters that this version does not know.
+pub(crate) fn bounds(snapshot: &Snapshot) -> Option<AnomalyParams> {
+    let parameters = Params::new(parameters(snapshot)?.clone());
+    AnomalyParams::parse(parameters).ok()
+}
+
+/// The rules that run.
+pub(crate) fn running(snapshot: &Snapshot) -> Option<Rules> {
+    let rules = parameters(snapshot)?.get(RULES);
     // The stage does not start with rules that crypto-anomaly refuses.
     Some(
         rules
@@ -142,6 +161,6 @@ mod tests {
         let lake = tempfile::tempdir().unwrap();
         write(lake.path(), 0, &[("bitcoin", 0, &["price_spike"])]);
         let snapshot = tables::snapshot(lake.path(), layer::ALERTS).unwrap();
-        assert!(running(&snapshot).is_none());
+        assert!(running(&snapshot).is_none() && currency(&snapshot).is_none());
     }
 }

@@ -1,10 +1,13 @@
 //! The page's files, compiled in: the console needs no files beside it and loads nothing from the network.
 
-use axum::extract::Path;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::error::ApiError;
+use crate::shared::Shared;
 
 macro_rules! include_files {
     ($($path:literal),* $(,)?) => {
@@ -13,7 +16,7 @@ macro_rules! include_files {
 }
 
 /// Contents by path.
-const FILES: [(&str, &str); 45] = include_files![
+const FILES: [(&str, &str); 49] = include_files![
     "app.css",
     "js/alerts.js",
     "js/alerts/alert.js",
@@ -21,14 +24,17 @@ const FILES: [(&str, &str); 45] = include_files![
     "js/alerts/episode.js",
     "js/alerts/range.js",
     "js/alerts/rules.js",
+    "js/alerts/why.js",
     "js/app.js",
     "js/chart/address.js",
     "js/chart/candles.js",
     "js/chart/chart.js",
     "js/chart/comparison.js",
     "js/chart/controls.js",
+    "js/chart/detail.js",
     "js/chart/lines.js",
     "js/chart/marks.js",
+    "js/chart/outlooks.js",
     "js/chart/panes.js",
     "js/chart/plot.js",
     "js/chart/summary.js",
@@ -51,6 +57,7 @@ const FILES: [(&str, &str); 45] = include_files![
     "js/models.js",
     "js/models/beside.js",
     "js/models/over.js",
+    "js/models/verdict.js",
     "js/pipeline.js",
     "js/pipeline/hour.js",
     "js/source.js",
@@ -64,9 +71,16 @@ const FILES: [(&str, &str); 45] = include_files![
 const INDEX: &str = include_str!("../../assets/index.html");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
+/// Where the page has the currency.
+const CURRENCY: &str = "{currency}";
+
 /// The page, which loads everything else.
-pub(crate) async fn index() -> Response {
-    ([(CONTENT_TYPE, "text/html; charset=utf-8")], INDEX).into_response()
+pub(crate) async fn index(State(shared): State<Arc<Shared>>) -> Response {
+    let currency = shared.currency.get().map_or("", String::as_str);
+    let is_code = currency.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let currency = if is_code { currency } else { "" };
+    let page = INDEX.replace(CURRENCY, &currency.to_ascii_uppercase());
+    ([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
 }
 
 /// The icon, which browsers ask for unasked.

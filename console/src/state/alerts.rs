@@ -32,14 +32,21 @@ pub(crate) struct Alert {
     pub price: f64,
     pub kinds: Vec<String>,
     pub severity: String,
-    pub score: f64,
+    #[serde(flatten)]
+    pub evidence: Evidence,
+    pub message: String,
+}
+
+/// What an alert was found by.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Evidence {
+    pub score: Option<f64>,
     pub zscore_15m: Option<f64>,
     pub move_15m: Option<f64>,
     pub return_15m: Option<f64>,
     pub return_zscore_15m: Option<f64>,
     pub volume_surge: Option<f64>,
     pub volume_ratio: Option<f64>,
-    pub message: String,
 }
 
 impl Alerts {

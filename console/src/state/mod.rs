@@ -17,11 +17,11 @@ mod points;
 mod records;
 mod rejects;
 
-pub(crate) use alerts::{ALERTS_MAX, Alert, Alerts};
+pub(crate) use alerts::{ALERTS_MAX, Alert, Alerts, Evidence};
 pub(crate) use candles::Candles;
 pub(crate) use coin::RowWithSpark;
 pub(crate) use firings::{Firing, Firings};
 pub(crate) use market::Market;
-pub(crate) use points::{Columns, Outlook, OutlookColumns, Point, thin_out};
+pub(crate) use points::{Columns, Outlook, OutlookColumns, Point, rounded, thin_out};
 pub(crate) use records::{outlook_of, point_of};
 pub(crate) use rejects::{REJECTS_MAX, RejectCounts, Rejects};

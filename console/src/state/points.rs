@@ -6,6 +6,8 @@ use serde::Serialize;
 
 /// Digits of the band, which no table has.
 const BAND_DIGITS: usize = 7;
+/// Points that are kept of a stretch that has more.
+const EXTREMES: usize = 4;
 
 /// One tick of a coin, with the features that its chart shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,6 +87,22 @@ impl Point {
         let mean = self.ma_15m?;
         Some(mean * (-reach).exp()..mean * reach.exp())
     }
+
+    /// The same point, shorter to send; its price is as it was.
+    fn with_fewer_digits(self) -> Self {
+        let fewer = |number: Option<f64>, digits| number.and_then(|number| rounded(number, digits));
+        Self {
+            ma_5m: fewer(self.ma_5m, 6),
+            ma_15m: fewer(self.ma_15m, 6),
+            volume_24h: fewer(self.volume_24h, 5),
+            zscore_15m: fewer(self.zscore_15m, 3),
+            outlook: Outlook {
+                anomaly_probability: fewer(self.outlook.anomaly_probability, 3),
+                trend_up_probability: fewer(self.outlook.trend_up_probability, 3),
+            },
+            ..self
+        }
+    }
 }
 
 impl FromIterator<Point> for Columns {
@@ -123,27 +141,32 @@ pub(crate) fn rounded(number: f64, digits: usize) -> Option<f64> {
     format!("{number:.*e}", digits - 1).parse().ok()
 }
 
-/// About `points_max` of `points`, which ascend in time: the lowest and the highest price of each stretch, so that no spike
-/// is lost, and the newest point.
+/// At most about `points_max` of `points`, which ascend in time: of each stretch those with the lowest and the highest price, with the
+/// z-score farthest from 0 and with the likeliest anomaly, so that no spike is lost, and the first and the newest of all. What is made
+/// of prices has fewer digits then, but for the newest: nobody sees more of them.
 pub(crate) fn thin_out(points: Vec<Point>, points_max: usize) -> Vec<Point> {
     if points.len() <= points_max {
         return points;
     }
-    let stretch = points.len().div_ceil(points_max / 2);
-    let mut thinned: Vec<Point> = Vec::with_capacity(points_max + 1);
-    for stretch in points.chunks(stretch) {
-        let by_price = |a: &&Point, b: &&Point| a.price.total_cmp(&b.price);
-        let low = stretch.iter().min_by(by_price);
-        let high = stretch.iter().max_by(by_price);
-        let mut both: Vec<&Point> = low.into_iter().chain(high).collect();
-        both.sort_by_key(|point| point.time);
-        both.dedup_by_key(|point| point.time);
-        thinned.extend(both.into_iter().copied());
+    let length = points.len().div_ceil((points_max / EXTREMES).max(1));
+    let mut thinned: Vec<Point> = Vec::with_capacity(points_max + EXTREMES);
+    thinned.extend(points.first());
+    for stretch in points.chunks(length) {
+        let by = |of: fn(&Point) -> f64| stretch.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
+        let extremes: [Option<&Point>; EXTREMES] = [
+            by(|point| -point.price),
+            by(|point| point.price),
+            by(|point| point.zscore_15m.map_or(0.0, f64::abs)),
+            by(|point| point.outlook.anomaly_probability.unwrap_or(0.0)),
+        ];
+        thinned.extend(extremes.into_iter().flatten());
     }
-    if let Some(newest) = points
-        .last()
-        .filter(|newest| thinned.last() != Some(newest))
-    {
+    thinned.sort_by_key(|point| point.time);
+    thinned.dedup_by_key(|point| point.time);
+    let mut thinned: Vec<Point> = thinned.into_iter().map(Point::with_fewer_digits).collect();
+    // As it is: pages show the values of the newest.
+    if let Some(newest) = points.last() {
+        thinned.pop_if(|last| last.time == newest.time);
         thinned.push(*newest);
     }
     thinned
@@ -169,16 +192,21 @@ mod tests {
     }
 
     #[test]
-    fn thinning_out_keeps_spikes_and_the_newest_point() {
+    fn thinning_out_keeps_spikes_and_both_ends() {
         let mut points: Vec<_> = (0..10_000).map(|i| point(i, 100.0)).collect();
         points[5_003].price = 200.0;
-        points[7_777].price = 50.0;
-        let thinned = thin_out(points, 100);
-        assert!(thinned.len() <= 101, "{}", thinned.len());
-        assert_eq!(thinned.last().map(|point| point.time), Some(9_999));
-        assert!(thinned.iter().any(|point| point.price == 200.0));
-        assert!(thinned.iter().any(|point| point.price == 50.0));
+        points[7_777].price = 50.123_456_789;
+        points[3_001].zscore_15m = Some(-9.0);
+        points[3_002].outlook.anomaly_probability = Some(0.5);
+        let thinned = thin_out(points.clone(), 100);
+        assert!(thinned.len() <= 102, "{}", thinned.len());
         assert!(thinned.is_sorted_by_key(|point| point.time));
+        let times: Vec<_> = thinned.iter().map(|point| point.time).collect();
+        for kept in [0, 3_001, 3_002, 5_003, 7_777, 9_999] {
+            assert!(times.contains(&kept), "{kept}");
+        }
+        assert!(thinned.iter().any(|point| point.price == 50.123_456_789));
+        assert_eq!(thin_out(points.clone(), 10_000), points);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use futures_util::stream::FuturesUnordered;
 
 /// Pause before looking again for a topic that does not exist.
 const MISSING_POLL: Duration = Duration::from_secs(5);
+const AGAIN_MAX: i64 = 5_000;
 
 /// A topic to follow.
 pub(crate) struct Follow {
@@ -24,6 +25,8 @@ pub(crate) struct Follow {
     pub topic: String,
     /// Start this many records before the end of each partition.
     pub back: i64,
+    /// By partition, the next record of a reader who was here before. At most [`AGAIN_MAX`] before the end are read again.
+    pub next: BTreeMap<u32, i64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +41,7 @@ enum FollowError {
 
 impl Follow {
     /// Passes the records of each partition to `take`, in order. Never returns.
-    pub(crate) async fn run(self, mut take: impl FnMut(u32, &[Record])) {
+    pub(crate) async fn run(mut self, mut take: impl FnMut(u32, &[Record])) {
         let mut positions = BTreeMap::new();
         let mut reconnect = Backoff::new();
         loop {
@@ -51,6 +54,7 @@ impl Follow {
             );
             if missing {
                 positions.clear();
+                self.next.clear();
                 tokio::time::sleep(MISSING_POLL).await;
                 continue;
             }
@@ -60,6 +64,7 @@ impl Follow {
             ) = error
             {
                 positions.clear();
+                self.next.clear();
             }
             tokio::time::sleep(reconnect.next_delay()).await;
         }
@@ -78,7 +83,12 @@ impl Follow {
                 Some(position) => *position,
                 None => {
                     let held = reader::offsets(&client, &self.topic, partition).await?;
-                    held.start.max(held.end - self.back)
+                    let from = match self.next.get(&partition) {
+                        // A topic that was made anew ends before it.
+                        Some(next) if *next <= held.end => (*next).max(held.end - AGAIN_MAX),
+                        _ => held.end - self.back,
+                    };
+                    held.start.max(from)
                 }
             };
             let reader = PlainReader::open(&client, &self.topic, partition, from).await?;

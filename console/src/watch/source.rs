@@ -11,6 +11,9 @@ pub struct Market {
     pub kind: MarketKind,
     /// What it is, for people.
     pub name: String,
+    /// What its prices are in; `None` where only the lake can say.
+    #[serde(skip)]
+    pub currency: Option<String>,
 }
 
 /// What kind of market it is.

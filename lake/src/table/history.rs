@@ -1,6 +1,8 @@
 //! The entries of a table's log that are left, newest first.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use std::future;
+
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::handle::Table;
@@ -44,16 +46,34 @@ impl Table {
         if listed.entries.is_empty() {
             return Ok(None);
         }
-        let versions: Vec<u64> = listed.entries.into_keys().rev().take(limit).collect();
+        let versions = listed.entries.into_keys().rev().take(limit).collect();
+        Ok(Some(self.entries(versions).try_collect().await?))
+    }
+
+    /// The entries made from a time on, in milliseconds since the epoch, the newest first.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn history_since(&self, since_ms: i64) -> Result<Vec<HistoryEntry>, LakeError> {
+        let listed = self.log().list(0).await?;
+        let entries = self.entries(listed.entries.into_keys().rev().collect());
+        let is_new = |entry: &HistoryEntry| future::ready(Ok(entry.at_ms >= since_ms));
+        entries.try_take_while(is_new).try_collect().await
+    }
+
+    fn entries(
+        &self,
+        versions: Vec<u64>,
+    ) -> impl Stream<Item = Result<HistoryEntry, LakeError>> + '_ {
+        let log = self.log();
         let read = stream::iter(versions)
-            .map(|version| async move {
+            .map(move |version| async move {
                 let actions = log.read(version).await?;
                 Ok::<_, LakeError>(actions.map(|actions| HistoryEntry::of(version, actions)))
             })
             .buffered(READ_AHEAD);
         // One that upkeep removed meanwhile is history no more.
-        let entries = read.try_filter_map(|entry| async move { Ok(entry) });
-        Ok(Some(entries.try_collect().await?))
+        read.try_filter_map(|entry| async move { Ok(entry) })
     }
 }
 

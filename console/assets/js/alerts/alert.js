@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import * as format from "../format.js";
+import { whyOf } from "./why.js";
 
 /** The names of the rules among the kinds of an alert, as badges. */
 export function ruleBadges(kinds) {
@@ -16,7 +17,8 @@ export function alertItem(alert, followed) {
     h("div", { className: "what" },
       h("p", { className: "message" }, ruleBadges(alert.kinds), messageOf(alert)),
       h("p", { className: "faint" },
-        timeOf(alert), " · ", h("span", {}, format.price(alert.price), " USD"), builtIn(alert.kinds))));
+        timeOf(alert), " · ", h("span", {}, format.money(format.price(alert.price))), builtIn(alert.kinds)),
+      whyOf(alert, false)));
 }
 
 export function timeOf({ event_time }) {

@@ -3,6 +3,7 @@
 import { builtIn, chartOf, messageOf, ruleBadges, timeOf } from "./alert.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
+import { whyOf } from "./why.js";
 
 /** What became of alerts at a receiver, in the reader's words. */
 const TOLD = {
@@ -16,9 +17,9 @@ const TOLD = {
 const MUTES = [[60, "1 hour"], [8 * 60, "8 hours"], [24 * 60, "1 day"], [7 * 24 * 60, "7 days"]];
 
 /**
- * `desk` says what may be done and which coins are muted; `act` does it. `opened` is whether the ticks are unfolded.
+ * `desk` says what may be done and which coins are muted; `act` does it. `isOpen` says by its class what is unfolded.
  */
-export function episodeItem(episode, desk, act, opened) {
+export function episodeItem(episode, desk, act, isOpen) {
   const { subject, begin, end, alerts, coin } = episode;
   const worst = alerts[episode.worst];
   const muted = desk.mutes[coin] ?? null;
@@ -33,8 +34,8 @@ export function episodeItem(episode, desk, act, opened) {
   h("span", { className: "severity" }, worst.severity),
   h("div", { className: "what" },
     h("p", { className: "message" }, ruleBadges(subject === "" ? [] : [format.kindOfRule(subject)]), h("a", { href: chartOf(worst) }, name), " ", messageOf(worst)),
-    h("div", { className: "faint facts-line" }, h("span", {}, when), h("span", {}, `${format.price(worst.price)} USD${kinds}`),
-      toldOf(episode), ticksOf(episode, opened))),
+    h("div", { className: "faint facts-line" }, h("span", {}, when), h("span", {}, format.money(format.price(worst.price)) + kinds),
+      toldOf(episode), ticksOf(episode, isOpen("unfold")), whyOf(worst, isOpen("why")))),
   marksOf(episode, muted, desk, act));
 }
 
@@ -54,7 +55,7 @@ function ticksOf({ alerts }, opened) {
   const unfold = () => {
     if (!ticks.open || ticks.childElementCount > 1) return;
     ticks.append(h("ol", { className: "ticks" }, alerts.toReversed().map((alert) =>
-      h("li", {}, h("a", { href: chartOf(alert) }, timeOf(alert)), ` ${alert.severity}, ${format.price(alert.price)} USD: ${format.sentence(alert.message)}`))));
+      h("li", {}, h("a", { href: chartOf(alert) }, timeOf(alert)), ` ${alert.severity}, ${format.money(format.price(alert.price))}: ${format.sentence(alert.message)}`))));
   };
   ticks.addEventListener("toggle", unfold);
   unfold();

@@ -10,6 +10,8 @@ const unseen = (label) => ({ label, stroke: ink("--muted"), value: (_, v) => for
 
 export const candles = {
   show: format.price,
+  unit: format.CURRENCY,
+  foresees: true,
   series: () => [TIMES, unseen("Open"), unseen("High"), unseen("Low"), unseen("Close")],
   bands: [],
   data: ({ candles: { time, open, high, low, close } }) => [time, open, high, low, close],

@@ -2,8 +2,9 @@
 
 import { h } from "../dom.js";
 import { drawFollowed, drawMarks } from "./marks.js";
+import { drawForeseen } from "./outlooks.js";
 import { hasPane, paneAxis, paneData, PANES, paneScale, paneSeries, paneTitle } from "./panes.js";
-import { IN_UTC, placeOf, TIMES, timeAxis, uPlot, valueAxis } from "./plot.js";
+import { drawUnit, IN_UTC, placeOf, TIMES, timeAxis, uPlot, valueAxis } from "./plot.js";
 
 const PANE_HEIGHT = 96;
 /** The least width of a zoom, in pixels. */
@@ -12,7 +13,7 @@ const DRAG_MIN = 4;
 let made = 0;
 
 /**
- * Draws `first`, ticks as `columns` with `candles`, `others` and `alerts`, in the way of `kind`. `followed` is the time of an alert to
+ * Draws `first`, ticks as `columns` with `candles`, `others`, `alerts` and what was `foreseen`, in the way of `kind`. `followed` is the time of an alert to
  * point out. `onView` is called with the times in view and whether they are zoomed in, `onHover` with the place of the tick under the cursor.
  */
 export function makeChart(holder, first, { kind, followed, onView, onHover }) {
@@ -42,7 +43,7 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
   }, data, place);
 
   const price = plotOf(pricePlace, priceHeight(holder), {
-    padding: [12, 22, 0, 0],
+    padding: [22, 22, 0, 0],
     scale: kind.scale,
     axes: [timeAxis(true), valueAxis(kind.show)],
     series: kind.series(() => shown),
@@ -50,11 +51,14 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
     hooks: {
       setCursor: [({ cursor: { left }, posToVal }) => {
         const { time } = shown.columns;
+        if (left < 0) queueMicrotask(tellNewest);
         onHover(left < 0 ? null : Math.min(placeOf(time, posToVal(left, "x")), time.length - 1));
       }],
       draw: [(plot) => {
+        drawUnit(plot, kind.unit);
         kind.paint(plot, shown);
         drawFollowed(plot, followed);
+        if (kind.foresees) drawForeseen(plot, shown.foreseen, (value) => kind.level(shown, value));
         drawMarks(plot, shown.alerts, followed, (value) => kind.level(shown, value));
       }],
     },
@@ -92,12 +96,18 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
       update(one.plot, paneData(one.pane, shown.columns));
       one.write(shown.columns, placeUnderCursor(one.plot));
     }
+    tellNewest();
     onView(...inView(), zoom !== null);
   }
 
   /** The newest in view where no cursor is. */
   function placeUnderCursor(plot) {
-    return plot.cursor.idx ?? Math.max(0, placeOf(shown.columns.time, inView()[1] + 1) - 1);
+    return plot.cursor.idx ?? Math.max(0, placeOf(plot.data[0], inView()[1] + 1) - 1);
+  }
+
+  /** A legend without a cursor is that of the newest in view. */
+  function tellNewest() {
+    if (price.cursor.idx === null || price.cursor.idx === undefined) price.setLegend({ idx: placeUnderCursor(price) }, false);
   }
 
   function update(plot, data) {
@@ -119,6 +129,7 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
       const [min, max] = inView();
       plot.setScale("x", { min, max });
     }
+    tellNewest();
     for (const { plot, write } of panes) if (plot) write(shown.columns, placeUnderCursor(plot));
     onView(...inView(), zoom !== null);
     return null;

@@ -11,6 +11,8 @@ export function changesOf({ price }) {
 /** Of two coins, whose ids are the series' names. */
 export const comparison = (coin, other) => ({
   show: format.change,
+  unit: "",
+  foresees: false,
   series: () => [TIMES, line(coin, "--accent", format.change, 1.8), line(other, "--quick", format.change, 1.8)],
   bands: [],
   data: ({ columns, others }) => uPlot.join([[columns.time, changesOf(columns)], [others.time, changesOf(others)]]),

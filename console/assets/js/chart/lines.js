@@ -8,6 +8,8 @@ const PAST = 6;
 
 export const lines = {
   show: format.price,
+  unit: format.CURRENCY,
+  foresees: true,
   series: (shown) => [
     TIMES,
     line("Band, high", "--band-line", format.price, 0.8),

@@ -48,7 +48,7 @@ export function drawFollowed(plot, followed) {
 }
 
 /** Draws within the plot only, and leaves the pen as it was. */
-function clipped({ ctx, bbox }, draw) {
+export function clipped({ ctx, bbox }, draw) {
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);

@@ -12,7 +12,7 @@ const zscores = (_plot, _axis, low, high) => (high - low < 18 ? [-3, 0, 3] : [Ma
 
 /** `of` are columns of the ticks, each with its name in the pane and its colour. */
 export const PANES = [
-  { of: [["volume_24h", "24 h volume, USD", "--accent"]], show: format.count, scale: scaleOf },
+  { of: [["volume_24h", format.inMoney("24 h volume"), "--accent"]], show: format.count, labels: format.countsApart, scale: scaleOf },
   { of: [["zscore_15m", "z-score", "--slow"]], show: zscore, splits: zscores, scale: (found) => scaleOf(found, ALARMING) },
   { of: [["anomaly_probability", "Anomaly ahead", "--critical"], ["trend_up_probability", "Trend up", "--up"]], show: format.probability,
     splits: () => [0, 0.5, 1], scale: () => [0, 1] },
@@ -43,8 +43,9 @@ export function paneData({ of }, columns) {
   return [columns.time, ...of.map(([column]) => columns[column])];
 }
 
-export function paneAxis({ show, splits }) {
-  return valueAxis(show, splits ? { splits } : { space: 26 });
+export function paneAxis({ show, splits, labels }) {
+  const written = labels ? { values: (_, values) => labels(values) } : {};
+  return valueAxis(show, { ...written, ...(splits ? { splits } : { space: 26 }) });
 }
 
 /** Whether there is anything to show. */

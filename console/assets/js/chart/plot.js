@@ -36,6 +36,18 @@ export function valueAxis(show, more = {}) {
   return { ...AXIS, size: 78, values: (_, splits) => splits.map(show), ...more };
 }
 
+/** Writes above the axis of values what they are in. */
+export function drawUnit({ ctx, bbox }, unit) {
+  const scale = devicePixelRatio || 1;
+  ctx.save();
+  ctx.font = `${11 * scale}px system-ui, sans-serif`;
+  ctx.fillStyle = colour("--muted");
+  ctx.textAlign = "right";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(unit, bbox.left - 8 * scale, bbox.top - 8 * scale);
+  ctx.restore();
+}
+
 /** What makes a plot's times milliseconds and UTC. */
 export const IN_UTC = { ms: 1, tzDate: (ms) => uPlot.tzDate(new Date(ms), "Etc/UTC") };
 

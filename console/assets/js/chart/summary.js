@@ -20,17 +20,17 @@ function changeOf({ prices }) {
   return format.change(prices.at(-1) / prices[0] - 1);
 }
 
-/** What there is to say of the times in view. */
-export function inWords({ columns, others, alerts }, { coin, other }, from, to) {
+/** What there is to say of the times in view, of which some ticks may be `hidden`. */
+export function inWords({ columns, others, alerts }, { coin, other }, from, to, hidden = { ticks: 0, past: 0 }) {
   const ticks = within(columns, from, to);
   if (ticks === null) return "No tick in this part.";
   const parts = [`${others ? `${coin} ` : ""}${changeOf(ticks)} from ${format.time(ticks.first)} to ${format.timeAfter(ticks.last, ticks.first)}`,
-    `low ${format.price(ticks.low)}`, `high ${format.price(ticks.high)}`];
-  if (ticks.volume !== null) parts.push(`24 h volume ${format.count(ticks.volume)} USD`);
+    `low ${format.price(ticks.low)}`, `high ${format.money(format.price(ticks.high))}`];
+  if (ticks.volume !== null) parts.push(`24 h volume ${format.money(format.count(ticks.volume))}`);
   const first = placeOf(columns.time, from);
   const backfilled = columns.backfilled.slice(first, first + ticks.prices.length);
-  const past = backfilled.filter(Boolean).length;
-  if (past > 0) parts.push(`${format.count(past)} of ${format.counted(backfilled.length, "tick")} from history`);
+  const past = backfilled.filter(Boolean).length + hidden.past;
+  if (past > 0) parts.push(`${format.count(past)} of ${format.counted(backfilled.length + hidden.ticks, "tick")} from history`);
   if (others) {
     const second = within(others, from, to);
     parts.push(second === null ? `no tick of ${other}` : `${other} ${changeOf(second)}`);
@@ -51,14 +51,14 @@ export function asRows({ columns, others, candles }, view, from, to) {
   const stretch = (table, names, coin) => {
     const begin = placeOf(table.time, from);
     const times = table.time.slice(begin, placeOf(table.time, to + 1));
-    return times.map((time, i) => [new Date(time).toISOString(), coin, ...names.map((name) => table[name][begin + i])]);
+    return times.map((time, i) => [new Date(time).toISOString(), coin, ...names.map((name) => table[name][begin + i]), format.CURRENCY]);
   };
   const { coin, other } = view;
   if (others) {
     const changed = (table) => ({ ...table, change: changesOf(table) });
     const names = ["price", "change"];
-    return [["time", "coin", ...names], ...stretch(changed(columns), names, coin), ...stretch(changed(others), names, other)];
+    return [["time", "coin", ...names, "currency"], ...stretch(changed(columns), names, coin), ...stretch(changed(others), names, other)];
   }
-  if (view.candles) return [["begin", "coin", ...CANDLES], ...stretch(candles, CANDLES, coin)];
-  return [["time", "coin", ...TICKS], ...stretch(columns, TICKS, coin)];
+  if (view.candles) return [["begin", "coin", ...CANDLES, "currency"], ...stretch(candles, CANDLES, coin)];
+  return [["time", "coin", ...TICKS, "currency"], ...stretch(columns, TICKS, coin)];
 }

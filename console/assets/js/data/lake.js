@@ -10,7 +10,7 @@ import { rowsOf } from "./rows.js";
 export async function lakeView(name, query) {
   const layers = await ask("api/layers");
   const list = choices("Tables", layers.map((layer) => ({ name: layer, href: `#/data/lake/${encodeURIComponent(layer)}` })), name);
-  if (!name) return { parts: [list, nothing("Choose a table.")] };
+  if (!name) return { parts: [list, h("section", {}, lately(await ask("api/lately")))] };
   const path = query.get("path");
   const [layer, commits, rows] = await Promise.all([
     ask("api/layer", { layer: name }),
@@ -30,6 +30,18 @@ export async function lakeView(name, query) {
     h("details", { className: "commits", open: true }, h("summary", {}, `Commits (the newest ${commits.length})`), commitsOf(commits)),
     filesOf(name, layer));
   return { parts: [list, page] };
+}
+
+/** What every table got in the last hour. */
+function lately(tables) {
+  const heads = [["Table"], ["Rows in the last hour", "number"], ["Commits in the last hour", "number"], ["Newest commit"], ["Rows in all", "number"],
+    ["Files", "number"], ["Size", "number"]];
+  return table("What the lake got in the last hour, and what it holds", heads, tables.map((of) => h("tr", { "data-of": of.name },
+    h("th", { scope: "row" }, h("a", { href: `#/data/lake/${encodeURIComponent(of.name)}` }, of.name)),
+    ...[of.hour_rows, of.hour_commits].map((n) => h("td", { className: "number" }, format.count(n))),
+    h("td", { className: "nowrap" }, of.newest_ms === null ? "none yet" : `${format.time(of.newest_ms)}, ${format.ago(Math.round((Date.now() - of.newest_ms) / 1000))}`),
+    ...[of.rows, of.files].map((n) => h("td", { className: "number" }, format.count(n))),
+    h("td", { className: "number" }, format.bytes(of.bytes)))));
 }
 
 function columnsOf(layer) {

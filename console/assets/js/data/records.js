@@ -38,10 +38,15 @@ export async function recordsOf(topic, query) {
   return parts;
 }
 
-/** Goes to the records with these parameters; the same address again asks for newer ones. */
-function go(topic, parameters) {
+/** The address of the records with these parameters. */
+export function addressOf(topic, parameters) {
   const text = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined)).toString();
-  const hash = `#/data/topics/${encodeURIComponent(topic.name)}${text ? "?" + text : ""}`;
+  return `#/data/topics/${encodeURIComponent(topic.name)}${text ? "?" + text : ""}`;
+}
+
+/** Goes there; the same address again asks for newer ones. */
+function go(topic, parameters) {
+  const hash = addressOf(topic, parameters);
   if (location.hash === hash) dispatchEvent(new HashChangeEvent("hashchange"));
   else location.hash = hash;
 }

@@ -1,9 +1,9 @@
-// A topic's records as they come, with a pause.
+// A topic's records as they come, with a pause; what is passed over meanwhile is said, with a way there.
 
 import { h, setText } from "../dom.js";
 import * as format from "../format.js";
 import { connect } from "../live.js";
-import { recordTable, rowOf } from "./records.js";
+import { addressOf, recordTable, rowOf } from "./records.js";
 
 const SHOWN_MAX = 200;
 
@@ -14,41 +14,61 @@ export function tailOf(topic, query) {
   for (const name of ["partition", "key", "text"]) if (query.get(name)) wanted[name] = query.get(name);
   let disconnect = () => {};
   let isPaused = false;
-  let skipped = 0;
+  /** By partition, the next offset: a stream that begins anew, after a pause too, goes on there. */
+  let next = {};
+  /** Records that were not shown, by partition and reason. */
+  const passed = new Map();
 
   const about = h("p", { className: "summary", "aria-live": "off" });
+  const missing = h("ul", { className: "passed", "aria-label": "Records that are not shown" });
   const holder = recordTable(`Records of ${topic.name} as they come, newest first`, several, []);
   const body = holder.querySelector("tbody");
   const pause = h("button", { type: "button", id: "pause", "aria-pressed": "false", onclick: () => (isPaused ? follow() : rest()) }, "Pause");
-  const back = `#/data/topics/${encodeURIComponent(topic.name)}${Object.keys(wanted).length > 0 ? "?" + new URLSearchParams(wanted) : ""}`;
   const element = h("div", {}, h("p", { className: "filters" }, pause,
-    h("a", { className: "button", href: back }, "Stop following"),
-    h("button", { type: "button", onclick: () => body.replaceChildren() }, "Clear")), about, holder);
+    h("a", { className: "button", href: addressOf(topic, wanted) }, "Stop following"),
+    h("button", { type: "button", onclick: clear }, "Clear")), about, missing, holder);
 
   function tell() {
     const which = Object.entries(wanted).map(([name, value]) => `${name} ${value}`).join(", ");
-    const more = skipped > 0 ? `; ${format.counted(skipped, "record")} came too fast to be shown` : "";
-    setText(about, `${isPaused ? "Paused" : "Following"}${which ? `: ${which}` : ""}${body.rows.length === 0 ? "; nothing yet" : ""}${more}`);
+    setText(about, `${isPaused ? "Paused" : "Following"}${which ? `: ${which}` : ""}${body.rows.length === 0 ? "; nothing yet" : ""}`);
   }
 
-  const seen = new Set();
   function take(batch) {
-    skipped += batch.skipped;
-    const fresh = batch.records.filter(({ partition, offset }) => !seen.has(`${partition}/${offset}`));
-    for (const record of fresh) {
-      seen.add(`${record.partition}/${record.offset}`);
-      body.prepend(rowOf(record, several));
-    }
+    next = batch.next;
+    body.prepend(...batch.records.map((record) => rowOf(record, several)).reverse());
     while (body.rows.length > SHOWN_MAX) body.lastElementChild.remove();
-    // A stream that begins anew repeats the newest only.
-    if (seen.size > 10 * SHOWN_MAX) for (const key of [...seen].slice(0, -SHOWN_MAX * 5)) seen.delete(key);
+    batch.passed.forEach(pass);
+    tell();
+  }
+
+  /** Says what is not shown, and leads there. */
+  function pass({ partition, from, count, wanted: isWanted }) {
+    const key = `${partition} ${isWanted}`;
+    if (!passed.has(key)) {
+      const text = h("span");
+      missing.append(h("li", {}, text,
+        h("a", { href: addressOf(topic, { ...wanted, partition: several ? partition : undefined, from }) }, `show from offset ${from}`)));
+      passed.set(key, { text, count: 0 });
+    }
+    const one = passed.get(key);
+    one.count += count;
+    const isSearch = Boolean(wanted.key || wanted.text);
+    const why = isWanted ? "came too fast to be shown" : `passed over${isSearch ? ", whatever their key and text" : ""}`;
+    setText(one.text, `${format.counted(one.count, "record")}${several ? ` of partition ${partition}` : ""} ${why}: `);
+  }
+
+  function clear() {
+    body.replaceChildren();
+    passed.clear();
+    missing.replaceChildren();
     tell();
   }
 
   function follow() {
     isPaused = false;
     disconnect();
-    disconnect = connect({ page: "tail", topic: topic.name, ...wanted }, { records: take });
+    const question = () => ({ page: "tail", topic: topic.name, ...wanted, next: Object.entries(next).map((pair) => pair.join(":")).join() });
+    disconnect = connect(question, { records: take });
     show();
   }
 

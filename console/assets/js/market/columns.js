@@ -9,7 +9,7 @@ import { ageOf, isOld } from "../source.js";
  */
 export const COLUMNS = [
   { name: "Coin", of: "coin", text: true, order: ({ name, coin }) => (name ?? coin).toLowerCase() },
-  { name: "Price, USD", of: "price", show: format.price, exact: true },
+  { name: format.inMoney("Price"), of: "price", show: format.price, exact: true },
   { name: "1 min", of: "return_1m", show: format.change, signed: true, room: "much" },
   { name: "5 min", of: "return_5m", show: format.change, signed: true, room: "much" },
   { name: "15 min", of: "return_15m", show: format.change, signed: true, room: "some" },
@@ -26,8 +26,8 @@ export const COLUMNS = [
     title: "Probability that the price is higher in 15 minutes, from the model in production" },
   { name: "Tick", of: "event_time", show: ageOf, old: isOld, room: "some",
     title: "Age of the newest tick, by the time that CoinGecko gives it" },
-  { name: "Volume", of: "volume_24h", show: format.count, room: "some", title: "Volume traded in 24 hours, in USD, as CoinGecko gives it" },
-  { name: "Market cap", of: "market_cap", show: format.count, room: "some", title: "Market capitalization in USD" },
+  { name: "Volume", of: "volume_24h", show: format.count, room: "some", title: `${format.inMoney("Volume traded in 24 hours")}, as CoinGecko gives it` },
+  { name: "Market cap", of: "market_cap", show: format.count, room: "some", title: format.inMoney("Market capitalization") },
 ];
 
 const FIRST_ORDER = { of: "market_cap", descending: true };

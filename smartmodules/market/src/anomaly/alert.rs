@@ -33,11 +33,16 @@ impl Severity {
             .find(|severity| severity.as_str() == name)
     }
 
+    /// The least score of something critical.
+    pub const CRITICAL_FROM: f64 = 0.9;
+    /// The least score of a warning.
+    pub const WARNING_FROM: f64 = 0.4;
+
     /// The severity of a score.
     pub fn of_score(score: f64) -> Self {
-        if score >= 0.9 {
+        if score >= Self::CRITICAL_FROM {
             Self::Critical
-        } else if score >= 0.4 {
+        } else if score >= Self::WARNING_FROM {
             Self::Warning
         } else {
             Self::Info

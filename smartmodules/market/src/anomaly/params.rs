@@ -21,6 +21,8 @@ pub struct AnomalyParams {
     pub min_severity: Severity,
     /// The user's own; default none.
     pub rules: Rules,
+    /// What prices are in, as messages name it; default `USD`.
+    pub currency: String,
 }
 
 impl Default for AnomalyParams {
@@ -33,12 +35,13 @@ impl Default for AnomalyParams {
             volume_surge: 3.0,
             min_severity: Severity::Warning,
             rules: Rules::default(),
+            currency: "USD".to_owned(),
         }
     }
 }
 
 impl AnomalyParams {
-    /// Reads `emit`, `price_zscore`, `min_move`, `min_return`, `volume_surge`, `min_severity` and `rules`.
+    /// Reads `emit`, `price_zscore`, `min_move`, `min_return`, `volume_surge`, `min_severity`, `rules` and `currency`.
     ///
     /// # Errors
     ///
@@ -53,6 +56,8 @@ impl AnomalyParams {
         let expected = "`info`, `warning` or `critical`";
         let min_severity = params.take("min_severity", expected, Severity::named)?;
         let rules = params.take_checked("rules", Rules::parse)?;
+        let expected = "a currency of CoinGecko, such as `usd`";
+        let currency = params.take("currency", expected, currency)?;
         params.finish()?;
         Ok(Self {
             emit,
@@ -62,6 +67,13 @@ impl AnomalyParams {
             volume_surge: volume_surge.unwrap_or(default.volume_surge),
             min_severity: min_severity.unwrap_or(default.min_severity),
             rules: rules.unwrap_or_default(),
+            currency: currency.unwrap_or(default.currency),
         })
     }
+}
+
+/// A currency as people write it: `EUR`.
+fn currency(code: &str) -> Option<String> {
+    let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_code.then(|| code.to_ascii_uppercase())
 }

@@ -179,7 +179,8 @@ impl AnomalyRule {
         object.optional_number(label!("return_zscore_15m"), windows.return_zscore_15m);
         object.optional_number(label!("volume_surge"), windows.volume_surge);
         object.optional_number(label!("volume_ratio"), windows.volume_ratio);
-        let message = format!("{coin} at {price} USD: {}", phrases.join("; "));
+        let currency = &self.params.currency;
+        let message = format!("{coin} at {price} {currency}: {}", phrases.join("; "));
         object.text(label!("message"), &message);
         if row.backfilled {
             object.yes(label!("backfilled"));
@@ -338,7 +339,7 @@ mod tests {
     fn only_alerts_of_min_severity_are_written() {
         let mut output = Output::new();
         let mut alerts = |min_severity: &str, z: f64| {
-            let params = Params::new([("min_severity", min_severity)]);
+            let params = Params::new([("min_severity", min_severity), ("currency", "eur")]);
             let mut rule = AnomalyRule::new(AnomalyParams::parse(params).unwrap());
             let value = format!(
                 r#"{{"move_15m":-0.5,"zscore_15m":{z},"price":2.2e-7,"event_time":5,"symbol":"b","coin":"bitcoin","status":"features"}}"#
@@ -362,7 +363,7 @@ mod tests {
         assert!(value["return_15m"].is_null() && value["return_zscore_15m"].is_null());
         assert_eq!(
             value["message"],
-            "bitcoin at 0.00000022 USD: price 50.0 % below its recent mean, 7.0 standard deviations"
+            "bitcoin at 0.00000022 EUR: price 50.0 % below its recent mean, 7.0 standard deviations"
         );
     }
 
