@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use connector_runtime::clock::Clock;
 use console::{AlertDesk, DeskChange, DeskNotes, Told};
+use lake::durable;
 use parking_lot::Mutex;
 use webhook_notifier::{NotifyStatus, Outcome};
 
@@ -162,10 +163,10 @@ fn read(data: &Path) -> Result<DeskNotes> {
 fn write(data: &Path, notes: &DeskNotes) -> Result<()> {
     let path = data.join(DESK_FILE);
     let text = serde_json::to_vec(notes).context("the notes cannot be written as JSON")?;
-    // Renamed into place: a kill leaves the old notes or the new ones.
+    // Renamed into place: a kill or a power cut leaves the old notes or the new ones.
     let partial = data.join(PARTIAL_DESK_FILE);
-    fs::write(&partial, text)
-        .and_then(|()| fs::rename(&partial, &path))
+    durable::write(&partial, &text)
+        .and_then(|()| durable::rename(&partial, &path))
         .with_context(|| {
             format!(
                 "{} cannot be written: is there space on the disk?",

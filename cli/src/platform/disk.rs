@@ -35,14 +35,17 @@ pub(crate) struct DiskUse {
 impl DiskUse {
     /// Measures a data directory and its lake. What cannot be looked at does not count.
     pub(crate) fn measure(data: &DataDir, lake: &str) -> Option<Self> {
+        let root = fs::canonicalize(data.root()).ok()?;
         let url = LakeUrl::parse(lake).ok();
         let lake = url.as_ref().and_then(LakeUrl::folder);
-        let elsewhere = lake.filter(|lake| !lake.starts_with(data.root()));
-        let mut used = size(data.root());
-        let (mut free, mut total) = space(data.root())?;
-        if let Some(lake) = elsewhere {
-            used += size(lake);
-            if let Some(other) = space(lake)
+        let mut used = size(&root);
+        let (mut free, mut total) = space(&root)?;
+        // Linked or mounted below the data directory it is a disk of its own, too.
+        if let Some(lake) = lake.and_then(|lake| fs::canonicalize(lake).ok()) {
+            if !lake.starts_with(&root) {
+                used += size(&lake);
+            }
+            if let Some(other) = space(&lake)
                 && other.0 < free
             {
                 (free, total) = other;

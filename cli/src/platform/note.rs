@@ -5,9 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use console::MarketKind;
 use jiff::Timestamp;
+use lake::durable;
 use serde::{Deserialize, Serialize};
 
 /// CoinGecko's market in a directory's note.
@@ -139,10 +140,17 @@ impl Note {
 
     pub(super) fn write(&self, root: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self).context("the note cannot be written as JSON")?;
-        // Renamed into place: a kill leaves the old note or the new one.
+        // Renamed into place: a kill or a power cut leaves the old note or the new one.
         let partial = root.join(PARTIAL_NOTE);
-        fs::write(&partial, text).with_context(|| unusable(root))?;
-        fs::rename(&partial, root.join(NOTE)).with_context(|| unusable(root))
+        durable::write(&partial, &text)
+            .and_then(|()| durable::rename(&partial, &root.join(NOTE)))
+            .map_err(|error| match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => anyhow!(
+                    "data directory {} has no space left: free some",
+                    root.display()
+                ),
+                _ => anyhow!(error).context(unusable(root)),
+            })
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) async fn retrain(
 ) {
     let mut clock = tokio::time::interval(CLOCK_INTERVAL.min(plan.every));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -49,9 +50,12 @@ pub(crate) async fn retrain(
             anyhow::Ok(())
         };
         // Next time the lake may be large enough, or the server reachable.
-        if let Err(error) = trained.await {
-            tracing::warn!("training failed: {error:#}");
+        let failure = trained.await.err().map(|error| format!("{error:#}"));
+        if let Some(failure) = failure.as_ref().filter(|it| told.as_ref() != Some(*it)) {
+            tracing::warn!("training failed: {failure}");
         }
+        // A lasting one is told once, and again after a training.
+        told = failure.or(told);
     }
 }
 

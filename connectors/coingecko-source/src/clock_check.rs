@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 /// A difference that nobody needs to hear of: calls take time, and clocks drift.
 const DIFFERENCE_MAX: Duration = Duration::from_secs(60);
 
+/// From this difference on, whatever comes looks as if it came from the future.
+pub(crate) const DAY_SECS: f64 = 86_400.0;
+
 /// How many seconds this machine's clock is ahead of the server's (negative: behind), 0 if a reply's `date` and `age` headers prove
 /// no difference. The server's time lies between `date` and `date` + `age`: some caches update the date, some do not.
 pub(crate) fn seconds_ahead(now: SystemTime, date: &str, age: Option<&str>) -> Option<f64> {

@@ -94,7 +94,7 @@ async fn poll_and_append(
     tell_cost(&mut poller, &polling, interval);
     let (queue, mut append) = Queue::open(target, &stop, &status);
     let ended = tokio::select! {
-        ended = poll_all(poller, history, interval, queue, &stop, &status) => ended,
+        ended = poll_all(poller, &polling, history, queue, &stop, &status) => ended,
         appended = &mut append => return appended.context("the appending task broke")?,
     };
     append.await.context("the appending task broke")??;
@@ -195,14 +195,15 @@ fn tell_cost(poller: &mut Poller, polling: &Polling, interval: Duration) {
 
 async fn poll_all(
     mut poller: Poller,
+    polling: &Polling,
     mut history: Option<History>,
-    interval: Duration,
     queue: Queue,
     stop: &CancellationToken,
     status: &Arc<SourceStatus>,
 ) -> Ended {
     let clock = status.clock().clone();
     let mut freshness = Freshness::new(Arc::clone(status));
+    let mut interval = polling.interval(poller.calls_per_poll());
     let mut ticks = Ticks::new(interval, clock.instant());
     let mut paced = interval;
     loop {
@@ -242,6 +243,13 @@ async fn poll_all(
             return ended;
         }
         let now = clock.instant();
+        let due = polling.interval(poller.calls_per_poll());
+        if due != interval {
+            // Pages were halved: a poll takes more calls than before.
+            interval = due;
+            ticks = Ticks::new(interval, now);
+            tell_cost(&mut poller, polling, interval);
+        }
         let next = if !interval.is_zero() {
             let calls_per_poll = poller.calls_per_poll();
             paced = poller

@@ -263,6 +263,13 @@ impl SourceStatus {
         if polls < POLLS_NOTHING_NEW_MAX || without < NOTHING_NEW_MAX || self.state().market_ended {
             return None;
         }
+        let clock_wrong_by = self.state().clock_wrong_by;
+        if let Some(wrong_by) = clock_wrong_by
+            && wrong_by < -clock_check::DAY_SECS
+        {
+            // Whatever comes looks as if it came from the future.
+            return clock_check::problem(wrong_by);
+        }
         let (minutes, empty) = (without.as_secs() / 60, self.state().empty);
         Some(match empty {
             true => format!(

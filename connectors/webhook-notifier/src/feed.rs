@@ -37,6 +37,8 @@ pub(crate) struct FeedWatch<'a> {
     arrivals: Arrivals,
     /// `None` before the first look.
     reported: Option<Reported>,
+    /// When the first look was, after which the source may need its time to start, too.
+    watched_since_ms: Option<i64>,
 }
 
 /// What the receiver knows.
@@ -58,6 +60,7 @@ impl<'a> FeedWatch<'a> {
             feed: Feed::default(),
             arrivals: Arrivals::default(),
             reported: None,
+            watched_since_ms: None,
         }
     }
 
@@ -92,9 +95,11 @@ impl<'a> FeedWatch<'a> {
             Some(reported) => reported,
             None => self.recover(client).await?,
         };
+        let since_ms = *self.watched_since_ms.get_or_insert(now);
+        let is_watched = now - since_ms > millis(self.feed.patience());
         let (message, silent_since_ms) = match (self.feed.silent_for(now), reported.silent_since_ms)
         {
-            (Some(silence), None) => {
+            (Some(silence), None) if is_watched => {
                 let message = Message::silent(newest_ms, silence, now);
                 (Some(message), Some(newest_ms))
             }

@@ -61,8 +61,11 @@ pub async fn publish(
     let mut versions = Vec::new();
     for model in &results.models {
         let mut version = server.register(&run, &model.name).await?;
-        // Publishing an old run again must not take staging away from a newer version.
-        if !known {
+        // Publishing an old run again must not take staging away from a newer version, and completes one that was interrupted.
+        let staged = server.version_at(&model.name, Alias::Staging).await;
+        let is_newer =
+            staged.is_ok_and(|staged| staged.is_none_or(|staged| staged.version < version.version));
+        if !known || is_newer {
             server
                 .set_alias(&model.name, Alias::Staging, version.version)
                 .await?;

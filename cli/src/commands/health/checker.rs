@@ -86,7 +86,7 @@ impl<'a> Checker<'a> {
             }));
         let mut notes = Vec::new();
         if let Some(data) = &target.data {
-            let parts = PartsFile::read(data)?;
+            let parts = PartsFile::read(data, DataDir::at(data).is_running()?)?;
             let problems = parts.iter().filter_map(|part| part.problem.as_deref());
             if problems.into_iter().any(|it| it.starts_with(BACKFILLING)) {
                 // What is live comes after it.

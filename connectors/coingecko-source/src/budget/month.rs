@@ -93,6 +93,12 @@ impl MonthBudget {
         Ok(())
     }
 
+    /// Takes back the last call: it never left this machine.
+    pub(crate) fn give_back(&mut self) {
+        self.count.calls = self.count.calls.saturating_sub(1);
+        self.store();
+    }
+
     /// Whether history may take `calls` more: it gets a tenth of the month at most.
     pub(crate) fn has_history(&self, calls: usize) -> bool {
         self.limit

@@ -19,7 +19,7 @@ use crate::budget::plan::{KeyPlan, thousands};
 use crate::budget::rate::TokenBucket;
 use crate::config::Polling;
 use crate::reply::{Next, Trouble};
-use crate::status::SourceStatus;
+use crate::status::{ErrorKind, SourceStatus};
 
 /// How often something is asked for before it is given up.
 const ATTEMPTS_MAX: usize = 5;
@@ -29,6 +29,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Pauses of somebody who is blocked grow from poll to poll, so as not to deserve it.
 const BLOCKED_MIN: Duration = Duration::from_secs(5);
 const BLOCKED_MAX: Duration = Duration::from_secs(900);
+
+/// How often a spent month is looked at: a timer stands still while the machine sleeps, and a clock may be set right.
+const MONTH_LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Makes calls, within the plan.
 pub(crate) struct Caller {
@@ -102,37 +105,37 @@ impl Caller {
         if !matches!(polling.key, Some((KeyPlan::Pro, _))) {
             return Ok(());
         }
-        self.take_call(stop).await?;
         let url = polling.key_url();
-        let reply = tokio::select! {
-            reply = self.client.call(&url, None) => reply,
-            () = stop.cancelled() => return Err(Ended::Stopped),
+        let wanted = Wanted {
+            url: &url,
+            known: None,
+            kind: "key",
+            name: "usage",
         };
-        let trouble = match reply {
-            Ok(Reply::Page(body, _)) => match KeyUsage::parse(&body) {
-                Some(usage) => {
-                    self.proven = true;
-                    polling.key_limits = usage.limits();
-                    let limits = polling.limits();
-                    self.bucket = TokenBucket::new(limits.per_minute, self.clock.instant());
-                    self.month.set_limit(limits.per_month);
-                    if let Some(used) = usage.used() {
-                        self.month.set_used(used, self.clock.now());
-                    }
-                    tracing::info!("{}", usage.sentence());
-                    return Ok(());
+        let usage = |body: &Bytes| {
+            KeyUsage::parse(body).ok_or_else(|| Trouble {
+                kind: ErrorKind::Malformed,
+                what: "the reply says nothing about a plan".to_owned(),
+                next: Next::Skip,
+            })
+        };
+        let why = match self.call(wanted, usage, stop).await? {
+            Called::Came(usage, _) => {
+                polling.key_limits = usage.limits();
+                let limits = polling.limits();
+                self.bucket = TokenBucket::new(limits.per_minute, self.clock.instant());
+                self.month.set_limit(limits.per_month);
+                if let Some(used) = usage.used() {
+                    self.month.set_used(used, self.clock.now());
                 }
-                None => "the reply says nothing about a plan".to_owned(),
-            },
-            Ok(Reply::Unchanged) => "the reply is empty".to_owned(),
-            Err(Trouble {
-                next: Next::CheckKey,
-                what,
-                ..
-            }) => return Err(Ended::Settings(what)),
-            Err(trouble) => trouble.what,
+                tracing::info!("{}", usage.sentence());
+                return Ok(());
+            }
+            Called::Unchanged => "the reply is empty".to_owned(),
+            Called::Refused => "CoinGecko refuses the call".to_owned(),
+            Called::Failed(trouble) => trouble.what,
         };
-        tracing::warn!("what is left of the plan is not known: {trouble}");
+        tracing::warn!("what is left of the plan is not known: {why}");
         Ok(())
     }
 
@@ -187,12 +190,17 @@ impl Caller {
             self.status.count_error(trouble.kind);
             self.status
                 .count_reply(trouble.kind.as_str(), called.elapsed());
+            if trouble.next == Next::Reconnect {
+                self.month.give_back();
+                self.status
+                    .count_call(self.month.used(), self.month.limit());
+            }
             let (kind, what) = (trouble.kind, &trouble.what);
             let pause = match trouble.next {
                 Next::Skip | Next::Halve => None,
                 Next::CheckKey if !self.proven => return Err(Ended::Settings(trouble.what)),
                 Next::CheckKey => None,
-                Next::Retry => pauses.next(),
+                Next::Retry | Next::Reconnect => pauses.next(),
                 Next::RetryAfter(asked) => {
                     self.bucket.close(self.clock.instant(), asked);
                     // The server's word is a lower bound; everybody it told comes back at that moment.
@@ -218,16 +226,22 @@ impl Caller {
 
     /// Waits until minute and month have room for a call, and takes it.
     async fn take_call(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
+        let mut is_spent = false;
         while let Err(pause) = self.month.take(self.clock.now()) {
-            let spent = format!(
-                "the {} calls of this month are spent, as far as they were counted: none for {:.1} days. Set \
-                 coingecko.calls_per_month if the plan has more",
-                thousands(self.month.limit().unwrap_or_default()),
-                pause.as_secs_f64() / 86_400.0
-            );
-            tracing::error!("{spent}");
-            self.status.out_of_calls(Some(spent));
-            self.wait(pause, stop).await?;
+            if !is_spent {
+                is_spent = true;
+                let spent = format!(
+                    "the {} calls of this month are spent, as far as they were counted: none for {:.1} days. Set \
+                     coingecko.calls_per_month if the plan has more",
+                    thousands(self.month.limit().unwrap_or_default()),
+                    pause.as_secs_f64() / 86_400.0
+                );
+                tracing::error!("{spent}");
+                self.status.out_of_calls(Some(spent));
+            }
+            self.wait(pause.min(MONTH_LOOK_INTERVAL), stop).await?;
+        }
+        if is_spent {
             self.status.out_of_calls(None);
         }
         self.status

@@ -162,23 +162,22 @@ impl CoinGecko {
     }
 
     fn broken(&self, error: reqwest::Error) -> Trouble {
+        let (stage, next) = match error.is_connect() {
+            true => ("no connection", Next::Reconnect),
+            false => ("the connection broke", Next::Retry),
+        };
         if error.is_timeout() {
             return Trouble {
                 kind: ErrorKind::Timeout,
                 what: format!("no complete reply within {} s", self.timeout_secs),
-                next: Next::Retry,
+                next,
             };
         }
-        let stage = if error.is_connect() {
-            "no connection"
-        } else {
-            "the connection broke"
-        };
         Trouble {
             kind: ErrorKind::Connection,
             // The innermost cause says most; the URL around it says nothing new.
             what: format!("{stage}: {}", anyhow::Error::new(error).root_cause()),
-            next: Next::Retry,
+            next,
         }
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Trouble {
 pub(crate) enum Next {
     /// Try again in a moment.
     Retry,
+    /// The same, and it has cost no call: no connection came about.
+    Reconnect,
     /// Try again, but not before so long: the server asked for it.
     RetryAfter(Duration),
     /// The same request would get the same answer: wait for the next poll.

@@ -42,8 +42,11 @@ impl Field {
         let broker = TestBroker::start().await;
         let text = format!(
             "meta:\n  version: 0.1.0\n  name: source\n  type: coingecko-source\n  topic: {TOPIC}\n{SECTION}:\n  \
-             base_url: {}\n  history: off\n{settings}",
-            server.base_url()
+             history: off\n{settings}{}",
+            match settings.contains("base_url") {
+                true => String::new(),
+                false => format!("  base_url: {}\n", server.base_url()),
+            }
         );
         let config = Config::from_yaml(&text, SECTION, &Secrets::none()).unwrap();
         let clock = Clock::simulated(SystemTime::UNIX_EPOCH + START);
@@ -401,7 +404,7 @@ async fn a_coin_that_vanishes_later_is_counted_each_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_are_short_and_shorter_for_a_server_that_wants_that() {
     let names: Vec<String> = (0..250).map(|n| format!("{n:0>50}")).collect();
-    let settings = format!("  ids: [{}]\n", names.join(", "));
+    let settings = format!("  calls_per_month: 10000\n  ids: [{}]\n", names.join(", "));
     let refused = || refusal("414 URI Too Long", "text/html", "", "<title>414</title>");
     let list = |id: usize| Answer::json(&format!(r#"[{{"id":"{:0>50}","n":{id}}}]"#, id));
     // The first of two pages is halved, and its first half again; the next poll has four.
@@ -421,6 +424,8 @@ async fn addresses_are_short_and_shorter_for_a_server_that_wants_that() {
     assert_eq!(asked[..6], [&[full, half][..], &pages].concat());
     assert_eq!(asked[6..10], pages);
     assert!(requests.iter().all(|request| request.target.len() < 8_000));
+    let interval = field.status.poll_interval();
+    assert_eq!(interval, Duration::from_secs(1_200), "four calls a poll");
     assert!(
         requests
             .iter()
@@ -496,6 +501,22 @@ async fn a_month_takes_no_more_calls_than_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn being_offline_costs_no_calls() {
+    let field = Field::start(Vec::new(), "  base_url: http://127.0.0.1:9\n").await;
+    eventually("calls without a connection", async || {
+        field.status.errors(ErrorKind::Connection) > 5
+    })
+    .await;
+    field.stop.cancel();
+    within(field.source).await.unwrap().unwrap();
+    let calls = field.status.calls_this_month.load(Ordering::Relaxed);
+    assert!(
+        calls <= 1,
+        "{calls} calls, of which at most one is under way"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_paid_key_is_asked_what_is_left() {
     let usage = |used: u32| {
         Answer::json(&format!(
@@ -524,6 +545,18 @@ async fn a_paid_key_is_asked_what_is_left() {
         .duration_since(SystemTime::UNIX_EPOCH + START);
     assert!(waited.unwrap() >= Duration::from_secs(12 * 3_600));
     assert_eq!(field.sent().await.len(), 1);
+
+    // A bad moment at the start does not leave the plan unknown.
+    let busy = refusal(
+        "503 Service Unavailable",
+        "text/html",
+        "retry-after: 0\r\n",
+        "",
+    );
+    let mut field = Field::start(vec![busy, usage(70_000), coin_at(1)], settings).await;
+    field.played().await;
+    assert_eq!(field.status.calls_per_month(), Some(100_000));
+    field.sent().await;
 
     // What `/key` does not say is no reason not to poll.
     let odd = refusal("404 Not Found", "application/json", "", "{}");

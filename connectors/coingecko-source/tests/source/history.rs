@@ -500,7 +500,11 @@ async fn it_says_how_far_it_is() {
     let (server, status, stop, source) = topic.start(START_MS, answers).await;
     within(server.played_at_least(3)).await;
     assert_eq!(status.backfilling(), Some((1, 2)));
-    assert_eq!(status.ready(), Err(format!("{BACKFILLING} 1 of 2 coins")));
+    // Once the broker has been heard of.
+    eventually("readiness", async || {
+        status.ready() == Err(format!("{BACKFILLING} 1 of 2 coins"))
+    })
+    .await;
     stop.cancel();
     within(source).await.unwrap().unwrap();
     assert!(

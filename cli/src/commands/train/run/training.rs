@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trainer::data::{self, open_lake};
 use trainer::production::ModelDrift;
-use trainer::tracking::{Alias, Beginning, RunStatus, Tracking, TrackingError};
+use trainer::tracking::{Alias, Beginning, OpenRun, RunStatus, Tracking, TrackingError};
 use trainer::{TrainSettings, Trained};
 
 use super::args::RunArgs;
@@ -64,14 +64,8 @@ pub(crate) async fn train_once(
         Ok(trained) => trained,
         Err(error) => {
             progress.finish_and_clear();
-            let ended = Timestamp::now().as_millisecond();
-            // The caller needs to know why the training failed, not why the run could not be marked.
-            if let Err(mark_error) = tracking
-                .abandon(&run, ended, RunStatus::Failed, &error.to_string())
-                .await
-            {
-                tracing::warn!("run {} cannot be marked as failed: {mark_error}", run.id);
-            }
+            let ended_ms = Timestamp::now().as_millisecond();
+            mark_failed(tracking, &run, ended_ms, &error).await;
             return Err(error.into());
         }
     };
@@ -79,6 +73,7 @@ pub(crate) async fn train_once(
     trained.run.metrics.extend(measured);
     let ended_ms = Timestamp::now().as_millisecond();
     if let Err(error) = tracking.finish(&run, ended_ms, &trained.run).await {
+        mark_failed(tracking, &run, ended_ms, &error).await;
         return Err(store_locally(args, &beginning, ended_ms, &trained, error).await);
     }
     let mut report = Report {
@@ -89,17 +84,29 @@ pub(crate) async fn train_once(
         left_out: trained.left_out.clone(),
         serving: None,
     };
+    let mut failed = None;
     for model in &trained.run.models {
-        report
-            .models
-            .push(register(tracking, &run, &trained, model, args.margin).await?);
+        match register(tracking, &run, &trained, model, args.margin).await {
+            Ok(registered) => report.models.push(registered),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
     }
+    // What is in production serves, also when a later model cannot be registered.
     if report
         .models
         .iter()
         .any(|model| model.alias == Alias::Production)
     {
-        report.serving = Some(serve(&args.runs.data, &args.broker).await?);
+        match serve(&args.runs.data, &args.broker).await {
+            Ok(serving) => report.serving = Some(serving),
+            Err(error) => failed = Some(failed.unwrap_or(error)),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
@@ -107,6 +114,15 @@ pub(crate) async fn train_once(
         report.print();
     }
     Ok(())
+}
+
+/// Marks a run as failed for this reason. Whoever asked needs to know that, not why the run could not be marked.
+async fn mark_failed(tracking: &dyn Tracking, run: &OpenRun, ended_ms: i64, why: &impl ToString) {
+    let why = why.to_string();
+    let marked = tracking.abandon(run, ended_ms, RunStatus::Failed, &why);
+    if let Err(error) = marked.await {
+        tracing::warn!("run {} cannot be marked as failed: {error}", run.id);
+    }
 }
 
 /// Stores a finished training in the data directory when the MLflow server has become unreachable; returns the error to
