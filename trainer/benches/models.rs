@@ -3,16 +3,15 @@
 //!
 //! `models --lake LAKE --out FOLDER [--threads N]` writes `FOLDER/<label>_<fit|test>.parquet` and `FOLDER/ours.json`.
 
+mod export;
+
 use std::error::Error;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch};
+use export::export;
 use indicatif::ProgressBar;
-use market::model::INPUTS;
-use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 use trainer::data::{Part, Split, open_lake, read_rows};
 use trainer::evaluation::Ranking;
@@ -101,13 +100,13 @@ fn measure(
     let fill = model.info().fill;
     export(
         &split.fit,
-        &fill,
+        Some(&fill),
         None,
         &out.join(format!("{label}_fit.parquet")),
     )?;
     export(
         &split.test,
-        &fill,
+        Some(&fill),
         Some(&scores),
         &out.join(format!("{label}_test.parquet")),
     )?;
@@ -133,28 +132,4 @@ fn measure(
         "file_bytes": file_bytes,
         "coefficients": coefficients,
     }))
-}
-
-/// The rows as the models see them, with absent inputs filled; the labels; and our predictions.
-fn export(
-    part: &Part,
-    fill: &[f64],
-    scores: Option<&[f64]>,
-    path: &Path,
-) -> Result<(), Box<dyn Error>> {
-    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
-    for (input, name) in INPUTS.into_iter().enumerate() {
-        let values = part.inputs.iter().map(|row| row[input]);
-        let values = values.map(|x| if x.is_nan() { fill[input] } else { x });
-        columns.push((name, Arc::new(Float64Array::from_iter_values(values))));
-    }
-    columns.push(("label", Arc::new(BooleanArray::from(part.labels.clone()))));
-    if let Some(scores) = scores {
-        columns.push(("ours", Arc::new(Float64Array::from(scores.to_vec()))));
-    }
-    let batch = RecordBatch::try_from_iter(columns)?;
-    let mut writer = ArrowWriter::try_new(File::create(path)?, batch.schema(), None)?;
-    writer.write(&batch)?;
-    writer.close()?;
-    Ok(())
 }

@@ -2,10 +2,13 @@
 //!
 //! `training --make LAKE --days N --coins N` writes the features of a field market into a new lake.
 //! `training --lake LAKE [--threads N]` trains on it as `coinlake train run` does, and prints time and memory as JSON.
+//! `training --lake LAKE --export FOLDER` writes all rows of `anomaly_ahead` for scikit-learn: `FOLDER/<fit|test>.parquet`.
 
 #[path = "../tests/trainer/market.rs"]
 #[allow(dead_code, clippy::unwrap_used)] // the tests' other markets, which panic as tests do
 mod market_of_tests;
+
+mod export;
 
 use std::error::Error;
 use std::fs;
@@ -17,7 +20,8 @@ use market::{CleanParams, Cleaner, FeatureParams, Featurizer, Input};
 use market_of_tests::{FeatureRow, write};
 use replay::{Faults, FieldMarket, FieldSettings, Step};
 use serde_json::json;
-use trainer::{TrainSettings, train};
+use trainer::data::{Part, open_lake, read_rows};
+use trainer::{Label, TimeRange, TrainSettings, train};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -33,6 +37,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
             number("--days")?.parse()?,
             number("--coins")?.parse()?,
         );
+    } else if let Some((lake, folder)) = value("--lake").zip(value("--export")) {
+        let bar = ProgressBar::hidden();
+        let rows = read_rows(&open_lake(&lake)?, TimeRange::default(), &bar).await?;
+        let label = Label::AnomalyAhead;
+        let split = Part::of_rows(&rows, label).split(label)?;
+        let folder = Path::new(&folder);
+        fs::create_dir_all(folder)?;
+        export::export(&split.fit, None, None, &folder.join("fit.parquet"))?;
+        export::export(&split.test, None, None, &folder.join("test.parquet"))?;
     } else if let Some(lake) = value("--lake") {
         let mut settings = TrainSettings::of_lake(lake);
         settings.threads = value("--threads")
@@ -42,16 +55,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let trained = train(&settings, &ProgressBar::hidden()).await?;
         let mut results = json!({
             "seconds": begin.elapsed().as_secs_f64(),
+            "cpu_seconds": cpu_seconds()?,
             "rows": trained.run.tags["rows"].parse::<u64>()?,
             "peak_rss_mib": peak_rss_mib()?,
         });
         for metric in trained.run.metrics.iter().filter(|metric| metric.step == 0) {
             results[&metric.name] = metric.value.into();
         }
-        println!("{results:#}");
+        println!("{results}");
     } else {
         // `cargo test --benches` passes no arguments.
-        eprintln!("nothing to do: give --make LAKE --days N --coins N, or --lake LAKE");
+        eprintln!(
+            "nothing to do: give --make LAKE --days N --coins N, or --lake LAKE [--export FOLDER]"
+        );
     }
     Ok(())
 }
@@ -98,6 +114,17 @@ fn make(lake: &Path, days: u32, coins: usize) {
     if !day.is_empty() {
         write(lake, written, &day, &[]);
     }
+}
+
+/// What this process has taken of the processor.
+fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
+    let mut ticks = 0.0;
+    for field in fields.split_ascii_whitespace().skip(11).take(2) {
+        ticks += field.parse::<f64>()?;
+    }
+    Ok(ticks / 100.0)
 }
 
 /// The most memory that this process has held.

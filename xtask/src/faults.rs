@@ -110,19 +110,35 @@ pub(crate) fn crash(rounds: u32, seed: u64) -> Result<()> {
 pub(crate) struct SoakArgs {
     /// Hours of market
     #[arg(long, default_value_t = 24.0)]
-    hours: f64,
+    pub(crate) hours: f64,
     /// Market time per real time
     #[arg(long, default_value_t = 60.0)]
-    speed: f64,
+    pub(crate) speed: f64,
 }
 
 /// Runs the platform for that long and says what it uses.
 pub(crate) fn soak(args: &SoakArgs) -> Result<()> {
+    run(&mut soak_test(args)?)
+}
+
+/// The command that does.
+pub(crate) fn soak_test(args: &SoakArgs) -> Result<Command> {
+    let settings = [
+        ("COINLAKE_SOAK_HOURS", args.hours.to_string()),
+        ("COINLAKE_SOAK_SPEED", args.speed.to_string()),
+    ];
+    test_at_length("faults::soak::", &settings)
+}
+
+/// The command that runs a test of the finished command which takes as long as it is told to.
+pub(crate) fn test_at_length(filter: &str, settings: &[(&str, String)]) -> Result<Command> {
     build()?;
-    run(test("coinlake", "faults::soak::")
-        .arg("--ignored")
-        .env("COINLAKE_SOAK_HOURS", args.hours.to_string())
-        .env("COINLAKE_SOAK_SPEED", args.speed.to_string()))
+    let mut test = test("coinlake", filter);
+    test.arg("--ignored");
+    for (name, value) in settings {
+        test.env(name, value);
+    }
+    Ok(test)
 }
 
 /// What is fuzzed, and for how long.

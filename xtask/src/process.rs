@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -14,7 +14,7 @@ pub(crate) fn workspace() -> &'static Path {
 }
 
 /// The profile of the demo, the tests and the lints: it compiles in half the time of a release.
-const QUICK: &str = "quick";
+pub(crate) const QUICK: &str = "quick";
 /// [`QUICK`] as an option of cargo.
 pub(crate) const QUICK_OPTION: &str = "--profile=quick";
 
@@ -62,4 +62,14 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
         String::from_utf8_lossy(&done.stderr)
     );
     Ok(done.stdout)
+}
+
+/// A process that is killed on drop.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -6,6 +6,8 @@
 mod cluster;
 mod demo;
 mod faults;
+mod figures;
+mod living;
 mod observe;
 mod readers;
 mod rows;

@@ -198,11 +198,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The actions as a checkpoint file.
+/// The actions as a checkpoint file. Removed files, which readers have no use for, are a row group of their own behind
+/// everything else: readers skip it by its statistics.
 ///
 /// # Errors
 /// A bug here or in the Parquet library.
-pub(crate) fn encode(actions: Vec<Action>) -> Result<Bytes, ParquetError> {
+pub(crate) fn encode(mut actions: Vec<Action>) -> Result<Bytes, ParquetError> {
+    actions.sort_by_key(|action| matches!(action, Action::Remove(_)));
+    let kept = actions.partition_point(|action| !matches!(action, Action::Remove(_)));
     let columns = [
         column("txn", &actions, txn),
         column("add", &actions, add),
@@ -216,7 +219,9 @@ pub(crate) fn encode(actions: Vec<Action>) -> Result<Bytes, ParquetError> {
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build()))?;
-    writer.write(&batch)?;
+    writer.write(&batch.slice(0, kept))?;
+    writer.flush()?;
+    writer.write(&batch.slice(kept, batch.num_rows() - kept))?;
     Ok(writer.into_inner()?.into())
 }
 
@@ -539,6 +544,10 @@ mod tests {
             }),
         ];
         let contents = encode(actions.clone()).unwrap();
-        assert_eq!(decode(contents).unwrap(), actions);
+        assert_eq!(decode(contents.clone()).unwrap(), actions);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(contents).unwrap();
+        let rows = reader.metadata().row_groups().iter();
+        let rows: Vec<i64> = rows.map(|group| group.num_rows()).collect();
+        assert_eq!(rows, [6, 1], "removed files stand alone");
     }
 }

@@ -26,7 +26,7 @@ use crate::table::{CommitError, DAY_MS, NewFile, Snapshot, Table, Transaction};
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A reader opens each entry after the newest checkpoint: with more than so many, a query takes longer for them than for its rows.
-const LOG_TAIL_MAX: u64 = 10;
+const LOG_TAIL_MAX: u64 = 5;
 /// The niceness of a rewrite beside other work.
 const NICE: i32 = 10;
 

@@ -4,15 +4,21 @@
 //! fastest of several runs, because a busy machine only slows a run down. A topic that cannot be measured is reported
 //! below the table; the others still fill it.
 
+mod build;
 mod catch_up;
+mod jars;
+mod kafka;
+mod living;
 mod models;
 mod modules;
 mod parquet;
 mod platform;
 mod python;
 mod setup;
+mod soak;
 mod table;
 mod throughput;
+mod training;
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,6 +27,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
+use self::build::Build;
 use self::setup::Setup;
 use self::table::Line;
 
@@ -38,11 +45,14 @@ pub(crate) struct BenchArgs {
     /// Measure catch-up on a Fluvio cluster too: a profile of the fluvio client
     #[arg(long, value_name = "NAME", env = "COINLAKE_TEST_CLUSTER")]
     profile: Option<String>,
+    /// Measure what the tests compile: a release takes long to compile, and is up to half as fast again
+    #[arg(long)]
+    quick: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Topic {
-    /// The stages catching up on crypto-raw, compared with PySpark
+    /// The stages catching up on crypto-raw, compared with PySpark on Kafka and on files
     CatchUp,
     /// The SmartModules in Fluvio's engine, compared with a module that does nothing
     Modules,
@@ -52,6 +62,12 @@ enum Topic {
     Parquet,
     /// Model training and inference, compared with scikit-learn
     Models,
+    /// Training on a fortnight of 250 coins, compared with scikit-learn
+    Training,
+    /// A platform at rest: processor and memory
+    Living,
+    /// Memory over a day of market, in 24 minutes
+    Soak,
 }
 
 /// Measures and prints the table. Fails when a target is missed or a topic cannot be measured.
@@ -64,6 +80,10 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<()> {
         args.recording.clone(),
         args.lake.clone(),
         args.profile.clone(),
+        match args.quick {
+            true => Build::Quick,
+            false => Build::Release,
+        },
     );
     let mut lines: Vec<Line> = Vec::new();
     let mut failures = Vec::new();
@@ -75,6 +95,9 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<()> {
             Topic::Platform => platform::measure(&setup),
             Topic::Parquet => parquet::measure(&setup),
             Topic::Models => models::measure(&setup),
+            Topic::Training => training::measure(&setup),
+            Topic::Living => living::measure(&setup),
+            Topic::Soak => soak::measure(&setup),
         };
         match measured {
             Ok(measured) => lines.extend(measured),

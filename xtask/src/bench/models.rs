@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::python::Python;
-use super::setup::{Setup, bench_target};
+use super::setup::Setup;
 use super::table::{Line, Target};
 use super::throughput::Throughput;
 use crate::process::{run, workspace};
@@ -25,7 +25,8 @@ pub(super) fn measure(setup: &Setup) -> Result<Vec<Line>> {
         &script.with_file_name("requirements.txt"),
     )?;
 
-    run(bench_target("models")?
+    run(setup
+        .bench_target("models")?
         .arg("--lake")
         .arg(fs::canonicalize(&lake)?)
         .arg("--out")

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::python::Python;
-use super::setup::{Setup, bench_target, json_output};
+use super::setup::{Setup, json_output};
 use super::table::{Line, Target};
 use crate::process::workspace;
 
@@ -18,7 +18,7 @@ pub(super) fn measure(setup: &Setup) -> Result<Vec<Line>> {
     )?;
     fs::create_dir_all(setup.folder())?;
     let file = setup.folder().join("features.parquet");
-    let ours = json_output(bench_target("layer")?.arg("--out").arg(&file))?;
+    let ours = json_output(setup.bench_target("layer")?.arg("--out").arg(&file))?;
     let peers = json_output(python.script(&scripts.join("layer.py")).arg(&file))?;
 
     let rate = |of: &Value, name: &str| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::setup::{Setup, json_output};
 use super::table::{Line, Target};
+use crate::process::Running;
 
 /// Market time per real time. Ten coins with a tick a minute become 1,000 events a second.
 const SPEED: &str = "6000";
@@ -77,16 +78,6 @@ fn fresh(data: &Path) -> Result<&Path> {
         fs::remove_dir_all(data)?;
     }
     Ok(data)
-}
-
-/// A process that is killed on drop.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// The time from the start of the command until its broker has acknowledged an alert.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::build::Build;
 use super::throughput::Throughput;
 use crate::process::{cargo, run, target_dir, workspace};
 use crate::smartmodules;
@@ -18,6 +19,7 @@ pub(super) struct Setup {
     lake: Option<PathBuf>,
     /// A profile of the fluvio client, to measure on a cluster too.
     pub(super) profile: Option<String>,
+    build: Build,
     /// Measured on first use.
     throughput: OnceCell<Throughput>,
 }
@@ -27,18 +29,20 @@ impl Setup {
         recording: Option<PathBuf>,
         lake: Option<PathBuf>,
         profile: Option<String>,
+        build: Build,
     ) -> Self {
         Self {
             recording,
             lake,
             profile,
+            build,
             throughput: OnceCell::new(),
         }
     }
 
     pub(super) fn throughput(&self) -> Result<&Throughput> {
         if self.throughput.get().is_none() {
-            let _ = self.throughput.set(Throughput::measure()?);
+            let _ = self.throughput.set(Throughput::measure(self.build)?);
         }
         Ok(self.throughput.get().expect("it was just set"))
     }
@@ -51,8 +55,8 @@ impl Setup {
     /// The built command, with the SmartModules beside it.
     pub(super) fn coinlake(&self) -> Result<PathBuf> {
         smartmodules::build()?;
-        cargo(&["build", "--release", "--package", "coinlake"])?;
-        Ok(target_dir().join("release/coinlake"))
+        cargo(&["build", self.build.option(), "--package", "coinlake"])?;
+        Ok(self.build.folder().join("coinlake"))
     }
 
     /// The lake to train models on; made by the demo unless one is named.
@@ -74,28 +78,38 @@ impl Setup {
         run(&mut demo)?;
         Ok(data.join("lake"))
     }
+
+    /// A command that runs a `[[bench]]`; the caller adds arguments. `--workspace` reuses the dependencies built for the tests.
+    pub(super) fn bench_target(&self, name: &str) -> Result<Command> {
+        let bench = ["bench", "--quiet", self.build.option()];
+        let name = ["--workspace", "--bench", name];
+        cargo(&[&bench[..], &name, &["--no-run"]].concat())?;
+        let mut command = Command::new("cargo");
+        command.current_dir(workspace());
+        command.args(bench).args(name).arg("--");
+        Ok(command)
+    }
+
+    /// What a test measures and writes to the file that it is told.
+    pub(super) fn figures(
+        &self,
+        name: &str,
+        test: impl FnOnce() -> Result<Command>,
+    ) -> Result<Value> {
+        fs::create_dir_all(self.folder())?;
+        let file = self.folder().join(format!("{name}.json"));
+        run(test()?
+            .env("COINLAKE_BENCH_FIGURES", &file)
+            .stdout(Stdio::null()))?;
+        let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(serde_json::from_slice(&text)?)
+    }
 }
 
-/// A command that runs a `[[bench]]`; the caller adds arguments. `--workspace` reuses the dependencies built for the tests.
-pub(super) fn bench_target(name: &str) -> Result<Command> {
-    cargo(&[
-        "bench",
-        "--quiet",
-        "--workspace",
-        "--bench",
-        name,
-        "--no-run",
-    ])?;
-    let mut command = Command::new("cargo");
-    command.current_dir(workspace()).args([
-        "bench",
-        "--quiet",
-        "--workspace",
-        "--bench",
-        name,
-        "--",
-    ]);
-    Ok(command)
+/// A number by its name.
+pub(super) fn figure(of: &Value, name: &str) -> Result<f64> {
+    let value = of[name].as_f64();
+    value.with_context(|| format!("{name} was not measured"))
 }
 
 /// Runs a command and parses the last line of its stdout as JSON.

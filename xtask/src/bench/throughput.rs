@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{cargo, target_dir};
+use super::build::Build;
+use crate::process::cargo;
 use crate::smartmodules;
 
 /// What the example printed.
@@ -12,18 +13,18 @@ pub(super) struct Throughput(String);
 
 impl Throughput {
     /// Builds the modules and runs the example.
-    pub(super) fn measure() -> Result<Self> {
+    pub(super) fn measure(build: Build) -> Result<Self> {
         smartmodules::build_with_do_nothing()?;
         // `--workspace` reuses the dependencies built for the tests.
         cargo(&[
             "build",
-            "--release",
+            build.option(),
             "--quiet",
             "--workspace",
             "--example",
             "throughput",
         ])?;
-        let output = Command::new(target_dir().join("release/examples/throughput"))
+        let output = Command::new(build.folder().join("examples/throughput"))
             .stderr(Stdio::inherit())
             .output()
             .context("cannot start the throughput example")?;

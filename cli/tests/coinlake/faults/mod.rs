@@ -5,6 +5,7 @@ mod backfill;
 mod clock;
 mod clock_behind;
 mod coins;
+mod days;
 mod demo;
 mod first_poll;
 mod history;

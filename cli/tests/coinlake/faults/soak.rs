@@ -11,9 +11,10 @@ use connector_runtime::record::Record;
 use faults::Vitals;
 use fixtures::broker::TestBroker;
 use fixtures::process::coinlake;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::recording::{self, Size};
+use crate::figures;
 
 /// 1,000 records a second at 60 times the speed.
 const COINS: usize = 1_000;
@@ -55,6 +56,16 @@ async fn nothing_grows() {
         .spawn()
         .unwrap();
     let vitals = watched(demo);
+    let resident: Vec<f64> = vitals.iter().map(Vitals::resident_mb).collect();
+    let an_hour = ((resident.len() as f64 / hours) as usize).max(1);
+    let after_an_hour = median(resident.iter().skip(an_hour).take(an_hour));
+    let at_the_end = median(resident.iter().rev().take(an_hour));
+    figures::write(&json!({
+        "records": rows,
+        "hours": hours,
+        "after_the_first_hour_mb": after_an_hour,
+        "at_the_end_mb": at_the_end,
+    }));
     let latencies = latencies_ms(&data).await;
     assert_eq!(latencies.len() as u64, rows);
 
@@ -81,6 +92,12 @@ async fn nothing_grows() {
     let ((middle_mb, middle_sockets), (end_mb, end_sockets)) = (used[1], used[2]);
     assert!(end_mb < middle_mb * GROWTH_MAX, "memory grows");
     assert!(end_sockets <= middle_sockets + 10, "connections stay open");
+}
+
+fn median<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.copied().collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 /// One fifth of it.
