@@ -77,9 +77,10 @@ impl ColumnBuilder {
     /// Adds bytes to a string or binary column; false when a null was added.
     pub(super) fn push_bytes(&mut self, bytes: Option<&[u8]>) -> bool {
         match (self, bytes) {
-            (Self::String(column), Some(bytes)) => {
-                column.append_value(String::from_utf8_lossy(bytes));
-            }
+            (Self::String(column), Some(bytes)) => match str::from_utf8(bytes) {
+                Ok(text) => column.append_value(text),
+                Err(_) => column.append_value(String::from_utf8_lossy(bytes)),
+            },
             (Self::Binary(column), Some(bytes)) => column.append_value(bytes),
             (column, _) => {
                 column.push_null();

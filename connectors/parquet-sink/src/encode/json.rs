@@ -10,23 +10,53 @@ use serde::de::{
 
 use super::columns::ColumnBuilder;
 use super::date::{MS_MAX, MS_MIN};
+use super::plain::read_plain;
 use crate::config::Column;
 
-/// The columns that are taken from the JSON: field name and position.
+/// The columns that are taken from the JSON.
 #[derive(Debug)]
-pub(super) struct Fields(Vec<(String, usize)>);
+pub(super) struct Fields(Vec<Field>);
+
+#[derive(Debug)]
+struct Field {
+    name: String,
+    /// The name as it stands before the value, where it is plain.
+    label: Vec<u8>,
+    /// The position among all columns.
+    column: usize,
+}
 
 impl Fields {
     /// The fields of these columns.
     pub(super) fn of(columns: &[Column]) -> Self {
         let columns = columns.iter().enumerate();
         let fields = columns.filter(|(_, column)| column.from.is_none());
-        Self(fields.map(|(i, column)| (column.name.clone(), i)).collect())
+        let field = |(i, column): (usize, &Column)| Field {
+            name: column.name.clone(),
+            label: format!("{}:", serde_json::Value::from(column.name.as_str())).into_bytes(),
+            column: i,
+        };
+        Self(fields.map(field).collect())
     }
 
     /// Whether no column is taken from the JSON.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The field of this name.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|field| field.name == name)
+    }
+
+    /// The field's name as programs write it before the value, without spaces.
+    pub(super) fn label(&self, field: usize) -> Option<&[u8]> {
+        Some(&self.0.get(field)?.label)
+    }
+
+    /// The position of the field's column among all columns.
+    pub(super) fn column(&self, field: usize) -> usize {
+        self.0[field].column
     }
 }
 
@@ -35,6 +65,21 @@ impl Fields {
 /// # Errors
 /// A phrase that names the column.
 pub(super) fn read_object(
+    json: &[u8],
+    fields: &Fields,
+    configured: &[Column],
+    columns: &mut [ColumnBuilder],
+    filled: &mut [usize],
+    row: usize,
+) -> Result<(), String> {
+    match read_plain(json, fields, configured, columns, filled, row) {
+        Some(()) => Ok(()),
+        None => read_any(json, fields, configured, columns, filled, row),
+    }
+}
+
+/// Reads whatever is JSON; fields that are filled already are skipped.
+pub(super) fn read_any(
     json: &[u8],
     fields: &Fields,
     configured: &[Column],
@@ -88,7 +133,7 @@ impl<'de> Visitor<'de> for RowVisitor<'_> {
                 continue;
             };
             expected = at + 1;
-            let (_, i) = self.fields.0[at];
+            let i = self.fields.column(at);
             if self.filled[i] == self.row {
                 // The first of two equal fields counts.
                 map.next_value::<IgnoredAny>()?;
@@ -134,12 +179,11 @@ impl Visitor<'_> for FieldSeed<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let Fields(fields) = self.fields;
-        let expected = fields.get(self.expected);
-        if expected.is_some_and(|(field, _)| field == name) {
+        let expected = self.fields.0.get(self.expected);
+        if expected.is_some_and(|field| field.name == name) {
             return Ok(Some(self.expected));
         }
-        Ok(fields.iter().position(|(field, _)| field == name))
+        Ok(self.fields.position(name))
     }
 }
 

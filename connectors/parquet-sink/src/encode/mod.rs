@@ -2,7 +2,8 @@
 //!
 //! - `envelope` reads the few fields that say where an output comes from and where it goes.
 //! - `schema` is a table's schema and how its files are written.
-//! - `columns` are Arrow builders; `json` fills them from a JSON object; `rows` builds batches of them.
+//! - `columns` are Arrow builders; `json` fills them from a JSON object, with `plain` if it is written plainly; `rows` builds
+//!   batches of them.
 //! - `layer` collects the rows of one table between two cuts; `split` takes a batch apart by `date`, and `file` encodes the
 //!   rows of one.
 
@@ -12,6 +13,7 @@ pub mod envelope;
 mod file;
 mod json;
 mod layer;
+mod plain;
 pub mod rows;
 pub mod schema;
 mod split;

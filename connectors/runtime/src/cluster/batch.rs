@@ -4,7 +4,7 @@
 //! - A batch that was cut shows by its length alone, and is never decoded.
 //! - Keys and values share the memory of their batch.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use fluvio::Compression;
 use fluvio_protocol::record::{BATCH_FILE_HEADER_SIZE, BATCH_HEADER_SIZE, Batch, RawRecords};
 
@@ -61,7 +61,7 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchErro
     let compression = batch
         .get_compression()
         .map_err(|error| BatchError::Compression(error.to_string()))?;
-    let mut bytes = match compression.uncompress(&batch.records().0) {
+    let bytes = match compression.uncompress(&batch.records().0) {
         Ok(None) => batch.records().0.clone(),
         Ok(Some(plain)) => Bytes::from(plain),
         Err(error) => return Err(BatchError::Compression(error.to_string())),
@@ -69,19 +69,17 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchErro
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    if bytes.remaining() < size_of::<i32>() {
-        return Err(BatchError::Truncated);
-    }
-    let count = usize::try_from(bytes.get_i32())
+    let (count, mut rest) = bytes.split_first_chunk().ok_or(BatchError::Truncated)?;
+    let count = usize::try_from(i32::from_be_bytes(*count))
         .map_err(|_| BatchError::Malformed("its record count is negative"))?;
     let first_timestamp_ms = batch.get_base_timestamp();
 
     // A record takes at least 6 bytes: an impossible count must not reserve memory.
-    let mut records = Vec::with_capacity(count.min(bytes.remaining() / 6 + 1));
+    let mut records = Vec::with_capacity(count.min(rest.len() / 6 + 1));
     let mut deltas_hold = true;
     let mut last_delta = -1;
     for position in 0..count {
-        let raw = decode_record(&mut bytes)?;
+        let raw = decode_record(&mut rest)?;
         deltas_hold &=
             raw.offset_delta > last_delta && raw.offset_delta <= batch.last_offset_delta().into();
         last_delta = raw.offset_delta;
@@ -95,8 +93,8 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchErro
             Record {
                 offset: batch.base_offset + position as i64,
                 timestamp_ms,
-                key: raw.key,
-                value: raw.value,
+                key: raw.key.map(|key| bytes.slice_ref(key)),
+                value: bytes.slice_ref(raw.value),
             },
         ));
     }
@@ -111,25 +109,19 @@ pub(crate) fn decode(batch: &Batch<RawRecords>) -> Result<Vec<Record>, BatchErro
         .collect())
 }
 
-struct RawRecord {
+struct RawRecord<'a> {
     timestamp_delta: i64,
     offset_delta: i64,
-    key: Option<Bytes>,
-    value: Bytes,
+    key: Option<&'a [u8]>,
+    value: &'a [u8],
 }
 
-fn decode_record(bytes: &mut Bytes) -> Result<RawRecord, BatchError> {
+fn decode_record<'a>(bytes: &mut &'a [u8]) -> Result<RawRecord<'a>, BatchError> {
     let mut record = take(bytes)?;
-    if !record.has_remaining() {
-        return Err(BatchError::Truncated);
-    }
-    let _attributes = record.get_i8();
+    let _attributes = byte(&mut record)?;
     let timestamp_delta = varint(&mut record)?;
     let offset_delta = varint(&mut record)?;
-    if !record.has_remaining() {
-        return Err(BatchError::Truncated);
-    }
-    let key = match record.get_u8() {
+    let key = match byte(&mut record)? {
         0 => None,
         1 => Some(take(&mut record)?),
         _ => {
@@ -148,23 +140,25 @@ fn decode_record(bytes: &mut Bytes) -> Result<RawRecord, BatchError> {
 }
 
 /// A length, and as many bytes.
-fn take(bytes: &mut Bytes) -> Result<Bytes, BatchError> {
+fn take<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], BatchError> {
     let len = usize::try_from(varint(bytes)?)
         .map_err(|_| BatchError::Malformed("a length is negative"))?;
-    if len > bytes.remaining() {
-        return Err(BatchError::Truncated);
-    }
-    Ok(bytes.split_to(len))
+    let (taken, rest) = bytes.split_at_checked(len).ok_or(BatchError::Truncated)?;
+    *bytes = rest;
+    Ok(taken)
+}
+
+fn byte(bytes: &mut &[u8]) -> Result<u8, BatchError> {
+    let (byte, rest) = bytes.split_first().ok_or(BatchError::Truncated)?;
+    *bytes = rest;
+    Ok(*byte)
 }
 
 /// A zigzag varint, as in protocol buffers.
-fn varint(bytes: &mut Bytes) -> Result<i64, BatchError> {
+fn varint(bytes: &mut &[u8]) -> Result<i64, BatchError> {
     let mut num: u64 = 0;
     for shift in (0..64).step_by(7) {
-        if !bytes.has_remaining() {
-            return Err(BatchError::Truncated);
-        }
-        let byte = bytes.get_u8();
+        let byte = byte(bytes)?;
         num |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             return Ok((num >> 1) as i64 ^ -((num & 1) as i64));
@@ -211,7 +205,8 @@ pub(crate) fn encode(
     timestamp_ms: i64,
     compression: Compression,
 ) -> Result<(Batch<RawRecords>, usize), BatchError> {
-    let mut out = BytesMut::with_capacity(BATCH_BYTES_MAX.min(64 * 1024));
+    let bytes = records.iter().map(alone_bytes).sum::<usize>();
+    let mut out = BytesMut::with_capacity(bytes.min(BATCH_BYTES_MAX));
     out.put_i32(0);
     let mut count = 0;
     for record in records {

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+
 use super::batch::{self, BatchError, Header};
 
 /// About this many bytes of log per index entry.
@@ -51,6 +54,13 @@ impl Index {
     fn floor(&self, offset: i64) -> Option<Place> {
         let after = self.entries.partition_point(|entry| entry.offset <= offset);
         after.checked_sub(1).map(|at| self.entries[at])
+    }
+
+    /// The nearest known batch start that is not past `position`.
+    fn floor_of_position(&self, position: u64) -> Option<Place> {
+        let places = &self.entries;
+        let after = places.partition_point(|entry| entry.position <= position);
+        after.checked_sub(1).map(|at| places[at])
     }
 }
 
@@ -182,6 +192,12 @@ impl Segment {
         if left <= bytes_max {
             return Ok((self.read_at(start.position, left)?, end));
         }
+        // Where a large batch begins is known: nothing is read that is not returned.
+        let known = self.floor_of_position(start.position + bytes_max as u64);
+        if let Some(end) = known.filter(|end| end.position > start.position) {
+            let bytes = (end.position - start.position) as usize;
+            return Ok((self.read_at(start.position, bytes)?, end));
+        }
         let mut bytes = self.read_at(start.position, bytes_max)?;
         let mut next = start;
         let mut whole = 0;
@@ -293,9 +309,22 @@ impl Segment {
         }))
     }
 
+    fn floor_of_position(&self, position: u64) -> Option<Place> {
+        self.lock_index().as_ref()?.floor_of_position(position)
+    }
+
     fn read_at(&self, position: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let mut out = vec![0; bytes];
-        self.file.read_exact_at(&mut out, position)?;
+        // Not cleared first, which would cost half as much as reading.
+        let mut out = Vec::with_capacity(bytes);
+        while out.len() < bytes {
+            let position = position + out.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut out), position) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        out.truncate(bytes);
         Ok(out)
     }
 
