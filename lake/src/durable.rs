@@ -66,12 +66,20 @@ pub fn create_new(target: &Path, partial: &Path, contents: &[u8]) -> io::Result<
     let created = match fs::hard_link(partial, target) {
         Ok(()) => Created::New,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Created::NameTaken,
-        Err(error) => return Err(error),
+        Err(error) => return Err(link_error(error)),
     };
     fs::remove_file(partial)?;
     // Even when the name was taken: an earlier attempt may have linked the file and failed before this sync.
     sync_dir(folder)?;
     Ok(created)
+}
+
+/// EPERM, with which FAT and its like refuse a link, says nothing of permissions: those would be EACCES.
+fn link_error(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(1) => io::Error::new(io::ErrorKind::Unsupported, error),
+        _ => error,
+    }
 }
 
 /// Creates a folder and its missing parents, each durable in its own parent.
@@ -135,6 +143,13 @@ mod tests {
         assert_eq!(second, Created::NameTaken);
         assert_eq!(fs::read(&target).unwrap(), b"one");
         assert!(!partial.exists());
+    }
+
+    #[test]
+    fn a_file_system_without_links_is_no_matter_of_permissions() {
+        let kind = |code| link_error(io::Error::from_raw_os_error(code)).kind();
+        assert_eq!(kind(1), io::ErrorKind::Unsupported);
+        assert_eq!(kind(13), io::ErrorKind::PermissionDenied);
     }
 
     #[test]

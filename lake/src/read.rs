@@ -118,7 +118,7 @@ impl Lake {
 
     /// The last `wanted` bytes of a file, all of it when it is shorter.
     async fn tail(&self, path: &str, wanted: u64) -> Result<Tail, LakeError> {
-        let failed = |error| self.store_error(path, error);
+        let failed = |error| self.read_error(path, error);
         let location = self.location(path);
         let size = self.store.head(&location).await.map_err(failed)?.size;
         let begin = size.saturating_sub(wanted);
@@ -127,6 +127,16 @@ impl Lake {
         let found = self.store.get_opts(&location, options).await;
         let bytes = found.map_err(failed)?.bytes().await.map_err(failed)?;
         Ok(Tail { begin, bytes })
+    }
+
+    /// A file that an entry names and that is not there was removed meanwhile.
+    fn read_error(&self, path: &str, error: object_store::Error) -> LakeError {
+        match error {
+            object_store::Error::NotFound { .. } => LakeError::Gone {
+                path: path.to_owned(),
+            },
+            error => self.store_error(path, error),
+        }
     }
 }
 
@@ -168,7 +178,7 @@ impl LakeFile {
     }
 
     fn failed(&self, error: object_store::Error) -> ParquetError {
-        ParquetError::External(Box::new(self.lake.store_error(&self.path, error)))
+        ParquetError::External(Box::new(self.lake.read_error(&self.path, error)))
     }
 }
 

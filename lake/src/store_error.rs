@@ -28,7 +28,7 @@ const KNOWN: [(&[&str], Kind, &str); 14] = [
     ),
     (
         &["RequestTimeTooSkewed"],
-        Kind::Denied,
+        Kind::Unavailable,
         "this machine's clock is wrong; set it",
     ),
     (

@@ -75,16 +75,16 @@ async fn keep_lake(lake: &str, vacuum: bool, stop: &CancellationToken) -> Result
 }
 
 async fn keep_table(table: &Table, upkeep: &Upkeep, vacuum: bool) -> Result<(), UpkeepError> {
-    let kept = upkeep.keep(table).await?;
-    let given_up = kept.map(|kept| [kept.expired.given_up, kept.optimized.given_up]);
+    let kept = upkeep.keep(table).await;
+    if vacuum && !matches!(kept, Err(UpkeepError::Stopped)) {
+        upkeep.vacuum(table).await?;
+    }
+    let given_up = kept?.map(|kept| [kept.expired.given_up, kept.optimized.given_up]);
     for reason in given_up.into_iter().flatten().flatten() {
         tracing::info!(
             table = table.name(),
             "left for the next round of upkeep: {reason}"
         );
-    }
-    if vacuum {
-        upkeep.vacuum(table).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::file::DataFile;
 use super::freshness::{is_old, now_ms};
 use super::handle::Table;
-use super::spec::TableSpec;
+use super::spec::{DATE, SORT, TableSpec};
 use super::stamp::CommitStamp;
 use super::summary::{DOMAIN, Summary};
 use super::writer::{Head, TableWriter};
@@ -178,6 +178,13 @@ impl Snapshot {
     /// Properties of the table, ours and others'.
     pub fn properties(&self) -> &BTreeMap<String, String> {
         &self.state.metadata.configuration
+    }
+
+    /// Whether Coinlake made the table and can write it.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.state.metadata.partition_columns == [DATE]
+            && self.properties().contains_key(SORT)
+            && protocol::check_writable(&self.state.protocol).is_ok()
     }
 
     /// How many entries came after the checkpoint that it was read from: whoever reads the table opens each of them.

@@ -12,7 +12,7 @@ use crate::log::action::MetaData;
 /// The column by which files are parted. It is in no file; the folder's name holds it.
 pub(crate) const DATE: &str = "date";
 /// The table property with the columns that optimize sorts by, separated by commas.
-const SORT: &str = "coinlake.sort";
+pub(crate) const SORT: &str = "coinlake.sort";
 /// The table property with the time that rows are kept, such as `interval 86400 seconds`.
 const KEEP: &str = "coinlake.keep";
 /// The table property with the size of files in bytes; Databricks reads it, too.

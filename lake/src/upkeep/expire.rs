@@ -9,7 +9,7 @@ use super::optimize::Failure;
 use super::plan;
 use super::watch::Step;
 use super::{Extent, Upkeep};
-use crate::table::{Snapshot, Table, Transaction};
+use crate::table::{DAY_MS, Snapshot, Table, Transaction};
 
 /// What expire did, or would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,7 +28,7 @@ pub struct Expired {
 
 impl Upkeep {
     /// Removes the days of which even the last row is older than the table keeps, or than `keep` if that is given; `None`
-    /// when there is no such table. Readers of older snapshots still find their files for a day.
+    /// when there is no such table of Coinlake's. Readers of older snapshots still find their files for a day.
     ///
     /// # Errors
     /// When the lake fails, or it is stopped.
@@ -37,7 +37,7 @@ impl Upkeep {
         table: &Table,
         keep: Option<Duration>,
     ) -> Result<Option<Expired>, UpkeepError> {
-        match table.snapshot().await? {
+        match self.snapshot_of(table).await? {
             Some(mut snapshot) => self.expire_from(&mut snapshot, keep).await.map(Some),
             None => Ok(None),
         }
@@ -51,7 +51,12 @@ impl Upkeep {
     ) -> Result<Expired, UpkeepError> {
         let keep = keep.or(snapshot.spec().keep);
         let keep_ms = keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        let kept_since_ms = keep_ms.map(|keep_ms| self.now_ms.saturating_sub(keep_ms));
+        // A clock that is far ahead must not remove everything.
+        let newest_ms = snapshot.files().iter().map(|file| file.added_ms).max();
+        let now_ms = newest_ms.map_or(self.now_ms, |newest_ms| {
+            self.now_ms.min(newest_ms.saturating_add(DAY_MS))
+        });
+        let kept_since_ms = keep_ms.map(|keep_ms| now_ms.saturating_sub(keep_ms));
         // The day in which rows are just old enough has younger ones, too.
         let first_kept = kept_since_ms.and_then(plan::date_of);
         let is_old = |date: &String| first_kept.as_ref().is_some_and(|first| date < first);

@@ -41,7 +41,8 @@ pub use round::Kept;
 pub use vacuum::Vacuumed;
 pub use watch::Step;
 
-use crate::table::{DataFile, NewFile, TableSpec};
+use crate::error::LakeError;
+use crate::table::{DataFile, NewFile, Snapshot, Table, TableSpec};
 use watch::Watch;
 
 /// The full size of a file, unless a table has another.
@@ -79,6 +80,11 @@ impl Upkeep {
     /// The full size of a file, whatever the table says.
     pub fn file_bytes(self, file_bytes: Option<u64>) -> Self {
         Self { file_bytes, ..self }
+    }
+
+    /// The table as it is, if it exists and Coinlake made it: what another program put beside is that program's to keep.
+    async fn snapshot_of(&self, table: &Table) -> Result<Option<Snapshot>, LakeError> {
+        Ok(table.snapshot().await?.filter(Snapshot::is_ours))
     }
 
     fn file_bytes_of(&self, spec: &TableSpec) -> u64 {

@@ -50,12 +50,12 @@ pub struct Optimized {
 }
 
 impl Upkeep {
-    /// Makes few sorted files of many small ones, as [`super::plan`] says; `None` when there is no such table.
+    /// Makes few sorted files of many small ones, as [`super::plan`] says; `None` when there is no such table of Coinlake's.
     ///
     /// # Errors
     /// When the lake fails, or it is stopped. What was done until then counts.
     pub async fn optimize(&self, table: &Table) -> Result<Option<Optimized>, UpkeepError> {
-        match table.snapshot().await? {
+        match self.snapshot_of(table).await? {
             Some(mut snapshot) => self.optimize_from(&mut snapshot).await.map(Some),
             None => Ok(None),
         }

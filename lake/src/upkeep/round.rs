@@ -17,12 +17,12 @@ pub struct Kept {
 
 impl Upkeep {
     /// [`Upkeep::expire`] by what the table keeps, and [`Upkeep::optimize`], of which the log is read once; `None` when there
-    /// is no such table.
+    /// is no such table of Coinlake's.
     ///
     /// # Errors
     /// When the lake fails, or it is stopped. What was done until then counts.
     pub async fn keep(&self, table: &Table) -> Result<Option<Kept>, UpkeepError> {
-        let Some(mut snapshot) = table.snapshot().await? else {
+        let Some(mut snapshot) = self.snapshot_of(table).await? else {
             return Ok(None);
         };
         let expired = self.expire_from(&mut snapshot, None).await?;

@@ -35,7 +35,7 @@ pub struct Vacuumed {
 
 impl Upkeep {
     /// Removes what no entry names, and entries that a checkpoint covers, if both are older than a day; `None` when there
-    /// is no such table.
+    /// is no such table of Coinlake's.
     ///
     /// # Errors
     /// When the lake fails, or it is stopped.
@@ -43,7 +43,7 @@ impl Upkeep {
         // Listed before the log is read: what is named in between is young.
         let lake = table.lake();
         let listed = lake.list(table.name(), None).await?;
-        let Some(snapshot) = table.snapshot().await? else {
+        let Some(snapshot) = self.snapshot_of(table).await? else {
             return Ok(None);
         };
         let before_ms = self.store_now_ms(lake).await? - DAY_MS;
@@ -101,6 +101,8 @@ impl Upkeep {
     async fn store_now_ms(&self, lake: &Lake) -> Result<i64, LakeError> {
         match self.store_now_ms {
             Some(now_ms) => Ok(now_ms),
+            // Asking writes a file.
+            None if self.dry_run => Ok(self.now_ms),
             None => lake.now_ms().await,
         }
     }

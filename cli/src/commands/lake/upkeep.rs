@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bytesize::ByteSize;
 use clap::Args;
 use connector_runtime::process::{log, shutdown};
 use indicatif::BinaryBytes;
 use jiff::Timestamp;
 use lake::Lake;
-use lake::upkeep::{Expired, Extent, Optimized, Upkeep, Vacuumed};
+use lake::upkeep::{Expired, Extent, Optimized, Upkeep, UpkeepError, Vacuumed};
 use parquet_sink::config::{FILE_SIZE_MIN, KEEP_MIN};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -113,16 +113,27 @@ pub(super) async fn all(args: UpkeepArgs) -> Result<()> {
         // The stages have not committed yet.
         return work.print(args.json);
     }
+    let mut failed = Vec::new();
     for table in args.target.tables(&work.lake).await? {
         let (upkeep, progress) = work.upkeep(table.name());
-        if let Some(kept) = upkeep.keep(&table).await? {
-            work.report.expired.push(kept.expired);
-            work.report.optimized.push(kept.optimized);
+        match upkeep.keep(&table).await {
+            Ok(Some(kept)) => {
+                work.report.expired.push(kept.expired);
+                work.report.optimized.push(kept.optimized);
+            }
+            Ok(None) => {}
+            Err(UpkeepError::Stopped) => return Err(UpkeepError::Stopped.into()),
+            // The other tables are no worse for it.
+            Err(error) => failed.push(format!("{}: {error}", table.name())),
         }
         progress.finish();
     }
     work.vacuum(&args.target).await?;
-    work.print(args.json)
+    work.print(args.json)?;
+    match failed.is_empty() {
+        true => Ok(()),
+        false => bail!("{}", failed.join("; ")),
+    }
 }
 
 /// One command at work.

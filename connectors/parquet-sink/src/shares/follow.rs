@@ -37,7 +37,13 @@ pub(crate) async fn follow(
         let mut working = work(partitions.clone(), round.clone());
         let ended = loop {
             tokio::select! {
-                ended = &mut working => break ended,
+                ended = &mut working => {
+                    // After a pause a lost Lease explains the error.
+                    if ended.is_err() && !stop.is_cancelled() {
+                        look(&mut held, &trouble).await;
+                    }
+                    break ended;
+                }
                 () = tokio::time::sleep(INTERVAL) => look(&mut held, &trouble).await,
             }
             if held.partitions() != partitions {

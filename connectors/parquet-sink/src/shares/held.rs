@@ -36,12 +36,8 @@ impl Held {
             .collect()
     }
 
-    /// Looks at the number of pods, renews what it holds and takes what it may. Returns what it waits for.
+    /// Renews what it holds, whether the pods can be counted or not, counts them, and takes what it may. Returns what it waits for.
     pub(super) async fn look(&mut self) -> Result<Option<String>, ApiError> {
-        // A pod that is to go has none.
-        let share = Share::new(self.pod.index(), self.pod.count().await?);
-        let wanted = share.map(|share| share.of(self.all.clone()));
-        self.wanted = wanted.into_iter().flatten().collect();
         for (partition, lease) in std::mem::take(&mut self.held) {
             let renewed = lease.clone().taken_by(self.pod.name());
             match self.pod.replace(&renewed).await {
@@ -54,6 +50,10 @@ impl Held {
                 }
             }
         }
+        // A pod that is to go has none.
+        let share = Share::new(self.pod.index(), self.pod.count().await?);
+        let wanted = share.map(|share| share.of(self.all.clone()));
+        self.wanted = wanted.into_iter().flatten().collect();
         let mut waits = None;
         for partition in self.wanted.clone() {
             if !self.held.contains_key(&partition)

@@ -98,6 +98,12 @@ pub enum WriteError {
         /// The topic.
         topic: String,
     },
+    /// The broker's disk is full.
+    #[error("the broker has no space for {partition}: free some on its disk")]
+    Full {
+        /// The partition.
+        partition: String,
+    },
     /// The cluster refuses for another reason.
     #[error("the cluster refuses a batch for {partition}: {reason}")]
     Refused {
@@ -117,6 +123,7 @@ impl WriteError {
                 | Self::TimedOut { .. }
                 | Self::UnexpectedOffset { .. }
                 | Self::Poisoned { .. }
+                | Self::Full { .. }
         )
     }
 }

@@ -190,6 +190,11 @@ impl TopicWriter {
                     reason: code.to_string(),
                 });
             }
+            ErrorCode::PartitionFull { .. } => {
+                return Err(WriteError::Full {
+                    partition: self.leader.name(),
+                });
+            }
             code => {
                 return Err(WriteError::Refused {
                     partition: self.leader.name(),

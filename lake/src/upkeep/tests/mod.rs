@@ -285,6 +285,20 @@ async fn minutes_become_hours_and_hours_a_sorted_day() {
 }
 
 #[tokio::test]
+async fn a_table_of_another_program_is_left_alone() {
+    let mut fixture = Fixture::new().await;
+    fixture.minutes(MIDNIGHT, 5).await;
+    let log = fixture.folder.path().join("ticks/_delta_log");
+    let entry = log.join("00000000000000000000.json");
+    let text = std::fs::read_to_string(&entry).unwrap();
+    std::fs::write(&entry, text.replace("coinlake.sort", "another.sort")).unwrap();
+    let upkeep = Upkeep::at(MIDNIGHT + 2 * DAY_MS).store_at(MIDNIGHT + 3 * DAY_MS);
+    assert_eq!(upkeep.keep(&fixture.table).await.unwrap(), None);
+    assert!(upkeep.vacuum(&fixture.table).await.unwrap().is_none());
+    fixture.check().await;
+}
+
+#[tokio::test]
 async fn a_reader_opens_few_entries_of_the_log() {
     let mut fixture = Fixture::new().await;
     fixture.minutes(MIDNIGHT, 75).await;

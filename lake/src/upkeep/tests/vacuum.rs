@@ -122,6 +122,12 @@ async fn whole_days_expire() {
         assert_eq!((report.data.files, of_days.count()), (files, folders));
     }
     fixture.check().await;
+    // A clock that is a year ahead counts from a day after the newest file.
+    let ahead = Upkeep::at(MIDNIGHT + 400 * DAY_MS);
+    let report = ahead.expire(&fixture.table, keep).await.unwrap().unwrap();
+    assert_eq!(report.removed.rows, 6);
+    fixture.written.retain(|row| row.1 >= MIDNIGHT + 2 * DAY_MS);
+    fixture.check().await;
 }
 
 /// A writer to HDFS writes `.NAME.tmp`, and renames it.
