@@ -43,8 +43,8 @@ fn page() -> String {
     let mut metrics = Metrics::default();
     for folder in ["cli/src", "connectors", "console/src", "standalone"] {
         for file in files(&root().join(folder), "rs") {
-            let text = fs::read_to_string(&file).unwrap();
-            metrics.visit_file(&syn::parse_file(&text).unwrap());
+            let text = fs::read_to_string(&file).expect("the file is readable");
+            metrics.visit_file(&syn::parse_file(&text).expect("the file is Rust"));
         }
     }
     let mut page = String::from(
