@@ -26,6 +26,7 @@ fn up_until(simulated: &Simulated, until_ms: i64) {
     let up = simulated.up(None);
     up.first_live();
     up.pass_until(until_ms);
+    up.alerts_come();
     up.running.interrupt();
 }
 

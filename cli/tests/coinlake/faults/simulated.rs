@@ -213,6 +213,19 @@ impl Up<'_> {
         tail.is_some_and(|tail| !String::from_utf8_lossy(&tail.value).contains("backfilled"))
     }
 
+    /// Waits until the newest row of features has had its alert: there are rules that hold for it.
+    pub(super) fn alerts_come(&self) {
+        let newest = || {
+            let tail = reader::read_tail(&self.client, "crypto-alerts", 0);
+            let tail = self.simulated.runtime.block_on(tail).unwrap()?;
+            let alert: Value = serde_json::from_slice(&tail.value).unwrap();
+            alert["source_offset"].as_i64()
+        };
+        self.running.wait_for("the newest row's alert", |_| {
+            (newest() == Some(self.records("crypto-features") - 1)).then_some(())
+        });
+    }
+
     /// Waits until every stage has read all of its topic. It reads from the start, for nothing is committed yet.
     pub(super) fn all_read(&self) {
         self.running
