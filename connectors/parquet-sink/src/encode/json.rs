@@ -10,55 +10,9 @@ use serde::de::{
 
 use super::columns::ColumnBuilder;
 use super::date::{MS_MAX, MS_MIN};
+use super::fields::Fields;
 use super::plain::read_plain;
 use crate::config::Column;
-
-/// The columns that are taken from the JSON.
-#[derive(Debug)]
-pub(super) struct Fields(Vec<Field>);
-
-#[derive(Debug)]
-struct Field {
-    name: String,
-    /// The name as it stands before the value, where it is plain.
-    label: Vec<u8>,
-    /// The position among all columns.
-    column: usize,
-}
-
-impl Fields {
-    /// The fields of these columns.
-    pub(super) fn of(columns: &[Column]) -> Self {
-        let columns = columns.iter().enumerate();
-        let fields = columns.filter(|(_, column)| column.from.is_none());
-        let field = |(i, column): (usize, &Column)| Field {
-            name: column.name.clone(),
-            label: format!("{}:", serde_json::Value::from(column.name.as_str())).into_bytes(),
-            column: i,
-        };
-        Self(fields.map(field).collect())
-    }
-
-    /// Whether no column is taken from the JSON.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The field of this name.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|field| field.name == name)
-    }
-
-    /// The field's name as programs write it before the value, without spaces.
-    pub(super) fn label(&self, field: usize) -> Option<&[u8]> {
-        Some(&self.0.get(field)?.label)
-    }
-
-    /// The position of the field's column among all columns.
-    pub(super) fn column(&self, field: usize) -> usize {
-        self.0[field].column
-    }
-}
 
 /// Adds an object's fields to their columns, and sets `filled` to `row` for each.
 ///
@@ -179,8 +133,7 @@ impl Visitor<'_> for FieldSeed<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let expected = self.fields.0.get(self.expected);
-        if expected.is_some_and(|field| field.name == name) {
+        if self.fields.name(self.expected) == Some(name) {
             return Ok(Some(self.expected));
         }
         Ok(self.fields.position(name))

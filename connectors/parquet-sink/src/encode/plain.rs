@@ -9,7 +9,7 @@ use sonic_number::{ParserNumber, parse_number};
 
 use super::columns::ColumnBuilder;
 use super::date::{MS_MAX, MS_MIN};
-use super::json::Fields;
+use super::fields::Fields;
 use crate::config::Column;
 
 /// Adds an object's fields to their columns, and sets `filled` to `row` for each. `None` where something is not plain.

@@ -11,7 +11,8 @@ use arrow_array::{ArrayRef, Int32Array, Int64Array, StringArray};
 pub use super::columns::BATCH_ROWS;
 use super::columns::ColumnBuilder;
 use super::date::day_of_ms;
-use super::json::{Fields, read_object};
+use super::fields::Fields;
+use super::json::read_object;
 use super::schema::LayerSchema;
 use crate::config::RecordPart;
 
