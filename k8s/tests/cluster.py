@@ -98,6 +98,10 @@ class Cluster:
         except urllib.error.HTTPError as error:
             if error.code in (404, 409):
                 return None
+            if error.code == 429:
+                # As for a moment after a kind of object was defined: the server says when to ask again.
+                time.sleep(int(error.headers.get("Retry-After", 1)))
+                return self.ask(method, path, body)
             raise AssertionError(f"{method} {path}: {error.read().decode()}") from error
 
     def answers(self, path):
