@@ -76,9 +76,11 @@ async fn keep_lake(lake: &str, vacuum: bool, stop: &CancellationToken) -> Result
 
 async fn keep_table(table: &Table, upkeep: &Upkeep, vacuum: bool) -> Result<(), UpkeepError> {
     let kept = upkeep.keep(table).await;
-    if vacuum && !matches!(kept, Err(UpkeepError::Stopped)) {
-        upkeep.vacuum(table).await?;
-    }
+    let vacuumed = match kept {
+        Err(UpkeepError::Stopped) => Ok(None),
+        _ if vacuum => upkeep.vacuum(table).await,
+        _ => Ok(None),
+    };
     let given_up = kept?.map(|kept| [kept.expired.given_up, kept.optimized.given_up]);
     for reason in given_up.into_iter().flatten().flatten() {
         tracing::info!(
@@ -86,7 +88,7 @@ async fn keep_table(table: &Table, upkeep: &Upkeep, vacuum: bool) -> Result<(), 
             "left for the next round of upkeep: {reason}"
         );
     }
-    Ok(())
+    vacuumed.map(drop)
 }
 
 fn upkeep(stop: &CancellationToken) -> Upkeep {

@@ -16,3 +16,4 @@ mod shipped;
 mod terminal;
 mod train;
 mod up;
+mod upkeep;

@@ -1,14 +1,13 @@
 //! docs/metrics.md, made from what the sources describe. `cargo xtask docs` writes it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fmt::Write;
 use std::fs;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-use crate::configuration::UPDATE;
+use crate::generated::assert_up_to_date;
 use crate::workspace::{files, root};
 
 /// Which process a metric's name begins with, longest first.
@@ -26,17 +25,7 @@ const PROCESSES: &[(&str, &str)] = &[
 
 #[test]
 fn the_page_of_metrics_is_up_to_date() {
-    let file = root().join("docs/metrics.md");
-    let page = page();
-    if env::var_os(UPDATE).is_some() {
-        fs::write(file, page).unwrap();
-        return;
-    }
-    let written = fs::read_to_string(file).unwrap_or_default();
-    assert!(
-        written == page,
-        "docs/metrics.md is stale: run `cargo xtask docs`"
-    );
+    assert_up_to_date("docs/metrics.md", &page());
 }
 
 fn page() -> String {

@@ -2,14 +2,13 @@
 //! stages. `cargo xtask docs` writes them.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fmt::Write;
 use std::fs;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::configuration::UPDATE;
+use crate::generated::assert_up_to_date;
 use crate::workspace::root;
 
 /// The stages, in the order of the data's way.
@@ -86,17 +85,7 @@ fn the_page_of_tables_and_the_schemas_of_topics_are_up_to_date() {
         }
     }
     for (path, contents) in files {
-        let file = root().join(&path);
-        if env::var_os(UPDATE).is_some() {
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, contents).unwrap();
-            continue;
-        }
-        let written = fs::read_to_string(file).unwrap_or_default();
-        assert!(
-            written == contents,
-            "{path} is stale: run `cargo xtask docs`"
-        );
+        assert_up_to_date(&path, &contents);
     }
 }
 

@@ -83,7 +83,9 @@ pub(super) async fn optimize(args: OptimizeArgs) -> Result<()> {
     for table in args.common.target.tables(&work.lake).await? {
         let (upkeep, progress) = work.upkeep(table.name());
         let upkeep = upkeep.file_bytes(args.file_size.map(|size| size.0));
-        work.report.optimized.extend(upkeep.optimize(&table).await?);
+        let optimized = upkeep.optimize(&table).await;
+        let optimized = work.done(table.name(), optimized)?;
+        work.report.optimized.extend(optimized.flatten());
         progress.finish();
     }
     work.print(args.common.json)
@@ -93,9 +95,9 @@ pub(super) async fn expire(args: ExpireArgs) -> Result<()> {
     let mut work = Work::new(&args.common)?;
     for table in args.common.target.tables(&work.lake).await? {
         let (upkeep, progress) = work.upkeep(table.name());
-        work.report
-            .expired
-            .extend(upkeep.expire(&table, args.keep).await?);
+        let expired = upkeep.expire(&table, args.keep).await;
+        let expired = work.done(table.name(), expired)?;
+        work.report.expired.extend(expired.flatten());
         progress.finish();
     }
     work.print(args.common.json)
@@ -113,45 +115,41 @@ pub(super) async fn all(args: UpkeepArgs) -> Result<()> {
         // The stages have not committed yet.
         return work.print(args.json);
     }
-    let mut failed = Vec::new();
     for table in args.target.tables(&work.lake).await? {
         let (upkeep, progress) = work.upkeep(table.name());
-        match upkeep.keep(&table).await {
-            Ok(Some(kept)) => {
-                work.report.expired.push(kept.expired);
-                work.report.optimized.push(kept.optimized);
-            }
-            Ok(None) => {}
-            Err(UpkeepError::Stopped) => return Err(UpkeepError::Stopped.into()),
-            // The other tables are no worse for it.
-            Err(error) => failed.push(format!("{}: {error}", table.name())),
+        let kept = upkeep.keep(&table).await;
+        if let Some(kept) = work.done(table.name(), kept)?.flatten() {
+            work.report.expired.push(kept.expired);
+            work.report.optimized.push(kept.optimized);
         }
         progress.finish();
     }
     work.vacuum(&args.target).await?;
-    work.print(args.json)?;
-    match failed.is_empty() {
-        true => Ok(()),
-        false => bail!("{}", failed.join("; ")),
-    }
+    work.print(args.json)
 }
 
 /// One command at work.
 struct Work {
     lake: Lake,
     report: Report,
+    /// Tables that something failed for, and what.
+    failed: Vec<String>,
     stop: CancellationToken,
 }
 
 impl Work {
     fn new(args: &UpkeepArgs) -> Result<Self> {
         Ok(Self {
-            lake: args.target.open_to_write()?,
+            lake: match args.dry_run {
+                true => args.target.open()?,
+                false => args.target.open_to_write()?,
+            },
             report: Report {
                 lake: args.target.address()?,
                 dry_run: args.dry_run,
                 ..Report::default()
             },
+            failed: Vec::new(),
             stop: shutdown::on_signal(),
         })
     }
@@ -164,10 +162,31 @@ impl Work {
         (upkeep, progress)
     }
 
+    /// What was done, if it did not fail: the other tables are no worse for it.
+    ///
+    /// # Errors
+    /// It was stopped.
+    fn done<T>(&mut self, table: &str, result: Result<T, UpkeepError>) -> Result<Option<T>> {
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(UpkeepError::Stopped) => Err(UpkeepError::Stopped.into()),
+            Err(error) => {
+                let failed = format!("{table}: {error}");
+                // Vacuum may fail for the reason that all before it did.
+                if !self.failed.contains(&failed) {
+                    self.failed.push(failed);
+                }
+                Ok(None)
+            }
+        }
+    }
+
     async fn vacuum(&mut self, target: &LakeArgs) -> Result<()> {
         for table in target.tables(&self.lake).await? {
             let (upkeep, progress) = self.upkeep(table.name());
-            self.report.vacuumed.extend(upkeep.vacuum(&table).await?);
+            let vacuumed = upkeep.vacuum(&table).await;
+            let vacuumed = self.done(table.name(), vacuumed)?;
+            self.report.vacuumed.extend(vacuumed.flatten());
             progress.finish();
         }
         if target.names().is_empty() {
@@ -184,7 +203,10 @@ impl Work {
             true => println!("{}", serde_json::to_string(&self.report)?),
             false => self.report.print(),
         }
-        Ok(())
+        match self.failed.is_empty() {
+            true => Ok(()),
+            false => bail!("{}", self.failed.join("; ")),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Which columns are taken from an output's JSON, and by which field.
+//! Which columns are taken from an output's JSON, and by which field; and a row of them, while it is read.
 
+use super::columns::ColumnBuilder;
 use crate::config::Column;
 
 /// The columns that are taken from the JSON.
@@ -52,4 +53,15 @@ impl Fields {
     pub(super) fn column(&self, field: usize) -> usize {
         self.0[field].column
     }
+}
+
+/// The columns as one row's JSON is read into them.
+pub(super) struct FieldsOfRow<'r> {
+    pub(super) fields: &'r Fields,
+    pub(super) configured: &'r [Column],
+    pub(super) columns: &'r mut [ColumnBuilder],
+    /// For each column, the last row that has a value.
+    pub(super) filled: &'r mut [usize],
+    /// This row, counted from 1.
+    pub(super) row: usize,
 }

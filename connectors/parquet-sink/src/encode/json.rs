@@ -10,46 +10,24 @@ use serde::de::{
 
 use super::columns::ColumnBuilder;
 use super::date::{MS_MAX, MS_MIN};
-use super::fields::Fields;
+use super::fields::{Fields, FieldsOfRow};
 use super::plain::read_plain;
-use crate::config::Column;
 
-/// Adds an object's fields to their columns, and sets `filled` to `row` for each.
+/// Adds an object's fields to their columns, and notes the row for each.
 ///
 /// # Errors
 /// A phrase that names the column.
-pub(super) fn read_object(
-    json: &[u8],
-    fields: &Fields,
-    configured: &[Column],
-    columns: &mut [ColumnBuilder],
-    filled: &mut [usize],
-    row: usize,
-) -> Result<(), String> {
-    match read_plain(json, fields, configured, columns, filled, row) {
+pub(super) fn read_object(json: &[u8], row: &mut FieldsOfRow<'_>) -> Result<(), String> {
+    match read_plain(json, row) {
         Some(()) => Ok(()),
-        None => read_any(json, fields, configured, columns, filled, row),
+        None => read_any(json, row),
     }
 }
 
 /// Reads whatever is JSON; fields that are filled already are skipped.
-pub(super) fn read_any(
-    json: &[u8],
-    fields: &Fields,
-    configured: &[Column],
-    columns: &mut [ColumnBuilder],
-    filled: &mut [usize],
-    row: usize,
-) -> Result<(), String> {
+pub(super) fn read_any(json: &[u8], row: &mut FieldsOfRow<'_>) -> Result<(), String> {
     let mut json = sonic_rs::Deserializer::from_slice(json);
-    let visitor = RowVisitor {
-        fields,
-        configured,
-        columns,
-        filled,
-        row,
-    };
-    json.deserialize_map(visitor)
+    json.deserialize_map(RowVisitor(row))
         .and_then(|()| json.end())
         .map_err(|error| first_line(&error))
 }
@@ -60,15 +38,9 @@ fn first_line(error: &impl std::fmt::Display) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
-struct RowVisitor<'r> {
-    fields: &'r Fields,
-    configured: &'r [Column],
-    columns: &'r mut [ColumnBuilder],
-    filled: &'r mut [usize],
-    row: usize,
-}
+struct RowVisitor<'a, 'r>(&'a mut FieldsOfRow<'r>);
 
-impl<'de> Visitor<'de> for RowVisitor<'_> {
+impl<'de> Visitor<'de> for RowVisitor<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -76,10 +48,11 @@ impl<'de> Visitor<'de> for RowVisitor<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(row) = self;
         // Fields mostly come in the order of the columns.
         let mut expected = 0;
         while let Some(found) = map.next_key_seed(FieldSeed {
-            fields: self.fields,
+            fields: row.fields,
             expected,
         })? {
             let Some(at) = found else {
@@ -87,15 +60,15 @@ impl<'de> Visitor<'de> for RowVisitor<'_> {
                 continue;
             };
             expected = at + 1;
-            let i = self.fields.column(at);
-            if self.filled[i] == self.row {
+            let i = row.fields.column(at);
+            if row.filled[i] == row.row {
                 // The first of two equal fields counts.
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let column = &self.configured[i];
+            let column = &row.configured[i];
             let filled = map.next_value_seed(ValueSeed {
-                column: &mut self.columns[i],
+                column: &mut row.columns[i],
                 name: &column.name,
             })?;
             if !filled && !column.nullable {
@@ -104,7 +77,7 @@ impl<'de> Visitor<'de> for RowVisitor<'_> {
                     column.name
                 )));
             }
-            self.filled[i] = self.row;
+            row.filled[i] = row.row;
         }
         Ok(())
     }

@@ -9,30 +9,22 @@ use sonic_number::{ParserNumber, parse_number};
 
 use super::columns::ColumnBuilder;
 use super::date::{MS_MAX, MS_MIN};
-use super::fields::Fields;
-use crate::config::Column;
+use super::fields::FieldsOfRow;
 
-/// Adds an object's fields to their columns, and sets `filled` to `row` for each. `None` where something is not plain.
-pub(super) fn read_plain(
-    json: &[u8],
-    fields: &Fields,
-    configured: &[Column],
-    columns: &mut [ColumnBuilder],
-    filled: &mut [usize],
-    row: usize,
-) -> Option<()> {
+/// Adds an object's fields to their columns, and notes the row for each. `None` where something is not plain.
+pub(super) fn read_plain(json: &[u8], row: &mut FieldsOfRow<'_>) -> Option<()> {
     let text = str::from_utf8(json).ok()?;
     let mut scanner = Scanner { text, at: 0 };
     scanner.skip(b"{")?;
     // Fields mostly come in the order of the columns.
     let mut expected = 0;
     loop {
-        let found = match fields.label(expected) {
+        let found = match row.fields.label(expected) {
             Some(label) if scanner.skip(label).is_some() => Some(expected),
             _ => {
                 let name = scanner.string()?;
                 scanner.skip(b":")?;
-                fields.position(name)
+                row.fields.position(name)
             }
         };
         let value = scanner.value()?;
@@ -43,10 +35,10 @@ pub(super) fn read_plain(
         };
         if let Some(at) = found {
             expected = at + 1;
-            let column = fields.column(at);
-            if filled[column] != row {
-                value.push(&mut columns[column], configured[column].nullable)?;
-                filled[column] = row;
+            let column = row.fields.column(at);
+            if row.filled[column] != row.row {
+                value.push(&mut row.columns[column], row.configured[column].nullable)?;
+                row.filled[column] = row.row;
             }
         }
         if is_last {

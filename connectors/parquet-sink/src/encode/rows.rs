@@ -11,7 +11,7 @@ use arrow_array::{ArrayRef, Int32Array, Int64Array, StringArray};
 pub use super::columns::BATCH_ROWS;
 use super::columns::ColumnBuilder;
 use super::date::day_of_ms;
-use super::fields::Fields;
+use super::fields::{Fields, FieldsOfRow};
 use super::json::read_object;
 use super::schema::LayerSchema;
 use crate::config::RecordPart;
@@ -99,14 +99,14 @@ impl Rows {
         let row = self.offsets.len() + 1;
         let configured = &self.schema.layer.columns;
         if !self.fields.is_empty() {
-            read_object(
-                source.value,
-                &self.fields,
+            let mut of_row = FieldsOfRow {
+                fields: &self.fields,
                 configured,
-                &mut self.columns,
-                &mut self.filled,
+                columns: &mut self.columns,
+                filled: &mut self.filled,
                 row,
-            )?;
+            };
+            read_object(source.value, &mut of_row)?;
         }
         for (part, i) in &self.parts {
             let column = &configured[*i];

@@ -7,31 +7,17 @@ mod environment;
 mod rust;
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fmt::Write;
-use std::fs;
 
 use syn::Type;
 
 use self::rust::{Key, Source, Value, argument, type_name};
+use crate::generated::assert_up_to_date;
 use crate::workspace::root;
-
-/// Set by `cargo xtask docs`.
-pub(crate) const UPDATE: &str = "COINLAKE_UPDATE_DOCS";
 
 #[test]
 fn the_configuration_page_is_up_to_date() {
-    let file = root().join("docs/configuration.md");
-    let page = page();
-    if env::var_os(UPDATE).is_some() {
-        fs::write(file, page).unwrap();
-        return;
-    }
-    let written = fs::read_to_string(file).unwrap_or_default();
-    assert!(
-        written == page,
-        "docs/configuration.md is stale: run `cargo xtask docs`"
-    );
+    assert_up_to_date("docs/configuration.md", &page());
 }
 
 fn page() -> String {

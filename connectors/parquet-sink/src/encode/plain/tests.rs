@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Value as Json, json};
 
+use super::super::fields::Fields;
 use super::super::json::{read_any, read_object};
 use super::*;
+use crate::config::Column;
 
 const NAMES: [&str; 6] = ["coin", "at", "price", "count", "good", "kinds"];
 
@@ -23,22 +25,36 @@ fn configured() -> Vec<Column> {
     serde_json::from_value(columns).unwrap()
 }
 
-type Reader =
-    fn(&[u8], &Fields, &[Column], &mut [ColumnBuilder], &mut [usize], usize) -> Result<(), String>;
+type Reader = fn(&[u8], &mut FieldsOfRow<'_>) -> Result<(), String>;
 
-/// The columns after one object, nulls for absent fields; `None` for a column that has none.
-fn read(reader: Reader, json: &[u8]) -> Result<Vec<Option<ArrayRef>>, String> {
+/// What `read` returns for one object, and each column after it with the last row that filled it.
+fn read_into<T>(
+    read: impl FnOnce(&[u8], &mut FieldsOfRow<'_>) -> T,
+    json: &[u8],
+) -> (T, Vec<(ArrayRef, usize)>) {
     let configured = configured();
     let columns = configured
         .iter()
         .map(|column| ColumnBuilder::new(column.kind));
     let mut columns: Vec<_> = columns.collect();
     let mut filled = vec![0; columns.len()];
-    let fields = Fields::of(&configured);
-    reader(json, &fields, &configured, &mut columns, &mut filled, 1)?;
-    let columns = columns.iter_mut().zip(filled);
-    let columns = columns.map(|(column, filled)| {
-        let array = column.finish();
+    let mut row = FieldsOfRow {
+        fields: &Fields::of(&configured),
+        configured: &configured,
+        columns: &mut columns,
+        filled: &mut filled,
+        row: 1,
+    };
+    let result = read(json, &mut row);
+    let columns = columns.iter_mut().map(ColumnBuilder::finish).zip(filled);
+    (result, columns.collect())
+}
+
+/// The columns after one object, nulls for absent fields; `None` for a column that has none.
+fn read(reader: Reader, json: &[u8]) -> Result<Vec<Option<ArrayRef>>, String> {
+    let (result, columns) = read_into(reader, json);
+    result?;
+    let columns = columns.into_iter().map(|(array, filled)| {
         assert_eq!(array.len(), filled, "one value for each field");
         (filled == 1).then_some(array)
     });
@@ -46,14 +62,7 @@ fn read(reader: Reader, json: &[u8]) -> Result<Vec<Option<ArrayRef>>, String> {
 }
 
 fn is_plain(json: &[u8]) -> bool {
-    let configured = configured();
-    let columns = configured
-        .iter()
-        .map(|column| ColumnBuilder::new(column.kind));
-    let mut columns: Vec<_> = columns.collect();
-    let mut filled = vec![0; columns.len()];
-    let fields = Fields::of(&configured);
-    read_plain(json, &fields, &configured, &mut columns, &mut filled, 1).is_some()
+    read_into(read_plain, json).0.is_some()
 }
 
 #[test]
