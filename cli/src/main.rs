@@ -7,6 +7,7 @@
 //! - [`args`]: options that several commands share
 //! - [`platform`]: broker, source and stages in this process
 //! - [`deployment`]: compares a cluster with what this command ships, and changes it
+//! - [`counted`]: numbers of things in messages
 //! - [`models`]: where trained models are stored, and which are in production
 //! - [`assets`]: what this command ships: topics, table formats, connector configs, SmartModules
 
@@ -14,6 +15,7 @@ mod args;
 mod assets;
 mod cli;
 mod commands;
+mod counted;
 mod deployment;
 mod dispatch;
 mod environment;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Cluster;
+use connector_runtime::process::monitor::has_metrics;
 use connector_runtime::record::Record;
 use futures_util::future::BoxFuture;
 use lake::Lake;
@@ -125,12 +126,15 @@ impl Console {
             config.source,
             flow,
         ));
-        let state = Arc::clone(&shared);
-        console.spawn(async move {
-            if let Some(models) = &state.models {
-                models.report_drift().await;
-            }
-        });
+        // A day of rows is read for it.
+        if has_metrics() {
+            let state = Arc::clone(&shared);
+            console.spawn(async move {
+                if let Some(models) = &state.models {
+                    models.report_drift().await;
+                }
+            });
+        }
         console.spawn(name_coins(Arc::clone(&shared)));
         console.spawn(find_currency(Arc::clone(&shared)));
         let app = http::router(shared, hosts);

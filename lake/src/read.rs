@@ -47,12 +47,7 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Gone`] when there is none of that name, and when it cannot be read or written.
     pub(crate) async fn copy_to(&self, path: &str, file: &mut File) -> Result<(), LakeError> {
-        let failed = |error| match error {
-            object_store::Error::NotFound { .. } => LakeError::Gone {
-                path: path.to_owned(),
-            },
-            error => self.store_error(path, error),
-        };
+        let failed = |error| self.read_error(path, error);
         let found = self.store.get(&self.location(path)).await.map_err(failed)?;
         let mut contents = found.into_stream();
         while let Some(part) = contents.try_next().await.map_err(failed)? {

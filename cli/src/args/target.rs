@@ -47,8 +47,6 @@ pub(crate) struct Target {
     pub(crate) data: Option<PathBuf>,
     /// Where its data comes from.
     pub(crate) market: Market,
-    /// Whether CoinGecko feeds it, and no replay, which ends.
-    pub(crate) live: bool,
     /// What the platform was started with; nothing is known of a cluster's.
     pub(crate) last_start: LastStart,
 }
@@ -72,14 +70,11 @@ impl TargetArgs {
     pub(crate) fn resolve(&self) -> Result<Target> {
         let mut last_start = LastStart::default();
         let mut market = Market::in_usd(LIVE_MARKET);
-        let (cluster, lake_url, data, live) = match (&self.cluster, &self.profile, &self.lake) {
-            (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None, true),
-            (None, Some(profile), Some(lake)) => (
-                Cluster::from_profile(Some(profile))?,
-                lake.clone(),
-                None,
-                true,
-            ),
+        let (cluster, lake_url, data) = match (&self.cluster, &self.profile, &self.lake) {
+            (Some(addr), _, Some(lake)) => (Cluster::at(addr), lake.clone(), None),
+            (None, Some(profile), Some(lake)) => {
+                (Cluster::from_profile(Some(profile))?, lake.clone(), None)
+            }
             _ => {
                 let data = DataDir::existing(&self.data)?;
                 last_start = data.last_start()?;
@@ -90,9 +85,8 @@ impl TargetArgs {
                     )
                 })?;
                 let lake = data.lake(last_start.lake.as_deref());
-                let live = data.is_live()?;
                 market = data.market()?;
-                (Cluster::at(addr), lake, Some(self.data.clone()), live)
+                (Cluster::at(addr), lake, Some(self.data.clone()))
             }
         };
         Ok(Target {
@@ -101,7 +95,6 @@ impl TargetArgs {
             lake_url,
             data,
             market,
-            live,
             last_start,
         })
     }

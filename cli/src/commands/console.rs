@@ -99,7 +99,7 @@ pub(crate) async fn run(args: ConsoleArgs) -> Result<()> {
     let console = Console::start(ConsoleConfig {
         cluster: target.cluster,
         lake: target.lake,
-        blueprint: assets::blueprint(target.live, target.last_start.commit_interval)?,
+        blueprint: assets::blueprint(target.market.is_live(), target.last_start.commit_interval)?,
         models: models::console_models(target.data.as_deref(), target.lake_url)?,
         market,
         source: None,

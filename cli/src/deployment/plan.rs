@@ -18,6 +18,7 @@ use super::cluster_state::ClusterState;
 use super::previous::{DeploymentId, Previous, previous_name};
 use super::serving;
 use crate::assets::{self, SmartModule};
+use crate::counted::counted;
 
 /// In Kubernetes a SmartModule is a custom resource, which cannot be much larger.
 const SMARTMODULE_BYTES_MAX: usize = 1_000_000;
@@ -236,13 +237,6 @@ fn describe(topic: &TopicSpec) -> String {
         text += &format!(", kept for {}", humantime::format_duration(kept));
     }
     text
-}
-
-fn counted(count: u64, thing: &str) -> String {
-    match count {
-        1 => format!("1 {thing}"),
-        _ => format!("{count} {thing}s"),
-    }
 }
 
 /// Steps that keep the cluster's SmartModules as `…-previous`, if the bundle changes the code of one of them.

@@ -132,13 +132,13 @@ impl Backbone {
 
     /// Serves the web console until the backbone stops; returns its address.
     pub(crate) async fn serve_console(&mut self, plan: ConsolePlan) -> Result<SocketAddr> {
-        let lake_url = self.lake_url();
+        let (lake_url, market) = (self.lake_url(), self.data.market()?);
         let console = Console::start(ConsoleConfig {
             cluster: self.cluster.clone(),
             lake: Lake::open_str(&lake_url, [])?,
-            blueprint: assets::blueprint(self.data.is_live()?, self.last_start.commit_interval)?,
+            blueprint: assets::blueprint(market.is_live(), self.last_start.commit_interval)?,
             models: models::console_models(Some(self.data.root()), lake_url)?,
-            market: self.data.market()?.for_console(),
+            market: market.for_console(),
             source: Some(source_reports(self.source_status())),
             chain_times: Some(self.chain_times()),
             desk: Some(plan.desk),

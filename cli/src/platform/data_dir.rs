@@ -205,14 +205,6 @@ impl DataDir {
         self.root.join(CALLS_FILE)
     }
 
-    /// Whether it holds live data from CoinGecko, not a replay.
-    ///
-    /// # Errors
-    /// When the note cannot be read.
-    pub(crate) fn is_live(&self) -> Result<bool> {
-        Ok(Note::read(&self.root)?.is_some_and(|note| note.market.name == LIVE_MARKET))
-    }
-
     /// Whose data it holds.
     ///
     /// # Errors

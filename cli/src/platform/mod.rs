@@ -39,7 +39,7 @@ pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, loopback}
 pub(crate) use memory::share_arenas;
 pub(crate) use note::{FIELD_MARKET, LIVE_MARKET, LastStart, Market, NOTE, SYNTHETIC_MARKET};
 pub(crate) use parts_file::PartsFile;
-pub(crate) use progress::{ProgressLine, counted};
+pub(crate) use progress::ProgressLine;
 pub(crate) use retraining::{RetrainingPlan, retrain};
 pub(crate) use running::{Platform, STOPPED, STOPPING};
 pub(crate) use summary::Summary;

@@ -73,6 +73,11 @@ pub(crate) struct LastStart {
 }
 
 impl Market {
+    /// Whether CoinGecko feeds it, and no replay, which ends.
+    pub(crate) fn is_live(&self) -> bool {
+        self.name == LIVE_MARKET
+    }
+
     /// What the console says of it.
     pub(crate) fn for_console(&self) -> console::Market {
         console::Market {

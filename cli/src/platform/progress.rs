@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::end_offsets::end_offsets;
 use super::running::Platform;
+use crate::counted::counted;
 
 const BAR_CHARS: usize = 30;
 const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
@@ -106,14 +107,6 @@ fn filled(done: usize, coins: usize) -> String {
     let width = (done * BAR_CHARS).checked_div(coins).unwrap_or_default();
     let bar = "█".repeat(width) + &"░".repeat(BAR_CHARS - width.min(BAR_CHARS));
     format!("{bar} {BACKFILLING} {done} of {coins} coins")
-}
-
-/// `1 alert` or `2 alerts`.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        more => format!("{} {noun}s", HumanCount(more)),
-    }
 }
 
 /// Records that are not in the lake yet, of the topics that stages read.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector_runtime::cluster::Cluster;
+use lake::LakeUrl;
 use serde::Serialize;
 use survey::{Blueprint, StagePlan, Survey, Surveyor, Tables};
 use tokio::sync::watch;
@@ -61,7 +62,8 @@ pub(crate) async fn watch(
     let mut stopwatch = chain_times.map(|times| Stopwatch::new(times, &blueprint.stages));
     let mut speedometer = Speedometer::new(blueprint.topics.clone());
     // Looking at a table in an object store costs money: only while somebody wants to see it.
-    let is_near = !tables.lake().to_string().contains("://");
+    let url = LakeUrl::parse(&tables.lake().to_string());
+    let is_near = url.is_ok_and(|url| url.folder().is_some());
     let mut surveyor = Surveyor::new(blueprint, tables);
     let mut client = None;
     let mut surveyed: Option<Instant> = None;

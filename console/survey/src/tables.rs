@@ -112,11 +112,7 @@ impl Tables {
 
 /// Goes on to the newest entry, or stays as it is, also when whoever asked does not wait for it.
 async fn follow(snapshot: &mut Arc<Snapshot>) -> Result<(), LakeError> {
-    let mut next = Snapshot::clone(snapshot);
-    if next.refresh().await? {
-        *snapshot = Arc::new(next);
-    }
-    Ok(())
+    Arc::make_mut(snapshot).refresh().await.map(drop)
 }
 
 impl Known {

@@ -3,6 +3,7 @@
 //! Always true: a file is in `files` or in `tombstones`, never in both.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::action::{Action, Add, DomainMetadata, MetaData, Protocol, Remove, Txn};
 
@@ -15,7 +16,7 @@ pub(crate) struct State {
     pub(crate) protocol: Protocol,
     pub(crate) metadata: MetaData,
     /// Live files by their path.
-    pub(crate) files: BTreeMap<String, Add>,
+    pub(crate) files: BTreeMap<String, Arc<Add>>,
     /// Removed files by their path.
     pub(crate) tombstones: BTreeMap<String, Remove>,
     /// By application.
@@ -40,7 +41,7 @@ impl State {
             Action::MetaData(metadata) => self.metadata = metadata,
             Action::Add(add) => {
                 self.tombstones.remove(&add.path);
-                self.files.insert(add.path.clone(), add);
+                self.files.insert(add.path.clone(), Arc::new(add));
             }
             Action::Remove(remove) => {
                 self.files.remove(&remove.path);
@@ -72,7 +73,7 @@ impl State {
             .into_iter()
             .chain(self.txns.values().cloned().map(Action::Txn))
             .chain(self.domains.values().cloned().map(Action::DomainMetadata))
-            .chain(self.files.values().cloned().map(Action::Add))
+            .chain(self.files.values().map(|add| Action::Add(Add::clone(add))))
             .chain(recent.cloned().map(Action::Remove))
             .collect()
     }

@@ -27,7 +27,7 @@ pub struct DataFile {
 }
 
 impl DataFile {
-    pub(crate) fn new(table: &str, add: &Add) -> Self {
+    pub(crate) fn new(table: &str, add: &Arc<Add>) -> Self {
         let stats = add.stats.as_deref().and_then(FileStats::parse);
         let stats = stats.unwrap_or_default();
         let path = percent_encoding::percent_decode_str(&add.path).decode_utf8_lossy();
@@ -38,7 +38,7 @@ impl DataFile {
             rows: stats.num_records,
             added_ms: add.modification_time,
             stats: Arc::new(stats),
-            add: Arc::new(add.clone()),
+            add: Arc::clone(add),
         }
     }
 

@@ -12,7 +12,7 @@ use super::writer::{CommitError, TableWriter};
 use crate::durable::Created;
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::log::action::{self, Action, CommitInfo, DomainMetadata, MetaData};
+use crate::log::action::{self, Action, CommitInfo, MetaData};
 use crate::log::protocol;
 
 impl Lake {
@@ -177,11 +177,7 @@ impl Table {
             totals.rows += file.rows;
             actions.push(Action::Add(file.into_add(true)));
         }
-        actions.push(Action::DomainMetadata(DomainMetadata {
-            domain: DOMAIN.to_owned(),
-            configuration: serde_json::to_string(&totals).expect("names and numbers"),
-            removed: false,
-        }));
+        actions.push(totals.to_action());
         let lines = action::to_lines(&actions);
         if self.log().create(0, lines.into(), &id).await? == Created::New {
             return Ok(true);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::stamp::{AppId, CommitStamp};
+use crate::log::action::{Action, DomainMetadata};
 
 /// The domain of the totals.
 pub(crate) const DOMAIN: &str = "coinlake";
@@ -48,6 +49,15 @@ pub struct Place {
 }
 
 impl Summary {
+    /// The action that carries it in an entry.
+    pub(crate) fn to_action(&self) -> Action {
+        Action::DomainMetadata(DomainMetadata {
+            domain: DOMAIN.to_owned(),
+            configuration: serde_json::to_string(self).expect("names and numbers"),
+            removed: false,
+        })
+    }
+
     /// Where the rows of an input partition end: the place that was written last, should several stages have written.
     pub fn place(&self, topic: &str, partition: u32) -> Option<&Place> {
         let of_partition =

@@ -21,7 +21,7 @@ use super::summary::{DOMAIN, Summary};
 use super::transaction::Transaction;
 use crate::durable::Created;
 use crate::error::LakeError;
-use crate::log::action::{self, Action, DomainMetadata, MetaData};
+use crate::log::action::{self, Action, MetaData};
 use crate::log::protocol;
 use crate::log::state::State;
 
@@ -467,11 +467,7 @@ impl Head {
         if let Some(stamp) = &transaction.stamp {
             summary.put(stamp);
         }
-        actions.push(Action::DomainMetadata(DomainMetadata {
-            domain: DOMAIN.to_owned(),
-            configuration: serde_json::to_string(&summary).expect("names and numbers"),
-            removed: false,
-        }));
+        actions.push(summary.to_action());
         actions
     }
 

@@ -133,6 +133,8 @@ fn of_closed_day(mut files: Vec<&DataFile>, file_bytes: u64) -> Vec<&DataFile> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::log::action::Add;
 
@@ -153,7 +155,7 @@ mod tests {
             tags,
             ..Add::default()
         };
-        DataFile::new("t", &add)
+        DataFile::new("t", &Arc::new(add))
     }
 
     fn sizes(files: &[DataFile], now_ms: i64) -> Vec<Vec<u64>> {

@@ -18,7 +18,7 @@ pub(super) fn jars(folder: &Path, pom: &Path) -> Result<PathBuf> {
         maven.args(["--quiet", "--batch-mode", "--file"]).arg(pom);
         maven.arg("dependency:copy-dependencies");
         maven.arg(format!("-DoutputDirectory={}", jars.display()));
-        run(&mut maven).context("Kafka comes by Maven (Debian: maven)")?;
+        run(&mut maven).context("jars come by Maven (Debian: maven)")?;
         fs::write(&copied, &wanted)?;
     }
     Ok(jars)

@@ -59,7 +59,7 @@ impl<'a> Checker<'a> {
         let surveyor = match &mut self.surveyor {
             Some(surveyor) => surveyor,
             None => self.surveyor.insert(Surveyor::new(
-                assets::blueprint(target.live, target.last_start.commit_interval)?,
+                assets::blueprint(target.market.is_live(), target.last_start.commit_interval)?,
                 Tables::new(target.lake),
             )),
         };

@@ -10,7 +10,7 @@ use indicatif::{BinaryBytes, HumanCount};
 use survey::Freshness;
 
 use super::report::{HealthReport, drift_line};
-use crate::platform::counted;
+use crate::counted::counted;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();

@@ -30,7 +30,7 @@ struct Report {
 
 pub(super) async fn run(args: ImportArgs) -> Result<()> {
     let args = args.common;
-    let lake = args.target.open_to_write()?;
+    let lake = args.open()?;
     let stop = shutdown::on_signal();
     let mut report = Report {
         lake: args.target.address()?,

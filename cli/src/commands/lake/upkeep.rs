@@ -65,6 +65,16 @@ fn whole_days(text: &str) -> Result<Duration, String> {
     }
 }
 
+impl UpkeepArgs {
+    /// The lake, which a dry run only looks at.
+    pub(super) fn open(&self) -> Result<Lake> {
+        match self.dry_run {
+            true => self.target.open(),
+            false => self.target.open_to_write(),
+        }
+    }
+}
+
 /// Its JSON form is an interface that scripts rely on. A command that does one thing gives one list.
 #[derive(Default, Serialize)]
 struct Report {
@@ -140,10 +150,7 @@ struct Work {
 impl Work {
     fn new(args: &UpkeepArgs) -> Result<Self> {
         Ok(Self {
-            lake: match args.dry_run {
-                true => args.target.open()?,
-                false => args.target.open_to_write()?,
-            },
+            lake: args.open()?,
             report: Report {
                 lake: args.target.address()?,
                 dry_run: args.dry_run,

@@ -91,7 +91,12 @@ impl Past {
                         value: record.value,
                     },
                 };
-                past.take_of(partition, &coin, backfilled);
+                past.take(
+                    partition,
+                    coin.record.key.as_ref(),
+                    coin.updated_ms,
+                    backfilled,
+                );
                 sent.push(coin);
             }
         }
@@ -105,11 +110,6 @@ impl Past {
             .updated_ms
             .filter(|time| *time <= now_ms + AHEAD_MS_MAX);
         self.take(partition, coin.record.key.as_ref(), updated_ms, false);
-    }
-
-    fn take_of(&mut self, partition: u32, coin: &Coin, backfilled: bool) {
-        let key = coin.record.key.as_ref();
-        self.take(partition, key, coin.updated_ms, backfilled);
     }
 
     fn take(

@@ -205,7 +205,14 @@ pub(crate) fn encode(
     timestamp_ms: i64,
     compression: Compression,
 ) -> Result<(Batch<RawRecords>, usize), BatchError> {
-    let bytes = records.iter().map(alone_bytes).sum::<usize>();
+    // What is beyond a full batch is measured with the next one.
+    let mut bytes = 0;
+    for record in records {
+        bytes += alone_bytes(record);
+        if bytes >= BATCH_BYTES_MAX {
+            break;
+        }
+    }
     let mut out = BytesMut::with_capacity(bytes.min(BATCH_BYTES_MAX));
     out.put_i32(0);
     let mut count = 0;

@@ -161,8 +161,14 @@ pub fn listen_addr(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// The process's one recorder.
+static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Whether this process serves its metrics, so that what only they show is worth finding out.
+pub fn has_metrics() -> bool {
+    INSTALLED.get().is_some()
+}
+
 fn numbers() -> anyhow::Result<PrometheusHandle> {
-    static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
     if let Some(installed) = INSTALLED.get() {
         return Ok(installed.clone());
     }
