@@ -13,6 +13,9 @@ use crate::record::{LogRange, Record};
 /// broker would also send everything that follows.
 const ONE_RECORD_BYTES: usize = 64 * 1024;
 
+/// The response size for a range: the last one also holds records after the range, which are read for nothing.
+const RANGE_BYTES: usize = 512 * 1024;
+
 /// The committed offsets of a partition.
 pub async fn offsets(client: &Client, topic: &str, partition: u32) -> Result<LogRange, ReadError> {
     let leader = Leader::connect(client, topic, partition).await?;
@@ -51,10 +54,11 @@ pub async fn read_range(
     }
     check_start(&leader, log, offsets.start)?;
     check_start(&leader, log, offsets.end)?;
-    let mut reader = PlainReader::on(leader, offsets.start);
-    if offsets.end - offsets.start == 1 {
-        reader = reader.with_max_bytes(ONE_RECORD_BYTES);
-    }
+    let max_bytes = match offsets.end - offsets.start {
+        1 => ONE_RECORD_BYTES,
+        _ => RANGE_BYTES,
+    };
+    let reader = PlainReader::on(leader, offsets.start).with_max_bytes(max_bytes);
     read_until(reader, offsets.end).await
 }
 
