@@ -17,7 +17,7 @@ pub struct DataFile {
     pub date: Option<String>,
     /// Its size in bytes.
     pub bytes: u64,
-    /// Its rows.
+    /// Its rows; 0 when another program added it and did not count them.
     pub rows: u64,
     /// When the newest of its rows were added, in milliseconds since the epoch.
     pub added_ms: i64,
@@ -35,11 +35,16 @@ impl DataFile {
             path: format!("{table}/{path}"),
             date: add.partition_values.get("date").cloned().flatten(),
             bytes: u64::try_from(add.size).unwrap_or(0),
-            rows: stats.num_records,
+            rows: stats.num_records.unwrap_or(0),
             added_ms: add.modification_time,
             stats: Arc::new(stats),
             add: Arc::clone(add),
         }
+    }
+
+    /// Its rows, where the log says how many they are.
+    pub(crate) fn counted_rows(&self) -> Option<u64> {
+        self.stats.num_records
     }
 
     /// The bounds of an integer column, or of a timestamp column in milliseconds since the epoch. They may be wider than

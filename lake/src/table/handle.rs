@@ -99,7 +99,7 @@ fn new_file(path: String, date: Option<&str>, bytes: u64, metadata: &ParquetMeta
         path,
         date: date.map(str::to_owned),
         bytes,
-        rows: stats.num_records,
+        rows: stats.num_records.unwrap_or(0),
         written_ms: now_ms,
         added_ms: now_ms,
         sorted_by: None,

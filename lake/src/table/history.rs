@@ -92,7 +92,7 @@ impl HistoryEntry {
                 Action::Add(add) => {
                     let stats = add.stats.as_deref().and_then(FileStats::parse);
                     entry.added_files += 1;
-                    entry.added_rows += stats.map_or(0, |stats| stats.num_records);
+                    entry.added_rows += stats.and_then(|stats| stats.num_records).unwrap_or(0);
                 }
                 Action::Remove(_) => entry.removed_files += 1,
                 Action::Txn(txn) => entry.app = Some(txn.app_id),

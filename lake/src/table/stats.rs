@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct FileStats {
-    pub(crate) num_records: u64,
+    /// `None` when whoever added the file did not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) num_records: Option<u64>,
     pub(crate) min_values: Map<String, Value>,
     pub(crate) max_values: Map<String, Value>,
     pub(crate) null_count: Map<String, Value>,
@@ -24,7 +26,7 @@ impl FileStats {
     /// every row group.
     pub(crate) fn of_footer(metadata: &ParquetMetaData) -> Self {
         let mut stats = Self {
-            num_records: u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0),
+            num_records: u64::try_from(metadata.file_metadata().num_rows()).ok(),
             ..Self::default()
         };
         let leaves = metadata.file_metadata().schema_descr().columns().iter();

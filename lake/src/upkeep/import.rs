@@ -114,6 +114,7 @@ impl Upkeep {
         let broken = |reason: String| table.lake().broken(table.name(), reason);
         let inputs = files.iter().map(|(_, file)| Input {
             path: file.path.clone(),
+            rows: None,
             is_sorted: false,
         });
         let shape = Shape {

@@ -48,8 +48,25 @@ const RUN_GROUP_BYTES: usize = 2 << 20;
 pub(super) struct Input {
     /// Relative to the lake.
     pub(super) path: String,
+    /// Its rows, where the table's log says how many they are.
+    pub(super) rows: Option<u64>,
     /// Whether it is in the order that is wanted.
     pub(super) is_sorted: bool,
+}
+
+impl Input {
+    /// A rewrite must not turn a file that is not what it was into the truth.
+    fn check_rows(&self, footer: &ParquetMetaData) -> Result<(), RewriteError> {
+        let found = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(0);
+        match self.rows {
+            Some(counted) if counted != found => Err(RewriteError::OtherRows {
+                path: self.path.clone(),
+                found,
+                counted,
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A file that was written.
@@ -89,6 +106,7 @@ impl Rewrite {
         let mut gathered = Gathered::default();
         for input in &self.inputs {
             let reader = open(self.fetch(&input.path)?)?;
+            input.check_rows(reader.metadata())?;
             bloom.extend(bloom_columns(reader.metadata()));
             let rows = self.rows(reader.with_batch_size(BATCH_ROWS).build()?);
             if input.is_sorted && runs.len() < STREAMS_MAX {

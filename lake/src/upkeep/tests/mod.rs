@@ -299,6 +299,48 @@ async fn a_table_of_another_program_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_file_is_merged_if_it_is_what_the_log_says_or_the_log_does_not_say() {
+    let counts = [
+        ("", 3),
+        (r#"\"numRecords\":3,"#, 3),
+        (r#"\"numRecords\":4,"#, 4),
+    ];
+    for (count, counted) in counts {
+        let mut fixture = Fixture::new().await;
+        fixture.minutes(MIDNIGHT, 5).await;
+        let entry = fixture.folder.path().join("ticks/_delta_log");
+        let entry = entry.join("00000000000000000003.json");
+        let text = std::fs::read_to_string(&entry).unwrap();
+        let edited = text.replacen(r#"\"numRecords\":3,"#, count, 1);
+        assert_eq!(edited == text, counted == 3 && !count.is_empty());
+        std::fs::write(&entry, edited).unwrap();
+        let upkeep = Upkeep::at(MIDNIGHT + 2 * DAY_MS);
+        let optimized = upkeep.optimize(&fixture.table).await;
+        let files = fixture.snapshot().await.files().len();
+        if counted == 3 {
+            assert_eq!(optimized.unwrap().unwrap().written.rows, 15);
+            assert_eq!(files, 1);
+            fixture.check().await;
+        } else {
+            let error = optimized.unwrap_err().to_string();
+            assert!(
+                error.contains("holds 3 rows where the table's log says 4"),
+                "{error}"
+            );
+            assert!(error.contains("ticks/date="), "{error}");
+            assert_eq!(files, 5);
+            let days = std::fs::read_dir(fixture.folder.path().join("ticks"));
+            let day = days.unwrap().map(|day| day.unwrap().path());
+            let day = day
+                .filter(|day| !day.ends_with("_delta_log"))
+                .next()
+                .unwrap();
+            assert_eq!(std::fs::read_dir(day).unwrap().count(), 5, "nothing is put");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_reader_opens_few_entries_of_the_log() {
     let mut fixture = Fixture::new().await;
     fixture.minutes(MIDNIGHT, 75).await;
