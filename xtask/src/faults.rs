@@ -42,6 +42,8 @@ enum Kind {
     Coins,
     /// A month of `up` with a demo key, on a clock of its own
     Month,
+    /// Days of `up` with its own upkeep, on a clock of its own (times: days)
+    Days,
     /// kill -9 of `up` while it fills in the past, twice a run (times: runs)
     History,
     /// A CoinGecko that misbehaves (times: polls)
@@ -63,6 +65,7 @@ impl Kind {
             Self::Clock => ("coinlake", "faults::clock::"),
             Self::Coins => ("coinlake", "faults::coins::"),
             Self::Month => ("coinlake", "faults::month::"),
+            Self::Days => ("coinlake", "faults::days::"),
             Self::History => ("coinlake", "faults::history::"),
             Self::Coingecko => ("source", "hour::"),
             Self::Mutants => ("modules", "mutants::"),
