@@ -41,22 +41,29 @@ const USUAL_RETURNS_MS: i64 = 75 * MINUTE_MS;
 /// Longer stretches of ticks are summed up by blocks.
 const POINTS_MAX: usize = 64;
 
+/// Fewer ticks than this are not worth freeing.
+const FREED_MIN: usize = 32;
+
 /// The time that one block spans.
 const BLOCK_MS: i64 = 1 << 13;
 
-/// The other fields of a tick, from which its row can be repeated.
+/// The other fields of a tick, from which its row can be repeated: small, since most of a module's memory is these.
 #[derive(Debug, Clone)]
 struct Detail {
-    /// How many ticks of this coin arrived before it.
-    arrival: u64,
     symbol: Arc<str>,
-    raw_offset: Option<i64>,
-    fetched_at: Option<i64>,
+    /// [`ABSENT`] if absent.
+    raw_offset: i64,
+    fetched_at: i64,
     /// NaN if absent, as in [`Point`].
     market_cap: f64,
     change_24h_pct: f64,
+    /// How many ticks of this coin arrived before it.
+    arrival: u32,
     backfilled: bool,
 }
+
+/// An offset or a time that no record has.
+const ABSENT: i64 = i64::MIN;
 
 /// The recent ticks of one coin.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +76,7 @@ pub(super) struct Series {
     edges: [usize; 4],
     /// Index of the oldest point that still counts.
     start: usize,
-    arrivals: u64,
+    arrivals: u32,
     /// Summaries of blocks, computed when first needed.
     blocks: BTreeMap<i64, Summary>,
 }
@@ -92,7 +99,8 @@ impl Series {
         {
             self.start += 1;
         }
-        if self.start > 64 && self.start > self.points.len() / 2 {
+        // A series takes room for a quarter more than what counts, and each tick is moved four times.
+        if self.start > FREED_MIN && self.start > self.points.len() / 4 {
             self.points.drain(..self.start);
             self.details.drain(..self.start);
             self.returns.forget(self.start);
@@ -135,8 +143,8 @@ impl Series {
         let detail = Detail {
             arrival: self.arrivals,
             symbol,
-            raw_offset: clean.raw_offset,
-            fetched_at: clean.fetched_at,
+            raw_offset: clean.raw_offset.unwrap_or(ABSENT),
+            fetched_at: clean.fetched_at.unwrap_or(ABSENT),
             market_cap: clean.market_cap.unwrap_or(f64::NAN),
             change_24h_pct: clean.change_24h_pct.unwrap_or(f64::NAN),
             backfilled: clean.backfilled,
@@ -184,11 +192,11 @@ impl Series {
             }
         }
         let clean = Clean {
-            raw_offset: detail.raw_offset,
+            raw_offset: present(detail.raw_offset),
             coin: "".into(),
             symbol: detail.symbol.to_string().into(),
             event_time: point.time,
-            fetched_at: detail.fetched_at,
+            fetched_at: present(detail.fetched_at),
             price: point.price,
             market_cap: some(detail.market_cap),
             volume_24h: some(point.volume),
@@ -339,7 +347,45 @@ fn zscore(price: f64, baseline: &Summary) -> Option<f64> {
     Some((price - prices.mean) / deviation)
 }
 
+/// `None` for [`ABSENT`].
+fn present(number: i64) -> Option<i64> {
+    (number != ABSENT).then_some(number)
+}
+
 /// `None` for NaN.
 fn some(number: f64) -> Option<f64> {
     (!number.is_nan()).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_takes_little_more_room_than_what_counts() {
+        const HELD: i64 = 150;
+        let mut series = Series::default();
+        for minute in 0..2_000 {
+            let time = minute * MINUTE_MS;
+            series.forget_before(time - HELD * MINUTE_MS);
+            let clean = Clean {
+                raw_offset: Some(minute),
+                coin: "a".into(),
+                symbol: "a".into(),
+                event_time: time,
+                fetched_at: None,
+                price: 1.0,
+                market_cap: None,
+                volume_24h: None,
+                change_24h_pct: None,
+                backfilled: false,
+            };
+            series.insert(&clean).unwrap();
+        }
+        let ticks = series.points.len();
+        assert!(ticks <= HELD as usize * 4 / 3 + 2, "{ticks} ticks");
+        assert_eq!(series.points.capacity(), 256);
+        let bytes = size_of::<Point>() + size_of::<Detail>();
+        assert!(bytes <= 96, "{bytes} bytes a tick");
+    }
 }
