@@ -99,10 +99,11 @@ impl Coin {
             }
             _ => {}
         }
-        self.points.push_back(point);
-        while self.points.len() > points_max {
+        // Before there is one too many, for which the room would double.
+        while self.points.len() >= points_max {
             self.points.pop_front();
         }
+        self.points.push_back(point);
         if self
             .predicted_at
             .is_some_and(|at| is_outdated(at, point.time))

@@ -14,7 +14,7 @@ use crate::state::points::{Outlook, Point};
 use crate::state::records::{Features, Prediction};
 
 const COINS_MAX: usize = 5_000;
-const POINTS_TOTAL: usize = 200_000;
+const POINTS_TOTAL: usize = 128_000;
 const COIN_POINTS_MIN: usize = 64;
 const COIN_POINTS_MAX: usize = 512;
 
