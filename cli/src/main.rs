@@ -41,8 +41,12 @@ fn run(command: Command) -> Result<ExitCode> {
     if let Some(path) = command.secrets_file()? {
         environment::load(&path)?;
     }
-    if let Command::Up(_) | Command::Backfill(_) | Command::Lake(_) = command {
-        platform::share_arenas();
+    match &command {
+        Command::Demo(args) if args.in_a_hurry() => {}
+        Command::Up(_) | Command::Demo(_) | Command::Backfill(_) | Command::Lake(_) => {
+            platform::share_arenas();
+        }
+        _ => {}
     }
     dispatch::run(command)
 }

@@ -78,6 +78,11 @@ pub(crate) struct DemoArgs {
 }
 
 impl DemoArgs {
+    /// Whether it replays as fast as it can.
+    pub(crate) fn in_a_hurry(&self) -> bool {
+        self.speed == Speed::Max
+    }
+
     /// Whether the demo runs on the synthetic market.
     pub(crate) fn is_synthetic(&self) -> bool {
         self.recording.is_none() && self.market == SyntheticKind::Synthetic
