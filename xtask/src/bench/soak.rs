@@ -14,10 +14,12 @@ pub(super) fn measure(setup: &Setup) -> Result<Vec<Line>> {
     let figures = setup.figures("soak", || faults::soak_test(&day))?;
     let first = figure(&figures, "after_the_first_hour_mb")?;
     let last = figure(&figures, "at_the_end_mb")?;
+    let own_first = figure(&figures, "own_after_the_first_hour_mb")?;
+    let own_last = figure(&figures, "own_at_the_end_mb")?;
     Ok(vec![Line {
         what: "memory over a market day at 1,000 records/s".to_owned(),
-        ours: format!("{last:.0} MB at the end"),
-        peer: format!("{first:.0} MB after the first hour"),
+        ours: format!("{last:.0} MB at the end, {own_last:.0} MB of it its own"),
+        peer: format!("{first:.0} MB after the first hour, {own_first:.0} MB its own"),
         ratio: last / first,
         target: Target::AtMost(1.05),
     }])

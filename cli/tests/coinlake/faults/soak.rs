@@ -56,15 +56,19 @@ async fn nothing_grows() {
         .spawn()
         .unwrap();
     let vitals = watched(demo);
-    let resident: Vec<f64> = vitals.iter().map(Vitals::resident_mb).collect();
-    let an_hour = ((resident.len() as f64 / hours) as usize).max(1);
-    let after_an_hour = median(resident.iter().skip(an_hour).take(an_hour));
-    let at_the_end = median(resident.iter().rev().take(an_hour));
+    let an_hour = ((vitals.len() as f64 / hours) as usize).max(1);
+    let (first, last) = (
+        vitals.iter().skip(an_hour).take(an_hour),
+        vitals.iter().rev().take(an_hour),
+    );
+    let own_mb = |vitals: &Vitals| vitals.own_bytes as f64 / 1e6;
     figures::write(&json!({
         "records": rows,
         "hours": hours,
-        "after_the_first_hour_mb": after_an_hour,
-        "at_the_end_mb": at_the_end,
+        "after_the_first_hour_mb": median(first.clone().map(Vitals::resident_mb)),
+        "at_the_end_mb": median(last.clone().map(Vitals::resident_mb)),
+        "own_after_the_first_hour_mb": median(first.map(own_mb)),
+        "own_at_the_end_mb": median(last.map(own_mb)),
     }));
     let latencies = latencies_ms(&data).await;
     assert_eq!(latencies.len() as u64, rows);
@@ -94,8 +98,8 @@ async fn nothing_grows() {
     assert!(end_sockets <= middle_sockets + 10, "connections stay open");
 }
 
-fn median<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.copied().collect();
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]
 }
