@@ -7,9 +7,12 @@
 //! - [`args`]: options that several commands share
 //! - [`platform`]: broker, source and stages in this process
 //! - [`deployment`]: compares a cluster with what this command ships, and changes it
-//! - [`counted`]: numbers of things in messages
+//! - [`counted`]: numbers of things in messages; [`stdout`]: lines for whoever reads them
 //! - [`models`]: where trained models are stored, and which are in production
 //! - [`assets`]: what this command ships: topics, table formats, connector configs, SmartModules
+
+#[macro_use]
+mod stdout;
 
 mod args;
 mod assets;

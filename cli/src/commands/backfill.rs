@@ -10,13 +10,13 @@ use clap::Args;
 use coingecko_source::LaterData;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs};
 use connector_runtime::process::{log, shutdown};
-use market::names::{layer, topic};
+use market::names::layer;
 
 use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
-    Backbone, BackboneConfig, DataDir, LastStart, PartsFile, Platform, ProgressLine, end_offsets,
-    loopback,
+    Backbone, BackboneConfig, DataDir, LastStart, PartsFile, Platform, ProgressLine, loopback,
+    records_by_layer,
 };
 use crate::settings::{RunPlan, SettingsArgs};
 
@@ -193,11 +193,8 @@ pub(crate) async fn run(args: BackfillArgs) -> Result<()> {
 /// How much each layer has.
 async fn stored(platform: &Platform) -> Result<String> {
     let client = platform.connect().await?;
-    let mut layers = Vec::new();
-    for (layer, topic) in layer::ALL.into_iter().zip(topic::ALL) {
-        let records: u64 = end_offsets(&client, topic).await?.iter().sum();
-        layers.push(format!("{records} {layer}"));
-    }
+    let records = records_by_layer(&client).await?;
+    let layers = layer::ALL.map(|layer| format!("{} {layer}", records[layer]));
     Ok(layers.join(", "))
 }
 

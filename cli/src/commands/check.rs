@@ -26,6 +26,6 @@ pub(crate) async fn run(args: CheckArgs) -> Result<ExitCode> {
         }
     };
     plan.check_data().await?;
-    println!("{plan}");
+    outln!("{plan}");
     Ok(ExitCode::SUCCESS)
 }

@@ -243,7 +243,7 @@ async fn stay(
     let sent = platform.source_status().records.load(Ordering::Relaxed);
     let summary = Summary::collect(&client, &places.lake, sent, started.elapsed()).await?;
     if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
+        outln!("{}", serde_json::to_string(&summary)?);
     } else {
         log::say(&summary.to_string());
     }

@@ -99,7 +99,7 @@ pub(crate) async fn run(args: DeployArgs) -> Result<()> {
     let cluster = args.cluster.named()?;
     let client = cluster.connect().await?;
     let plan = goal.plan(&client).await?;
-    println!("{}:\n{plan}", cluster.name());
+    outln!("{}:\n{plan}", cluster.name());
     if plan.changes() == 0 {
         return Ok(());
     }
@@ -110,7 +110,7 @@ pub(crate) async fn run(args: DeployArgs) -> Result<()> {
         bail!("nothing was changed");
     }
     goal.reach(&client, plan).await?;
-    println!("done");
+    outln!("done");
     Ok(())
 }
 

@@ -55,9 +55,9 @@ async fn test(receivers: &[Receiver]) -> ExitCode {
     for receiver in receivers {
         let part = receiver.part();
         match receiver.test().await {
-            Ok(answer) => println!("{part}: {} took the message: {answer}", receiver.host()),
+            Ok(answer) => outln!("{part}: {} took the message: {answer}", receiver.host()),
             Err(error) => {
-                println!("{part}: not delivered: {error:#}");
+                outln!("{part}: not delivered: {error:#}");
                 code = ExitCode::FAILURE;
             }
         }

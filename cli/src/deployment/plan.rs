@@ -2,6 +2,7 @@
 //!
 //! A plan depends on the bundle and the cluster's state alone: planning again after applying it gives no change.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -245,20 +246,15 @@ fn keep_replaced(bundle: &Bundle, state: &ClusterState) -> Result<Vec<Step>> {
     if bundle.topics.is_empty() {
         return Ok(Vec::new());
     }
-    let mut replaces = false;
+    let mut replaced = BTreeSet::new();
     for module in &bundle.smartmodules {
-        if let Some(existing) = state.smartmodules.get(module.name) {
-            replaces |= *existing
-                != match module.name {
-                    smartmodule::PREDICT => {
-                        let models = ModelPair::default();
-                        serving::module_to_serve(&module.wasm, Some(existing), &models)?.wasm
-                    }
-                    _ => module.wasm.clone(),
-                };
+        if let Some(existing) = state.smartmodules.get(module.name)
+            && !is_deployed(module, existing)?
+        {
+            replaced.insert(module.name);
         }
     }
-    if !replaces {
+    if replaced.is_empty() {
         return Ok(Vec::new());
     }
     let replaced_by = DeploymentId::of(&bundle.smartmodules);
@@ -267,8 +263,13 @@ fn keep_replaced(bundle: &Bundle, state: &ClusterState) -> Result<Vec<Step>> {
     let modules = state.smartmodules.iter();
     for (name, wasm) in modules.filter(|(_, wasm)| !wasm.is_empty()) {
         let change: fn(Spec) -> Change = match state.previous.get(&**name) {
-            // Kept by this deployment before it was interrupted: the cluster's module may already be the new one.
-            Some(Some(previous)) if previous.replaced_by == replaced_by => continue,
+            // Stored by this deployment before it was interrupted: the cluster's module is that one, or already the new one.
+            Some(Some(previous))
+                if previous.replaced_by == replaced_by
+                    && (previous.wasm == *wasm || !replaced.contains(&**name)) =>
+            {
+                continue;
+            }
             Some(Some(_)) => Change::Update,
             Some(None) => bail!(
                 "SmartModule {kept} is none that a deployment kept, or is damaged: delete it by `fluvio smartmodule delete \
@@ -290,6 +291,17 @@ fn keep_replaced(bundle: &Bundle, state: &ClusterState) -> Result<Vec<Step>> {
         });
     }
     Ok(steps)
+}
+
+/// Whether a module of the cluster has this code, whatever its models.
+fn is_deployed(module: &SmartModule, existing: &[u8]) -> Result<bool> {
+    Ok(match module.name {
+        smartmodule::PREDICT => {
+            let models = ModelPair::default();
+            serving::module_to_serve(&module.wasm, Some(existing), &models)?.wasm == existing
+        }
+        _ => module.wasm == existing,
+    })
 }
 
 fn smartmodule_spec(name: &str, wasm: &[u8]) -> Result<Spec> {

@@ -1,7 +1,8 @@
-//! The SmartModules that a deployment replaced, kept on the cluster for `coinlake deploy --rollback`.
+//! The SmartModules that a deployment replaced, stored on the cluster for `coinlake deploy --rollback`.
 //!
-//! Each is stored as a SmartModule of its own, `crypto-clean-previous`, with a custom section at its end that says which deployment
-//! replaced it. A deployment that is interrupted and run again therefore keeps what was there before it, and not half of itself.
+//! Each is stored as a SmartModule of its own, `crypto-clean-previous`, with a custom section at its end that names the deployment which
+//! replaced it. A deployment that was interrupted and runs again finds its own id there and leaves what is stored alone: it would
+//! otherwise store modules that it had already replaced.
 
 use market::names::smartmodule;
 use sha2::{Digest, Sha256};
@@ -12,7 +13,7 @@ use crate::assets::SmartModule;
 const SECTION_HEAD: &[u8; 22] = b"\0\x34\x13coinlake.replacedby";
 const ID_BYTES: usize = 32;
 
-/// Tells a deployment by the SmartModules that it deploys.
+/// Identifies a deployment: the SHA-256 of its SmartModules, in order, before models are put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DeploymentId([u8; ID_BYTES]);
 
@@ -44,18 +45,18 @@ impl Previous {
         })
     }
 
-    /// A module that behaves the same.
+    /// The module with `replaced_by` in a custom section at its end, which engines ignore.
     pub(super) fn to_wasm(&self) -> Vec<u8> {
         [&self.wasm[..], SECTION_HEAD, &self.replaced_by.0].concat()
     }
 }
 
-/// The name under which the module before `name` is kept.
+/// The name under which the module before `name` is stored.
 pub(super) fn previous_name(name: &str) -> String {
     format!("{name}-previous")
 }
 
-/// The names of all that is kept.
+/// The names of all stored modules.
 pub(super) fn previous_names() -> impl Iterator<Item = String> {
     smartmodule::ALL.into_iter().map(previous_name)
 }
@@ -83,5 +84,6 @@ mod tests {
         };
         assert_eq!(Previous::from_wasm(&previous.to_wasm()), Some(previous));
         assert_eq!(Previous::from_wasm(b"\0asm, old"), None);
+        assert_eq!(Previous::from_wasm(&[0; 100]), None);
     }
 }

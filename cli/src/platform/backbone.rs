@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use broker::{Broker, BrokerConfig};
-use coingecko_source::SourceStatus;
+use coingecko_source::{BACKFILLING, SourceStatus};
 use connector_runtime::clock::Clock;
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::process::monitor::Observed as _;
@@ -29,24 +29,24 @@ const PARTITIONS: u32 = 1;
 /// What a backbone is started with.
 pub(crate) struct BackboneConfig {
     pub(crate) data: DataDir,
-    /// Where the broker listens, as [`Broker::bind`] has taken it.
+    /// The bound listener, from [`Broker::bind`].
     pub(crate) listener: TcpListener,
-    /// Host and port that clients elsewhere are told to connect to.
+    /// Host and port that the broker reports to clients on other machines.
     pub(crate) advertise: Option<(String, u16)>,
     pub(crate) smartmodules: Vec<SmartModule>,
     /// How long topics keep records, if not as shipped.
     pub(crate) retention: Option<Duration>,
-    /// What commands that look at the data directory are told; its broker is filled in.
+    /// Written to the data directory for later commands; its broker is filled in at the start.
     pub(crate) last_start: LastStart,
 }
 
 /// How the console of a backbone is served.
 pub(crate) struct ConsolePlan {
-    /// Where, as [`Console::bind`] has taken it.
+    /// The bound listener, from [`Console::bind`].
     pub(crate) listener: TcpListener,
-    /// Hosts that are served besides this machine's own names.
+    /// `Host` headers that are accepted besides this machine's own names.
     pub(crate) allowed_hosts: Vec<String>,
-    /// What people do about alerts.
+    /// Mutes and acknowledgements.
     pub(crate) desk: Arc<Desk>,
 }
 
@@ -60,7 +60,10 @@ pub(crate) struct Backbone {
 }
 
 impl Backbone {
-    /// Starts the broker and deploys, with the models in production.
+    /// Starts the broker, and creates topics, table formats and SmartModules with the models in production.
+    ///
+    /// # Errors
+    /// When the data directory cannot be written, the broker does not start, or it refuses what is deployed.
     pub(crate) async fn start(config: BackboneConfig) -> Result<Self> {
         let BackboneConfig {
             data,
@@ -77,15 +80,15 @@ impl Backbone {
             retention,
         };
         let bundle = Bundle::complete(smartmodules, options, production)?;
-        // Topics of a start before get what new ones do.
+        // Topics of an earlier start get the retention of today, too.
         let retention_of = bundle.topics.iter().filter_map(|topic| {
             let time = topic.retention.time?;
             Some((topic.meta.name.clone(), time))
         });
-        let retention_of: HashMap<_, _> = retention_of.collect();
+        let retention: HashMap<_, _> = retention_of.collect();
         let broker_config = BrokerConfig {
             advertise,
-            retention: retention_of,
+            retention,
             ..BrokerConfig::new(data.broker_dir())
         };
         let broker = Broker::start_on(listener, broker_config).await?;
@@ -93,8 +96,13 @@ impl Backbone {
         data.set_last_start(last_start.clone())?;
         let clock = Clock::of_process()?;
         let cluster = Cluster::at(broker.inner_addr()).with_clock(clock.clone());
-        let client = cluster.connect().await?;
-        deploy(&client, bundle).await?;
+        let client = cluster
+            .connect()
+            .await
+            .context("the broker of this process has started, and takes no connection")?;
+        deploy(&client, bundle)
+            .await
+            .context("the broker of this process does not take its topics and SmartModules")?;
         Ok(Self {
             broker,
             cluster,
@@ -110,7 +118,7 @@ impl Backbone {
         &self.cluster
     }
 
-    /// What its source says of itself.
+    /// The status of the source that [`super::Platform`] starts later: the console shows it from its own start on.
     pub(crate) fn source_status(&self) -> Arc<SourceStatus> {
         Arc::clone(&self.source_status)
     }
@@ -131,6 +139,9 @@ impl Backbone {
     }
 
     /// Serves the web console until the backbone stops; returns its address.
+    ///
+    /// # Errors
+    /// When the data directory or the lake's address cannot be read, or the console does not start.
     pub(crate) async fn serve_console(&mut self, plan: ConsolePlan) -> Result<SocketAddr> {
         let (lake_url, market) = (self.lake_url(), self.data.market()?);
         let console = Console::start(ConsoleConfig {
@@ -181,7 +192,11 @@ fn source_reports(status: Arc<SourceStatus>) -> SourceReports {
             calls_this_month: status.calls_this_month.load(Ordering::Relaxed),
             calls_per_month: status.calls_per_month(),
             backfilling,
-            problem: status.ready().err().filter(|_| backfilling.is_none()),
+            // That the past is being filled in has a field of its own, and is no problem.
+            problem: status
+                .ready()
+                .err()
+                .filter(|problem| !problem.starts_with(BACKFILLING)),
             ended: status.market_has_ended(),
         }
     })

@@ -1,10 +1,10 @@
-//! What people do about alerts in the console of this platform: a file in the data directory. Muted coins are silent at the receivers,
-//! too.
+//! Mutes and acknowledgements of alerts, in a file of the data directory. Nobody is sent the alerts of a muted coin.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use connector_runtime::clock::Clock;
@@ -16,22 +16,26 @@ use webhook_notifier::{NotifyStatus, Outcome};
 pub(super) const DESK_FILE: &str = "alerts.json";
 pub(super) const PARTIAL_DESK_FILE: &str = "alerts.json.partial";
 
-/// The desk of a platform that runs in this process.
+/// The mutes and acknowledgements of the platform in this process.
 pub(crate) struct Desk {
     data: PathBuf,
     clock: Clock,
     receivers: Vec<Arc<NotifyStatus>>,
+    /// Held while a change is written; taken before `state`.
+    writing: Mutex<()>,
+    /// Never locked during I/O: each alert and each open page asks.
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     notes: DeskNotes,
+    /// Counts the changes.
     changes: u64,
 }
 
 impl Desk {
-    /// The desk of the data directory `data`, and of these receivers.
+    /// Those of the data directory `data`, and what these receivers did.
     ///
     /// # Errors
     /// When its file is there and cannot be read.
@@ -45,11 +49,12 @@ impl Desk {
             data: data.to_owned(),
             clock,
             receivers,
+            writing: Mutex::default(),
             state: Mutex::new(State { notes, changes: 0 }),
         })
     }
 
-    /// Whether nobody is told of a coin now.
+    /// Whether this coin is muted now.
     pub(crate) fn is_muted(&self, coin: &str) -> bool {
         self.state.lock().notes.is_muted(coin, self.clock.now_ms())
     }
@@ -74,10 +79,11 @@ impl AlertDesk for Desk {
     }
 
     fn change(&self, change: DeskChange) -> Result<()> {
-        let mut state = self.state.lock();
-        let mut notes = state.notes.clone();
+        let _writing = self.writing.lock();
+        let mut notes = self.notes();
         notes.take(change, self.clock.now_ms())?;
         write(&self.data, &notes)?;
+        let mut state = self.state.lock();
         state.notes = notes;
         state.changes += 1;
         Ok(())
@@ -87,13 +93,13 @@ impl AlertDesk for Desk {
         let receivers = self.receivers.iter();
         let told = receivers.filter_map(|receiver| {
             let outcome = receiver.outcome(alert_id)?;
-            Some((receiver.receiver().to_owned(), told(outcome)))
+            Some((receiver.receiver().to_owned(), delivery_of(outcome)))
         });
         told.collect()
     }
 }
 
-fn told(outcome: Option<Outcome>) -> Told {
+fn delivery_of(outcome: Option<Outcome>) -> Told {
     match outcome {
         None => Told::Waiting,
         Some(Outcome::Delivered) => Told::Sent,
@@ -103,24 +109,32 @@ fn told(outcome: Option<Outcome>) -> Told {
     }
 }
 
-/// The desk of a platform that runs in another process on this machine: it shows, and changes nothing.
+/// The mutes and acknowledgements of a platform in another process on this machine, read-only.
 pub(crate) struct DeskElsewhere {
     data: PathBuf,
+    is_unreadable: AtomicBool,
 }
 
 impl DeskElsewhere {
-    /// The desk of the data directory `data`.
+    /// Those of the data directory `data`.
     pub(crate) fn of(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
+            is_unreadable: AtomicBool::new(false),
         }
     }
 }
 
 impl AlertDesk for DeskElsewhere {
     fn notes(&self) -> DeskNotes {
-        // A file that cannot be read is its owner's to report.
-        read(&self.data).unwrap_or_default()
+        let notes = read(&self.data);
+        let was_unreadable = self.is_unreadable.swap(notes.is_err(), Ordering::Relaxed);
+        if let Err(error) = &notes
+            && !was_unreadable
+        {
+            tracing::warn!("{error:#}: mutes and acknowledgements are not shown");
+        }
+        notes.unwrap_or_default()
     }
 
     fn version(&self) -> u64 {
@@ -151,7 +165,7 @@ fn read(data: &Path) -> Result<DeskNotes> {
     match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| {
             format!(
-                "{} is damaged: restore it, or delete it, which unmutes all coins",
+                "{} is damaged: restore it, or delete it, which forgets all mutes and acknowledgements",
                 path.display()
             )
         }),
@@ -162,14 +176,14 @@ fn read(data: &Path) -> Result<DeskNotes> {
 
 fn write(data: &Path, notes: &DeskNotes) -> Result<()> {
     let path = data.join(DESK_FILE);
-    let text = serde_json::to_vec(notes).context("the notes cannot be written as JSON")?;
+    let text = serde_json::to_vec(notes).expect("maps and strings");
     // Renamed into place: a kill or a power cut leaves the old notes or the new ones.
     let partial = data.join(PARTIAL_DESK_FILE);
     durable::write(&partial, &text)
         .and_then(|()| durable::rename(&partial, &path))
         .with_context(|| {
             format!(
-                "{} cannot be written: is there space on the disk?",
+                "{} cannot be written: check its permissions, and the space on its disk",
                 path.display()
             )
         })
@@ -178,6 +192,24 @@ fn write(data: &Path, notes: &DeskNotes) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_outcome_shows_as_what_the_receiver_got() {
+        let outcomes = [
+            (None, Told::Waiting),
+            (Some(Outcome::Delivered), Told::Sent),
+            (Some(Outcome::Suppressed), Told::Held),
+            (Some(Outcome::Muted), Told::Muted),
+            (Some(Outcome::CoinMuted), Told::Muted),
+            (Some(Outcome::Mild), Told::Muted),
+            (Some(Outcome::Refused), Told::Failed),
+            (Some(Outcome::Stale), Told::Failed),
+            (Some(Outcome::Unreadable), Told::Failed),
+        ];
+        for (outcome, told) in outcomes {
+            assert_eq!(delivery_of(outcome), told, "{outcome:?}");
+        }
+    }
 
     #[test]
     fn a_mute_outlives_the_process_and_shows_elsewhere() {

@@ -34,7 +34,7 @@ pub(crate) use backbone::{Backbone, BackboneConfig, ConsolePlan};
 pub(crate) use data_dir::DataDir;
 pub(crate) use desk::{Desk, DeskElsewhere};
 pub(crate) use disk::{DiskUse, watch as watch_disk};
-pub(crate) use end_offsets::end_offsets;
+pub(crate) use end_offsets::{end_offsets, records_by_layer};
 pub(crate) use listen::{DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN, loopback};
 pub(crate) use memory::share_arenas;
 pub(crate) use note::{FIELD_MARKET, LIVE_MARKET, LastStart, Market, NOTE, SYNTHETIC_MARKET};

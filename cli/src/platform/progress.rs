@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use coingecko_source::BACKFILLING;
-use connector_runtime::cluster::Client;
+use connector_runtime::cluster::Cluster;
 use connector_runtime::process::log;
+use connector_runtime::reader::OffsetProbe;
+use connector_runtime::topic;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use parquet_sink::StageStatus;
+use parquet_sink::{PartitionStatus, StageStatus};
+use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::end_offsets::end_offsets;
 use super::running::Platform;
 use crate::counted::counted;
 
@@ -41,51 +43,33 @@ impl ProgressLine {
                 _drawing: None,
             };
         }
-        let stages: Vec<(String, Arc<StageStatus>)> = platform
-            .stages()
-            .iter()
-            .map(|stage| (stage.topic.clone(), Arc::clone(&stage.status)))
-            .collect();
+        let mut stages = Stages::of(platform);
         let source = platform.source_status();
-        let cluster = platform.cluster().clone();
         let drawn = bar.clone();
         let task = tokio::spawn(async move {
             let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
-            let mut before = source.records.load(Ordering::Relaxed);
-            let mut client = None;
+            refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut before = (Instant::now(), source.records.load(Ordering::Relaxed));
             loop {
                 refresh.tick().await;
-                if client.is_none() {
-                    client = cluster.connect().await.ok();
-                }
-                let lag = match &client {
-                    Some(connected) => lag(connected, &stages).await.ok(),
-                    None => None,
-                };
-                if lag.is_none() {
-                    // A client does not survive a restart of the broker.
-                    client = None;
-                }
                 let sent = source.records.load(Ordering::Relaxed);
-                let rate = (sent - before) as f64 / REFRESH_INTERVAL.as_secs_f64();
-                before = sent;
+                let now = (Instant::now(), sent);
+                // The broker may have let the look before wait.
+                let passed = now.0.duration_since(before.0).max(REFRESH_INTERVAL);
+                let rate = (sent - before.1) as f64 / passed.as_secs_f64();
+                before = now;
+                if let Some((done, coins)) = source.backfilling() {
+                    drawn.set_message(backfill_bar(done, coins));
+                    continue;
+                }
                 let records = match records_total {
                     None => counted(sent, "record"),
                     Some(total) => format!("{} of {} records", HumanCount(sent), HumanCount(total)),
                 };
-                let lag = lag.map_or_else(
-                    || "unknown".to_owned(),
-                    |lag| HumanCount(lag.unsigned_abs()).to_string(),
-                );
-                let alerts = alerts(&stages);
-                if let Some((done, coins)) = source.backfilling() {
-                    drawn.set_message(filled(done, coins));
-                    continue;
-                }
-                drawn.set_message(format!(
-                    "{records} · {rate:.0}/s · lag {lag} · {}",
-                    counted(alerts, "alert")
-                ));
+                let lag = stages.lag().await;
+                let lag = lag.map_or_else(|| "unknown".to_owned(), |it| HumanCount(it).to_string());
+                let alerts = counted(stages.alerts(), "alert");
+                drawn.set_message(format!("{records} · {rate:.0}/s · lag {lag} · {alerts}"));
             }
         });
         Self {
@@ -102,28 +86,82 @@ impl ProgressLine {
     }
 }
 
-/// How much of the past is there.
-fn filled(done: usize, coins: usize) -> String {
-    let width = (done * BAR_CHARS).checked_div(coins).unwrap_or_default();
-    let bar = "█".repeat(width) + &"░".repeat(BAR_CHARS - width.min(BAR_CHARS));
+/// A bar and a count of the coins whose past is filled in.
+fn backfill_bar(done: usize, coins: usize) -> String {
+    let full = (done * BAR_CHARS).checked_div(coins).unwrap_or_default();
+    let full = full.min(BAR_CHARS);
+    let bar = "█".repeat(full) + &"░".repeat(BAR_CHARS - full);
     format!("{bar} {BACKFILLING} {done} of {coins} coins")
 }
 
-/// Records that are not in the lake yet, of the topics that stages read.
-async fn lag(client: &Client, stages: &[(String, Arc<StageStatus>)]) -> Result<i64> {
-    let mut lag = 0;
-    for (topic, status) in stages {
-        let end: u64 = end_offsets(client, topic).await?.iter().sum();
-        lag += (end.cast_signed() - status.next_uncommitted()).max(0);
-    }
-    Ok(lag)
+/// What the line says of the stages.
+struct Stages {
+    cluster: Cluster,
+    /// Each with the topic that it reads.
+    stages: Vec<(String, Arc<StageStatus>)>,
+    /// Of each stage's topic, one for each partition; empty before the first look and after one that failed.
+    probes: Vec<Vec<OffsetProbe>>,
 }
 
-/// Alerts since the start.
-fn alerts(stages: &[(String, Arc<StageStatus>)]) -> u64 {
-    stages
-        .iter()
-        .filter_map(|(_, status)| status.destinations().remove("alert"))
-        .map(|alerts| alerts.records.load(Ordering::Relaxed))
-        .sum()
+impl Stages {
+    fn of(platform: &Platform) -> Self {
+        let stages = platform.stages().iter();
+        Self {
+            cluster: platform.cluster().clone(),
+            stages: stages
+                .map(|stage| (stage.topic.clone(), Arc::clone(&stage.status)))
+                .collect(),
+            probes: Vec::new(),
+        }
+    }
+
+    /// Records that are not in the lake yet, of the topics that stages read; `None` while a stage opens or the broker does not answer.
+    async fn lag(&mut self) -> Option<u64> {
+        let lag = self.measure_lag().await;
+        if lag.is_err() {
+            // A connection does not survive a restart of the broker.
+            self.probes.clear();
+        }
+        lag.ok().flatten()
+    }
+
+    async fn measure_lag(&mut self) -> Result<Option<u64>> {
+        if self.probes.is_empty() {
+            self.probes = self.connect().await?;
+        }
+        let mut lag = 0;
+        for ((_, status), probes) in self.stages.iter().zip(&self.probes) {
+            let partitions = status.partitions();
+            for (number, probe) in (0..).zip(probes) {
+                let open = |it: &&Arc<PartitionStatus>| it.open.load(Ordering::Acquire);
+                let Some(partition) = partitions.get(&number).filter(open) else {
+                    return Ok(None);
+                };
+                let log = probe.offsets().await?;
+                let next = partition.committed_offset.load(Ordering::Acquire) + 1;
+                lag += (log.end - next.max(log.start)).max(0).cast_unsigned();
+            }
+        }
+        Ok(Some(lag))
+    }
+
+    async fn connect(&self) -> Result<Vec<Vec<OffsetProbe>>> {
+        let client = self.cluster.connect().await?;
+        let mut all = Vec::new();
+        for (topic, _) in &self.stages {
+            let mut probes = Vec::new();
+            for partition in 0..topic::partition_count(&client, topic).await? {
+                probes.push(OffsetProbe::open(&client, topic, partition).await?);
+            }
+            all.push(probes);
+        }
+        Ok(all)
+    }
+
+    /// Alerts since the start.
+    fn alerts(&self) -> u64 {
+        let of = |(_, status): &(_, Arc<StageStatus>)| status.destinations().remove("alert");
+        let alerts = self.stages.iter().filter_map(of);
+        alerts.map(|it| it.records.load(Ordering::Relaxed)).sum()
+    }
 }

@@ -12,7 +12,7 @@ use market::names::{layer, topic};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::end_offsets::end_offsets;
+use super::end_offsets::records_by_layer;
 
 /// Records read from a topic at a time.
 const CHUNK_RECORDS: i64 = 20_000;
@@ -22,7 +22,7 @@ const CHUNK_RECORDS: i64 = 20_000;
 pub(crate) struct Summary {
     /// Records that each layer's topic has had, expired ones included.
     records: BTreeMap<&'static str, u64>,
-    /// Of those still in the topic, as is `alerts_by_severity`.
+    /// Of the records that retention has not deleted, as `alerts_by_severity` is.
     rejected_by_reason: BTreeMap<String, u64>,
     alerts_by_severity: BTreeMap<String, u64>,
     lake: String,
@@ -34,10 +34,11 @@ pub(crate) struct Summary {
     latency_ms: Latency,
     /// From a record's arrival in crypto-raw to that of its alert in crypto-alerts.
     alert_latency_ms: Latency,
-    peak_rss_mb: f64,
+    /// `None` where the system does not say.
+    peak_rss_mb: Option<f64>,
 }
 
-/// Percentiles; `None` if there is nothing to measure, or if retention has deleted records on the way.
+/// Percentiles of the records of this run, in milliseconds; `None` if there are none, or if retention has deleted records on the way.
 #[derive(Debug, Default, Serialize)]
 struct Latency {
     p50: Option<i64>,
@@ -54,13 +55,12 @@ impl Summary {
         elapsed: Duration,
     ) -> Result<Self> {
         // First, because reading whole topics below needs memory of its own.
-        let peak_rss_mb = peak_rss_mb()?;
-        let mut records = BTreeMap::new();
-        for (layer, topic) in layer::ALL.into_iter().zip(topic::ALL) {
-            records.insert(layer, end_offsets(client, topic).await?.iter().sum());
-        }
+        let peak_rss_mb = peak_rss_mb();
+        let records = records_by_layer(client).await?;
         let seconds = elapsed.as_secs_f64();
-        let (latency_ms, alert_latency_ms) = latencies(client).await?;
+        // Records of a run before have waited for this one.
+        let first_raw = records[layer::RAW].saturating_sub(sent).cast_signed();
+        let (latency_ms, alert_latency_ms) = latencies(client, first_raw).await?;
         Ok(Self {
             rejected_by_reason: count_by(client, topic::REJECTED, "reason").await?,
             alerts_by_severity: count_by(client, topic::ALERTS, "severity").await?,
@@ -98,9 +98,13 @@ impl fmt::Display for Summary {
         writeln!(f, "to alerts   {}", self.alert_latency_ms)?;
         write!(
             f,
-            "{:.1} s, {:.0} records/s, peak memory {:.0} MB",
-            self.seconds, self.records_per_second, self.peak_rss_mb
-        )
+            "{:.1} s, {:.0} records/s",
+            self.seconds, self.records_per_second
+        )?;
+        match self.peak_rss_mb {
+            Some(peak) => write!(f, ", peak memory {peak:.0} MB"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -114,9 +118,9 @@ async fn count_by(client: &Client, topic: &str, field: &str) -> Result<BTreeMap<
                 record.offset
             )
         })?;
-        if let Some(text) = value.get(field).and_then(Value::as_str) {
-            *counts.entry(text.to_owned()).or_default() += 1;
-        }
+        let text = value.get(field).and_then(Value::as_str);
+        let text = text.unwrap_or("of no kind").to_owned();
+        *counts.entry(text).or_default() += 1;
         Ok(())
     })
     .await?;
@@ -132,6 +136,7 @@ impl fmt::Display for Latency {
 }
 
 impl Latency {
+    /// By nearest rank: the value at `round(share * (n - 1))` of the sorted ones.
     fn of(mut latencies_ms: Vec<i64>) -> Self {
         latencies_ms.sort_unstable();
         let at = |share: f64| {
@@ -146,17 +151,17 @@ impl Latency {
     }
 }
 
-/// Latencies of feature rows and of alerts; `source_offset` leads each back to its raw record.
-async fn latencies(client: &Client) -> Result<(Latency, Latency)> {
+/// Latencies of feature rows and of alerts that go back to a raw record from offset `first_raw` on; `source_offset` leads each to it.
+async fn latencies(client: &Client, first_raw: i64) -> Result<(Latency, Latency)> {
     // Offsets are indices into the lists below only as long as retention has deleted no record.
     for topic in [topic::RAW, topic::CLEAN, topic::FEATURES] {
         if reader::offsets(client, topic, 0).await?.start > 0 {
-            return Ok(Default::default());
+            return Ok((Latency::default(), Latency::default()));
         }
     }
     let mut raw_ms = Vec::new();
     for_each(client, topic::RAW, |record| {
-        raw_ms.push(Some(record.timestamp_ms));
+        raw_ms.push((record.offset >= first_raw).then_some(record.timestamp_ms));
         Ok(())
     })
     .await?;
@@ -166,16 +171,16 @@ async fn latencies(client: &Client) -> Result<(Latency, Latency)> {
     Ok((latency, alert_latency))
 }
 
-/// Returns, for each record of `topic`, when its raw record arrived, and the latencies from that arrival to its own.
-/// `origins_ms` is the first list for the topic that `topic` is derived from.
+/// Reads a topic and returns, for each of its records, when the raw record it goes back to arrived (`None`: not in this run), and the
+/// latencies from then on. `parents_ms` is the first list of the topic that this one is made of, by offset.
 async fn follow(
     client: &Client,
     topic: &str,
-    origins_ms: &[Option<i64>],
+    parents_ms: &[Option<i64>],
 ) -> Result<(Vec<Option<i64>>, Latency)> {
     let (mut raw_ms, mut latencies_ms) = (Vec::new(), Vec::new());
     for_each(client, topic, |record| {
-        let origin = origins_ms
+        let origin = parents_ms
             .get(source_offset(topic, &record)?)
             .copied()
             .flatten();
@@ -194,7 +199,7 @@ fn source_offset(topic: &str, record: &Record) -> Result<usize> {
     }
     let source: Source = serde_json::from_slice(&record.value).with_context(|| {
         format!(
-            "the record at offset {} of {topic} has no source_offset",
+            "the source_offset of the record at offset {} of {topic} cannot be read",
             record.offset
         )
     })?;
@@ -220,14 +225,31 @@ async fn for_each(
 }
 
 /// The peak memory of this process, in units of 10^6 bytes.
-fn peak_rss_mb() -> Result<f64> {
-    let status =
-        std::fs::read_to_string("/proc/self/status").context("/proc/self/status cannot be read")?;
+fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .and_then(|kib| kib.trim().parse::<f64>().ok())
-        .context("/proc/self/status has no VmHWM")?;
-    Ok(kib * 1024.0 / 1e6)
+        .find_map(|line| line.strip_prefix("VmHWM:"))?
+        .trim()
+        .strip_suffix(" kB")?;
+    Some(kib.trim().parse::<f64>().ok()? * 1024.0 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_sorted_latencies() {
+        let of = |latencies_ms| {
+            let Latency { p50, p99, max } = Latency::of(latencies_ms);
+            [p50, p99, max]
+        };
+        assert_eq!(of(Vec::new()), [None; 3]);
+        assert_eq!(of(vec![7]), [Some(7); 3]);
+        assert_eq!(
+            of((0..=100).rev().collect()),
+            [Some(50), Some(99), Some(100)]
+        );
+    }
 }

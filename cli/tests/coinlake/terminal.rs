@@ -40,6 +40,22 @@ fn a_port_in_use_names_its_option() {
     }
 }
 
+/// `head` leaves when it has seen enough.
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let within = |arguments: &[&str]| {
+        let mut command = coinlake(arguments);
+        command.current_dir(folder.path());
+        command
+    };
+    succeeded(&within(&["init"]).output().unwrap());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let checked = within(&["check"]).stdout(writer).output().unwrap();
+    succeeded(&checked);
+}
+
 /// The platform that started last in a folder is the one that is looked at there.
 #[test]
 fn health_looks_at_what_ran_last_in_this_folder() {

@@ -33,4 +33,4 @@ pub use commit::{EMPTY_COMMIT_INTERVAL, table_spec};
 pub use config::{ParquetSettings, SECTION, StageConfig};
 pub use encode::envelope;
 pub use stage::{run, run_with};
-pub use status::StageStatus;
+pub use status::{PartitionStatus, StageStatus};

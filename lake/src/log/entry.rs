@@ -159,7 +159,7 @@ impl Log {
         let mut attempts = 0;
         loop {
             match self.load_once().await {
-                // Upkeep removed entries between the listing and the reading: a newer checkpoint covers them.
+                // The listing is not what the log is by now: upkeep may have removed entries, which a newer checkpoint covers.
                 Err(LakeError::Gone { .. }) if attempts < 3 => attempts += 1,
                 loaded => return loaded,
             }
@@ -189,6 +189,10 @@ impl Log {
         for (expected, version) in (next..).zip(&versions) {
             if expected != *version {
                 let path = self.path(expected);
+                if self.lake.read_if_there(&path).await?.is_some() {
+                    // A folder may be listed without a file that was made meanwhile, and with one that was made after it.
+                    return Err(LakeError::Gone { path });
+                }
                 return Err(self.lake.broken(
                     &path,
                     "this entry of the table's log is missing, and no checkpoint covers it",

@@ -13,7 +13,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
 };
 use parking_lot::Mutex;
 
@@ -45,6 +46,8 @@ struct Faulty {
     faults: Mutex<Vec<Fault>>,
     /// Whether listings fail.
     listings_fail: AtomicBool,
+    /// The next listing misses this file.
+    missed: Mutex<Option<String>>,
 }
 
 impl fmt::Display for Faulty {
@@ -114,7 +117,12 @@ impl ObjectStore for Faulty {
         if self.listings_fail.load(Ordering::Relaxed) {
             return stream::once(async { Err(failed()) }).boxed();
         }
-        self.store.list(prefix)
+        let missed = self.missed.lock().take();
+        let found = self.store.list(prefix).filter(move |file| {
+            let is_missed = |file: &ObjectMeta| Some(file.location.as_ref()) == missed.as_deref();
+            std::future::ready(!file.as_ref().is_ok_and(is_missed))
+        });
+        found.boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -243,6 +251,26 @@ async fn totals_are_right_after_a_failed_read_of_anothers_entry() {
     let snapshot = table.snapshot().await.unwrap().unwrap();
     assert_eq!((snapshot.rows(), snapshot.bytes()), (7, 100));
     assert_eq!(table.summary().await.unwrap(), Some(snapshot.summary()));
+}
+
+/// A local folder is listed while entries are made: one of them may be missing, and the next be there.
+#[tokio::test]
+async fn a_listing_without_an_entry_that_is_there_is_repeated() {
+    let (store, table, writer) = opened().await;
+    for offset in 0..3 {
+        writer.commit(&mut transaction(0, offset)).await.unwrap();
+    }
+    *store.missed.lock() = Some(table.log().path(2));
+    assert_eq!(table.snapshot().await.unwrap().unwrap().version(), 3);
+    store
+        .delete(&Path::from(table.log().path(2)))
+        .await
+        .unwrap();
+    let error = table.snapshot().await.err().unwrap().to_string();
+    assert!(
+        error.contains("is missing, and no checkpoint covers it"),
+        "{error}"
+    );
 }
 
 /// What its writer has read since does not make them rows of the new columns.

@@ -1,10 +1,10 @@
 //! Labels: what the models predict for a row, computed from later rows of its coin.
 //!
-//! - `anomaly_ahead`: an episode of warnings or worse begins within 15 minutes. Rows within an episode have no label: that it
-//!   goes on is not foreseen
+//! - `anomaly_ahead`: an episode of warnings or worse begins within the next 15 minutes. Rows within an episode have no label: the
+//!   model predicts its beginning, not that it goes on. One that began before the rows that are read counts as beginning in them
 //! - `trend_up`: the price is higher 15 minutes later
 //!
-//! Both need the first tick at or after those 15 minutes, at most 20 minutes later. A row without it has no label.
+//! "15 minutes later" is the first tick 15 to 20 minutes after the row. A row without such a tick has no label.
 
 use market::{Severity, Sighting, episodes};
 
@@ -16,7 +16,8 @@ const MINUTE_MS: i64 = 60_000;
 /// How far ahead the labels look.
 pub const AHEAD_MS: i64 = 15 * MINUTE_MS;
 
-/// The latest tick that shows what has come 15 minutes later. No label depends on anything after it.
+/// How long after a row the tick "15 minutes later" may come. No label depends on anything after it, so rows to fit on end this long
+/// before rows to test on.
 pub const FUTURE_MS_MAX: i64 = 20 * MINUTE_MS;
 
 /// The label of every row; `None` where it has none.
@@ -65,6 +66,7 @@ fn anomaly_ahead<'a, I: 'a>(
     labels.extend(coin.iter().zip(later).map(|(row, later)| {
         let t = row.event_time;
         while next.next_if(|episode| episode.end < t).is_some() {}
+        // Without it nobody knows what came.
         later?;
         match next.peek() {
             Some(episode) if episode.begin <= t => None,
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
     use crate::data::RowsBuilder;
 
-    /// Minute, price and whether there is an alert.
+    /// Coin, minute, price, and whether there is an alert.
     type Tick = (u8, i64, u8, bool);
 
     fn rows(ticks: &[Tick], offset: i64) -> Rows {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::target::LakeArgs;
 use crate::commands::table::{table, time};
+use crate::counted::counted;
 
 #[derive(Args)]
 pub(crate) struct DescribeArgs {
@@ -20,7 +21,7 @@ pub(crate) struct DescribeArgs {
     json: bool,
 }
 
-/// Its JSON form is an interface that scripts rely on.
+/// What `--json` prints of a table. Scripts rely on it: fields are added, never renamed or removed.
 #[derive(Serialize)]
 struct Description {
     table: String,
@@ -30,7 +31,7 @@ struct Description {
     #[serde(flatten)]
     summary: Summary,
     version: u64,
-    /// The first and the last day.
+    /// The first and the last day with rows, `YYYY-MM-DD` in UTC; `None` for a table without days.
     dates: Option<(String, String)>,
 }
 
@@ -43,7 +44,7 @@ pub(super) async fn run(args: DescribeArgs) -> Result<()> {
     }
     if args.json {
         let all = serde_json::json!({ "lake": args.target.address()?, "tables": descriptions });
-        println!("{all}");
+        outln!("{all}");
         return Ok(());
     }
     for description in &descriptions {
@@ -55,9 +56,7 @@ pub(super) async fn run(args: DescribeArgs) -> Result<()> {
 impl Description {
     fn of(snapshot: &Snapshot) -> Self {
         let spec = snapshot.spec();
-        let mut dates = snapshot.files().iter().filter_map(|file| file.date.clone());
-        let first = dates.next();
-        let last = dates.next_back().or_else(|| first.clone());
+        let dates = || snapshot.files().iter().filter_map(|file| file.date.clone());
         Self {
             table: snapshot.table().name().to_owned(),
             comment: spec.description.clone(),
@@ -65,40 +64,42 @@ impl Description {
             properties: snapshot.properties().clone(),
             summary: snapshot.summary(),
             version: snapshot.version(),
-            dates: first.zip(last),
+            dates: dates().min().zip(dates().max()),
         }
     }
 
     fn print(&self) {
-        println!("{}: {}", self.table, self.comment);
+        outln!("{}: {}", self.table, self.comment);
         let mut columns = table(&["column", "type", "null", "comment"]);
         for column in &self.columns {
             let null = if column.nullable { "yes" } else { "no" };
             columns.add_row([&column.name, &column.kind, null, &column.comment]);
         }
-        println!("{columns}");
+        outln!("{columns}");
         let Summary {
             rows, files, bytes, ..
         } = self.summary;
         let size = BinaryBytes(bytes).to_string();
-        println!(
-            "{rows} rows in {files} files, {size}, at version {}",
+        outln!(
+            "{} in {}, {size}, at version {}",
+            counted(rows, "row"),
+            counted(files, "file"),
             self.version
         );
         if let Some((first, last)) = &self.dates {
-            println!("days {first} to {last}");
+            outln!("days {first} to {last}");
         }
         for (name, value) in &self.properties {
-            println!("{name} = {value}");
+            outln!("{name} = {value}");
         }
         for place in &self.summary.places {
-            println!(
-                "{} has committed up to offset {}, at {} UTC",
+            outln!(
+                "{} has committed through offset {}, at {} UTC",
                 place.app,
                 place.last_offset,
                 time(place.committed_at_ms)
             );
         }
-        println!();
+        outln!("");
     }
 }

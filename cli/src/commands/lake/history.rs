@@ -40,11 +40,11 @@ pub(super) async fn run(args: HistoryArgs) -> Result<()> {
     }
     if args.json {
         let all = serde_json::json!({ "lake": args.target.address()?, "tables": histories });
-        println!("{all}");
+        outln!("{all}");
         return Ok(());
     }
     for history in &histories {
-        println!("{}", history.table);
+        outln!("{}", history.table);
         history.print();
     }
     Ok(())
@@ -76,6 +76,6 @@ impl History {
                 or_none(entry.rows.map(|rows| rows.to_string())),
             ]);
         }
-        println!("{lines}");
+        outln!("{lines}");
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn run(args: ImportArgs) -> Result<()> {
         report.imported.extend(imported?);
     }
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        outln!("{}", serde_json::to_string(&report)?);
         return Ok(());
     }
     report.print();
@@ -84,7 +84,7 @@ fn layers(target: &LakeArgs) -> Result<Vec<(String, FormerLayer)>> {
 impl Report {
     fn print(&self) {
         if self.imported.is_empty() {
-            println!("there is nothing to import in {}", self.lake);
+            outln!("there is nothing to import in {}", self.lake);
             return;
         }
         for imported in &self.imported {
@@ -97,8 +97,8 @@ impl Report {
                 size(former.bytes)
             );
             match self.dry_run {
-                true => println!(" would become a table"),
-                false => println!(
+                true => outln!(" would become a table"),
+                false => outln!(
                     " became a table of {} files ({}) with {} rows",
                     written.files,
                     size(written.bytes),
@@ -106,7 +106,7 @@ impl Report {
                 ),
             }
             for (app, last_offset) in &imported.positions {
-                println!("  {app} goes on after offset {last_offset}");
+                outln!("  {app} goes on after offset {last_offset}");
             }
         }
         if !self.dry_run {

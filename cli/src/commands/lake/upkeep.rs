@@ -207,7 +207,7 @@ impl Work {
 
     fn print(self, json: bool) -> Result<()> {
         match json {
-            true => println!("{}", serde_json::to_string(&self.report)?),
+            true => outln!("{}", serde_json::to_string(&self.report)?),
             false => self.report.print(),
         }
         match self.failed.is_empty() {
@@ -228,7 +228,7 @@ impl Report {
         for expired in &self.expired {
             if let Some((first, last)) = &expired.dates {
                 let what = extent(&expired.removed);
-                println!(
+                outln!(
                     "{}: {removed} the days {first} to {last}, {what}",
                     expired.table
                 );
@@ -259,14 +259,14 @@ impl Report {
                     optimized.after.rows.to_string(),
                 ]);
             }
-            println!("{lines}");
+            outln!("{lines}");
         }
         for optimized in &self.optimized {
             given_up(&optimized.table, optimized.given_up.as_deref());
         }
         let is_nothing = |extent: &Extent| extent.files == 0;
         if self.expired.iter().all(|it| is_nothing(&it.removed)) && !self.expired.is_empty() {
-            println!("no table has rows that are older than it keeps");
+            outln!("no table has rows that are older than it keeps");
         }
         let mut found = false;
         for vacuumed in &self.vacuumed {
@@ -275,7 +275,7 @@ impl Report {
                 continue;
             }
             found = true;
-            println!(
+            outln!(
                 "{}: {removed} {} data files ({}) and {} files of the log ({})",
                 vacuumed.table,
                 data.files,
@@ -285,14 +285,14 @@ impl Report {
             );
         }
         if !found && !self.vacuumed.is_empty() {
-            println!("no file has been unreferenced for a day");
+            outln!("no file has been unreferenced for a day");
         }
     }
 }
 
 fn given_up(table: &str, reason: Option<&str>) {
     if let Some(reason) = reason {
-        println!("{table}: left for the next time: {reason}");
+        outln!("{table}: left for the next time: {reason}");
     }
 }
 

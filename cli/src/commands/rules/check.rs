@@ -64,7 +64,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<ExitCode> {
     let past = replay(&lake, &file.rules).await?;
     let report = Report::of(&file.rules, &past, address);
     match args.json {
-        true => println!("{}", serde_json::to_string(&report)?),
+        true => outln!("{}", serde_json::to_string(&report)?),
         false => report.print(),
     }
     Ok(ExitCode::SUCCESS)

@@ -61,13 +61,13 @@ impl Report {
 
     pub(super) fn print(&self) {
         match (self.from_ms, self.to_ms) {
-            (Some(from), Some(to)) => println!(
+            (Some(from), Some(to)) => outln!(
                 "rules over {}/features, {} to {} (UTC)",
                 self.lake,
                 time(from),
                 time(to)
             ),
-            _ => return println!("{}/features has no rows yet", self.lake),
+            _ => return outln!("{}/features has no rows yet", self.lake),
         }
         let mut shown = table(&[
             "rule",
@@ -91,10 +91,10 @@ impl Report {
                 Cell::new(newest.collect::<Vec<_>>().join("\n")),
             ]);
         }
-        println!("{shown}");
+        outln!("{shown}");
         for rule in &self.rules {
             for warning in &rule.warnings {
-                println!("warning: rule `{}`: {warning}", rule.name);
+                outln!("warning: rule `{}`: {warning}", rule.name);
             }
         }
     }

@@ -54,7 +54,7 @@ pub(crate) async fn run(args: CompareArgs) -> Result<()> {
         runs: [first, second],
     };
     if args.json {
-        println!("{}", serde_json::to_string(&comparison)?);
+        outln!("{}", serde_json::to_string(&comparison)?);
     } else {
         comparison.print(args.all);
     }
@@ -65,7 +65,7 @@ impl Comparison {
     fn print(&self, all: bool) {
         let [first, second] = &self.runs;
         for run in [first, second] {
-            println!(
+            outln!(
                 "{}  {}  {} UTC  {}",
                 run.id,
                 run.name,
@@ -89,7 +89,7 @@ impl Comparison {
         show("metrics", &metrics);
         let hidden = names(&first.metrics, &second.metrics).len() - metrics.row_count();
         if hidden > 0 {
-            println!("{hidden} more with --all");
+            outln!("{hidden} more with --all");
         }
         for (what, one, two) in [
             ("params", &first.params, &second.params),
@@ -116,9 +116,9 @@ fn is_key_metric(name: &str) -> bool {
 
 fn show(what: &str, table: &comfy_table::Table) {
     if table.row_count() == 0 {
-        println!("\n{what}: the same");
+        outln!("\n{what}: the same");
     } else {
-        println!("\n{table}");
+        outln!("\n{table}");
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn run(args: ListArgs) -> Result<()> {
     let tracking = open_tracking(&args.runs.data)?;
     let listing = read(tracking.as_ref(), &args).await?;
     if args.json {
-        println!("{}", serde_json::to_string(&listing)?);
+        outln!("{}", serde_json::to_string(&listing)?);
     } else {
         listing.print();
     }
@@ -65,20 +65,21 @@ async fn read(tracking: &dyn Tracking, args: &ListArgs) -> Result<Listing> {
 impl Listing {
     fn print(&self) {
         if self.runs.is_empty() {
-            println!(
+            outln!(
                 "no runs of experiment {} in {}: `coinlake train run` creates one",
-                self.experiment, self.place
+                self.experiment,
+                self.place
             );
         } else {
-            println!("runs of experiment {} in {}", self.experiment, self.place);
-            println!("{}", runs(&self.runs));
+            outln!("runs of experiment {} in {}", self.experiment, self.place);
+            outln!("{}", runs(&self.runs));
         }
         if !self.versions.is_empty() {
-            println!("\nmodel versions");
-            println!("{}", versions(&self.versions));
+            outln!("\nmodel versions");
+            outln!("{}", versions(&self.versions));
             for version in &self.versions {
                 if !version.note.is_empty() {
-                    println!("{}/{} {}", version.model, version.version, version.note);
+                    outln!("{}/{} {}", version.model, version.version, version.note);
                 }
             }
         }

@@ -62,9 +62,9 @@ pub(crate) async fn run(args: PromoteArgs) -> Result<()> {
     tracking
         .set_alias(label.as_str(), alias, args.version)
         .await?;
-    println!("{label} v{} is now in {alias}", args.version);
+    outln!("{label} v{} is now in {alias}", args.version);
     if alias == Alias::Production {
-        println!("{}", serve(&args.data, &args.broker).await?);
+        outln!("{}", serve(&args.data, &args.broker).await?);
     }
     Ok(())
 }

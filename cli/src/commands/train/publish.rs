@@ -32,14 +32,16 @@ pub(crate) async fn run(args: PublishArgs) -> Result<()> {
         tracking::publish(&local, &args.run, args.experiment.as_deref(), &server).await?;
     let place = server.place();
     if published.known {
-        println!(
+        outln!(
             "run {} is already in {place}, as run {}",
-            args.run, published.run
+            args.run,
+            published.run
         );
     } else {
-        println!(
+        outln!(
             "uploaded run {} to {place}, as run {}",
-            args.run, published.run
+            args.run,
+            published.run
         );
     }
     for version in published.versions {
@@ -47,7 +49,7 @@ pub(crate) async fn run(args: PublishArgs) -> Result<()> {
             [] => String::new(),
             aliases => format!(" ({})", aliases.join(", ")),
         };
-        println!("{}/{}{aliases}", version.model, version.version);
+        outln!("{}/{}{aliases}", version.model, version.version);
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
+use connector_runtime::reader::ReadError;
 use connector_runtime::record::Record;
 
 use super::position::Position;
@@ -104,6 +105,17 @@ impl Assembly {
             layers,
             status: status.clone(),
         }
+    }
+
+    /// Reads back what topics hold for the inputs up to `input`.
+    ///
+    /// # Errors
+    /// When a topic cannot be read.
+    pub(super) async fn fill(&mut self, input: i64) -> Result<(), ReadError> {
+        for topic in &mut self.topics {
+            topic.fill(input).await?;
+        }
+        Ok(())
     }
 
     /// Takes one output.

@@ -137,8 +137,9 @@ impl Pipeline {
         while i < batch.len() {
             let end = batch.len().min(i + CHUNK);
             let last_input = self.assembly.position.next() + (end - i) as i64;
-            for topic in &mut self.assembly.topics {
-                topic.fill(last_input).await?;
+            if let Err(error) = self.assembly.fill(last_input).await {
+                self.commit_before_restart().await?;
+                return Err(error.into());
             }
             let now = self.client.cluster().clock().instant().into_std();
             let started_at = i;
@@ -184,7 +185,7 @@ impl Pipeline {
         self.outputs.send(topics, &self.stage.stop).await
     }
 
-    /// The stream broke: commits what came. Otherwise a stage whose connections break early would never get further.
+    /// A connection broke: commits what came. Otherwise a stage whose connections break early would never get further.
     async fn commit_before_restart(&mut self) -> Result<(), StageError> {
         let since = self.assembly.since_cut(0);
         let committed = async {

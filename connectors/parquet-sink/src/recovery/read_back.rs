@@ -10,6 +10,9 @@ use connector_runtime::record::Record;
 use super::resume::ReadBackPlan;
 use crate::encode::envelope::source_offset;
 
+/// The size of a response: a network that breaks often lets small ones through.
+const RESPONSE_BYTES: usize = 512 * 1024;
+
 /// Reads one output partition from the lake's position to the end that it had at the start.
 pub(crate) struct ReadBack {
     reader: PlainReader,
@@ -37,8 +40,9 @@ impl ReadBack {
         plan: ReadBackPlan,
         committed: i64,
     ) -> Result<Self, ReadError> {
+        let reader = PlainReader::open(client, topic, partition, plan.from).await?;
         Ok(Self {
-            reader: PlainReader::open(client, topic, partition, plan.from).await?,
+            reader: reader.with_max_bytes(RESPONSE_BYTES),
             end: plan.end,
             committed,
             waiting: VecDeque::new(),

@@ -12,9 +12,9 @@ use super::client::Cluster;
 use super::leader::Leader;
 use crate::record::LogRange;
 
-/// The pause between two questions.
+/// The pause between two checks.
 const INTERVAL: Duration = Duration::from_secs(3);
-/// The greatest age of the last answer: a busy cluster answers late.
+/// After this long without an answer the cluster counts as gone: a busy one answers late.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// The health of a cluster, for readiness probes.
@@ -24,9 +24,11 @@ pub struct ClusterHealth {
 }
 
 #[derive(Debug, Default)]
-struct LastAnswer {
-    at: Option<Instant>,
-    error: Option<String>,
+enum LastAnswer {
+    #[default]
+    None,
+    At(Instant),
+    Failed(String),
 }
 
 impl ClusterHealth {
@@ -35,21 +37,19 @@ impl ClusterHealth {
     /// # Errors
     /// The reason when it does not.
     pub fn check(&self) -> Result<(), String> {
-        let last = self.last.lock();
-        if let Some(error) = &last.error {
-            return Err(error.clone());
-        }
-        match last.at {
-            None => Err("the cluster has not answered yet".to_owned()),
-            Some(at) if at.elapsed() > SILENCE_MAX => Err(format!(
+        match &*self.last.lock() {
+            LastAnswer::None => Err("the cluster has not answered yet".to_owned()),
+            LastAnswer::Failed(error) => Err(error.clone()),
+            LastAnswer::At(at) if at.elapsed() > SILENCE_MAX => Err(format!(
                 "the cluster has not answered for {} s: check that it runs and can be reached",
                 at.elapsed().as_secs()
             )),
-            Some(_) => Ok(()),
+            LastAnswer::At(_) => Ok(()),
         }
     }
 
-    /// Asks the cluster again and again, until the future is dropped. `on_range` receives each partition's offsets.
+    /// Checks the cluster every three seconds; never returns. After each success `on_range` receives the offsets of each partition.
+    /// Without partitions it only connects, which shows as well that the cluster answers.
     pub async fn watch(
         &self,
         cluster: &Cluster,
@@ -62,45 +62,45 @@ impl ClusterHealth {
         let mut leaders = Vec::new();
         loop {
             timer.tick().await;
-            let asked = ask(cluster, topic, partitions, &mut leaders, &mut on_range).await;
+            let was_connected = !leaders.is_empty();
+            let mut asked = ask(cluster, topic, partitions, &mut leaders).await;
+            if asked.is_err() && was_connected {
+                // The leader restarted or moved: its connection says nothing about the cluster.
+                leaders.clear();
+                asked = ask(cluster, topic, partitions, &mut leaders).await;
+            }
             *self.last.lock() = match asked {
-                Ok(()) => LastAnswer {
-                    at: Some(Instant::now()),
-                    error: None,
-                },
+                Ok(ranges) => {
+                    for (partition, range) in ranges {
+                        on_range(partition, range);
+                    }
+                    LastAnswer::At(Instant::now())
+                }
                 Err(error) => {
                     leaders.clear();
-                    LastAnswer {
-                        at: None,
-                        error: Some(format!("{error:#}")),
-                    }
+                    LastAnswer::Failed(format!("{error:#}"))
                 }
             };
         }
     }
 }
 
-/// Asks all leaders for their offsets at once. `leaders` holds the connections from one call to the next. Without partitions it only
-/// connects, which shows as well that the cluster answers.
+/// The offsets of all partitions, asked of their leaders at once. `leaders` holds the connections from one call to the next.
 async fn ask(
     cluster: &Cluster,
     topic: &str,
     partitions: &[u32],
     leaders: &mut Vec<Leader>,
-    on_range: &mut impl FnMut(u32, LogRange),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<(u32, LogRange)>> {
     if leaders.is_empty() {
         let client = cluster.connect().await?;
-        for partition in partitions {
-            leaders.push(Leader::connect(&client, topic, *partition).await?);
-        }
+        let connecting = partitions.iter();
+        let connecting = connecting.map(|partition| Leader::connect(&client, topic, *partition));
+        *leaders = try_join_all(connecting).await?;
     }
-    let asked = leaders.iter_mut().map(async |leader| {
+    let asking = leaders.iter().map(async |leader| {
         let range = leader.offsets().await?;
         anyhow::Ok((leader.partition, range))
     });
-    for (partition, range) in try_join_all(asked).await? {
-        on_range(partition, range);
-    }
-    Ok(())
+    try_join_all(asking).await
 }

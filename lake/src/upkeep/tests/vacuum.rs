@@ -101,6 +101,7 @@ async fn whole_days_expire() {
         .dry_run(true)
         .expire(&fixture.table, keep)
         .await;
+    let before = fixture.snapshot().await;
     let report = upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
     assert_eq!(dry.unwrap().unwrap(), report);
     assert_eq!((report.removed.files, report.removed.rows), (2, 6));
@@ -122,6 +123,17 @@ async fn whole_days_expire() {
         assert_eq!((report.data.files, of_days.count()), (files, folders));
     }
     fixture.check().await;
+    // Whoever reads an old snapshot for that long is told to read the table again.
+    let error = fixture
+        .lake
+        .rows(&before.files()[0].path)
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        matches!(error, LakeError::Gone { .. }) && error.is_transient(),
+        "{error}"
+    );
     // A clock that is a year ahead counts from a day after the newest file.
     let ahead = Upkeep::at(MIDNIGHT + 400 * DAY_MS);
     let report = ahead.expire(&fixture.table, keep).await.unwrap().unwrap();

@@ -46,7 +46,7 @@ pub(crate) struct ModelReport {
 
 impl Report {
     pub(crate) fn print(&self) {
-        println!("run {} in {}, {:.1} s", self.run, self.place, self.seconds);
+        outln!("run {} in {}, {:.1} s", self.run, self.place, self.seconds);
         let mut header = vec!["version", "in"];
         header.extend(SHOWN_METRICS);
         let mut rows = table(&header);
@@ -58,18 +58,21 @@ impl Report {
             cells.extend(SHOWN_METRICS.map(|metric| number(model.metrics.get(metric).copied())));
             rows.add_row(cells);
         }
-        println!("{rows}");
+        outln!("{rows}");
         for model in &self.models {
-            println!(
+            outln!(
                 "{}/{} in {}: {}",
-                model.model, model.version, model.alias, model.reason
+                model.model,
+                model.version,
+                model.alias,
+                model.reason
             );
         }
         for reason in &self.left_out {
-            println!("left out: {reason}");
+            outln!("left out: {reason}");
         }
         if let Some(serving) = &self.serving {
-            println!("{serving}");
+            outln!("{serving}");
         }
     }
 }

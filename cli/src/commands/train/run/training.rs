@@ -109,7 +109,7 @@ pub(crate) async fn train_once(
         return Err(error);
     }
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        outln!("{}", serde_json::to_string(&report)?);
     } else {
         report.print();
     }

@@ -30,9 +30,9 @@ pub(super) enum Op {
     AtMost,
     Greater,
     AtLeast,
-    /// The price before was at most the right side, the price is greater.
+    /// `price_prev <= right and price > right`, with the right side as it is in this row.
     CrossesAbove,
-    /// The price before was at least the right side, the price is less.
+    /// `price_prev >= right and price < right`, with the right side as it is in this row.
     CrossesBelow,
 }
 
@@ -72,7 +72,7 @@ impl Term {
 }
 
 impl Comparison {
-    /// The comparisons of two sides that it means: a crossing compares the price before, too.
+    /// The comparisons without crossings that must all hold: a crossing is one of the price before and one of the price.
     pub(super) fn plain(self) -> impl Iterator<Item = Self> {
         let Self { left, op, right } = self;
         let before = |op| Self {
@@ -91,29 +91,24 @@ impl Comparison {
 }
 
 impl Condition {
-    /// The fields that it compares, each once, in the order of the text.
+    /// The fields that it compares, each once, in the order of the text; of a crossing the price before comes first.
     pub(super) fn fields(&self) -> Vec<Field> {
         let mut fields = Vec::new();
         let plain = self.0.iter().flat_map(|comparison| comparison.plain());
-        for field in plain.flat_map(|it| [it.left.field(), it.right.field()]) {
-            if let Some(field) = field
-                && !fields.contains(&field)
-            {
+        let compared = plain.flat_map(|it| [it.left.field(), it.right.field()]);
+        for field in compared.flatten() {
+            if !fields.contains(&field) {
                 fields.push(field);
             }
         }
         fields
     }
 
-    /// The values of its fields, for people: `price_prev 60010.5, price 59990`.
+    /// The values of its fields, for people: `price_prev 60010.5, price 59990`. Fields that are null are left out: a condition that
+    /// holds has none.
     pub(super) fn values(&self, numbers: &Numbers) -> String {
-        let values = self.fields().into_iter().map(|field| {
-            let value = numbers.get(field);
-            value.map_or_else(
-                || format!("{field} null"),
-                |value| format!("{field} {value}"),
-            )
-        });
+        let fields = self.fields().into_iter();
+        let values = fields.filter_map(|field| Some(format!("{field} {}", numbers.get(field)?)));
         values.collect::<Vec<_>>().join(", ")
     }
 }
@@ -128,7 +123,7 @@ impl fmt::Display for Term {
     }
 }
 
-/// As it can be parsed again.
+/// Text that is parsed as the same condition.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, Comparison { left, op, right }) in self.0.iter().enumerate() {
