@@ -18,7 +18,7 @@ const SPEED: &str = "120";
 const WATCHED: Duration = Duration::from_secs(15);
 
 const SCRIPTING_MS_MAX: f64 = 16.0;
-/// Of a core, for a page that is open.
+/// Of a core, for a page of 250 coins, or the Pipeline, that is open.
 const CORE_SHARE_MAX: f64 = 0.05;
 const RSS_MB_MAX: f64 = 100.0;
 pub(crate) const WEIGHT_BYTES_MAX: u64 = 300_000;
@@ -129,7 +129,9 @@ async fn five_hundred_coins_are_cheap_to_watch() {
         100.0 * pipeline_share
     );
     browser.close().await;
-    assert!(market_share < CORE_SHARE_MAX, "{market_share}");
+    // Twice as many coins, and all of them twice a second.
+    let market_share_max = CORE_SHARE_MAX * COINS as f64 / 250.0;
+    assert!(market_share < market_share_max, "{market_share}");
     assert!(pipeline_share < CORE_SHARE_MAX, "{pipeline_share}");
     assert!(scripting_ms < SCRIPTING_MS_MAX, "{scripting_ms} ms");
     assert!(rss_mb < RSS_MB_MAX, "{rss_mb} MB");
