@@ -66,9 +66,30 @@ impl Lake {
         &self,
         path: &str,
     ) -> Result<ParquetRecordBatchStreamBuilder<LakeFile>, LakeError> {
+        self.open_rows(path, None).await
+    }
+
+    /// As [`Lake::rows`], of a file whose size is known, which saves a request to the store.
+    ///
+    /// # Errors
+    /// As [`Lake::rows`].
+    pub async fn rows_sized(
+        &self,
+        path: &str,
+        bytes: u64,
+    ) -> Result<ParquetRecordBatchStreamBuilder<LakeFile>, LakeError> {
+        self.open_rows(path, Some(bytes)).await
+    }
+
+    async fn open_rows(
+        &self,
+        path: &str,
+        size: Option<u64>,
+    ) -> Result<ParquetRecordBatchStreamBuilder<LakeFile>, LakeError> {
         let file = LakeFile {
             lake: self.clone(),
             path: path.to_owned(),
+            size,
             tail: None,
         };
         ParquetRecordBatchStreamBuilder::new(file)
@@ -87,15 +108,19 @@ impl Lake {
     /// # Errors
     /// When it cannot be read or is not Parquet.
     pub async fn metadata(&self, path: &str) -> Result<ParquetMetaData, LakeError> {
-        let (metadata, _) = self.footer(path).await?;
+        let (metadata, _) = self.footer(path, None).await?;
         Ok(metadata)
     }
 
     /// The Parquet metadata in a file's footer, and the part of the file that was fetched for it.
-    async fn footer(&self, path: &str) -> Result<(ParquetMetaData, Tail), LakeError> {
+    async fn footer(
+        &self,
+        path: &str,
+        size: Option<u64>,
+    ) -> Result<(ParquetMetaData, Tail), LakeError> {
         let mut wanted = FOOTER_GUESS_BYTES;
         loop {
-            let tail = self.tail(path, wanted).await?;
+            let tail = self.tail(path, size, wanted).await?;
             let mut reader = ParquetMetaDataReader::new();
             match reader.try_parse_sized(&tail.bytes, tail.end()) {
                 Ok(()) => {
@@ -112,10 +137,13 @@ impl Lake {
     }
 
     /// The last `wanted` bytes of a file, all of it when it is shorter.
-    async fn tail(&self, path: &str, wanted: u64) -> Result<Tail, LakeError> {
+    async fn tail(&self, path: &str, size: Option<u64>, wanted: u64) -> Result<Tail, LakeError> {
         let failed = |error| self.read_error(path, error);
         let location = self.location(path);
-        let size = self.store.head(&location).await.map_err(failed)?.size;
+        let size = match size {
+            Some(size) => size,
+            None => self.store.head(&location).await.map_err(failed)?.size,
+        };
         let begin = size.saturating_sub(wanted);
         let range = GetRange::Bounded(begin..size);
         let options = GetOptions::default().with_range(Some(range));
@@ -163,6 +191,8 @@ impl Tail {
 pub struct LakeFile {
     lake: Lake,
     path: String,
+    /// Its size, where that is known.
+    size: Option<u64>,
     /// What was fetched to find the footer: all of a small file.
     tail: Option<Tail>,
 }
@@ -211,7 +241,7 @@ impl AsyncFileReader for LakeFile {
         _options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
         async move {
-            let footer = self.lake.footer(&self.path).await;
+            let footer = self.lake.footer(&self.path, self.size).await;
             let (metadata, tail) =
                 footer.map_err(|error| ParquetError::External(Box::new(error)))?;
             self.tail = Some(tail);

@@ -170,6 +170,10 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         Some(listener) => {
             let clock = backbone.cluster().clock().clone();
             let plan = ConsolePlan {
+                speed: match args.speed {
+                    Speed::Times(times) => Some(times),
+                    Speed::Max => None,
+                },
                 listener,
                 allowed_hosts: Vec::new(),
                 desk: Arc::new(Desk::open(data.root(), clock, Vec::new())?),

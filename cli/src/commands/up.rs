@@ -72,6 +72,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     let (addr, lake) = (backbone.addr(), backbone.lake_url());
     let console = backbone
         .serve_console(ConsolePlan {
+            speed: None,
             listener: console_listener,
             allowed_hosts: plan.allowed_hosts,
             desk: Arc::clone(&desk),

@@ -42,6 +42,8 @@ pub(crate) struct BackboneConfig {
 
 /// How the console of a backbone is served.
 pub(crate) struct ConsolePlan {
+    /// How many times as fast as it was the market is replayed; `None` for a live one, and at full speed.
+    pub(crate) speed: Option<f64>,
     /// The bound listener, from [`Console::bind`].
     pub(crate) listener: TcpListener,
     /// `Host` headers that are accepted besides this machine's own names.
@@ -149,7 +151,10 @@ impl Backbone {
             lake: Lake::open_str(&lake_url, [])?,
             blueprint: assets::blueprint(market.is_live(), self.last_start.commit_interval)?,
             models: models::console_models(Some(self.data.root()), lake_url)?,
-            market: market.for_console(),
+            market: console::Market {
+                speed: plan.speed,
+                ..market.for_console()
+            },
             source: Some(source_reports(self.source_status())),
             chain_times: Some(self.chain_times()),
             desk: Some(plan.desk),

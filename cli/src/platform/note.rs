@@ -87,6 +87,7 @@ impl Market {
                 _ => MarketKind::Replay,
             },
             name: self.name.clone(),
+            speed: None,
             currency: Some(self.currency.clone()),
         }
     }

@@ -8,6 +8,7 @@ use fixtures::patience::eventually;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
+use crate::pictures::look;
 use crate::platform::values;
 
 /// The page holds as many of the newest alerts.
@@ -303,6 +304,7 @@ pub(crate) async fn acknowledge_and_mute(browser: &Browser, data: &Path) {
         ))
         .await;
     assert!(kept()["mutes"]["bitcoin"].is_i64(), "{}", kept());
+    look(browser, "alerts-muted").await;
     browser
         .run("document.querySelector('.mutes button').click()")
         .await;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -143,6 +143,24 @@ impl Browser {
             .unwrap();
     }
 
+    /// Opens one more tab and looks at it. The others stay open, and are hidden.
+    pub(crate) async fn new_tab(&self) -> WindowHandle {
+        let opened = self.client.new_window(true).await.unwrap();
+        self.look_at(&opened.handle).await;
+        opened.handle
+    }
+
+    /// The tab that it looks at.
+    pub(crate) async fn tab(&self) -> WindowHandle {
+        self.client.window().await.unwrap()
+    }
+
+    /// Looks at another tab.
+    pub(crate) async fn look_at(&self, tab: &WindowHandle) {
+        self.client.switch_to_window(tab.clone()).await.unwrap();
+        self.devtools("Page.bringToFront", json!({})).await;
+    }
+
     /// Runs JavaScript in the page; the result is what it returns.
     pub(crate) async fn run(&self, script: &str) -> Value {
         let ran = self.client.execute(script, Vec::new()).await;
@@ -203,6 +221,20 @@ impl Browser {
     /// Saves what is to be seen under target/screenshots/.
     pub(crate) async fn screenshot(&self, name: &str) {
         let png = self.client.screenshot().await.unwrap();
+        std::fs::write(screenshots().join(format!("{name}.png")), png).unwrap();
+    }
+
+    /// Saves the page down to its end, or far enough to look at.
+    pub(crate) async fn long_screenshot(&self, name: &str, width: u32) {
+        const HEIGHT_MAX: u64 = 2_400;
+        let height = self
+            .run("return Math.max(innerHeight, document.documentElement.scrollHeight)")
+            .await;
+        let height = height.as_u64().unwrap().min(HEIGHT_MAX);
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+        let asked = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let answer = self.devtools("Page.captureScreenshot", asked).await;
+        let png = BASE64.decode(answer["data"].as_str().unwrap()).unwrap();
         std::fs::write(screenshots().join(format!("{name}.png")), png).unwrap();
     }
 

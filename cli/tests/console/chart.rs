@@ -257,6 +257,11 @@ pub(crate) async fn choose_on_the_chart(browser: &Browser, client: &Client) {
             "{part} in {summary}"
         );
     }
+    // Where one of the two has no tick, the legend says where its last one left it.
+    let untold = browser
+        .run("return [...document.querySelectorAll('.u-legend .u-value')].filter((it) => it.textContent === '–').length")
+        .await;
+    assert_eq!(untold, 0);
     let (_, rows) = saved_file(browser).await;
     assert_eq!(rows.len() - 1, ticks.len() + other.len());
     let last = rows.last().unwrap();

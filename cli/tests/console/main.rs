@@ -13,6 +13,7 @@ mod lake;
 mod load;
 mod market;
 mod models;
+mod opening;
 mod pages;
 mod past;
 mod pictures;

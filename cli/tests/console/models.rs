@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
 use crate::market::compare_market;
+use crate::pictures::look;
 use crate::platform::newest;
 use crate::ticking::Ticking;
 
@@ -99,6 +100,7 @@ pub(crate) async fn compare_runs(browser: &Browser, data: &Path) {
             "document.querySelector('main .nothing')?.textContent.startsWith('This run failed: ')",
         )
         .await;
+    look(browser, "run-failed").await;
     browser.go("#/models/nobody-knows-it").await;
     browser
         .until("document.querySelector('main .nothing')?.textContent.startsWith('there is no run nobody-knows-it in ')")

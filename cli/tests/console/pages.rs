@@ -26,9 +26,9 @@ use crate::topics::{compare_topics, follow_a_topic};
 /// The market's three days in three quarters of a minute.
 const SPEED: &str = "6000";
 
-/// A coin that tries to be markup.
+/// A coin that tries to be markup, and to turn about what stands beside it.
 const HOSTILE_ID: &str = "<img src=x onerror=window.hacked=1>";
-const HOSTILE_NAME: &str = "\"><script>window.hacked=3</script>";
+const HOSTILE_NAME: &str = "\"><script>window.hacked=3</script>\u{202e}";
 const HOSTILE_SYMBOL: &str = "<script>window.hacked=2</script>";
 
 #[tokio::test]
@@ -99,6 +99,11 @@ async fn watch_it_live(browser: &Browser) {
     let price = "document.querySelector('.market tbody tr td:nth-child(2) data').value";
     let before = browser.until(price).await;
     browser.until(&format!("{price} !== {before}")).await;
+    browser
+        .until(
+            "/^demo 2024-01-\\d\\d, 6,000×$/.test(document.getElementById('market').textContent)",
+        )
+        .await;
     browser.screenshot("market-live").await;
 
     browser.go("#/pipeline").await;
@@ -216,6 +221,13 @@ async fn show_hostile_names_as_text(browser: &Browser, client: &Client) {
              (row.querySelector('data.old') === null) === row.dataset.coin.includes('onerror'))",
         )
         .await;
+    // A name that runs from right to left turns nothing about but itself.
+    let isolated = browser
+        .run(&format!(
+            "return getComputedStyle({first}.closest('th')).unicodeBidi"
+        ))
+        .await;
+    assert_eq!(isolated, "isolate");
     // What CoinGecko has not said is not made up.
     browser
         .until(&format!(

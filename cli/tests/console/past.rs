@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::ONE_AT_A_TIME;
 use crate::alerts::{episodes, shows};
 use crate::browser::{Browser, PROXY_NAME};
-use crate::pictures::take_picture;
+use crate::pictures::look;
 use crate::platform::{connect, start_console, values};
 use crate::ticking::{coin, raw_writer, rfc3339};
 
@@ -487,27 +487,17 @@ async fn rules_of_a_platform_elsewhere(browser: &Browser, broker: &str, lake: &P
 }
 
 async fn take_pictures(browser: &Browser, client: &Client, day: &FirstDay) {
-    for (scheme, width) in [
-        ("light", 1440),
-        ("dark", 1440),
-        ("light", 390),
-        ("dark", 390),
+    for (name, hash) in [
+        ("past", "#/coin/bitcoin?minutes=1440"),
+        ("rules", "#/alerts?kind=rule:btc-level"),
     ] {
-        browser.size(width, 900).await;
-        browser.colours(scheme).await;
-        for (name, hash) in [
-            ("past", "#/coin/bitcoin?minutes=1440"),
-            ("rules", "#/alerts?kind=rule:btc-level"),
-        ] {
-            browser.go(hash).await;
-            browser
-                .until("document.querySelector('.alert .rule')")
-                .await;
-            take_picture(browser, name, scheme, width).await;
-        }
+        browser.go(hash).await;
+        browser
+            .until("document.querySelector('.alert .rule')")
+            .await;
+        look(browser, name).await;
     }
     browser.size(1280, 980).await;
-    browser.colours("light").await;
     browser.go("#/pipeline").await;
     // Stages commit what they have by the clock.
     day.pass_until(client, day.clock.now_ms() + 120_000).await;

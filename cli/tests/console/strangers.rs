@@ -9,6 +9,7 @@ use fixtures::broker::TestBroker;
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
+use crate::pictures::look;
 use crate::platform::start_console;
 
 /// The head and body of an answer, byte for byte.
@@ -108,7 +109,23 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
     browser
         .until("document.getElementById('health').dataset.state === 'wrong' && document.getElementById('health-text').textContent === '10 problems'")
         .await;
-    browser.screenshot("pipeline-wrong").await;
+    look(&browser, "pipeline-wrong").await;
+
+    // A platform that has just been started has nothing yet, and says what to wait for.
+    for (name, hash) in [
+        ("market-new", "#/market"),
+        ("alerts-new", "#/alerts"),
+        ("models-new", "#/models"),
+    ] {
+        browser.go(hash).await;
+        browser
+            .until("document.querySelector('main .nothing:not([hidden])')")
+            .await;
+        look(&browser, name).await;
+    }
+    // Nobody has trained: there are no models to ask for.
+    browser.forget_complaints().await;
+    browser.go("#/pipeline").await;
 
     many_topics_are_listed_at_once(&browser, &broker).await;
     let addr = broker.addr().to_string();
@@ -118,6 +135,7 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
             "document.querySelectorAll('.problems li').length === 1 && document.querySelector('.problems li').textContent.includes('{addr}')"
         ))
         .await;
+    look(&browser, "pipeline-no-broker").await;
     browser.close().await;
 }
 

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
+use crate::pictures::look;
 use crate::platform::start_console;
 
 /// What a proxy does.
@@ -163,6 +164,7 @@ async fn a_lost_stream_is_opened_again_and_a_hidden_page_has_none() {
     browser
         .until("document.querySelector('.browse .nothing')?.textContent.startsWith('The console cannot be reached: check that')")
         .await;
+    look(&browser, "console-gone").await;
     proxy.set(Mode::Pass);
     browser.go("#/market").await;
     browser.until(told).await;
@@ -191,5 +193,45 @@ async fn a_lost_stream_is_opened_again_and_a_hidden_page_has_none() {
         .await;
     // The failures were asked for.
     browser.forget_complaints().await;
+    browser.close().await;
+}
+
+/// Browsers open six connections to a server: with a stream in each of seven tabs there would be none left to ask on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seventh_tab_works_and_the_first_goes_on_when_it_is_looked_at() {
+    const TABS: usize = 7;
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let lake = tempfile::tempdir().unwrap();
+    let console = start_console("127.0.0.1:1", lake.path(), &[]);
+    let addr = console.word_after("console at http://");
+    let browser = browser.at(format!("http://{addr}"));
+    let told = "document.getElementById('health-text').textContent === '1 problem'";
+    let mut tabs = vec![browser.tab().await];
+    loop {
+        browser.go("#/market").await;
+        browser.until(told).await;
+        browser.run(COUNT_STREAMS).await;
+        if tabs.len() == TABS {
+            break;
+        }
+        tabs.push(browser.new_tab().await);
+    }
+    // It has a stream, and is answered beside it.
+    browser.go("#/data/lake").await;
+    browser
+        .until("document.querySelectorAll('.choices a').length > 4")
+        .await;
+    // Its tables are asked for from a broker that is not there.
+    browser.forget_complaints().await;
+    for tab in &tabs[..TABS - 1] {
+        browser.look_at(tab).await;
+        let counted = browser
+            .until("window.streamsOpened === 1 && [window.streamsClosed, document.visibilityState]")
+            .await;
+        assert_eq!(counted, serde_json::json!([0, "visible"]));
+    }
     browser.close().await;
 }

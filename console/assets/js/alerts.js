@@ -12,7 +12,7 @@ const KINDS = ["price_spike", "price_move", "volume_spike"];
 const STATES = [["", "all"], ["open", "open"]];
 /** A reader who types is not done yet. */
 const TYPING_MS = 250;
-const NO_ALERTS = "No alerts yet: nothing unusual has happened. They appear here as soon as crypto-alerts has them. " +
+const NO_ALERTS = "No alerts yet. They appear here as soon as crypto-alerts has them; the Pipeline page says whether something is wrong. " +
   "`coinlake rules check` tries rules of your own on the past.";
 
 export function alertsPage(main, _path, query) {
@@ -120,7 +120,8 @@ export function alertsPage(main, _path, query) {
   }
 
   function drawSummary({ alerts, episodes: all, counts: over }, rest) {
-    setText(count, `${format.counted(all, "episode")} among ${rest(format.counted(alerts, "alert"))}`);
+    if (alerts === 0 && range.chosen() === null) setText(count, "");
+    else setText(count, `${format.counted(all, "episode")} among ${rest(format.counted(alerts, "alert"))}`);
     counts.replaceChildren(...(all > 0 ? [barChart(over, range.choose)] : []));
     setText(empty, alerts > 0 ? "No alert matches the filters: choose fewer." : range.chosen() === null ? NO_ALERTS : "No alert in this time: choose a longer one.");
   }

@@ -51,7 +51,7 @@ function show() {
     else link.removeAttribute("aria-current");
   }
   if (!page) {
-    main.append(nothing("There is no such page."));
+    main.append(h("h1", {}, "Not found"), nothing("There is no such page: the tabs lead to those there are."));
     return;
   }
   document.title = `${path[0] ?? page.title} · Coinlake`;

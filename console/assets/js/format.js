@@ -41,10 +41,13 @@ export function price(value) {
   return fixed(digits).format(value);
 }
 
+/** Less is 0.00 %, which is no rise. */
+const CHANGE_MIN = 0.00005;
+
 /** A fraction as a signed percentage. */
 export function change(value) {
   if (value === null || value === undefined) return NONE;
-  return (value > 0 ? "+" : "") + decimal(value * 100, 2) + " %";
+  return (value >= CHANGE_MIN ? "+" : "") + decimal(value * 100, 2) + " %";
 }
 
 /** A probability as a percentage. */
@@ -143,9 +146,9 @@ export function timeAfter(ms, before) {
   return text.slice(0, 10) === other.slice(0, 10) ? text.slice(11) : text;
 }
 
-/** A sentence whose numbers have no more digits than a reader wants. */
+/** A sentence whose prices look like those beside it. */
 export function sentence(text) {
-  return text.replace(/\d+\.\d{3,}(e-?\d+)?/g, (number) => price(Number(number)));
+  return text.replace(/\d+\.\d{3,}(e-?\d+)?|\d{4,}\.\d+/g, (number) => price(Number(number)));
 }
 
 const RULE = "rule:";

@@ -5,7 +5,7 @@
 
 import { setText } from "./dom.js";
 import { counted } from "./format.js";
-import { showMarket } from "./source.js";
+import { hideMarket, showMarket } from "./source.js";
 
 /** The console sends something at least every 15 s. */
 const SILENCE_MAX_MS = 40_000;
@@ -18,6 +18,7 @@ const healthText = document.getElementById("health-text");
 function showHealth(state, text) {
   if (health.dataset.state !== state) health.dataset.state = state;
   setText(healthText, text);
+  if (state === "lost") hideMarket();
 }
 
 function showStatus(status) {

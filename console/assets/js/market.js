@@ -157,7 +157,7 @@ export function marketPage(main, _path, query) {
       if (column.exact) setAttribute(data, "title", value === null ? "" : format.money(String(value)));
       setAttribute(data, "value", value === null ? "" : String(value));
       let look = "";
-      if (column.signed && value) look = value > 0 ? "up" : "down";
+      if (column.signed && value && column.show(value) !== format.change(0)) look = value > 0 ? "up" : "down";
       if (column.alarming && value !== null && column.alarming(value)) look = "alarming";
       if (column.old?.(value)) look = "old";
       if (column.of === "price" && row.before !== null && row.before !== value) look = value > row.before ? "up" : "down";

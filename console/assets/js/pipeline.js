@@ -6,6 +6,11 @@ import { connect } from "./live.js";
 import { hourSection } from "./pipeline/hour.js";
 import { facts, sourceInBrief, sourceName } from "./source.js";
 
+/** The dots on arrows move ten times a second: an animation of the browser's own draws sixty times, which costs more than all else. */
+const STEP_MS = 100;
+const STEP_PIXELS = 1.6;
+/** A multiple of the dots' distance, however quick they are. */
+const ROUND_PIXELS = 160;
 /** Pixels from a card's left edge to an arrow that leaves it downwards. */
 const DOWN = 18;
 /** Pixels in which an arrow to the right reaches the height of its end. */
@@ -174,10 +179,12 @@ export function pipelinePage(main) {
       if (key === "source") continue;
       const name = key.replace(/^(topic|stage) /, "").replace(/ here$/, "");
       const modules = flow.stages.find((stage) => key === `stage ${stage.name}`)?.smartmodules ?? [];
-      const own = found.filter((problem) => problem.about === name || modules.includes(problem.about));
+      // A SmartModule may be called like a topic.
+      const isOwn = ({ about, message }) => (message.startsWith("SmartModule ") ? modules.includes(about) : about === name);
+      const own = found.filter(isOwn);
       element.classList.toggle("wrong", own.length > 0);
       alarm.hidden = own.length === 0;
-      setText(alarm, own.map((problem) => problem.message).join(" "));
+      setText(alarm, own.map((problem) => problem.message).join("\n"));
     }
   }
 
@@ -204,6 +211,7 @@ export function pipelinePage(main) {
     alarm.hidden = problem === null;
     element.classList.toggle("wrong", problem !== null);
     source.replaceChildren(...facts(flow).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    source.hidden = source.childElementCount === 0;
     untold.hidden = flow.source !== null;
   }
 
@@ -212,7 +220,7 @@ export function pipelinePage(main) {
     rejected.hidden = of === 0;
     const rows = Object.entries(by_reason).filter(([, n]) => n > 0).sort(([, a], [, b]) => b - a);
     reasons.replaceChildren(
-      h("caption", {}, `Reasons of the newest ${format.counted(of, "rejected record")}`),
+      h("caption", {}, h("span", {}, `Reasons of the newest ${format.counted(of, "rejected record")}`)),
       h("tbody", {}, rows.map(([reason, n]) => {
         const bar = h("span", { className: "bar" });
         bar.style.setProperty("--share", n / of);
@@ -266,7 +274,15 @@ export function pipelinePage(main) {
     },
     hour: hour.take,
   });
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
+  let moved = 0;
+  const moving = setInterval(() => {
+    if (isCalm.matches || document.hidden) return;
+    moved = (moved + STEP_PIXELS) % ROUND_PIXELS;
+    drawing.querySelector(".arrows")?.style.setProperty("--moved", moved.toFixed(1));
+  }, STEP_MS);
   return () => {
+    clearInterval(moving);
     disconnect();
     measured.disconnect();
     draw.cancel();

@@ -55,17 +55,24 @@ export function sourceName() {
   return SOURCES[badge.dataset.kind] ?? SOURCES.live;
 }
 
-/** Shows whether the market is live, and its date where it is not; how old the data is where it is old. */
+/** Says nothing of the market: nobody knows what it does now. */
+export function hideMarket() {
+  badge.hidden = true;
+}
+
+/** Shows whether the market is live, and its date and speed where it is not; how old the data is where it is old. */
 export function showMarket({ market, newest_ms, ended, silent }) {
-  const { kind, name } = market;
+  const { kind, name, speed } = market;
   replayed = kind === "live" ? null : newest_ms;
   const day = newest_ms === null ? "" : ` ${format.time(newest_ms).slice(0, 10)}`;
   const old = kind === "live" && silent;
-  const text = kind !== "live" ? `${kind}${day}${ended ? ", ended" : ""}` : old ? `live, ${format.age(newest_ms)} old` : "live";
+  const pace = ended ? ", ended" : speed && speed !== 1 ? `, ${format.count(speed)}×` : "";
+  const isEmpty = kind === "live" && newest_ms === null;
+  const text = kind !== "live" ? `${kind}${day}${pace}` : isEmpty ? "no data yet" : old ? `live, ${format.age(newest_ms)} old` : "live";
   badge.hidden = false;
   const isNew = badge.dataset.kind !== kind;
   if (isNew) badge.dataset.kind = kind;
-  badge.classList.toggle("old", old);
+  badge.classList.toggle("old", old || isEmpty);
   setText(badge, text);
   const title = `${WHAT[kind]} (${name})`;
   if (badge.title !== title) badge.title = title;

@@ -11,7 +11,7 @@ export function choices(label, entries, chosen) {
 /** A table that scrolls sideways where it is too wide. */
 export function table(caption, heads, rows) {
   return h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": caption },
-    h("table", { className: "plain" }, h("caption", {}, caption),
+    h("table", { className: "plain" }, h("caption", {}, h("span", {}, caption)),
       h("thead", {}, h("tr", {}, heads.map(([text, kind]) => h("th", { scope: "col", className: kind ?? "" }, text)))),
       h("tbody", {}, rows)));
 }

@@ -1,12 +1,11 @@
 //! The past, from the tables of the lake: all of it, however many files it is in.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::pin::pin;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, Float64Array};
 use futures_util::TryStreamExt;
 use lake::Snapshot;
 use market::names::layer;
@@ -16,7 +15,7 @@ use crate::history::mark::Mark;
 use crate::history::scan::{self, Sought};
 use crate::state::{Evidence, Outlook, Point, rounded};
 
-/// A coin's ticks in a range of times, in milliseconds since the epoch. Ascending, each time once.
+/// A coin's ticks in a range of times, in milliseconds since the epoch, in no order; a time may come twice.
 pub(crate) async fn points(
     snapshot: &Snapshot,
     coin: &str,
@@ -37,13 +36,13 @@ pub(crate) async fn points(
             "backfilled",
         ],
     };
-    let mut points = BTreeMap::new();
+    let mut points = Vec::new();
     let mut batches = pin!(scan::rows(snapshot, &sought));
     while let Some(batch) = batches.try_next().await? {
-        let number = |name: &str| {
+        let numbers = |name: &str| {
             scan::column(&batch, name).and_then(|column| column.as_primitive_opt::<Float64Type>())
         };
-        let (Some(time), Some(price)) = (scan::event_times(&batch), number("price")) else {
+        let (Some(time), Some(price)) = (scan::event_times(&batch), numbers("price")) else {
             return Err(HistoryError::of(
                 layer::FEATURES,
                 "column `event_time` or `price` is missing or has another type",
@@ -52,31 +51,36 @@ pub(crate) async fn points(
         let samples = scan::column(&batch, "samples_15m")
             .and_then(|column| column.as_primitive_opt::<Int64Type>());
         let backfilled = scan::column(&batch, "backfilled").and_then(AsArray::as_boolean_opt);
-        let optional = |name: &str, row: usize| {
-            number(name).and_then(|column| column.is_valid(row).then(|| column.value(row)))
+        let optional = |column: Option<&Float64Array>, row: usize| {
+            column.and_then(|column| column.is_valid(row).then(|| column.value(row)))
         };
-        for row in 0..batch.num_rows() {
-            let time = scan::millis(time.value(row));
-            let samples = samples.map_or(0, |column| column.value(row));
-            points.insert(
-                time,
-                Point {
-                    time,
-                    price: price.value(row),
-                    ma_5m: optional("ma_5m", row),
-                    ma_15m: optional("ma_15m", row),
-                    volatility_15m: optional("volatility_15m", row),
-                    samples_15m: u32::try_from(samples).unwrap_or(0),
-                    volume_24h: optional("volume_24h", row),
-                    zscore_15m: optional("zscore_15m", row),
-                    outlook: Outlook::default(),
-                    backfilled: backfilled
-                        .is_some_and(|column| column.is_valid(row) && column.value(row)),
-                },
-            );
-        }
+        let [ma_5m, ma_15m, volatility_15m, volume_24h, zscore_15m] = [
+            "ma_5m",
+            "ma_15m",
+            "volatility_15m",
+            "volume_24h",
+            "zscore_15m",
+        ]
+        .map(numbers);
+        points.extend((0..batch.num_rows()).map(|row| {
+            Point {
+                time: scan::millis(time.value(row)),
+                price: price.value(row),
+                ma_5m: optional(ma_5m, row),
+                ma_15m: optional(ma_15m, row),
+                volatility_15m: optional(volatility_15m, row),
+                samples_15m: samples
+                    .and_then(|column| u32::try_from(column.value(row)).ok())
+                    .unwrap_or(0),
+                volume_24h: optional(volume_24h, row),
+                zscore_15m: optional(zscore_15m, row),
+                outlook: Outlook::default(),
+                backfilled: backfilled
+                    .is_some_and(|column| column.is_valid(row) && column.value(row)),
+            }
+        }));
     }
-    Ok(points.into_values().collect())
+    Ok(points)
 }
 
 /// The alerts of a coin, or of all, in a range of times, in milliseconds since the epoch, in no order. Of more than `marks_max` only the
@@ -240,7 +244,8 @@ mod tests {
                     .all(|point| point.backfilled == backfilled(point)),
                 "{times:?}"
             );
-            let found: Vec<i64> = found.iter().map(|point| point.time / MINUTE).collect();
+            let mut found: Vec<i64> = found.iter().map(|point| point.time / MINUTE).collect();
+            found.sort_unstable();
             assert_eq!(found, minutes.clone().collect::<Vec<_>>(), "{times:?}");
             let mut found: Vec<i64> = (marks(&alerts, Some("bitcoin"), 1_000, times.clone())
                 .await

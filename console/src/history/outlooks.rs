@@ -1,12 +1,12 @@
 //! What was predicted for a coin, from the table of predictions.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::pin::pin;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
+use arrow_array::{Array, Float64Array};
 use futures_util::TryStreamExt;
 use lake::Snapshot;
 use market::names::layer;
@@ -20,13 +20,13 @@ pub(crate) async fn outlooks(
     snapshot: &Snapshot,
     coin: &str,
     times: RangeInclusive<i64>,
-) -> Result<BTreeMap<i64, Outlook>, HistoryError> {
+) -> Result<HashMap<i64, Outlook>, HistoryError> {
     let sought = Sought {
         coin: Some(coin),
         times,
         columns: &["event_time", "anomaly_probability", "trend_up_probability"],
     };
-    let mut outlooks = BTreeMap::new();
+    let mut outlooks = HashMap::new();
     let mut batches = pin!(scan::rows(snapshot, &sought));
     while let Some(batch) = batches.try_next().await? {
         let Some(time) = scan::event_times(&batch) else {
@@ -35,14 +35,15 @@ pub(crate) async fn outlooks(
                 "column `event_time` is missing or has another type",
             ));
         };
-        let number = |name: &str, row: usize| {
-            let column = scan::column(&batch, name)?.as_primitive_opt::<Float64Type>()?;
-            column.is_valid(row).then(|| column.value(row))
+        let [anomaly, trend] = ["anomaly_probability", "trend_up_probability"]
+            .map(|name| scan::column(&batch, name)?.as_primitive_opt::<Float64Type>());
+        let number = |column: Option<&Float64Array>, row: usize| {
+            column.and_then(|column| column.is_valid(row).then(|| column.value(row)))
         };
         for row in 0..batch.num_rows() {
             let outlook = Outlook {
-                anomaly_probability: number("anomaly_probability", row),
-                trend_up_probability: number("trend_up_probability", row),
+                anomaly_probability: number(anomaly, row),
+                trend_up_probability: number(trend, row),
             };
             outlooks.insert(scan::millis(time.value(row)), outlook);
         }

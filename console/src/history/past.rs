@@ -1,5 +1,6 @@
 //! A coin's past in a range of times: what the lake has, and what is not committed yet.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use connector_runtime::cluster::Cluster;
@@ -9,7 +10,7 @@ use survey::Tables;
 use crate::history::error::HistoryError;
 use crate::history::mark::Mark;
 use crate::history::{lake, outlooks, uncommitted};
-use crate::state::{Alert, Point, outlook_of, point_of};
+use crate::state::{Alert, Outlook, Point, outlook_of, point_of};
 
 /// Alerts that are read at most: far more than a coin has in a year.
 const ALERTS_MAX: usize = 50_000;
@@ -30,11 +31,22 @@ impl Past {
         times: RangeInclusive<i64>,
         has_predictions: bool,
     ) -> Result<Self, HistoryError> {
-        let mut points = points(cluster, tables, coin, &times).await?;
-        if has_predictions {
-            predict(&mut points, cluster, tables, coin, &times).await?;
+        let predicted = async {
+            match has_predictions {
+                true => predicted(cluster, tables, coin, &times).await,
+                false => Ok(HashMap::new()),
+            }
+        };
+        let (mut points, predicted, (alerts, _)) = tokio::try_join!(
+            points(cluster, tables, coin, &times),
+            predicted,
+            alerts(cluster, tables, Some(coin), &times),
+        )?;
+        for point in &mut points {
+            if let Some(outlook) = predicted.get(&point.time) {
+                point.outlook = *outlook;
+            }
         }
-        let (alerts, _) = alerts(cluster, tables, Some(coin), &times).await?;
         Ok(Self { points, alerts })
     }
 }
@@ -64,14 +76,13 @@ async fn points(
     Ok(points)
 }
 
-/// Notes at each tick what was predicted.
-async fn predict(
-    points: &mut [Point],
+/// What was predicted, by the time of its tick.
+async fn predicted(
     cluster: &Cluster,
     tables: &Tables,
     coin: &str,
     times: &RangeInclusive<i64>,
-) -> Result<(), HistoryError> {
+) -> Result<HashMap<i64, Outlook>, HistoryError> {
     let snapshot = tables.snapshot(layer::PREDICTIONS).await?;
     let newest = uncommitted::records(
         cluster,
@@ -82,15 +93,10 @@ async fn predict(
     .await?;
     let mut outlooks = match snapshot {
         Some(snapshot) => outlooks::outlooks(&snapshot, coin, times.clone()).await?,
-        None => Default::default(),
+        None => HashMap::new(),
     };
     outlooks.extend(newest.iter().filter_map(outlook_of));
-    for point in points {
-        if let Some(outlook) = outlooks.get(&point.time) {
-            point.outlook = *outlook;
-        }
-    }
-    Ok(())
+    Ok(outlooks)
 }
 
 /// The alerts of a coin, or of all, in a range of times, oldest first, and whether these are all of them; else they are the newest.

@@ -66,7 +66,7 @@ impl Sought<'_> {
         lake: &Lake,
         file: DataFile,
     ) -> Result<impl Stream<Item = Result<RecordBatch, HistoryError>> + use<>, HistoryError> {
-        let rows = lake.rows(&file.path).await?;
+        let rows = lake.rows_sized(&file.path, file.bytes).await?;
         let unreadable = move |reason: String| HistoryError::File {
             path: file.path.clone(),
             reason,

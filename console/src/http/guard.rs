@@ -102,8 +102,10 @@ pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Ne
         HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
     );
-    // Scripts change with the binary, everything else with the market.
-    set(CACHE_CONTROL, "no-store");
+    // The market changes; the page's files have a name for each release, and say so.
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn router(shared: Arc<Shared>, hosts: Hosts) -> Router {
     Router::new()
         .route("/", get(static_files::index))
         .route("/favicon.ico", get(static_files::icon))
-        .route("/assets/{*path}", get(static_files::file))
+        .route("/assets/{build}/{*path}", get(static_files::file))
         .route("/api/live", get(live::live))
         .route("/api/market", get(market::market))
         .route("/api/coins", get(market::coins))

@@ -1,10 +1,17 @@
 //! The page's files, compiled in: the console needs no files beside it and loads nothing from the network.
 
-use std::sync::Arc;
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::api::error::ApiError;
 use crate::shared::Shared;
@@ -73,13 +80,50 @@ const ICON: &str = include_str!("../../assets/icon.svg");
 
 /// Where the page has the currency.
 const CURRENCY: &str = "{currency}";
+/// Where it has the folder of its files, and links to all its modules.
+const BUILD: &str = "{build}";
+const MODULES: &str = "{modules}";
+
+/// The name of these files, all together: browsers keep them under it.
+static FILES_NAME: LazyLock<String> = LazyLock::new(|| {
+    let mut hasher = DefaultHasher::new();
+    FILES.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+});
+
+/// The files compressed, once and well.
+static COMPRESSED: LazyLock<[Bytes; FILES.len()]> = LazyLock::new(|| {
+    FILES.map(|(_, text)| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        let written = encoder.write_all(text.as_bytes());
+        let compressed = written.and_then(|()| encoder.finish());
+        // A Vec takes everything.
+        compressed.unwrap_or_default().into()
+    })
+});
+
+/// The page: it names every module, so that a browser asks for all of them at once and not for one after the other.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let mut modules = String::new();
+    for (path, _) in FILES {
+        // The entry module is there already, and `theme.js` is no module.
+        if path.starts_with("js/") && !["js/app.js", "js/theme.js"].contains(&path) {
+            let _ = writeln!(
+                modules,
+                r#"<link rel="modulepreload" href="assets/{BUILD}/{path}">"#
+            );
+        }
+    }
+    let page = INDEX.replace(MODULES, modules.trim_end());
+    page.replace(BUILD, &FILES_NAME)
+});
 
 /// The page, which loads everything else.
 pub(crate) async fn index(State(shared): State<Arc<Shared>>) -> Response {
     let currency = shared.currency.get().map_or("", String::as_str);
     let is_code = currency.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let currency = if is_code { currency } else { "" };
-    let page = INDEX.replace(CURRENCY, &currency.to_ascii_uppercase());
+    let page = PAGE.replace(CURRENCY, &currency.to_ascii_uppercase());
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
 }
 
@@ -89,13 +133,32 @@ pub(crate) async fn icon() -> Response {
 }
 
 /// A script or style of the page.
-pub(crate) async fn file(Path(path): Path<String>) -> Response {
-    let Some((_, text)) = FILES.iter().find(|(name, _)| *name == path) else {
+pub(crate) async fn file(
+    Path((build, path)): Path<(String, String)>,
+    asked: HeaderMap,
+) -> Response {
+    let Some(place) = FILES.iter().position(|(name, _)| *name == path) else {
         return ApiError::not_found(format!("the console has no file {path}")).into_response();
     };
     let kind = match path.rsplit_once('.') {
         Some((_, "css")) => "text/css; charset=utf-8",
         _ => "text/javascript; charset=utf-8",
     };
-    ([(CONTENT_TYPE, kind)], *text).into_response()
+    let encodings = asked
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok());
+    let mut response = if encodings.is_some_and(|encodings| encodings.contains("gzip")) {
+        ([(CONTENT_ENCODING, "gzip")], COMPRESSED[place].clone()).into_response()
+    } else {
+        FILES[place].1.into_response()
+    };
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(CONTENT_TYPE, kind);
+    set(VARY, "accept-encoding");
+    // A page of another release asks by another name.
+    if build == *FILES_NAME {
+        set(CACHE_CONTROL, "public, max-age=31536000, immutable");
+    }
+    response
 }

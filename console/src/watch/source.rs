@@ -11,6 +11,9 @@ pub struct Market {
     pub kind: MarketKind,
     /// What it is, for people.
     pub name: String,
+    /// How many times as fast as it was it is replayed; `None` where it is not, as fast as possible, or where nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
     /// What its prices are in; `None` where only the lake can say.
     #[serde(skip)]
     pub currency: Option<String>,

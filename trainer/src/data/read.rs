@@ -296,7 +296,7 @@ async fn batches(
             reason,
         }
     };
-    let rows = lake.rows(&file.path).await?;
+    let rows = lake.rows_sized(&file.path, file.bytes).await?;
     let groups = rows.metadata().row_groups().iter().enumerate();
     let groups = groups.filter(|(_, group)| {
         event_times(group).is_none_or(|(first, last)| range.overlaps(first, last))

@@ -77,7 +77,7 @@ async fn batches(
     rules: &Rules,
 ) -> Result<impl Stream<Item = Result<(String, RecordBatch)>> + use<>> {
     let path = format!("{lake}/{}", file.path);
-    let reader = lake.rows(&file.path).await?;
+    let reader = lake.rows_sized(&file.path, file.bytes).await?;
     let needed = NEEDED.into_iter().chain(rules.fields().map(Field::name));
     let mask = ProjectionMask::columns(reader.parquet_schema(), needed);
     let rows = reader.with_projection(mask).build();

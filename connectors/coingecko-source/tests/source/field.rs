@@ -203,10 +203,10 @@ async fn a_frozen_reply_is_counted_at_once_and_sent_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_coin_is_sent_once_beside_those_that_move() {
     let list = |poll: u32| {
-        let coins: Vec<String> = (0..10)
+        let coins: Vec<String> = (0..250)
             .map(|n| {
                 let time = match n {
-                    0 | 1 => "2026-08-29T07:00:00.000Z".to_owned(),
+                    0..50 => "2026-08-29T07:00:00.000Z".to_owned(),
                     _ => format!("2026-08-31T11:{poll:02}:00.000Z"),
                 };
                 format!(r#"{{"id":"coin-{n}","last_updated":"{time}"}}"#)
@@ -215,11 +215,11 @@ async fn a_stale_coin_is_sent_once_beside_those_that_move() {
         Answer::json(&format!("[{}]", coins.join(",")))
     };
     let polls = 20;
-    let mut field = Field::start((0..polls).map(list).collect(), "  top: 10\n").await;
+    let mut field = Field::start((0..polls).map(list).collect(), "  top: 250\n").await;
     field.played().await;
     assert_eq!(field.ready().await, Ok(()));
     assert_eq!(field.status.frozen.load(Ordering::Relaxed), 0);
-    assert_eq!(field.sent().await.len(), 2 + 8 * polls as usize);
+    assert_eq!(field.sent().await.len(), 50 + 200 * polls as usize);
 }
 
 #[tokio::test(flavor = "multi_thread")]

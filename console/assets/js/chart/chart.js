@@ -137,7 +137,8 @@ export function makeChart(holder, first, { kind, followed, onView, onHover }) {
 
   const resized = new ResizeObserver(() => {
     const width = holder.clientWidth;
-    for (const plot of plots()) plot.setSize({ width, height: plot === price ? priceHeight(holder) : PANE_HEIGHT });
+    // The first call comes when everything has just been drawn.
+    for (const plot of plots()) if (plot.width !== width) plot.setSize({ width, height: plot === price ? priceHeight(holder) : PANE_HEIGHT });
   });
   resized.observe(holder);
   show();

@@ -8,12 +8,21 @@ export function changesOf({ price }) {
   return price.map((p) => p / price[0] - 1);
 }
 
+/** Two coins seldom tick at the same time: between its ticks a coin is where the last one left it. */
+function lasting(coin, stroke) {
+  return { ...line(coin, stroke, format.change, 1.8), value: (plot, v, series, at) => format.change(v ?? lastOf(plot.data[series], at)) };
+}
+
+function lastOf(values, at) {
+  return at === null || at === undefined ? null : values.slice(0, at + 1).findLast((value) => value !== null && value !== undefined);
+}
+
 /** Of two coins, whose ids are the series' names. */
 export const comparison = (coin, other) => ({
   show: format.change,
   unit: "",
   foresees: false,
-  series: () => [TIMES, line(coin, "--accent", format.change, 1.8), line(other, "--quick", format.change, 1.8)],
+  series: () => [TIMES, lasting(coin, "--accent"), lasting(other, "--quick")],
   bands: [],
   data: ({ columns, others }) => uPlot.join([[columns.time, changesOf(columns)], [others.time, changesOf(others)]]),
   span: ({ columns, others }) => {

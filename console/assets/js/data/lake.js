@@ -56,10 +56,10 @@ function commitsOf(commits) {
   return table("Commits, newest first; upkeep removes entries older than a day", heads, commits.map((commit) => h("tr", {},
     h("th", { scope: "row", className: "number" }, String(commit.version)),
     h("td", { className: "nowrap" }, format.time(commit.at_ms)),
-    h("td", {}, commit.operation),
+    h("td", { className: "nowrap" }, commit.operation),
     ...[commit.added_rows, commit.rows, commit.added_files, commit.removed_files].map((n) =>
       h("td", { className: "number" }, n === null ? "–" : format.count(n))),
-    h("td", { className: "nowrap" }, commit.app ?? "–"))));
+    h("td", { className: "breaks" }, commit.app ?? "–"))));
 }
 
 function filesOf(name, layer) {
@@ -71,7 +71,7 @@ function filesOf(name, layer) {
       h("td", { className: "number" }, format.count(file.rows)),
       h("td", { className: "number" }, format.bytes(file.bytes)),
       h("td", { className: "nowrap" }, format.time(file.added_ms)),
-      h("td", {}, h("code", {}, file.path.split("/").at(-1))))));
+      h("td", { className: "nowrap" }, h("code", {}, file.path.split("/").at(-1))))));
 }
 
 /** What to type into each program. */

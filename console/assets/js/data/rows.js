@@ -33,7 +33,7 @@ export async function rowsOf(layer, path, query) {
   const step = (text, to, disabled) => h("button", { type: "button", disabled, onclick: () => go({ skip: to > 0 ? String(to) : "" }) }, text);
   return h("div", { className: "rows" }, h("p", {}, h("code", {}, path)),
     h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `Rows of ${path}` },
-      h("table", { className: "plain" }, h("caption", {}, caption), h("thead", {}, h("tr", {}, columns.map(head))),
+      h("table", { className: "plain" }, h("caption", {}, h("span", {}, caption)), h("thead", {}, h("tr", {}, columns.map(head))),
         h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell) => h("td", { className: cell === null ? "faint" : "", title: cell !== null && cell.length > LONG ? cell : undefined }, cell ?? "null"))))))),
     h("p", { className: "filters" },
       step("Rows before", skip - PAGE_LENGTH, skip === 0), step("Rows after", skip + PAGE_LENGTH, skip + rows.length >= rows_total)));

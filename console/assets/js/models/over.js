@@ -5,7 +5,7 @@ import * as format from "../format.js";
 
 const WIDTH = 640;
 const HEIGHT = 150;
-const LEFT = 58;
+const LEFT = 84;
 const EDGE = 14;
 
 /** The chart, with a choice of the metric. `names` says what a metric is called. */
