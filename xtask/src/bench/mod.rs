@@ -34,7 +34,7 @@ use self::table::Line;
 /// What to measure, and on which data.
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// What to measure [default: everything]
+    /// What to measure [default: all of it, one after the other, in one table]
     topics: Vec<Topic>,
     /// The recording to train models on [default: the synthetic market]
     #[arg(long, conflicts_with = "lake")]

@@ -1,5 +1,7 @@
 //! The input of one partition: the topic's own records, or SmartModule outputs made from them.
 
+use std::vec;
+
 use bytes::Bytes;
 use connector_runtime::reader::{ModuleReader, PlainReader, ReadError};
 use connector_runtime::record::{Output, Record};
@@ -16,58 +18,66 @@ impl Input {
     /// The next batch. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Batch, ReadError> {
         match self {
-            Self::Plain(reader) => reader.next().await.map(Batch::Records),
-            Self::Modules(reader) => reader.next().await.map(Batch::Outputs),
+            Self::Plain(reader) => {
+                let records = reader.next().await?;
+                Ok(Batch::Records(records.into_iter()))
+            }
+            Self::Modules(reader) => {
+                let outputs = reader.next().await?;
+                Ok(Batch::Outputs(outputs.into_iter()))
+            }
         }
     }
 }
 
 /// What the stream returns at a time.
-#[derive(Debug)]
 pub(crate) enum Batch {
     /// The topic's own records.
-    Records(Vec<Record>),
+    Records(vec::IntoIter<Record>),
     /// SmartModule outputs.
-    Outputs(Vec<Output>),
+    Outputs(vec::IntoIter<Output>),
 }
 
 impl Batch {
-    /// Number of items.
+    /// Number of items left.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Records(records) => records.len(),
             Self::Outputs(outputs) => outputs.len(),
         }
     }
+}
 
-    /// The item at an index below [`Batch::len`].
-    pub(crate) fn item(&self, i: usize) -> Item<'_> {
+impl Iterator for Batch {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
         match self {
-            Self::Records(records) => Item {
-                offset: Some(records[i].offset),
-                timestamp_ms: records[i].timestamp_ms,
-                key: records[i].key.as_ref(),
-                value: &records[i].value,
-            },
-            Self::Outputs(outputs) => Item {
+            Self::Records(records) => records.next().map(|record| Item {
+                offset: Some(record.offset),
+                timestamp_ms: record.timestamp_ms,
+                key: record.key,
+                value: record.value,
+            }),
+            Self::Outputs(outputs) => outputs.next().map(|output| Item {
                 offset: None,
                 timestamp_ms: -1,
-                key: outputs[i].key.as_ref(),
-                value: &outputs[i].value,
-            },
+                key: output.key,
+                value: output.value,
+            }),
         }
     }
 }
 
 /// A record or an output.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Item<'a> {
+#[derive(Debug)]
+pub(crate) struct Item {
     /// The record's offset. `None` for an output, which carries a `source_offset` instead.
     pub(crate) offset: Option<i64>,
     /// The producer's timestamp; -1 for an output.
     pub(crate) timestamp_ms: i64,
     /// The key.
-    pub(crate) key: Option<&'a Bytes>,
+    pub(crate) key: Option<Bytes>,
     /// The payload.
-    pub(crate) value: &'a Bytes,
+    pub(crate) value: Bytes,
 }

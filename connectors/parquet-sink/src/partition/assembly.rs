@@ -122,10 +122,10 @@ impl Assembly {
     ///
     /// # Errors
     /// When it does not fit the configuration. Everything before it was taken and can be cut.
-    pub(super) fn take(&mut self, item: Item<'_>, now: Instant) -> Result<Pushed, StageError> {
+    pub(super) fn take(&mut self, item: Item, now: Instant) -> Result<Pushed, StageError> {
         let envelope = self
             .envelopes
-            .read(item.value)
+            .read(&item.value)
             .map_err(|reason| self.position.bad_output(self.position.next(), reason))?;
         let Some(origin) = self.position.origin(&item, &envelope)? else {
             return Ok(Pushed::Taken);
@@ -142,22 +142,16 @@ impl Assembly {
                 self.push_row(*destination, row, now)?
             }
             (None, Some(destination)) if !self.topic_has_none_for(destination, offset) => {
-                let row = source(offset, item.timestamp_ms, item.key, item.value);
+                let row = source(offset, item.timestamp_ms, item.key.as_ref(), &item.value);
                 self.push_row(destination, row, now)?
             }
             _ => (Pushed::Taken, None),
         };
         let was_read_back = read_back.is_some();
-        if !was_read_back
-            && let Some(destination) = routed
-            && let Some(topic) = self.destinations[destination].topic
-        {
-            self.topics[topic].push(offset, &item);
-        }
         // The module's own output counts, which can differ from what the topic holds.
         let time_ms = time_ms
             .filter(|_| !was_read_back)
-            .or_else(|| self.envelopes.time_ms(item.value));
+            .or_else(|| self.envelopes.time_ms(&item.value));
         match routed {
             Some(destination) => self.routed.to[destination] += 1,
             None => {
@@ -167,6 +161,12 @@ impl Assembly {
         }
         self.position
             .advance(offset, &item, envelope.source_offset, time_ms, now);
+        if !was_read_back
+            && let Some(destination) = routed
+            && let Some(topic) = self.destinations[destination].topic
+        {
+            self.topics[topic].push(offset, item);
+        }
         Ok(pushed)
     }
 

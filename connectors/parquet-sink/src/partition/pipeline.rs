@@ -132,24 +132,22 @@ impl Pipeline {
         }
     }
 
-    async fn take(&mut self, batch: Batch) -> Result<(), StageError> {
-        let mut i = 0;
-        while i < batch.len() {
-            let end = batch.len().min(i + CHUNK);
-            let last_input = self.assembly.position.next() + (end - i) as i64;
+    async fn take(&mut self, mut batch: Batch) -> Result<(), StageError> {
+        while batch.len() > 0 {
+            let (before, chunk) = (batch.len(), batch.len().min(CHUNK));
+            let last_input = self.assembly.position.next() + chunk as i64;
             if let Err(error) = self.assembly.fill(last_input).await {
                 self.commit_before_restart().await?;
                 return Err(error.into());
             }
             let now = self.client.cluster().clock().instant().into_std();
-            let started_at = i;
             let mut cut = None;
-            while i < end && cut.is_none() {
-                match self.assembly.take(batch.item(i), now) {
-                    Ok(Pushed::Taken) => i += 1,
+            for item in batch.by_ref().take(chunk) {
+                match self.assembly.take(item, now) {
+                    Ok(Pushed::Taken) => {}
                     Ok(Pushed::Full) => {
-                        i += 1;
                         cut = Some(Cause::Rows);
+                        break;
                     }
                     Err(error) => {
                         // Commit what came before it, so that a restart is stopped by this one record only.
@@ -160,7 +158,7 @@ impl Pipeline {
                     }
                 }
             }
-            let taken = (i - started_at) as u64;
+            let taken = (before - batch.len()) as u64;
             self.stage
                 .status
                 .records_read

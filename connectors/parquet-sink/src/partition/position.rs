@@ -107,7 +107,7 @@ impl Position {
     /// When it does not say, or it is not the next one.
     pub(super) fn origin(
         &mut self,
-        item: &Item<'_>,
+        item: &Item,
         envelope: &Envelope,
     ) -> Result<Option<Origin>, StageError> {
         let Some(offset) = item.offset.or(envelope.source_offset) else {
@@ -151,7 +151,7 @@ impl Position {
     pub(super) fn advance(
         &mut self,
         offset: i64,
-        item: &Item<'_>,
+        item: &Item,
         source_offset: Option<i64>,
         time_ms: Option<i64>,
         now: Instant,
@@ -170,7 +170,7 @@ impl Position {
             self.last_record = Some(Record {
                 offset,
                 timestamp_ms: item.timestamp_ms,
-                key: item.key.cloned(),
+                key: item.key.clone(),
                 value: item.value.clone(),
             });
         }

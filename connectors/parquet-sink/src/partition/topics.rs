@@ -33,14 +33,14 @@ impl TopicState {
     }
 
     /// Adds an output unless the topic holds it already.
-    pub(super) fn push(&mut self, offset: i64, item: &Item<'_>) {
+    pub(super) fn push(&mut self, offset: i64, item: Item) {
         if offset > self.held_up_to {
             self.last_output = offset;
             self.pending.push(Pending {
                 source_offset: offset,
                 record: Outgoing {
-                    key: item.key.cloned(),
-                    value: item.value.clone(),
+                    key: item.key,
+                    value: item.value,
                 },
             });
         }

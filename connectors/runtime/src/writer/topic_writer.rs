@@ -4,18 +4,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use fluvio::dataplane::link::ErrorCode;
-use fluvio::dataplane::record::{Batch, RawRecords, RecordSet};
+use fluvio::dataplane::record::{Batch, RawRecords};
 use fluvio::metadata::topic::CompressionAlgorithm;
 use fluvio::{Compression, Isolation};
-use fluvio_spu_schema::produce::{
-    DefaultPartitionRequest, DefaultProduceRequest, DefaultTopicRequest,
-};
+use fluvio_spu_schema::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use futures_util::future::BoxFuture;
 
 use super::error::WriteError;
 use crate::clock::Clock;
 use crate::cluster::Client;
-use crate::cluster::batch::{self, BATCH_BYTES_MAX};
+use crate::cluster::batch::{self, BATCH_BYTES_MAX, OneBatch};
 use crate::cluster::leader::{Leader, RequestError};
 use crate::record::Outgoing;
 
@@ -140,18 +138,16 @@ impl TopicWriter {
     }
 
     async fn produce(&self, batch: Batch<RawRecords>) -> Result<(), WriteError> {
-        let partition_request = DefaultPartitionRequest {
+        let partition_request = PartitionProduceData {
             partition_index: self.leader.partition,
-            records: RecordSet {
-                batches: vec![batch],
-            },
+            records: OneBatch(batch),
         };
-        let topic_request = DefaultTopicRequest {
+        let topic_request = TopicProduceData {
             name: self.leader.topic.clone(),
             partitions: vec![partition_request],
             ..Default::default()
         };
-        let request = DefaultProduceRequest {
+        let request = ProduceRequest {
             isolation: Isolation::ReadCommitted,
             timeout: self.ack_timeout,
             topics: vec![topic_request],
