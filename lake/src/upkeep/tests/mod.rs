@@ -329,12 +329,10 @@ async fn a_file_is_merged_if_it_is_what_the_log_says_or_the_log_does_not_say() {
             );
             assert!(error.contains("ticks/date="), "{error}");
             assert_eq!(files, 5);
-            let days = std::fs::read_dir(fixture.folder.path().join("ticks"));
-            let day = days.unwrap().map(|day| day.unwrap().path());
-            let day = day
-                .filter(|day| !day.ends_with("_delta_log"))
-                .next()
-                .unwrap();
+            let mut days = std::fs::read_dir(fixture.folder.path().join("ticks"))
+                .unwrap()
+                .map(|day| day.unwrap().path());
+            let day = days.find(|day| !day.ends_with("_delta_log")).unwrap();
             assert_eq!(std::fs::read_dir(day).unwrap().count(), 5, "nothing is put");
         }
     }
