@@ -16,4 +16,5 @@ mod schema;
 mod stores;
 mod support;
 mod swap;
+mod upkeep_away;
 mod upkeep_killed;
