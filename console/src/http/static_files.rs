@@ -97,8 +97,7 @@ static COMPRESSED: LazyLock<[Bytes; FILES.len()]> = LazyLock::new(|| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         let written = encoder.write_all(text.as_bytes());
         let compressed = written.and_then(|()| encoder.finish());
-        // A Vec takes everything.
-        compressed.unwrap_or_default().into()
+        compressed.expect("a Vec takes everything").into()
     })
 });
 

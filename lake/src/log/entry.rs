@@ -159,7 +159,7 @@ impl Log {
         let mut attempts = 0;
         loop {
             match self.load_once().await {
-                // The listing is not what the log is by now: upkeep may have removed entries, which a newer checkpoint covers.
+                // Upkeep removed entries between the listing and the reading: a newer checkpoint covers them.
                 Err(LakeError::Gone { .. }) if attempts < 3 => attempts += 1,
                 loaded => return loaded,
             }
@@ -182,29 +182,29 @@ impl Log {
             state.checkpoint = version;
             next = version + 1;
         }
-        let versions: Vec<u64> = listing.entries.range(next..).map(|(v, _)| *v).collect();
-        if next == 0 && versions.is_empty() {
+        let newest = listing
+            .entries
+            .last_key_value()
+            .map(|(version, _)| *version);
+        if next == 0 && newest.is_none() {
             return Ok(None);
         }
-        for (expected, version) in (next..).zip(&versions) {
-            if expected != *version {
-                let path = self.path(expected);
-                if self.lake.read_if_there(&path).await?.is_some() {
-                    // A folder may be listed without a file that was made meanwhile, and with one that was made after it.
-                    return Err(LakeError::Gone { path });
-                }
-                return Err(self.lake.broken(
-                    &path,
-                    "this entry of the table's log is missing, and no checkpoint covers it",
-                ));
-            }
-        }
+        // By number: a folder may be listed without an entry that was made meanwhile, and with one that was made after it.
+        let versions = next..newest.map_or(next, |newest| newest + 1);
+        let listing = &listing;
         let mut read = stream::iter(versions)
             .map(|version| async move {
-                let path = self.path(version);
                 let actions = self.read(version).await?;
-                let gone = || LakeError::Gone { path };
-                Ok::<_, LakeError>((version, actions.ok_or_else(gone)?))
+                let missing = || match listing.entries.contains_key(&version) {
+                    true => LakeError::Gone {
+                        path: self.path(version),
+                    },
+                    false => self.lake.broken(
+                        &self.path(version),
+                        "this entry of the table's log is missing, and no checkpoint covers it",
+                    ),
+                };
+                Ok::<_, LakeError>((version, actions.ok_or_else(missing)?))
             })
             .buffered(READ_AHEAD);
         while let Some((version, actions)) = read.try_next().await? {

@@ -255,7 +255,7 @@ async fn totals_are_right_after_a_failed_read_of_anothers_entry() {
 
 /// A local folder is listed while entries are made: one of them may be missing, and the next be there.
 #[tokio::test]
-async fn a_listing_without_an_entry_that_is_there_is_repeated() {
+async fn a_listing_may_miss_an_entry_that_is_there() {
     let (store, table, writer) = opened().await;
     for offset in 0..3 {
         writer.commit(&mut transaction(0, offset)).await.unwrap();

@@ -23,7 +23,7 @@ use crate::rows::LAYERS;
 use crate::shipped::{SOURCE, STAGES};
 
 /// How long something may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Three days of market in about 13 seconds: long enough for things to happen in between.
 const SPEED: Speed = Speed::Times(20_000.0);
 

@@ -8,7 +8,7 @@ use connector_runtime::record::LogRange;
 use crate::encode::envelope::source_offset;
 use crate::output::APPEND_BYTES_MAX;
 
-/// Records read at a time, over a connection of their own: a network that breaks often lets a small one through.
+/// Records read at a time: those beyond the length of an append are read for nothing.
 const CHUNK: i64 = 1_024;
 
 /// The offset of the record with the greatest `source_offset` among those up to the input `last`.

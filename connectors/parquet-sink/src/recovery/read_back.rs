@@ -4,14 +4,11 @@
 use std::collections::VecDeque;
 
 use connector_runtime::cluster::Client;
-use connector_runtime::reader::{PlainReader, ReadError};
+use connector_runtime::reader::{PlainReader, ReadError, SMALL_RESPONSE_BYTES};
 use connector_runtime::record::Record;
 
 use super::resume::ReadBackPlan;
 use crate::encode::envelope::source_offset;
-
-/// The size of a response: a network that breaks often lets small ones through.
-const RESPONSE_BYTES: usize = 512 * 1024;
 
 /// Reads one output partition from the lake's position to the end that it had at the start.
 pub(crate) struct ReadBack {
@@ -42,7 +39,7 @@ impl ReadBack {
     ) -> Result<Self, ReadError> {
         let reader = PlainReader::open(client, topic, partition, plan.from).await?;
         Ok(Self {
-            reader: reader.with_max_bytes(RESPONSE_BYTES),
+            reader: reader.with_max_bytes(SMALL_RESPONSE_BYTES),
             end: plan.end,
             committed,
             waiting: VecDeque::new(),

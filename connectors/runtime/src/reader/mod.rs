@@ -22,5 +22,5 @@ pub use arrivals::Arrivals;
 pub use error::ReadError;
 pub use modules::ModuleReader;
 pub use plain::PlainReader;
-pub use range::{OffsetProbe, offsets, read_range, read_tail};
+pub use range::{OffsetProbe, SMALL_RESPONSE_BYTES, offsets, read_range, read_tail};
 pub use recent::read_recent;

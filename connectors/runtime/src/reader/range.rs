@@ -13,8 +13,9 @@ use crate::record::{LogRange, Record};
 /// broker would also send everything that follows.
 const ONE_RECORD_BYTES: usize = 64 * 1024;
 
-/// The response size for a range: the last one also holds records after the range, which are read for nothing.
-const RANGE_BYTES: usize = 512 * 1024;
+/// The size of responses where a connection that breaks costs what it brought: a small one comes through, and little of what follows
+/// the records that are wanted is read for nothing.
+pub const SMALL_RESPONSE_BYTES: usize = 512 * 1024;
 
 /// The committed offsets of a partition.
 pub async fn offsets(client: &Client, topic: &str, partition: u32) -> Result<LogRange, ReadError> {
@@ -56,7 +57,7 @@ pub async fn read_range(
     check_start(&leader, log, offsets.end)?;
     let max_bytes = match offsets.end - offsets.start {
         1 => ONE_RECORD_BYTES,
-        _ => RANGE_BYTES,
+        _ => SMALL_RESPONSE_BYTES,
     };
     let reader = PlainReader::on(leader, offsets.start).with_max_bytes(max_bytes);
     read_until(reader, offsets.end).await
