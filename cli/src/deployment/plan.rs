@@ -258,16 +258,19 @@ fn keep_replaced(bundle: &Bundle, state: &ClusterState) -> Result<Vec<Step>> {
         return Ok(Vec::new());
     }
     let replaced_by = DeploymentId::of(&bundle.smartmodules);
+    // Then each module is the one it stored, or already the new one. Anything else came after its end, and goes back with the rest.
+    let is_interrupted = state.smartmodules.iter().all(|(name, wasm)| {
+        let stored = state.previous.get(&**name).and_then(Option::as_ref);
+        let stored = stored.filter(|previous| previous.replaced_by == replaced_by);
+        !replaced.contains(&**name) || stored.is_none_or(|previous| previous.wasm == *wasm)
+    });
     let mut steps = Vec::new();
     // What cannot be unpacked cannot be brought back.
     let modules = state.smartmodules.iter();
     for (name, wasm) in modules.filter(|(_, wasm)| !wasm.is_empty()) {
         let change: fn(Spec) -> Change = match state.previous.get(&**name) {
-            // Stored by this deployment before it was interrupted: the cluster's module is that one, or already the new one.
-            Some(Some(previous))
-                if previous.replaced_by == replaced_by
-                    && (previous.wasm == *wasm || !replaced.contains(&**name)) =>
-            {
+            // Stored by this deployment before it was interrupted.
+            Some(Some(previous)) if is_interrupted && previous.replaced_by == replaced_by => {
                 continue;
             }
             Some(Some(_)) => Change::Update,
@@ -617,6 +620,29 @@ mod tests {
         }
         let error = Plan::rollback(&deployed()).unwrap_err().to_string();
         assert!(error.starts_with("the cluster keeps no"), "{error}");
+    }
+
+    #[test]
+    fn a_rollback_brings_back_what_was_replaced_by_hand_before_a_repeated_deployment() {
+        let mut state = deployed();
+        let mut next = bundle();
+        for module in &mut next.smartmodules {
+            module.wasm = b"\0asm, next".to_vec();
+        }
+        let deploy = |state: &mut ClusterState| {
+            let plan = Plan::deploy(&next, state).unwrap();
+            apply(&plan, state, usize::MAX);
+        };
+        deploy(&mut state);
+        let fixed = b"\0asm, fixed by hand".to_vec();
+        let name = next.smartmodules[0].name.to_owned();
+        state.smartmodules.insert(name, fixed);
+        let before = state.smartmodules.clone();
+        deploy(&mut state);
+        assert_ne!(state.smartmodules, before);
+        let back = Plan::rollback(&state).unwrap();
+        apply(&back, &mut state, usize::MAX);
+        assert_eq!(state.smartmodules, before);
     }
 
     #[test]
