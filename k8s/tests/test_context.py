@@ -67,10 +67,11 @@ class Context(unittest.TestCase):
         text = (K8S / "Containerfile").read_text()
         label = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]*)"', text))
         self.assertEqual((label["version"], label["licenses"]), (VERSION, "Apache-2.0"))
-        self.assertIn(f"ARG BASE_IMAGE={label['base.name']}\n", text)
+        self.assertIn(f"ARG BASE_IMAGE={label['base.name']}@sha256:", text)
 
-    def test_no_image_moves_with_a_short_tag(self):
+    def test_images_are_pinned_by_digest(self):
         text = (K8S / "Containerfile").read_text()
-        for name, image in re.findall(r"^ARG (\w+_IMAGE)=(.*)$", text, re.M):
-            # distroless has no tags of versions.
-            self.assertRegex(image, r":\d+\.\d+\.\d+-|@sha256:|distroless.*:nonroot$", name)
+        images = re.findall(r"^ARG (\w+_IMAGE)=(.*)$", text, re.M)
+        self.assertEqual(len(images), 2)
+        for name, image in images:
+            self.assertRegex(image, r":[\w.-]+@sha256:[0-9a-f]{64}$", name)

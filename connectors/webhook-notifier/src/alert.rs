@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 #[derive(Debug)]
 pub(crate) struct Alert {
     pub(crate) coin: String,
-    pub(crate) symbol: String,
     pub(crate) severity: Severity,
     /// What the built-in kinds amount to.
     pub(crate) score: f64,
@@ -34,7 +33,6 @@ pub(crate) struct Alert {
 struct Fields {
     alert_id: String,
     coin: String,
-    symbol: String,
     event_time: i64,
     price: f64,
     move_15m: Option<f64>,
@@ -62,7 +60,6 @@ impl Alert {
             .with_context(|| format!("unknown severity {:?}", fields.severity))?;
         Ok(Self {
             coin: fields.coin,
-            symbol: fields.symbol,
             severity,
             score: fields.score,
             kinds: fields.kinds,

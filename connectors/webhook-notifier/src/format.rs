@@ -270,7 +270,7 @@ mod tests {
         let (url, body) = sent(
             Format::Json,
             "https://hooks.example/a?b=c",
-            &message("BTC", "why", 3),
+            &message("bitcoin", "why", 3),
         );
         assert_eq!(url, "https://hooks.example/a?b=c");
         assert_eq!(
@@ -322,7 +322,7 @@ mod tests {
     fn telegram_gets_the_chat_from_the_address() {
         let address =
             "https://api.telegram.org/bot1:x/sendMessage?chat_id=-100&message_thread_id=4";
-        let (url, body) = sent(Format::Telegram, address, &message("BTC", "up <b>", 0));
+        let (url, body) = sent(Format::Telegram, address, &message("bitcoin", "up <b>", 0));
         assert_eq!(
             url,
             "https://api.telegram.org/bot1:x/sendMessage?message_thread_id=4"
@@ -331,7 +331,7 @@ mod tests {
             body,
             json!({
                 "chat_id": "-100",
-                "text": "🚨 BTC critical: up <b>",
+                "text": "🚨 bitcoin critical: up <b>",
                 "link_preview_options": { "is_disabled": true },
             })
         );
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn ntfy_gets_the_topic_from_the_address() {
-        let message = message("BTC", "up", 1);
+        let message = message("bitcoin", "up", 1);
         let (url, body) = sent(
             Format::Ntfy,
             "https://push.example/ntfy/coins?auth=x",
@@ -357,7 +357,7 @@ mod tests {
             body,
             json!({
                 "topic": "coins",
-                "title": "BTC critical",
+                "title": "bitcoin critical",
                 "message": "up (1 more since the last message)",
                 "priority": 5,
                 "tags": ["rotating_light"],
@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_to_what_the_service_takes() {
-        let long = message("BTC", &"🚨".repeat(4_000), 0);
+        let long = message("bitcoin", &"🚨".repeat(4_000), 0);
         let (_, body) = sent(
             Format::Discord,
             "https://discord.com/api/webhooks/1/x",

@@ -15,7 +15,7 @@ pub(crate) struct Message {
     /// What the message is about, for programs: `alert`, `feed` or `test`.
     pub(crate) kind: &'static str,
     pub(crate) urgency: Urgency,
-    /// Who or what it is about, such as `BTC`.
+    /// Who or what it is about, such as the coin `bitcoin`.
     pub(crate) subject: String,
     /// The news in a word, such as `critical`.
     pub(crate) label: &'static str,
@@ -56,7 +56,7 @@ impl Message {
             id: header_safe(&alert.id),
             kind: "alert",
             urgency: alert.severity.into(),
-            subject: alert.symbol.to_uppercase(),
+            subject: alert.coin.clone(),
             label: alert.severity.as_str(),
             text: alert.message.clone(),
             time_ms: alert.event_time_ms,

@@ -148,7 +148,7 @@ export function alertsPage(main, _path, query) {
     if (fresh.length === 0) return;
     const newest = fresh[0].alerts.at(-1);
     const more = fresh.length > 1 ? ` and ${fresh.length - 1} more` : "";
-    setText(announced, `${newest.severity}: ${newest.coin} ${newest.message}${more}`);
+    setText(announced, `${newest.severity}: ${newest.message}${more}`);
   }
 
   function openLive() {

@@ -84,7 +84,7 @@ fn a_rule_adds_its_kind_lifts_the_severity_and_says_why() {
     assert_eq!(alert["alert_id"], format!("bitcoin:{START}"));
     assert_eq!(
         alert["message"],
-        "bitcoin at 59990 USD: rule btc-60k: price crosses_below 60000 (price_prev 60010.5, price 59990); \
+        "BTC at $59990: rule btc-60k: price crosses_below 60000 (price_prev 60010.5, price 59990); \
          rule calm: abs(return_15m) < 0.001 and price > 1 (return_15m -0.0005, price 59990)"
     );
     let alert = answer(&mut module, &record(json!({"return_15m": 0.0}))).unwrap();
@@ -117,7 +117,7 @@ fn rules_do_not_heed_min_severity_and_built_in_kinds_do() {
     assert_eq!(alert["score"].as_f64(), Some(1.0));
     let said = alert["message"].as_str().unwrap();
     assert!(
-        said.contains("50.0 % below its recent mean, 7.0 standard deviations; rule low: "),
+        said.contains("50.0 % and 7.0σ below its 15-minute average; rule low: "),
         "{said}"
     );
 }

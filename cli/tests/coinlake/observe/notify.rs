@@ -65,7 +65,7 @@ impl Alerts {
             "source_offset": number, "status": "alert", "alert_id": id, "coin": coin, "symbol": &coin[..3],
             "event_time": event_time, "price": 1.5, "kinds": kinds, "severity": severity, "score": 0.5,
             "zscore_15m": 4.0, "move_15m": 0.01, "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null,
-            "message": format!("{coin} at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations"),
+            "message": format!("{} rose to $1.5, 1.0 % and 4.0σ above its 15-minute average", coin[..3].to_uppercase()),
         });
         self.append(TOPIC, coin, &alert.to_string());
         id
@@ -238,7 +238,7 @@ fn what_is_refused_is_dropped_and_what_comes_next_is_not() {
     assert_eq!(taken[0].id(), third);
     assert_eq!(
         taken[0].body,
-        json!({ "text": ":rotating_light: *SOL* critical: solana at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations" })
+        json!({ "text": ":rotating_light: *solana* critical: SOL rose to $1.5, 1.0 % and 4.0σ above its 15-minute average" })
     );
     notifier.interrupt();
 }

@@ -50,7 +50,7 @@ fn each_receiver_gets_its_severities_in_its_format_and_waits_for_no_other() {
     assert_eq!(
         to_team[0].body,
         json!({
-            "content": r"⚠️ **BIT** warning: bitcoin at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations",
+            "content": r"⚠️ **bitcoin** warning: BIT rose to $1.5, 1.0 % and 4.0σ above its 15-minute average",
             "allowed_mentions": { "parse": [] },
         })
     );
@@ -60,7 +60,7 @@ fn each_receiver_gets_its_severities_in_its_format_and_waits_for_no_other() {
     assert_eq!(to_phone[0].body["chat_id"], "-7");
     assert_eq!(
         to_phone[0].body["text"],
-        "🚨 ETH critical: ethereum at 1.5 USD: price 1.0 % above its recent mean, 4.0 standard deviations"
+        "🚨 ethereum critical: ETH rose to $1.5, 1.0 % and 4.0σ above its 15-minute average"
     );
     let (_, ready) = notifier.wait_for("the broken one to be named", |notifier| {
         notifier.get("/readyz").filter(|(status, _)| *status == 503)

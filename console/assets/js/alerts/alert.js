@@ -25,8 +25,10 @@ export function timeOf({ event_time }) {
   return h("time", { dateTime: new Date(event_time).toISOString() }, format.time(event_time));
 }
 
-export function messageOf({ message }) {
-  return h("span", { title: message }, format.sentence(message));
+/** The message, without the name that already stands before it. */
+export function messageOf({ message }, name = "") {
+  const text = name && message.startsWith(`${name} `) ? message.slice(name.length + 1) : message;
+  return h("span", { title: message }, format.sentence(text));
 }
 
 /** The built-in kinds, as text that goes on after others. */

@@ -23,7 +23,7 @@ export function episodeItem(episode, desk, act, isOpen) {
   const { subject, begin, end, alerts, coin } = episode;
   const worst = alerts[episode.worst];
   const muted = desk.mutes[coin] ?? null;
-  const name = h("strong", {}, episode.symbol ? episode.symbol.toUpperCase() : coin);
+  const name = episode.symbol ? episode.symbol.toUpperCase() : coin;
   const kinds = subject === "" ? builtIn([...new Set(alerts.flatMap((alert) => alert.kinds))]) : "";
   const when = [h("time", { dateTime: new Date(begin).toISOString() }, format.time(begin))];
   if (end > begin) when.push(" to ", h("time", { dateTime: new Date(end).toISOString() }, format.timeAfter(end, begin)));
@@ -33,7 +33,7 @@ export function episodeItem(episode, desk, act, isOpen) {
   },
   h("span", { className: "severity" }, worst.severity),
   h("div", { className: "what" },
-    h("p", { className: "message" }, ruleBadges(subject === "" ? [] : [format.kindOfRule(subject)]), h("a", { href: chartOf(worst) }, name), " ", messageOf(worst)),
+    h("p", { className: "message" }, ruleBadges(subject === "" ? [] : [format.kindOfRule(subject)]), h("a", { href: chartOf(worst) }, h("strong", {}, name)), " ", messageOf(worst, name)),
     h("div", { className: "faint facts-line" }, h("span", {}, when), h("span", {}, format.money(format.price(worst.price)) + kinds),
       toldOf(episode), ticksOf(episode, isOpen("unfold")), whyOf(worst, isOpen("why")))),
   marksOf(episode, muted, desk, act));

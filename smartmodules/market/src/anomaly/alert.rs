@@ -113,36 +113,3 @@ pub struct Alert {
     /// Between 0 and 1.
     pub score: f64,
 }
-
-/// The kinds as phrases.
-pub(super) fn phrases(kinds: Kinds, windows: &WindowFeatures) -> Vec<String> {
-    let mut parts = Vec::new();
-    if kinds.price_spike {
-        let moved = windows.move_15m.unwrap_or_default();
-        parts.push(format!(
-            "price {:.1} % {} its recent mean, {:.1} standard deviations",
-            moved.abs() * 100.0,
-            if moved > 0.0 { "above" } else { "below" },
-            windows.zscore_15m.unwrap_or_default().abs(),
-        ));
-    }
-    if kinds.price_move {
-        let moved = windows.return_15m.unwrap_or_default();
-        parts.push(format!(
-            "price {} {:.1} % in 15 minutes, {:.1} standard deviations",
-            if moved > 0.0 { "up" } else { "down" },
-            moved.abs() * 100.0,
-            windows.return_zscore_15m.unwrap_or_default().abs(),
-        ));
-    }
-    if kinds.volume_spike {
-        let surge = windows.volume_surge.unwrap_or_default();
-        let ratio = windows.volume_ratio.unwrap_or_default();
-        parts.push(if surge >= ratio {
-            format!("volume {surge:.1} times its daily average")
-        } else {
-            format!("24-hour volume {ratio:.1} times its recent mean")
-        });
-    }
-    parts
-}

@@ -8,6 +8,7 @@
 
 mod alert;
 mod episode;
+mod message;
 mod params;
 mod rule;
 mod rules;

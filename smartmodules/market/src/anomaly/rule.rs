@@ -1,6 +1,7 @@
 //! The anomaly rule, and what becomes of it and the user's rules: an alert.
 
-use super::alert::{Alert, Kinds, Severity, phrases};
+use super::alert::{Alert, Kinds, Severity};
+use super::message::{Price, message};
 use super::params::AnomalyParams;
 use super::rules::Rule;
 use crate::duplicates::SourceOffsets;
@@ -159,8 +160,12 @@ impl AnomalyRule {
         let windows = &row.windows;
         let mut names: Vec<&str> = kinds.names().collect();
         names.extend(held().map(Rule::kind));
-        let mut phrases = phrases(kinds, windows);
-        phrases.extend(held().map(|rule| rule.message(&row.numbers())));
+        let price_said = Price {
+            amount: price,
+            currency: &self.params.currency,
+        };
+        let rules_said = held().map(|rule| rule.message(&row.numbers()));
+        let message = message(symbol, price_said, kinds, windows, rules_said);
 
         output.start(Some(coin.as_bytes()));
         let mut object = ObjectWriter::record(&mut output.value, input.offset, "alert");
@@ -179,8 +184,6 @@ impl AnomalyRule {
         object.optional_number(label!("return_zscore_15m"), windows.return_zscore_15m);
         object.optional_number(label!("volume_surge"), windows.volume_surge);
         object.optional_number(label!("volume_ratio"), windows.volume_ratio);
-        let currency = &self.params.currency;
-        let message = format!("{coin} at {price} {currency}: {}", phrases.join("; "));
         object.text(label!("message"), &message);
         if row.backfilled {
             object.yes(label!("backfilled"));
@@ -363,21 +366,7 @@ mod tests {
         assert!(value["return_15m"].is_null() && value["return_zscore_15m"].is_null());
         assert_eq!(
             value["message"],
-            "bitcoin at 0.00000022 EUR: price 50.0 % below its recent mean, 7.0 standard deviations"
-        );
-    }
-
-    #[test]
-    fn a_message_names_every_kind() {
-        let windows = windows((4.0, 0.012), (-9.5, -0.051), (9.0, 4.0));
-        let alert = AnomalyRule::new(AnomalyParams::default()).judge(&windows);
-        assert_eq!(
-            phrases(alert.unwrap().kinds, &windows),
-            [
-                "price 1.2 % above its recent mean, 4.0 standard deviations",
-                "price down 5.1 % in 15 minutes, 9.5 standard deviations",
-                "volume 9.0 times its daily average",
-            ]
+            "B fell to 0.00000022 EUR, 50.0 % and 7.0σ below its 15-minute average"
         );
     }
 }
