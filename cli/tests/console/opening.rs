@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 
 /// A page as it was opened, without anything in the browser's cache.
+#[derive(Debug)]
 pub(crate) struct Opening {
     pub bytes: u64,
     pub requests: usize,

@@ -74,7 +74,7 @@ impl Coin {
     /// A coin seen for the first time.
     pub(crate) fn new(features: Features) -> Self {
         Self {
-            points: VecDeque::from([features.point()]),
+            points: VecDeque::from([features.point]),
             row: Row {
                 name: None,
                 quote: features.quote,
@@ -88,7 +88,7 @@ impl Coin {
     /// Takes a feature row in and keeps the newest `points_max` points. Returns whether the coin changed: a tick older than the newest
     /// is ignored.
     pub(crate) fn take_features(&mut self, features: Features, points_max: usize) -> bool {
-        let mut point = features.point();
+        let mut point = features.point;
         if self.predicted_at == Some(point.time) {
             point.outlook = self.row.forecast.outlook();
         }
@@ -117,11 +117,12 @@ impl Coin {
     /// Takes a prediction in, which may come before the tick it was made for. Returns whether the coin changed: an outdated one is ignored.
     pub(crate) fn take_prediction(&mut self, prediction: Prediction) -> bool {
         let made_for = prediction.event_time;
+        let forecast = prediction.forecast();
         if let Ok(place) = self
             .points
             .binary_search_by_key(&made_for, |point| point.time)
         {
-            self.points[place].outlook = prediction.forecast.outlook();
+            self.points[place].outlook = forecast.outlook();
         }
         if self.predicted_at.is_some_and(|newest| newest > made_for)
             || is_outdated(made_for, self.row.quote.event_time)
@@ -129,7 +130,7 @@ impl Coin {
             return false;
         }
         self.predicted_at = Some(made_for);
-        self.row.forecast = prediction.forecast;
+        self.row.forecast = forecast;
         true
     }
 

@@ -45,7 +45,7 @@ impl Market {
     /// Takes records of crypto-features in. The console skips what it cannot read.
     pub(crate) fn take_features(&mut self, partition: u32, records: &[Record]) {
         for record in records {
-            if let Ok(features) = serde_json::from_slice::<Features>(&record.value)
+            if let Some(features) = Features::read(&record.value)
                 && !self
                     .feature_duplicates
                     .is_duplicate(partition, record, features.source_offset)

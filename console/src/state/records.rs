@@ -1,25 +1,36 @@
 //! What the console reads from crypto-features and crypto-predictions.
 
 use connector_runtime::record::Record;
+use market::{FeaturesRecord, FieldSet};
 use serde::{Deserialize, Serialize};
 
 use crate::state::points::{Outlook, Point};
 
-/// A record of crypto-features, without the fields that no page shows.
-#[derive(Deserialize)]
+/// The numbers of crypto-features that pages show.
+const SHOWN: FieldSet = FieldSet::of(&[
+    "market_cap",
+    "volume_24h",
+    "change_24h_pct",
+    "ma_5m",
+    "ma_15m",
+    "samples_15m",
+    "volatility_15m",
+    "return_1m",
+    "return_5m",
+    "return_15m",
+    "zscore_15m",
+    "volume_surge",
+]);
+
+/// A record of crypto-features, as far as pages show it.
 pub(crate) struct Features {
     pub source_offset: i64,
-    #[serde(flatten)]
     pub quote: Quote,
-    ma_5m: Option<f64>,
-    ma_15m: Option<f64>,
-    samples_15m: Option<u32>,
-    volatility_15m: Option<f64>,
-    backfilled: Option<bool>,
+    pub point: Point,
 }
 
 /// A coin's price and what the Market page shows beside it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Quote {
     pub coin: String,
     pub symbol: String,
@@ -43,12 +54,14 @@ pub(crate) struct Prediction {
     pub source_offset: i64,
     pub coin: String,
     pub event_time: i64,
-    #[serde(flatten)]
-    pub forecast: Forecast,
+    anomaly_probability: Option<f64>,
+    trend_up_probability: Option<f64>,
+    anomaly_model: Option<String>,
+    trend_model: Option<String>,
 }
 
 /// What the models predict for a coin; all `None` where no model serves.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Forecast {
     pub anomaly_probability: Option<f64>,
     trend_up_probability: Option<f64>,
@@ -57,18 +70,49 @@ pub(crate) struct Forecast {
 }
 
 impl Features {
-    pub(crate) fn point(&self) -> Point {
-        Point {
-            time: self.quote.event_time,
-            price: self.quote.price,
-            ma_5m: self.ma_5m,
-            ma_15m: self.ma_15m,
-            volatility_15m: self.volatility_15m,
-            samples_15m: self.samples_15m.unwrap_or(0),
-            volume_24h: self.quote.volume_24h,
-            zscore_15m: self.quote.zscore_15m,
-            outlook: Outlook::default(),
-            backfilled: self.backfilled == Some(true),
+    /// `None` for any other record.
+    pub(crate) fn read(payload: &[u8]) -> Option<Self> {
+        let row = FeaturesRecord::read(payload, SHOWN)?;
+        let windows = &row.windows;
+        Some(Self {
+            source_offset: row.source_offset?,
+            point: Point {
+                time: row.event_time,
+                price: row.price,
+                ma_5m: windows.ma_5m,
+                ma_15m: windows.ma_15m,
+                volatility_15m: windows.volatility_15m,
+                samples_15m: windows.samples_15m.unwrap_or(0),
+                volume_24h: row.volume_24h,
+                zscore_15m: windows.zscore_15m,
+                outlook: Outlook::default(),
+                backfilled: row.backfilled,
+            },
+            quote: Quote {
+                return_1m: windows.return_1m,
+                return_5m: windows.return_5m,
+                return_15m: windows.return_15m,
+                zscore_15m: windows.zscore_15m,
+                volume_surge: windows.volume_surge,
+                coin: row.coin.into_owned(),
+                symbol: row.symbol?.into_owned(),
+                event_time: row.event_time,
+                price: row.price,
+                market_cap: row.market_cap,
+                volume_24h: row.volume_24h,
+                change_24h_pct: row.change_24h_pct,
+            },
+        })
+    }
+}
+
+impl Prediction {
+    pub(crate) fn forecast(self) -> Forecast {
+        Forecast {
+            anomaly_probability: self.anomaly_probability,
+            trend_up_probability: self.trend_up_probability,
+            anomaly_model: self.anomaly_model,
+            trend_model: self.trend_model,
         }
     }
 }
@@ -86,11 +130,10 @@ impl Forecast {
 /// A record of crypto-predictions as the time of its tick and what it says; `None` for a record without predictions.
 pub(crate) fn outlook_of(record: &Record) -> Option<(i64, Outlook)> {
     let prediction: Prediction = serde_json::from_slice(&record.value).ok()?;
-    Some((prediction.event_time, prediction.forecast.outlook()))
+    Some((prediction.event_time, prediction.forecast().outlook()))
 }
 
 /// A record of crypto-features as a point of its coin's chart; `None` for a record without features.
 pub(crate) fn point_of(record: &Record) -> Option<Point> {
-    let features: Features = serde_json::from_slice(&record.value).ok()?;
-    Some(features.point())
+    Features::read(&record.value).map(|features| features.point)
 }

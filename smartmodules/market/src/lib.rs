@@ -50,5 +50,7 @@ pub use features::{FeatureParams, Featurizer};
 pub use feed::Feed;
 pub use params::{Emit, ParamError, Params};
 pub use record::{Input, Output};
-pub use rows::{Clean, FEATURES_VERSION, Features, Field, Numbers, WindowFeatures};
+pub use rows::{
+    Clean, FEATURES_VERSION, Features, FeaturesRecord, Field, FieldSet, Numbers, WindowFeatures,
+};
 pub use time::parse_rfc3339_ms;

@@ -1,7 +1,5 @@
 //! Alerts: what is anomalous about a row, and how severe it is.
 
-use crate::rows::WindowFeatures;
-
 /// How severe an anomaly is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {

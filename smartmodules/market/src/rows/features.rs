@@ -21,26 +21,46 @@ pub struct Features<'a> {
     pub windows: WindowFeatures,
 }
 
-/// The fields of a crypto-features record that its readers need.
+/// The fields of a crypto-features record that its readers need: the fastest way to read one.
+///
+/// ```
+/// use market::{FeaturesRecord, FieldSet};
+///
+/// let record = br#"{"source_offset":7,"status":"features","coin":"bitcoin","event_time":1672679293102,"price":16730.75,"ma_5m":16700}"#;
+/// const SHOWN: FieldSet = FieldSet::of(&["ma_5m"]);
+/// let row = FeaturesRecord::read(record, SHOWN).unwrap();
+/// assert_eq!((&*row.coin, row.windows.ma_5m), ("bitcoin", Some(16_700.0)));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct FeaturesRecord<'a> {
-    pub(crate) source_offset: Option<i64>,
-    pub(crate) raw_offset: Option<i64>,
-    pub(crate) coin: Cow<'a, str>,
-    pub(crate) symbol: Option<Cow<'a, str>>,
-    pub(crate) event_time: i64,
-    pub(crate) price: f64,
-    pub(crate) market_cap: Option<f64>,
-    pub(crate) volume_24h: Option<f64>,
-    pub(crate) change_24h_pct: Option<f64>,
-    pub(crate) backfilled: bool,
-    pub(crate) windows: WindowFeatures,
+pub struct FeaturesRecord<'a> {
+    /// The offset in crypto-clean of the record it was made from.
+    pub source_offset: Option<i64>,
+    /// The offset in crypto-raw of the reply it goes back to.
+    pub raw_offset: Option<i64>,
+    /// The coin's id.
+    pub coin: Cow<'a, str>,
+    /// The coin's symbol.
+    pub symbol: Option<Cow<'a, str>>,
+    /// Milliseconds since the epoch.
+    pub event_time: i64,
+    /// In the currency of the source.
+    pub price: f64,
+    /// In the currency of the source.
+    pub market_cap: Option<f64>,
+    /// In the currency of the source.
+    pub volume_24h: Option<f64>,
+    /// Percent.
+    pub change_24h_pct: Option<f64>,
+    /// The tick is from the coin's history.
+    pub backfilled: bool,
+    /// The features of the windows that end at the tick.
+    pub windows: WindowFeatures,
 }
 
 impl<'a> FeaturesRecord<'a> {
     /// Reads a record, and of its numbers but the price only the wanted ones. `None` for any other record.
     #[inline(always)]
-    pub(crate) fn read(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
+    pub fn read(payload: &'a [u8], wanted: FieldSet) -> Option<Self> {
         Self::read_exactly(payload, wanted).or_else(|| Self::read_generally(payload, wanted))
     }
 

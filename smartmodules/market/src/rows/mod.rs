@@ -7,7 +7,7 @@
 //! - [`WindowFeatures`]: what the windows that end at a tick say
 //! - [`Features`]: both together
 //! - [`Numbers`]: the numeric fields of a row, by [`Field`]
-//! - [`FeaturesRecord`]: what a reader of crypto-features needs
+//! - [`FeaturesRecord`]: what a reader of crypto-features needs, some of the fields by a [`FieldSet`]
 
 mod clean;
 mod exact;
@@ -17,13 +17,11 @@ mod numbers;
 mod windows;
 
 pub use clean::Clean;
-pub use features::Features;
-pub use numbers::{Field, Numbers};
+pub use features::{Features, FeaturesRecord};
+pub use numbers::{Field, FieldSet, Numbers};
 pub use windows::{FEATURES_VERSION, WindowFeatures};
 
 pub(crate) use clean::CleanRecord;
-pub(crate) use features::FeaturesRecord;
 pub(crate) use fields::BACKFILLED;
 #[cfg(test)]
 pub(crate) use fields::EVENT_TIME_MAX;
-pub(crate) use numbers::FieldSet;

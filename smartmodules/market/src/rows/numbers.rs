@@ -62,15 +62,18 @@ impl fmt::Display for Field {
     }
 }
 
-/// Some of the fields.
+/// Some of the numeric fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct FieldSet(u32);
+pub struct FieldSet(u32);
 
 const _: () = assert!(FIELDS <= 32);
 
 impl FieldSet {
     /// The fields of these names; in a `const`, a name that is none does not compile.
-    pub(crate) const fn of(names: &[&str]) -> Self {
+    ///
+    /// # Panics
+    /// When a name is none.
+    pub const fn of(names: &[&str]) -> Self {
         let (mut set, mut at) = (0, 0);
         while at < names.len() {
             set |= 1 << place(names[at]);
