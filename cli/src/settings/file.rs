@@ -53,7 +53,7 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "or_default")]
     pub(crate) train: TrainSettings,
     /// What topics, models and a local lake may take on disk together; `coinlake health` and the log warn from 80 % on, and
-    /// always when less than 5 % of the disk and less than 4 GiB are free. Nothing is deleted. Default: no limit.
+    /// always when less than 5 % and less than 4 GiB of a disk that holds them are free. Nothing is deleted. Default: no limit.
     pub(crate) disk_budget: Option<Bytes>,
     /// The web console; an address or a port alone is its `listen`.
     #[serde(deserialize_with = "console_settings")]

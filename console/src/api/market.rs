@@ -1,4 +1,4 @@
-//! The Market page: every coin as it is now. Live updates continue from there.
+//! Every coin as it is now, for the Market page, and what the coins are called, for the chart's "Compare with".
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::state::RowWithSpark;
 
 #[derive(Serialize)]
 pub(crate) struct MarketNow {
-    /// What `rows` are of; a stream of live updates is opened with it.
+    /// The market's version that `rows` show. The page passes it to `/api/live` and gets what changed after it.
     version: u64,
     rows: Vec<RowWithSpark>,
 }

@@ -72,7 +72,7 @@ impl<'a> Checker<'a> {
                     && let Some(disk) = DiskUse::measure(&DataDir::at(data), &target.lake_url)
                 {
                     let budget = target.last_start.disk_budget;
-                    models.warnings.extend(disk.warnings(budget));
+                    models.warnings.extend(disk.warnings(budget).into_values());
                 }
                 self.models = Some((Instant::now(), models.clone()));
                 models

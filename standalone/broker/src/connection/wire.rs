@@ -229,4 +229,16 @@ mod tests {
         assert!(frames(b"\xff\xff\xff\xffab", 1000).await[0].is_err());
         assert!(frames(b"\0\0\0\x09ab", 1000).await[0].is_err());
     }
+
+    #[tokio::test]
+    async fn a_length_reserves_no_memory_for_bytes_that_never_come() {
+        let announced = 60 << 20;
+        let sent = [&i32::to_be_bytes(announced)[..], b"a few"].concat();
+        let mut buffer = BytesMut::new();
+        let frame = read_frame(&mut &sent[..], &mut buffer, 64 << 20).await;
+        assert_eq!(frame.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        let reserved = buffer.capacity();
+        // Room for one more step may double what a step reserved.
+        assert!(reserved <= 3 * READ_STEP_BYTES, "{reserved} bytes");
+    }
 }
