@@ -142,6 +142,9 @@ async fn compare_pipeline(browser: &Browser, client: &Client) {
             .await,
         0
     );
+    browser
+        .until("/^Healthy: everything is in the lake, last commit .* ago\\.$/.test(document.querySelector('main .summary').textContent)")
+        .await;
     // Whose prices these are, and that no more come.
     let newest = values(client, "crypto-features").await;
     let newest = newest.iter().filter_map(|row| row["event_time"].as_i64());
@@ -218,9 +221,28 @@ async fn show_hostile_names_as_text(browser: &Browser, client: &Client) {
     browser
         .until(
             "[...document.querySelectorAll('.market tbody tr')].every((row) => \
-             (row.querySelector('data.old') === null) === row.dataset.coin.includes('onerror'))",
+             (row.querySelector('data.old') === null) === row.dataset.coin.includes('onerror') && \
+             row.classList.contains('old') === !row.dataset.coin.includes('onerror'))",
         )
         .await;
+    browser
+        .until("document.getElementById('market-summary').textContent.includes(', 10 coins without a tick in 10 minutes: ')")
+        .await;
+    // The oldest come first.
+    browser
+        .run("[...document.querySelectorAll('.market th button')].find((b) => b.textContent === 'Tick').click()")
+        .await;
+    browser
+        .until("document.querySelector('.market tbody tr:last-child').dataset.coin.includes('onerror')")
+        .await;
+    // By what no coin has nothing is sorted.
+    browser
+        .run("[...document.querySelectorAll('.market th button')].find((b) => b.textContent === 'Anomaly').click()")
+        .await;
+    browser
+        .until("document.getElementById('market-summary').textContent.endsWith('; no coin has a value for “Anomaly” yet')")
+        .await;
+    browser.go("#/market").await;
     // A name that runs from right to left turns nothing about but itself.
     let isolated = browser
         .run(&format!(

@@ -150,6 +150,9 @@ async fn a_lost_stream_is_opened_again_and_a_hidden_page_has_none() {
     // An error reply ends a stream for good, as far as browsers go.
     proxy.set(Mode::BadGateway);
     browser.until(lost).await;
+    browser
+        .until("/^No connection since [0-9:]{8}$/.test(document.getElementById('health-text').textContent) && document.body.classList.contains('lost')")
+        .await;
     eventually("a stream is answered with 502", async || {
         proxy.refused.load(Ordering::Relaxed) > 1
     })
@@ -165,9 +168,15 @@ async fn a_lost_stream_is_opened_again_and_a_hidden_page_has_none() {
         .until("document.querySelector('.browse .nothing')?.textContent.startsWith('The console cannot be reached: check that')")
         .await;
     look(&browser, "console-gone").await;
-    proxy.set(Mode::Pass);
     browser.go("#/market").await;
+    browser
+        .until("document.querySelector('main .nothing').textContent.startsWith('The console cannot be reached: check that')")
+        .await;
+    proxy.set(Mode::Pass);
     browser.until(told).await;
+    browser
+        .until("!document.body.classList.contains('lost')")
+        .await;
 
     // A connection that died in a sleep says nothing.
     browser.run(COUNT_STREAMS).await;

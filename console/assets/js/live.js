@@ -4,7 +4,7 @@
 // stream that ends or falls silent is opened again, and a page that nobody sees has none.
 
 import { setText } from "./dom.js";
-import { counted } from "./format.js";
+import { counted, time } from "./format.js";
 import { hideMarket, showMarket } from "./source.js";
 
 /** The console sends something at least every 15 s. */
@@ -18,7 +18,15 @@ const healthText = document.getElementById("health-text");
 function showHealth(state, text) {
   if (health.dataset.state !== state) health.dataset.state = state;
   setText(healthText, text);
-  if (state === "lost") hideMarket();
+  const isLost = state === "lost";
+  // What is shown is of then, and stands still.
+  document.body.classList.toggle("lost", isLost);
+  if (isLost) hideMarket();
+}
+
+function showLost() {
+  if (health.dataset.state === "lost") return;
+  showHealth("lost", `No connection since ${time(Date.now()).slice(11)}`);
 }
 
 function showStatus(status) {
@@ -43,7 +51,7 @@ export function connect(parameters, handlers, reopening = () => {}) {
     const asked = typeof parameters === "function" ? parameters() : parameters;
     stream = new EventSource("api/live?" + new URLSearchParams(asked));
     stream.addEventListener("error", () => {
-      showHealth("lost", "No connection");
+      showLost();
       reopenIn(wait);
       wait = Math.min(2 * wait, REOPEN_MAX_MS);
     });
@@ -61,7 +69,7 @@ export function connect(parameters, handlers, reopening = () => {}) {
   function watch() {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      showHealth("lost", "No connection");
+      showLost();
       reopenIn(0);
     }, SILENCE_MAX_MS);
   }
@@ -108,7 +116,7 @@ export async function post(path, change) {
 
 function send(path, options) {
   return fetch(path, options).catch(() => {
-    throw new Error("The console cannot be reached: check that `coinlake up` or `coinlake console` is still running, then reload this page.");
+    throw new Error("The console cannot be reached: check that `coinlake up`, `demo` or `console` is still running, then reload this page.");
   });
 }
 

@@ -8,11 +8,12 @@ import * as format from "./format.js";
 import { ask, connect } from "./live.js";
 import { addressOf, COLUMNS, readChoice, sorted } from "./market/columns.js";
 import { isWatched, onWatchlistChange, star, watchesAny } from "./market/watchlist.js";
-import { agePhrase, onSourceChange } from "./source.js";
+import { agePhrase, isOld, onSourceChange } from "./source.js";
 import * as spark from "./spark.js";
 
 const SORT_INTERVAL_MS = 2000;
 const AGEING_INTERVAL_MS = 10_000;
+const NO_PRICES = "No prices yet: they appear with the first record of crypto-features, within a minute of a start. If they do not, the Pipeline page says what is missing.";
 
 export function marketPage(main, _path, query) {
   const rows = new Map();
@@ -52,7 +53,7 @@ export function marketPage(main, _path, query) {
     onlyWatched = false;
     choose();
   } }, "Show all coins"));
-  const waiting = nothing("No prices yet: they appear with the first record of crypto-features, within a minute of a start. If they do not, the Pipeline page says what is missing.");
+  const waiting = nothing(NO_PRICES);
   main.append(
     h("div", { className: "title" }, h("h1", {}, "Market"), h("div", { className: "switches" }, watchedOnly, filter)), summary, waiting,
     h("div", { className: "scroll market-holder", hidden: true }, table), unmatched,
@@ -146,6 +147,7 @@ export function marketPage(main, _path, query) {
   function write(row) {
     row.outdated = false;
     const { now } = row;
+    row.tr.classList.toggle("old", isOld(now.event_time));
     setText(row.symbol, now.symbol.toUpperCase());
     setText(row.name, now.name ?? now.coin);
     COLUMNS.forEach((column, index) => {
@@ -173,15 +175,31 @@ export function marketPage(main, _path, query) {
     let newest = 0;
     let up = 0;
     let down = 0;
+    let old = 0;
     let most = null;
+    let mostLately = null;
     for (const { now } of rows.values()) {
-      if (now.event_time > newest) newest = now.event_time;
+      newest = Math.max(newest, now.event_time);
+      if (isOld(now.event_time)) {
+        old += 1;
+        continue;
+      }
       if (now.return_15m > 0) up += 1;
       if (now.return_15m < 0) down += 1;
       if (now.change_24h_pct !== null && Math.abs(now.change_24h_pct) > Math.abs(most?.change_24h_pct ?? 0)) most = now;
+      if (now.return_15m !== null && Math.abs(now.return_15m) > Math.abs(mostLately?.return_15m ?? 0)) mostLately = now;
     }
-    const moved = most === null ? "" : `; ${most.symbol.toUpperCase()} moved most in 24 h, ${format.change(most.change_24h_pct / 100)}`;
-    setText(summary, `${format.counted(rows.size, "coin")}, newest tick ${format.time(newest)}${agePhrase(newest)}: ${up} up, ${down} down in 15 minutes${moved}`);
+    const stands = old === 0 ? "" : `, ${format.counted(old, "coin")} without a tick in 10 minutes`;
+    // A market's first day has no change of 24 hours yet.
+    let moved = "";
+    if (most !== null) moved = `; ${most.symbol.toUpperCase()} moved most in 24 h, ${format.change(most.change_24h_pct / 100)}`;
+    else if (mostLately !== null) moved = `; ${mostLately.symbol.toUpperCase()} moved most in 15 minutes, ${format.change(mostLately.return_15m)}`;
+    setText(summary, `${format.counted(rows.size, "coin")}, newest tick ${format.time(newest)}${agePhrase(newest)}${stands}: ${up} up, ${down} down in 15 minutes${moved}${nothingToSortBy()}`);
+  }
+
+  function nothingToSortBy() {
+    const { name, of } = COLUMNS.find((column) => column.of === order.of);
+    return [...rows.values()].some(({ now }) => (now[of] ?? null) !== null) ? "" : `; no coin has a value for “${name}” yet`;
   }
 
   function sortBy(column) {
@@ -189,6 +207,7 @@ export function marketPage(main, _path, query) {
     order = { of: column.of, descending: again ? !order.descending : !column.text };
     sort();
     choose();
+    writeSummary();
   }
 
   function sortIfDue() {
@@ -230,6 +249,7 @@ export function marketPage(main, _path, query) {
 
   const load = () => ask("api/market").then((now) => {
     if (left) return;
+    setText(waiting, NO_PRICES);
     version = Math.max(version, now.version);
     takeAll(now.rows);
   });
@@ -238,7 +258,10 @@ export function marketPage(main, _path, query) {
   const listen = () => {
     if (!left) disconnect = connect(() => ({ page: "market", version }), { changes: takeAll }, () => load().catch(() => {}));
   };
-  load().then(listen, listen);
+  load().then(listen, (error) => {
+    setText(waiting, error.message);
+    listen();
+  });
   // Ages grow by themselves.
   const ageing = setInterval(rewriteAll, AGEING_INTERVAL_MS);
   const unlisten = [

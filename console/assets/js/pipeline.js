@@ -24,6 +24,7 @@ export function pipelinePage(main) {
   let cards = new Map();
   let edges = [];
 
+  const inBrief = h("p", { className: "summary", hidden: true });
   const problems = h("ul", { className: "problems", "aria-label": "Problems", "aria-live": "polite" });
   const drawing = h("div", { className: "pipeline" });
   const reasons = h("table", { className: "plain" });
@@ -35,7 +36,7 @@ export function pipelinePage(main) {
   const noTimes = h("p", { className: "faint", hidden: true },
     "SmartModule times are known only to the console of `coinlake up` and `coinlake demo`, which runs in the broker's process.");
   const hour = hourSection();
-  main.append(h("h1", {}, "Pipeline"), problems, drawing,
+  main.append(h("h1", {}, "Pipeline"), inBrief, problems, drawing,
     h("h2", {}, "Stages"), h("p", { className: "faint" }, "Lag: records of the stage's input that are not in the lake yet."), h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Stages" }, stages),
     noTimes, hour.section, h("h2", {}, "Source"), source, untold, rejected);
 
@@ -147,12 +148,13 @@ export function pipelinePage(main) {
       if (parts.length === 0) continue;
       const lag = parts.reduce((sum, part) => sum + part.lag, 0);
       const { text, pace, models } = cards.get(`stage ${stage.name}`);
-      setText(text, `lag ${format.count(lag)}, last commit ${format.ago(newestCommit(parts))}`);
+      setText(text, `lag ${format.count(lag)}, ${lastCommit(parts)}`);
       const seconds = secondsPerRecord(stage.name);
       setText(pace, seconds === null ? "" : `${format.brief(seconds)} per record`);
       if (models) setText(models, survey.models.length > 0 ? `serves ${survey.models.join(", ")}` : "no model in production yet");
     }
     writeProblems(survey?.problems ?? []);
+    writeInBrief(survey);
     writeStages(survey?.stages ?? []);
     writeReasons();
     writeSource();
@@ -167,6 +169,22 @@ export function pipelinePage(main) {
   function newestCommit(parts) {
     const seconds = parts.map((part) => part.seconds_since_commit).filter((s) => s !== null);
     return seconds.length > 0 ? Math.min(...seconds) : null;
+  }
+
+  function lastCommit(parts) {
+    const seconds = newestCommit(parts);
+    return seconds === null ? "no commit yet" : `last commit ${format.ago(seconds)}`;
+  }
+
+  /** Why the frame says "Healthy". */
+  function writeInBrief(survey) {
+    inBrief.hidden = survey === null || survey.problems.length > 0;
+    if (inBrief.hidden) return;
+    const lag = survey.stages.reduce((sum, part) => sum + part.lag, 0);
+    const came = survey.freshness?.seconds_since_arrival ?? null;
+    const arrival = came === null ? "" : `the newest data came ${format.ago(came)}, `;
+    const behind = lag === 0 ? "everything is in the lake" : `${format.counted(lag, "record")} of the stages' inputs are not in the lake yet`;
+    setText(inBrief, `Healthy: ${arrival}${behind}, ${lastCommit(survey.stages)}.`);
   }
 
   function writeProblems(found) {

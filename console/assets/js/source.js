@@ -74,7 +74,8 @@ export function showMarket({ market, newest_ms, ended, silent }) {
   if (isNew) badge.dataset.kind = kind;
   badge.classList.toggle("old", old || isEmpty);
   setText(badge, text);
-  const title = `${WHAT[kind]} (${name})`;
+  const clock = replayed === null ? "" : `; its clock stands at ${format.time(replayed)}`;
+  const title = `${WHAT[kind]} (${name})${clock}`;
   if (badge.title !== title) badge.title = title;
   credit.hidden = kind === "demo";
   invented.hidden = kind !== "demo";

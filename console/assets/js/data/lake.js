@@ -34,9 +34,9 @@ export async function lakeView(name, query) {
 
 /** What every table got in the last hour. */
 function lately(tables) {
-  const heads = [["Table"], ["Rows in the last hour", "number"], ["Commits in the last hour", "number"], ["Newest commit"], ["Rows in all", "number"],
+  const heads = [["Table"], ["Rows in the last hour", "number"], ["Commits of these", "number"], ["Newest entry of the log"], ["Rows in all", "number"],
     ["Files", "number"], ["Size", "number"]];
-  return table("What the lake got in the last hour, and what it holds", heads, tables.map((of) => h("tr", { "data-of": of.name },
+  return table("What the lake got in the last hour of real time, whatever the market's clock says, and what it holds", heads, tables.map((of) => h("tr", { "data-of": of.name },
     h("th", { scope: "row" }, h("a", { href: `#/data/lake/${encodeURIComponent(of.name)}` }, of.name)),
     ...[of.hour_rows, of.hour_commits].map((n) => h("td", { className: "number" }, format.count(n))),
     h("td", { className: "nowrap" }, of.newest_ms === null ? "none yet" : `${format.time(of.newest_ms)}, ${format.ago(Math.round((Date.now() - of.newest_ms) / 1000))}`),

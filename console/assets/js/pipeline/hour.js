@@ -8,7 +8,7 @@ import { table } from "../table.js";
 /** A section that `take` fills. */
 export function hourSection() {
   const about = h("p", { className: "faint" }, "Taken every half minute since the console started; two make a line.");
-  const heads = (first, last) => [[first], ["Now", "number"], ["At most", "number"], [last]];
+  const heads = (first, last) => [[first], ["Newest", "number"], ["At most", "number"], [last]];
   const lags = table("Lag: records of a stage's input that are not in the lake yet", heads("Stage", "Lag"), []);
   const rates = table("Records per second", heads("Topic", "Rate"), []);
   for (const one of [lags, rates]) one.classList.add("hour");
