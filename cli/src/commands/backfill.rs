@@ -15,8 +15,8 @@ use market::names::layer;
 use crate::args::SmartModulesArgs;
 use crate::assets;
 use crate::platform::{
-    Backbone, BackboneConfig, DataDir, LastStart, PartsFile, Platform, ProgressLine, loopback,
-    records_by_layer,
+    Backbone, BackboneConfig, DataDir, LastStart, PartsFile, Platform, ProgressLine, first_failure,
+    loopback, records_by_layer,
 };
 use crate::settings::{RunPlan, SettingsArgs};
 
@@ -173,15 +173,15 @@ pub(crate) async fn run(args: BackfillArgs) -> Result<()> {
     progress.finish();
     let stored = stored(&platform).await;
     drop(parts_file);
-    let (backbone, stopped) = platform.stop().await;
+    let (backbone, failures) = platform.stop().await;
     backbone.stop().await;
-    if let Err(error) = filled {
-        return Err(match error.downcast::<LaterData>() {
+    let not_filled = filled
+        .err()
+        .map(|error| match error.downcast::<LaterData>() {
             Ok(later) => refused(format!("data directory {root}: {later}")),
             Err(error) => error.context("the past is not filled in"),
         });
-    }
-    stopped?;
+    first_failure(not_filled.into_iter().chain(failures))?;
     log::say(&format!(
         "in {lake}: {}. Go on live with: {}",
         stored?,

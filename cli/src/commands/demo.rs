@@ -27,7 +27,7 @@ use crate::assets;
 use crate::platform::{
     self, Backbone, BackboneConfig, ConsolePlan, DEFAULT_BROKER_LISTEN, DEFAULT_CONSOLE_LISTEN,
     DataDir, Desk, FIELD_MARKET, LastStart, Platform, ProgressLine, STOPPED, STOPPING,
-    SYNTHETIC_MARKET, Summary, end_offsets, loopback,
+    SYNTHETIC_MARKET, Summary, end_offsets, first_failure, loopback,
 };
 use crate::settings::DEMO_DATA_DIR;
 
@@ -218,10 +218,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         log::say(STOPPING);
     }
     // Whatever failed, the others commit what they have read.
-    let (backbone, stopped) = platform.stop().await;
+    let (backbone, failures) = platform.stop().await;
     backbone.stop().await;
-    ended?;
-    stopped?;
+    first_failure(ended.err().into_iter().chain(failures))?;
     if interrupted.is_cancelled() {
         log::say(STOPPED);
     }

@@ -19,7 +19,8 @@ use crate::assets;
 use crate::models::local_tracking;
 use crate::platform::{
     Backbone, BackboneConfig, ConsolePlan, DataDir, Desk, LastStart, PartsFile, Platform,
-    ProgressLine, STOPPED, STOPPING, keep_up, retrain, watch_disk,
+    ProgressLine, STOPPED, STOPPING, STOPPING_AFTER_FAILURE, first_failure, keep_up, retrain,
+    watch_disk,
 };
 use crate::settings::{RunPlan, SettingsArgs};
 
@@ -133,20 +134,20 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
         }
     };
     progress.finish();
-    log::say(STOPPING);
+    log::say(match failure {
+        None => STOPPING,
+        Some(_) => STOPPING_AFTER_FAILURE,
+    });
     // Whatever failed, the others commit what they have read.
     interrupted.cancel();
-    let (backbone, stopped) = platform.stop().await;
+    let (backbone, failures) = platform.stop().await;
     // The notifier needs the broker to store its position, so it ends before that.
     let _ = tokio::time::timeout(BACKGROUND_STOP_TIMEOUT, async {
         while background.join_next().await.is_some() {}
     })
     .await;
     backbone.stop().await;
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    stopped?;
+    first_failure(failure.into_iter().chain(failures))?;
     log::say(STOPPED);
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! - [`data_dir`]: its data directory, with a [`note`] of what it holds
 //! - [`listen`]: its default addresses
-//! - [`backbone`] and [`running`]: the two phases
+//! - [`backbone`] and [`running`]: the two phases; [`connectors`]: the tasks of the second
 //! - [`end_offsets`]: how many records a topic has had
 //! - [`progress`] and [`summary`]: what people see during and after a run
 //! - [`parts_file`]: what the parts of a running `up` say about themselves
@@ -16,6 +16,7 @@
 //! - [`memory`]: returns freed memory to the operating system
 
 mod backbone;
+mod connectors;
 mod data_dir;
 mod desk;
 mod disk;
@@ -31,6 +32,7 @@ mod summary;
 mod upkeep;
 
 pub(crate) use backbone::{Backbone, BackboneConfig, ConsolePlan};
+pub(crate) use connectors::first_failure;
 pub(crate) use data_dir::DataDir;
 pub(crate) use desk::{Desk, DeskElsewhere};
 pub(crate) use disk::{DiskUse, watch as watch_disk};
@@ -41,6 +43,6 @@ pub(crate) use note::{FIELD_MARKET, LIVE_MARKET, LastStart, Market, NOTE, SYNTHE
 pub(crate) use parts_file::PartsFile;
 pub(crate) use progress::ProgressLine;
 pub(crate) use retraining::{RetrainingPlan, retrain};
-pub(crate) use running::{Platform, STOPPED, STOPPING};
+pub(crate) use running::{Platform, STOPPED, STOPPING, STOPPING_AFTER_FAILURE};
 pub(crate) use summary::Summary;
 pub(crate) use upkeep::{INTERVAL as UPKEEP_INTERVAL, KEPT_RUNS, keep_up};

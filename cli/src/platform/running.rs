@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use coingecko_source::{SourceSettings, SourceStatus};
 use connector_runtime::cluster::{Client, Cluster};
 use connector_runtime::config::ConnectorConfig;
@@ -13,10 +13,11 @@ use connector_runtime::process::monitor::Monitor;
 use futures_util::future::BoxFuture;
 use market::names::topic;
 use parquet_sink::{StageConfig, StageStatus};
-use tokio::task::JoinSet;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
 use super::backbone::Backbone;
+use super::connectors::Connectors;
 use super::end_offsets::end_offsets;
 use super::memory;
 
@@ -26,6 +27,9 @@ const SOURCE_NAME: &str = "coingecko-source";
 /// What a command says when the first signal has come.
 pub(crate) const STOPPING: &str =
     "stopping: what has been read is being committed; Ctrl-C again ends at once";
+/// What it says when no signal has come.
+pub(crate) const STOPPING_AFTER_FAILURE: &str =
+    "stopping after a failure: what has been read is being committed; Ctrl-C twice ends at once";
 /// What it says at the end.
 pub(crate) const STOPPED: &str = "stopped; everything read so far is committed";
 
@@ -42,10 +46,10 @@ pub(crate) struct Stage {
 pub(crate) struct Platform {
     backbone: Backbone,
     stages: Vec<Stage>,
-    stage_tasks: JoinSet<(String, Result<()>)>,
+    running_stages: Connectors,
     stop_stages: CancellationToken,
     source_status: Arc<SourceStatus>,
-    source_task: JoinSet<Result<()>>,
+    running_source: Connectors,
     stop_source: CancellationToken,
 }
 
@@ -62,7 +66,7 @@ impl Platform {
         })
     }
 
-    /// The same with a source that fills in the past since so long ago and ends, earlier if `stop` says so.
+    /// As [`Self::launch`], with a source that fills in the last `since` and then ends, or earlier when `stop` is cancelled.
     pub(crate) fn backfill(
         backbone: Backbone,
         source: ConnectorConfig<SourceSettings>,
@@ -86,7 +90,7 @@ impl Platform {
         ) -> BoxFuture<'static, Result<()>>,
     ) -> Self {
         memory::trim_regularly(backbone.cluster().clock().clone());
-        let mut stage_tasks = JoinSet::new();
+        let mut running_stages = Connectors::default();
         let stop_stages = CancellationToken::new();
         let mut stages = Vec::new();
         for mut config in stage_configs {
@@ -99,24 +103,23 @@ impl Platform {
                 status: Arc::clone(&status),
             });
             let (cluster, stop) = (backbone.cluster().clone(), stop_stages.clone());
-            stage_tasks.spawn(async move {
-                (name, parquet_sink::run(config, cluster, stop, status).await)
-            });
+            running_stages.spawn(name, parquet_sink::run(config, cluster, stop, status));
         }
         let source_status = backbone.source_status();
-        let mut source_task = JoinSet::new();
-        source_task.spawn(source(
+        let mut running_source = Connectors::default();
+        let source = source(
             backbone.cluster().clone(),
             stop_source.clone(),
             Arc::clone(&source_status),
-        ));
+        );
+        running_source.spawn(SOURCE_NAME.to_owned(), source);
         Self {
             backbone,
             stages,
-            stage_tasks,
+            running_stages,
             stop_stages,
             source_status,
-            source_task,
+            running_source,
             stop_source,
         }
     }
@@ -151,11 +154,8 @@ impl Platform {
     /// Resolves when a connector ends by itself, which it only does for a reason that a retry cannot fix.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
-            error = stage_failed(&mut self.stage_tasks) => error,
-            Some(ended) = self.source_task.join_next() => {
-                let ended = ended.unwrap_or_else(|panic| Err(anyhow!(panic)));
-                failure(SOURCE_NAME, ended)
-            }
+            error = self.running_stages.failed() => error,
+            error = self.running_source.failed() => error,
         }
     }
 
@@ -165,10 +165,8 @@ impl Platform {
     /// Its own, or why a stage ended meanwhile.
     pub(crate) async fn filled(&mut self) -> Result<()> {
         tokio::select! {
-            error = stage_failed(&mut self.stage_tasks) => Err(error),
-            Some(ended) = self.source_task.join_next() => {
-                ended.unwrap_or_else(|panic| Err(anyhow!(panic)))
-            }
+            error = self.running_stages.failed() => Err(error),
+            Some((_, ended)) = self.running_source.next_ended() => ended,
         }
     }
 
@@ -180,21 +178,15 @@ impl Platform {
     pub(crate) async fn drained(&mut self, records: u64) -> Result<()> {
         let client = self.connect().await?;
         let mut poll = tokio::time::interval(DRAIN_POLL_INTERVAL);
+        while total(&client, topic::RAW).await? < records {
+            self.tick(&mut poll).await?;
+        }
         // In the order the data takes: once a stage is done, its output topics have stopped growing.
         for index in 0..self.stages.len() {
             loop {
-                tokio::select! {
-                    _ = poll.tick() => {}
-                    error = self.failed() => return Err(error),
-                }
-                if index == 0 {
-                    let sent: u64 = end_offsets(&client, topic::RAW).await?.iter().sum();
-                    if sent < records {
-                        continue;
-                    }
-                }
+                self.tick(&mut poll).await?;
                 let stage = &self.stages[index];
-                let end: u64 = end_offsets(&client, &stage.topic).await?.iter().sum();
+                let end = total(&client, &stage.topic).await?;
                 if stage.status.next_input() < end.cast_signed() {
                     continue;
                 }
@@ -207,37 +199,29 @@ impl Platform {
         Ok(())
     }
 
-    /// Stops source and stages where they are, once they have committed what they have read. One that fails does not keep the
-    /// others from it; the first failure is returned.
-    pub(crate) async fn stop(mut self) -> (Backbone, Result<()>) {
-        let mut stopped = Ok(());
+    /// The poll's next tick.
+    ///
+    /// # Errors
+    /// When a connector ends before.
+    async fn tick(&mut self, poll: &mut Interval) -> Result<()> {
+        tokio::select! {
+            _ = poll.tick() => Ok(()),
+            error = self.failed() => Err(error),
+        }
+    }
+
+    /// Lets source and stages commit what they have read, and stops them. A failure of one does not prevent the others from
+    /// committing; all failures are returned.
+    pub(crate) async fn stop(mut self) -> (Backbone, Vec<anyhow::Error>) {
         self.stop_source.cancel();
-        while let Some(ended) = self.source_task.join_next().await {
-            let result = ended.unwrap_or_else(|panic| Err(anyhow!(panic)));
-            stopped = stopped.and(result.with_context(|| format!("{SOURCE_NAME} stopped")));
-        }
+        let mut failures = self.running_source.failures().await;
         self.stop_stages.cancel();
-        while let Some(ended) = self.stage_tasks.join_next().await {
-            stopped = stopped.and(match ended {
-                Ok((name, result)) => result.with_context(|| format!("{name} stopped")),
-                Err(panic) => Err(failure("a stage", Err(anyhow!(panic)))),
-            });
-        }
-        (self.backbone, stopped)
+        failures.extend(self.running_stages.failures().await);
+        (self.backbone, failures)
     }
 }
 
-async fn stage_failed(tasks: &mut JoinSet<(String, Result<()>)>) -> anyhow::Error {
-    match tasks.join_next().await {
-        Some(Ok((name, result))) => failure(&name, result),
-        Some(Err(panic)) => failure("a stage", Err(anyhow!(panic))),
-        None => std::future::pending().await,
-    }
-}
-
-fn failure(name: &str, result: Result<()>) -> anyhow::Error {
-    match result {
-        Ok(()) => anyhow!("{name} ended unexpectedly"),
-        Err(error) => error.context(format!("{name} stopped")),
-    }
+/// How many records a topic has had.
+async fn total(client: &Client, topic: &str) -> Result<u64> {
+    Ok(end_offsets(client, topic).await?.iter().sum())
 }

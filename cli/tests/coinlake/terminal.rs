@@ -9,6 +9,7 @@ use connector_runtime::cluster::Cluster;
 use connector_runtime::reader;
 use fixtures::patience::eventually;
 use fixtures::process::{Process, coinlake, refused, succeeded};
+use replay::{Market, Position, ReplayServer, Speed, SyntheticMarket};
 
 /// Every option that takes a port is named when that is in use.
 #[test]
@@ -130,6 +131,32 @@ async fn a_second_ctrl_c_ends_at_once() {
         !lines.iter().any(|line| line.contains("stopped;")),
         "{lines:#?}"
     );
+}
+
+/// No signal has come, so Ctrl-C does not end it the first time.
+#[tokio::test]
+async fn a_failure_is_no_signal() {
+    let market = Market::Synthetic(SyntheticMarket::new(2, 3_000));
+    let replay = ReplayServer::start(market, Speed::Max, Position::start());
+    let replay = replay.await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!(
+        "coingecko:\n  base_url: {}\n  poll_interval: 20ms\nbroker:\n  listen: 0\nconsole: 0\n",
+        replay.base_url()
+    );
+    fs::write(folder.path().join("coinlake.yaml"), settings).unwrap();
+    let mut command = coinlake(&["up"]);
+    command.current_dir(folder.path());
+    let up = Process::start(command);
+    let broker = Cluster::at(up.word_after("broker at "));
+    let client = broker.connect().await.unwrap();
+    eventually("something in crypto-raw", async || {
+        reader::offsets(&client, "crypto-raw", 0).await.unwrap().end > 0
+    })
+    .await;
+    fixtures::topic::delete(&client, "crypto-raw").await;
+    up.line_after("stopping after a failure: what has been read is being committed");
+    assert_eq!(up.wait().code(), Some(1));
 }
 
 /// What a terminal of this width gets; `None` where there is no `script` to make one.

@@ -236,7 +236,7 @@ export function pipelinePage(main) {
   function writeReasons() {
     const { of, by_reason } = flow.rejects;
     rejected.hidden = of === 0;
-    const rows = Object.entries(by_reason).filter(([, n]) => n > 0).sort(([, a], [, b]) => b - a);
+    const rows = Object.entries(by_reason).sort(([, a], [, b]) => b - a);
     reasons.replaceChildren(
       h("caption", {}, h("span", {}, `Reasons of the newest ${format.counted(of, "rejected record")}`)),
       h("tbody", {}, rows.map(([reason, n]) => {

@@ -78,11 +78,14 @@ impl Broker {
             None => addr,
         };
         let data_dir = DataDir::open(&config.data_dir)?;
-        let store = Arc::new(Store::open(&data_dir.path().join("meta.redb"))?);
+        let store_path = data_dir.path().join("meta.redb");
+        let store_failed = |source| BrokerError::store(&store_path, source);
+        let store = Arc::new(Store::open(&store_path).map_err(store_failed)?);
         let smart_modules = Registry::new();
         smart_modules.put(
             store
-                .specs::<SmartModuleSpec>(Specs::SmartModules, "SmartModule")?
+                .specs::<SmartModuleSpec>(Specs::SmartModules, "SmartModule")
+                .map_err(store_failed)?
                 .into_iter()
                 .map(|(name, spec)| Metadata {
                     name,
@@ -93,7 +96,8 @@ impl Broker {
         let table_formats = Registry::new();
         table_formats.put(
             store
-                .specs::<TableFormatSpec>(Specs::TableFormats, "table format")?
+                .specs::<TableFormatSpec>(Specs::TableFormats, "table format")
+                .map_err(store_failed)?
                 .into_iter()
                 .map(|(name, spec)| Metadata {
                     name,
@@ -110,7 +114,7 @@ impl Broker {
                 &config.retention,
             )
             .await?,
-            consumers: Consumers::open(store.clone())?,
+            consumers: Consumers::open(store.clone()).map_err(store_failed)?,
             smart_modules,
             table_formats,
             engine: Engine::new(),

@@ -55,7 +55,11 @@ impl DataDir {
                 fs::rename(&partial, &marker).map_err(unusable)?;
                 FORMAT.to_owned()
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => "no FORMAT file".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(BrokerError::NoFormat {
+                    path: path.to_owned(),
+                });
+            }
             Err(source) => return Err(unusable(source)),
         };
         if found != FORMAT {

@@ -15,7 +15,9 @@ pub enum BrokerError {
         addr: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {addr}: {source}")]
+    #[error(
+        "cannot listen on {addr}; choose an address of this machine, and a port that this user may use"
+    )]
     Listen {
         /// The address asked for.
         addr: SocketAddr,
@@ -25,6 +27,14 @@ pub enum BrokerError {
     /// Another broker has the data directory.
     #[error("another broker is using {path}; stop it, or choose another data directory")]
     InUse {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The data directory has metadata, and no marker of a version.
+    #[error(
+        "{path} has a broker's metadata but no file FORMAT; restore it from a backup, or choose another data directory"
+    )]
+    NoFormat {
         /// The data directory.
         path: PathBuf,
     },
@@ -41,24 +51,33 @@ pub enum BrokerError {
         expected: &'static str,
     },
     /// The data directory cannot be used.
-    #[error("cannot use {path} as data directory: {source}")]
+    #[error(
+        "cannot use {path} as data directory; make it a folder that this user may write, on a disk with free space, or choose another"
+    )]
     DataDir {
         /// The data directory.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
-    /// A log cannot be opened.
-    #[error("cannot open the log in {path}: {source}")]
+    /// A log, or the directory of all logs, cannot be read or written.
+    #[error(
+        "cannot use the log in {path}; check its permissions and the disk, or restore the data directory from a backup"
+    )]
     Log {
-        /// The log's directory.
+        /// The directory.
         path: PathBuf,
         /// What is wrong.
         source: std::io::Error,
     },
-    /// The metadata cannot be read.
-    #[error("{0}")]
-    Store(String),
+    /// The metadata cannot be read or written.
+    #[error("cannot use {path}")]
+    Store {
+        /// The store's file.
+        path: PathBuf,
+        /// What is wrong, and the remedy.
+        source: StoreError,
+    },
 }
 
 impl BrokerError {
@@ -68,10 +87,46 @@ impl BrokerError {
             source,
         }
     }
+
+    pub(crate) fn store(path: &Path, source: StoreError) -> Self {
+        Self::Store {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
-impl From<StoreError> for BrokerError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_quoted_once_after_the_remedy() {
+        let source = || std::io::Error::other("SYSTEM");
+        let path = PathBuf::from("/data");
+        let addr = SocketAddr::from(([192, 0, 2, 1], 9003));
+        let row = StoreError::Row {
+            kind: "topic",
+            name: "prices".to_owned(),
+            source: source(),
+        };
+        let errors = [
+            BrokerError::Listen {
+                addr,
+                source: source(),
+            },
+            BrokerError::DataDir {
+                path: path.clone(),
+                source: source(),
+            },
+            BrokerError::log(&path, source()),
+            BrokerError::store(&path, row),
+        ];
+        for error in errors {
+            let printed = format!("{:#}", anyhow::Error::from(error));
+            assert_eq!(printed.matches("SYSTEM").count(), 1, "{printed}");
+            assert!(printed.contains("; "), "no remedy: {printed}");
+            assert!(printed.ends_with(": SYSTEM"), "{printed}");
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Charts of a market's past, `/coins/{id}/market_chart`, as CoinGecko draws them.
 //!
-//! Always true: a step of a chart is in every later chart that reaches back to it, with the same time and values; the current
-//! price at the end is in no other. Steps jitter by seconds, single ones are missing, and values are null, whatever the market.
+//! Always true: a step of a chart is in every later chart of the same granularity that reaches back to it, with the same time and
+//! values; the current price at the end is in no other. Steps jitter by seconds, single ones are missing, and values are null,
+//! whatever the market.
+//!
+//! A step's mark is where its five minutes begin: a multiple of five minutes since the epoch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,15 +21,21 @@ const MINUTE_MS: i64 = 60_000;
 const STEP_MS: i64 = 5 * MINUTE_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// How much later than its mark a step is, and how much later still it is known.
+/// A step's time is up to this much after its mark; in a recording, after the time of its row.
 const JITTER_MS: u64 = 40_000;
+/// A step of the field market is known this much later than its mark.
 const KNOWN_AFTER_MS: i64 = 90_000;
-/// So far back charts reach.
+/// Steps that are older than this are forgotten; charts reach back 365 days.
 const KEPT_MS: i64 = 366 * DAY_MS;
-/// One step in so many is missing, or lacks its market value, or its volume, or has null for it.
+/// Old steps are forgotten when the number of steps is a multiple of this, not with each step: it moves all the others.
+const FORGET_EVERY: usize = 10_000;
+/// One step in this many is missing.
 const MISSING: u64 = 97;
+/// One in this many has no market value.
 const NO_CAP: u64 = 89;
+/// One in this many has null for its market value.
 const NULL_CAP: u64 = 61;
+/// One in this many has null for its volume.
 const NULL_VOLUME: u64 = 71;
 
 /// The charts of all coins, read as far as they were asked for.
@@ -50,11 +59,19 @@ enum Source {
 
 #[derive(Default)]
 struct Coin {
-    /// Steps of five minutes, ascending.
-    steps: Vec<(i64, Quote)>,
+    /// At most one for each mark, ascending.
+    steps: Vec<ChartStep>,
     /// The mark of the last one, missing or not.
     mark_ms: Option<i64>,
     now: Option<Quote>,
+}
+
+#[derive(Clone, Copy)]
+struct ChartStep {
+    mark_ms: i64,
+    /// The time in charts.
+    time_ms: i64,
+    quote: Quote,
 }
 
 /// A chart as it is sent.
@@ -95,19 +112,19 @@ impl Charts {
         let Some(coin) = self.coins.get(id) else {
             return Ok(None);
         };
-        let (days, granularity_ms) = match days {
-            ..=1.0 => (days, STEP_MS),
-            ..=90.0 => (days, HOUR_MS),
-            _ => (days.min(366.0), DAY_MS),
+        let granularity_ms = match days {
+            ..=1.0 => STEP_MS,
+            ..=90.0 => HOUR_MS,
+            _ => DAY_MS,
         };
         let from_ms = now_ms - (days * DAY_MS as f64) as i64;
         let mut chart = Chart::default();
         let mut mark_ms = i64::MIN;
-        for &(time_ms, quote) in &coin.steps {
-            let mark = mark_of(time_ms, granularity_ms);
+        for step in &coin.steps {
+            let mark = mark_of(step.mark_ms, granularity_ms);
             // The first step of an hour or a day stands for it.
-            if mark > mark_ms && (from_ms..=now_ms).contains(&time_ms) {
-                chart.push(id, time_ms, quote);
+            if mark > mark_ms && (from_ms..=now_ms).contains(&step.time_ms) {
+                chart.push(id, step.time_ms, step.quote);
             }
             mark_ms = mark.max(mark_ms);
         }
@@ -128,7 +145,7 @@ impl Charts {
                         let time_ms = *mark_ms + jitter(id, *mark_ms);
                         let quote = past.quote(index, time_ms);
                         let coin = self.coins.entry(id.clone()).or_default();
-                        coin.take(id, *mark_ms, quote.map(|quote| (time_ms, quote)));
+                        coin.take(id, *mark_ms, time_ms, quote);
                     }
                     *mark_ms += STEP_MS;
                 }
@@ -177,20 +194,24 @@ fn take_step(coins: &mut HashMap<Arc<str>, Coin>, step: &Step) {
         let mark_ms = mark_of(step.time_ms, STEP_MS);
         if coin.mark_ms.is_none_or(|before| before < mark_ms) {
             let time_ms = step.time_ms + jitter(id, mark_ms);
-            coin.take(id, mark_ms, Some((time_ms, quote)));
+            coin.take(id, mark_ms, time_ms, Some(quote));
         }
     }
 }
 
 impl Coin {
-    fn take(&mut self, id: &str, mark_ms: i64, step: Option<(i64, Quote)>) {
+    fn take(&mut self, id: &str, mark_ms: i64, time_ms: i64, quote: Option<Quote>) {
         self.mark_ms = Some(mark_ms);
-        let is_missing = draw(id, mark_ms, 1).is_multiple_of(MISSING);
-        if let Some((time_ms, quote)) = step.filter(|_| !is_missing) {
-            self.steps.push((time_ms, quote));
-            let kept = |&(time, _): &(i64, Quote)| time < time_ms - KEPT_MS;
-            if self.steps.len().is_multiple_of(10_000) {
-                self.steps.drain(..self.steps.partition_point(kept));
+        let is_missing = draw(id, mark_ms, Purpose::Missing).is_multiple_of(MISSING);
+        if let Some(quote) = quote.filter(|_| !is_missing) {
+            self.steps.push(ChartStep {
+                mark_ms,
+                time_ms,
+                quote,
+            });
+            let is_too_old = |step: &ChartStep| step.mark_ms < mark_ms - KEPT_MS;
+            if self.steps.len().is_multiple_of(FORGET_EVERY) {
+                self.steps.drain(..self.steps.partition_point(is_too_old));
             }
         }
     }
@@ -198,13 +219,18 @@ impl Coin {
 
 impl Chart {
     fn push(&mut self, id: &str, time_ms: i64, quote: Quote) {
-        let one_in = |what: u64, count: u64| draw(id, time_ms, what).is_multiple_of(count);
+        let one_in =
+            |count: u64, purpose: Purpose| draw(id, time_ms, purpose).is_multiple_of(count);
         self.prices.push((time_ms, Some(quote.price)));
-        if !one_in(2, NO_CAP) {
-            let cap = quote.market_cap.filter(|_| !one_in(3, NULL_CAP));
+        if !one_in(NO_CAP, Purpose::NoCap) {
+            let cap = quote
+                .market_cap
+                .filter(|_| !one_in(NULL_CAP, Purpose::NullCap));
             self.market_caps.push((time_ms, cap));
         }
-        let volume = quote.volume.filter(|_| !one_in(4, NULL_VOLUME));
+        let volume = quote
+            .volume
+            .filter(|_| !one_in(NULL_VOLUME, Purpose::NullVolume));
         self.total_volumes.push((time_ms, volume));
     }
 }
@@ -214,14 +240,24 @@ fn mark_of(time_ms: i64, granularity_ms: i64) -> i64 {
 }
 
 fn jitter(id: &str, mark_ms: i64) -> i64 {
-    (draw(id, mark_ms, 0) % JITTER_MS).cast_signed()
+    (draw(id, mark_ms, Purpose::Jitter) % JITTER_MS).cast_signed()
+}
+
+/// What a number is drawn for. The numbers of different purposes have nothing to do with each other.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Jitter,
+    Missing,
+    NoCap,
+    NullCap,
+    NullVolume,
 }
 
 /// A number at random that is the same for the same coin, time and purpose (FNV-1a, then the finish of SplitMix64).
-fn draw(id: &str, time_ms: i64, purpose: u64) -> u64 {
+fn draw(id: &str, time_ms: i64, purpose: Purpose) -> u64 {
     let bytes = id.bytes().chain(time_ms.to_le_bytes());
     let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325 ^ purpose, fold);
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325 ^ purpose as u64, fold);
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)

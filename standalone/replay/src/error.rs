@@ -8,12 +8,12 @@ use crate::position::PositionError;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The file cannot be opened.
-    #[error("cannot open the recording {path}: {source}")]
+    #[error("cannot open the recording {path}: {why}; check the path and its permissions")]
     Open {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The file is not readable as Parquet.
     #[error(
@@ -81,5 +81,5 @@ pub enum ReplayError {
     Position(#[from] PositionError),
     /// No port to serve on.
     #[error("cannot serve the replay on 127.0.0.1: {0}")]
-    Listen(#[from] std::io::Error),
+    Listen(std::io::Error),
 }

@@ -62,9 +62,9 @@ impl Rows {
             path: path.into(),
             why,
         };
-        let file = File::open(path).map_err(|source| RecordingError::Open {
+        let file = File::open(path).map_err(|why| RecordingError::Open {
             path: path.into(),
-            source,
+            why,
         })?;
         let builder =
             caught(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(unreadable)?;

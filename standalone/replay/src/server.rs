@@ -107,7 +107,7 @@ impl ReplayServer {
         let now = clock.clone();
         let feed = tokio::task::spawn_blocking(move || Feed::new(&market, speed, now, position))
             .await
-            .map_err(std::io::Error::other)??;
+            .map_err(|panic| ReplayError::Listen(panic.into()))??;
         let shared = Arc::new(Shared {
             feed: Mutex::new(feed),
             market: served,
@@ -127,8 +127,9 @@ impl ReplayServer {
             })),
             None => app,
         };
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let addr = listener.local_addr()?;
+        let bound = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = bound.map_err(ReplayError::Listen)?;
+        let addr = listener.local_addr().map_err(ReplayError::Listen)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         tokio::spawn(async move {
@@ -340,13 +341,13 @@ async fn market_chart(
     // The first chart reads the market up to now: not for the async threads.
     let drawing = Arc::clone(&shared);
     let drawn = tokio::task::spawn_blocking(move || drawing.draw(&id, days, now_ms)).await;
-    match drawn.map_err(std::io::Error::other) {
+    match drawn {
         Ok(Ok(Some(chart))) => {
             let body = serde_json::to_vec(&chart).expect("a chart is numbers and nulls");
             json_reply(StatusCode::OK, None, body.into())
         }
         Ok(Ok(None)) => refusal_reply(&Refusal::NO_COIN),
         Ok(Err(error)) => shared.failed(&error.into()),
-        Err(error) => shared.failed(&error.into()),
+        Err(panic) => shared.failed(&ReplayError::Listen(panic.into())),
     }
 }

@@ -10,7 +10,7 @@ pub enum TrainError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// A model could not be fitted.
-    #[error("{label}: {source}")]
+    #[error("{label} has no model")]
     Fit {
         /// Its label.
         label: Label,
@@ -21,7 +21,7 @@ pub enum TrainError {
     #[error("nothing could be trained. {}", .0.join(". "))]
     Nothing(Vec<String>),
     /// The thread pool could not be started.
-    #[error("cannot start threads to train with: {0}; give fewer")]
+    #[error("cannot start threads to train with; give fewer")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     /// The training's thread could not be started.
     #[error("cannot start a thread to train on: {0}; raise the process's limit")]
@@ -29,4 +29,26 @@ pub enum TrainError {
     /// The training panicked: a bug here. stderr has the place.
     #[error("the training stopped by a bug in Coinlake: stderr says where")]
     Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let error = TrainError::Fit {
+            label: Label::ALL[0],
+            source: linfa::Error::NotEnoughSamples.into(),
+        };
+        let error: &(dyn Error + 'static) = &error;
+        let chain = std::iter::successors(Some(error), |&error| error.source());
+        let told: Vec<String> = chain.map(ToString::to_string).collect();
+        assert_eq!(told.len(), 3);
+        for part in &told {
+            assert_eq!(told.join(": ").matches(part).count(), 1, "{told:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use fluvio::metadata::topic::{Bounds, Deduplication, Filter, Transform};
 use crate::config::document;
 use crate::config::error::ConfigError;
 use crate::config::lines::line_of;
-use crate::config::meta::{ConsumerParameters, Meta, OffsetParameters, ProducerParameters};
+use crate::config::meta::{ConsumerParameters, Meta, ProducerParameters};
 use crate::topic::TopicSettings;
 
 /// Checks the version, what must be there and what must fit together.
@@ -73,23 +73,18 @@ pub(super) fn check_meta(
             topic_settings(*object).map_err(|problem| invalid("topic", problem))?
         }
     };
+    let name = required("name", "give this connector a name", meta.name)?;
+    required("type", "e.g. `type: parquet-sink`", meta.type_)?;
+    required(
+        "version",
+        "the connector's version, e.g. `version: 0.1.0`",
+        meta.version,
+    )?;
     Ok(Meta {
-        name: required("name", "give this connector a name", meta.name)?,
-        type_: required("type", "e.g. `type: parquet-sink`", meta.type_)?,
-        version: required(
-            "version",
-            "the connector's version, e.g. `version: 0.1.0`",
-            meta.version,
-        )?,
+        name,
         topic,
         producer: meta.producer.map(Into::into).unwrap_or_default(),
         consumer: meta.consumer.map(Into::into).unwrap_or_default(),
-        secrets: meta
-            .secrets
-            .unwrap_or_default()
-            .into_iter()
-            .map(|secret| secret.name)
-            .collect(),
     })
 }
 
@@ -145,10 +140,7 @@ fn topic_settings(object: document::TopicObject) -> Result<TopicSettings, String
 impl From<document::Producer> for ProducerParameters {
     fn from(raw: document::Producer) -> Self {
         Self {
-            linger: raw.linger.map(|span| span.0),
             compression: raw.compression.and_then(|name| name.0),
-            batch_size_bytes: raw.batch_size.map(|size| size.0),
-            max_request_size_bytes: raw.max_request_size.map(|size| size.0),
         }
     }
 }
@@ -157,13 +149,7 @@ impl From<document::Consumer> for ConsumerParameters {
     fn from(raw: document::Consumer) -> Self {
         Self {
             partition: raw.partition,
-            max_bytes: raw.max_bytes.map(|size| size.0),
             id: raw.id,
-            offset: raw.offset.map(|offset| OffsetParameters {
-                start: offset.start,
-                strategy: offset.strategy,
-                flush_period: offset.flush_period.map(|span| span.0),
-            }),
         }
     }
 }

@@ -10,8 +10,10 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
 };
 
-use crate::config::meta::{OffsetStrategy, Partitions, StartOffset};
-use crate::config::scalars::{Bytes, CompressionName, Parameter, Span};
+use crate::config::meta::Partitions;
+use crate::config::scalars::{
+    Bytes, CompressionName, OffsetStrategy, Parameter, Span, StartOffset,
+};
 
 /// A config file as it stands.
 pub(super) struct Document<S> {
@@ -113,7 +115,8 @@ pub(super) struct Meta {
     /// How a sink reads.
     pub(super) consumer: Option<Consumer>,
     /// The secrets that the file may use as `${{ secrets.NAME }}`.
-    pub(super) secrets: Option<Vec<SecretEntry>>,
+    #[serde(rename = "secrets")]
+    pub(super) _secrets: Option<Vec<SecretEntry>>,
     /// Accepted for older files and ignored: a missing topic is always created.
     #[serde(alias = "create-topic", rename = "create_topic")]
     pub(super) _create_topic: Option<IgnoredAny>,
@@ -132,15 +135,16 @@ pub(super) struct SecretEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct Producer {
     /// Accepted and not used: a batch is sent at once.
-    pub(super) linger: Option<Span>,
+    #[serde(rename = "linger")]
+    pub(super) _linger: Option<Span>,
     /// `none`, `gzip`, `snappy`, `lz4` or `zstd`. Default: what the topic demands, else none.
     pub(super) compression: Option<CompressionName>,
     /// Accepted and not used: a batch holds at most 1 MiB.
     #[serde(rename = "batch-size", alias = "batch_size")]
-    pub(super) batch_size: Option<Bytes>,
+    pub(super) _batch_size: Option<Bytes>,
     /// Accepted and not used.
     #[serde(rename = "max-request-size", alias = "max_request_size")]
-    pub(super) max_request_size: Option<Bytes>,
+    pub(super) _max_request_size: Option<Bytes>,
 }
 
 /// The section `meta.consumer`.
@@ -152,11 +156,12 @@ pub(super) struct Consumer {
     pub(super) partition: Partitions,
     /// Accepted and not used: a read is always larger than a segment.
     #[serde(rename = "max-bytes", alias = "max_bytes")]
-    pub(super) max_bytes: Option<Bytes>,
+    pub(super) _max_bytes: Option<Bytes>,
     /// The consumer under which `fluvio consumer list` shows the progress. Default: `meta.name`.
     pub(super) id: Option<String>,
     /// Where to start.
-    pub(super) offset: Option<ConsumerOffset>,
+    #[serde(rename = "offset")]
+    pub(super) _offset: Option<ConsumerOffset>,
 }
 
 /// The section `meta.consumer.offset`. Accepted and not used: a stage starts where its lake ends.
@@ -164,12 +169,14 @@ pub(super) struct Consumer {
 #[serde(deny_unknown_fields)]
 pub(super) struct ConsumerOffset {
     /// `beginning`, `end`, or one of `absolute`, `from-beginning`, `from-end` with a number.
-    pub(super) start: Option<StartOffset>,
+    #[serde(rename = "start")]
+    pub(super) _start: Option<StartOffset>,
     /// `none`, `manual` or `auto`.
-    pub(super) strategy: OffsetStrategy,
+    #[serde(rename = "strategy")]
+    pub(super) _strategy: OffsetStrategy,
     /// How often the offset is stored.
     #[serde(rename = "flush-period")]
-    pub(super) flush_period: Option<Span>,
+    pub(super) _flush_period: Option<Span>,
 }
 
 /// One entry of `transforms`: a SmartModule that the broker runs on every record.

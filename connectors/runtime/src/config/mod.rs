@@ -22,10 +22,7 @@ mod yaml;
 
 pub use connector::ConnectorConfig;
 pub use error::ConfigError;
-pub use meta::{
-    ConsumerParameters, Meta, OffsetParameters, OffsetStrategy, Partitions, ProducerParameters,
-    StartOffset,
-};
+pub use meta::{ConsumerParameters, Meta, Partitions, ProducerParameters};
 pub use scalars::{Bytes, Parameter, Span};
 pub use secrets::{Secrets, SecretsError};
 pub use transform::{Lookback, Transform};

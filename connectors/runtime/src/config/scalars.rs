@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use fluvio::Compression;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-use crate::config::meta::{OffsetStrategy, Partitions, StartOffset};
+use crate::config::meta::Partitions;
 
 /// A duration: `500ms`, `10s`, `1h 30m`, or the `secs` and `nanos` that Fluvio's own tools write.
 #[derive(Debug, Clone, Copy)]
@@ -122,12 +122,21 @@ impl<'de> Deserialize<'de> for Partitions {
                 while let Some(partition) = seq.next_element()? {
                     many.push(partition);
                 }
+                if many.is_empty() {
+                    return Err(A::Error::invalid_value(
+                        Unexpected::Other("an empty list"),
+                        &"a list of at least one partition",
+                    ));
+                }
                 Ok(Partitions::Many(many))
             }
         }
         deserializer.deserialize_any(PartitionsVisitor)
     }
 }
+
+/// Where to start reading: only checked, no connector reads it.
+pub(super) struct StartOffset;
 
 impl<'de> Deserialize<'de> for StartOffset {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -143,25 +152,23 @@ impl<'de> Deserialize<'de> for StartOffset {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<StartOffset, E> {
                 match text {
-                    "beginning" => Ok(StartOffset::Beginning),
-                    "end" => Ok(StartOffset::End),
+                    "beginning" | "end" => Ok(StartOffset),
                     _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
                 }
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StartOffset, A::Error> {
                 let key: Option<String> = map.next_key()?;
-                let start = match key.as_deref() {
-                    Some("absolute") => StartOffset::Absolute(map.next_value()?),
-                    Some("from-beginning") => StartOffset::FromBeginning(map.next_value()?),
-                    Some("from-end") => StartOffset::FromEnd(map.next_value()?),
+                match key.as_deref() {
+                    Some("absolute") => drop(map.next_value::<i64>()?),
+                    Some("from-beginning" | "from-end") => drop(map.next_value::<u32>()?),
                     Some(other) => {
                         return Err(A::Error::invalid_value(Unexpected::Str(other), &self));
                     }
                     None => return Err(A::Error::invalid_length(0, &self)),
-                };
+                }
                 match map.next_key::<String>()? {
-                    None => Ok(start),
+                    None => Ok(StartOffset),
                     Some(other) => Err(A::Error::invalid_value(Unexpected::Str(&other), &self)),
                 }
             }
@@ -170,13 +177,14 @@ impl<'de> Deserialize<'de> for StartOffset {
     }
 }
 
+/// Who stores the position: only checked, no connector reads it.
+pub(super) struct OffsetStrategy;
+
 impl<'de> Deserialize<'de> for OffsetStrategy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         match name.as_str() {
-            "none" => Ok(Self::None),
-            "manual" => Ok(Self::Manual),
-            "auto" => Ok(Self::Auto),
+            "none" | "manual" | "auto" => Ok(Self),
             other => Err(D::Error::invalid_value(
                 Unexpected::Str(other),
                 &"one of none, manual, auto",

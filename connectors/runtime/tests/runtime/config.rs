@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use connector_runtime::config::Secrets;
-use connector_runtime::config::{
-    ConfigError, ConnectorConfig, Lookback, OffsetStrategy, Partitions, StartOffset,
-};
+use connector_runtime::config::{ConfigError, ConnectorConfig, Lookback, Partitions};
 use fluvio::Compression;
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
@@ -105,13 +103,8 @@ json:
 "#,
     );
     let producer = &config.meta.producer;
-    assert_eq!(producer.linger, Some(Duration::from_millis(1)));
-    assert_eq!(producer.batch_size_bytes, Some(44_000_000));
-    assert_eq!(producer.max_request_size_bytes, Some(2_097_152));
     assert_eq!(producer.compression, Some(Compression::Gzip));
     assert_eq!(config.meta.consumer.partition, Partitions::One(10));
-    assert_eq!(config.meta.consumer.max_bytes, Some(1_000_000));
-    assert_eq!(config.meta.secrets, ["API_KEY"]);
     let with = &config.transforms[0].with;
     assert_eq!(with["mapping"], r#"{"table":"topic_message"}"#);
     assert_eq!(with["param"], "param_value");
@@ -186,10 +179,6 @@ meta:
     assert_eq!(topic.spec().partitions(), 3);
     let consumer = &config.meta.consumer;
     assert_eq!(consumer.partition, Partitions::Many(vec![1, 0]));
-    let offset = consumer.offset.as_ref().unwrap();
-    assert_eq!(offset.start, Some(StartOffset::Absolute(100)));
-    assert_eq!(offset.strategy, OffsetStrategy::Auto);
-    assert_eq!(offset.flush_period, Some(Duration::from_secs(160)));
     assert_eq!(config.consumer_id(), "consumer_1");
 }
 
@@ -242,6 +231,10 @@ fn what_is_wrong_gets_a_sentence() {
         (
             "bad partition",
             with_meta("  consumer:\n    partition: some\n"),
+        ),
+        (
+            "empty list of partitions",
+            with_meta("  consumer:\n    partition: []\n"),
         ),
         (
             "negative partition",

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -56,7 +56,9 @@ pub enum StoreError {
     )]
     Redb(Arc<redb::Error>),
     /// A row cannot be understood.
-    #[error("the metadata store holds a {kind} '{name}' that cannot be read: {source}")]
+    #[error(
+        "the metadata store holds a {kind} '{name}' that cannot be read; use the version of Coinlake that wrote it, or choose another data directory"
+    )]
     Row {
         /// What it is.
         kind: &'static str,
@@ -97,6 +99,7 @@ type Reply = oneshot::Sender<Result<(), StoreError>>;
 /// A handle on the store.
 #[derive(Debug)]
 pub(crate) struct Store {
+    path: PathBuf,
     database: Arc<Database>,
     changes: Option<mpsc::Sender<(Change, Reply)>>,
     writer: Option<JoinHandle<()>>,
@@ -136,10 +139,16 @@ impl Store {
             })
             .map_err(redb::Error::Io)?;
         Ok(Self {
+            path: path.to_owned(),
             database,
             changes: Some(changes),
             writer: Some(writer),
         })
+    }
+
+    /// Its file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// All rows of a table of specs, by name.

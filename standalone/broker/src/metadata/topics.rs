@@ -142,7 +142,10 @@ impl Topics {
         retention: &HashMap<String, Duration>,
     ) -> Result<Self, BrokerError> {
         std::fs::create_dir_all(&logs_dir).map_err(|source| BrokerError::log(&logs_dir, source))?;
-        let rows = store.specs::<TopicRow>(Specs::Topics, "topic")?;
+        let store_failed = |source| BrokerError::store(store.path(), source);
+        let rows = store
+            .specs::<TopicRow>(Specs::Topics, "topic")
+            .map_err(store_failed)?;
         let mut next_id = remove_leftovers(&logs_dir, &rows)
             .map_err(|source| BrokerError::log(&logs_dir, source))?;
         let mut by_name = HashMap::new();
@@ -151,7 +154,8 @@ impl Topics {
             if let Some(retention) = retention.get(&name)
                 && set_retention(&mut row.spec, *retention)
             {
-                store.put_spec(Specs::Topics, &name, &row).await?;
+                let put = store.put_spec(Specs::Topics, &name, &row);
+                put.await.map_err(store_failed)?;
             }
             let dir = topic_dir(&logs_dir, &name, row.id);
             let topic = open_topic(&logs_dir, name.clone(), row)

@@ -207,6 +207,36 @@ async fn other_formats_and_impossible_directories_are_refused() {
     std::fs::write(&file, "").unwrap();
     let error = Broker::start(BrokerConfig::new(&file)).await.unwrap_err();
     assert!(matches!(error, BrokerError::DataDir { .. }), "{error}");
+
+    // What a command prints: what to do, and once what the system said.
+    let printed = format!("{:#}", anyhow::Error::from(error));
+    assert!(printed.contains("; make it a folder"), "{printed}");
+    assert_eq!(printed.matches("(os error ").count(), 1, "{printed}");
+}
+
+/// Whoever deletes the marker has data of this version, or of one that nobody knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_without_its_marker_is_refused_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("meta.redb"), "").unwrap();
+    let error = Broker::start(BrokerConfig::new(dir.path()))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("no file FORMAT; restore it"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_metadata_store_is_named_with_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = BrokerConfig::new(dir.path());
+    Broker::start(config.clone()).await.unwrap().stop().await;
+    let store = dir.path().join("meta.redb");
+    std::fs::write(&store, "not a database").unwrap();
+    let error = Broker::start(config).await.unwrap_err();
+    let printed = format!("{:#}", anyhow::Error::from(error));
+    assert!(printed.contains(store.to_str().unwrap()), "{printed}");
+    assert!(printed.contains("check the disk"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

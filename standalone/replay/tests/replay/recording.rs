@@ -1,5 +1,6 @@
 //! Recordings as people write them, good and bad.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +61,11 @@ fn with(
     columns
 }
 
-fn write(dir: &Path, columns: Vec<(&'static str, ArrayRef)>, compression: Compression) -> PathBuf {
+pub(crate) fn write(
+    dir: &Path,
+    columns: Vec<(&'static str, ArrayRef)>,
+    compression: Compression,
+) -> PathBuf {
     let path = dir.join("market.parquet");
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns
@@ -279,8 +284,11 @@ fn what_cannot_be_replayed_is_named_with_its_remedy() {
 fn a_file_that_is_no_recording_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("market.parquet");
-    let absent = Recording::open(&path).unwrap_err().to_string();
+    let absent = Recording::open(&path).unwrap_err();
+    assert!(absent.source().is_none(), "a command would print it twice");
+    let absent = absent.to_string();
     assert!(absent.contains("cannot open the recording"), "{absent}");
+    assert!(absent.contains("(os error 2); check the path"), "{absent}");
     std::fs::write(&path, "event_time,coin\n").unwrap();
     let csv = Recording::open(&path).unwrap_err().to_string();
     assert!(

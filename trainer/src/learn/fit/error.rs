@@ -6,10 +6,10 @@ use market::model::ModelError;
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
     /// linfa refused the rows.
-    #[error("the rows cannot be fitted: {0}")]
+    #[error("the rows cannot be fitted")]
     Linfa(#[from] linfa::Error),
     /// linfa's logistic regression did not converge, or refused the labels.
-    #[error("the logistic regression found no weights: {0}")]
+    #[error("the logistic regression found no weights")]
     Logistic(#[from] linfa_logistic::error::Error),
     /// The number of rows, inputs or labels is wrong.
     #[error("the rows cannot be fitted: {0}")]
