@@ -69,7 +69,15 @@ impl LocalFolder {
     /// Writes a file under a name that nobody else uses.
     pub(crate) async fn put(&self, path: &str, contents: Bytes) -> io::Result<()> {
         let target = self.root.join(path);
-        blocking(move || durable::write(&target, &contents)).await
+        blocking(move || {
+            let written = durable::write(&target, &contents);
+            if written.is_err() {
+                // The next attempt has another name. If this fails too, vacuum takes the file.
+                let _ = fs::remove_file(&target);
+            }
+            written
+        })
+        .await
     }
 
     /// Moves a complete file from [`LocalFolder::temporary`] to a name that nobody else uses.

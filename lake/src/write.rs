@@ -195,3 +195,27 @@ fn read_part(file: &mut std::fs::File) -> io::Result<Bytes> {
     file.take(PART_BYTES as u64).read_to_end(&mut part)?;
     Ok(part.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::small_disk::SmallDisk;
+
+    #[tokio::test]
+    async fn half_a_file_does_not_stay_on_a_full_disk() {
+        let Some(disk) = SmallDisk::mount() else {
+            return;
+        };
+        let lake = Lake::open_str(disk.path().to_str().unwrap(), []).unwrap();
+        for attempt in 0..3 {
+            let path = format!("raw/date=2025-06-01/{attempt}.parquet");
+            let error = lake
+                .put(&path, vec![1; 300 << 10].into())
+                .await
+                .unwrap_err();
+            assert!(matches!(error, LakeError::NoSpace { .. }), "{error}");
+        }
+        let day = disk.path().join("raw/date=2025-06-01");
+        assert_eq!(std::fs::read_dir(day).unwrap().count(), 0);
+    }
+}
