@@ -90,13 +90,18 @@ impl Lake {
         upload.complete().await.map(drop).map_err(failed)
     }
 
-    /// The store's time, in milliseconds since the epoch: that of a file written just now.
+    /// The store's time, in milliseconds since the epoch: that of a file written just now. A full disk has it, too.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(crate) async fn now_ms(&self) -> Result<i64, LakeError> {
         let path = format!("{TEMPORARY}/clock");
-        self.replace(&path, Bytes::from_static(b"now\n")).await?;
+        let written = self.replace(&path, Bytes::from_static(b"now\n")).await;
+        if let (Err(LakeError::NoSpace { .. }), Some(local)) = (&written, &self.local) {
+            let now_ms = local.now_ms().await;
+            return now_ms.map_err(|error| self.local_error(TEMPORARY, &error));
+        }
+        written?;
         let head = self.store.head(&self.location(&path)).await;
         let head = head.map_err(|error| self.store_error(&path, error))?;
         Ok(head.last_modified.timestamp_millis())

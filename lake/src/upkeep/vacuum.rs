@@ -46,7 +46,7 @@ impl Upkeep {
         let Some(snapshot) = self.snapshot_of(table).await? else {
             return Ok(None);
         };
-        let before_ms = self.store_now_ms(lake).await? - DAY_MS;
+        let before_ms = self.store_now_ms(lake, &listed).await? - DAY_MS;
         let data = self.unnamed(&snapshot, &listed, before_ms);
         let mut entries = Listing::of(listed);
         if self
@@ -85,7 +85,7 @@ impl Upkeep {
         if listed.is_empty() {
             return Ok(report);
         }
-        let before_ms = self.store_now_ms(lake).await? - DAY_MS;
+        let before_ms = self.store_now_ms(lake, &listed).await? - DAY_MS;
         let old = listed
             .into_iter()
             .filter(|file| file.modified_ms < before_ms);
@@ -98,12 +98,19 @@ impl Upkeep {
     }
 
     /// The store's time, unless a test says what it is.
-    async fn store_now_ms(&self, lake: &Lake) -> Result<i64, LakeError> {
+    async fn store_now_ms(&self, lake: &Lake, listed: &[Listed]) -> Result<i64, LakeError> {
         match self.store_now_ms {
             Some(now_ms) => Ok(now_ms),
             // Asking writes a file.
             None if self.dry_run => Ok(self.now_ms),
-            None => lake.now_ms().await,
+            None => match lake.now_ms().await {
+                // A full store needs it most. It is at least as late as its newest file.
+                Err(error @ LakeError::NoSpace { .. }) => {
+                    let newest_ms = listed.iter().map(|file| file.modified_ms).max();
+                    newest_ms.ok_or(error)
+                }
+                now_ms => now_ms,
+            },
         }
     }
 
@@ -144,7 +151,11 @@ impl Upkeep {
         let old = listed.entries.range(covered_to..snapshot.version());
         let due = old.filter(|(_, file)| file.modified_ms < before_ms).count() > 1;
         if due && !self.dry_run {
-            snapshot.write_checkpoint(self.now_ms - DAY_MS).await?;
+            match snapshot.write_checkpoint(self.now_ms - DAY_MS).await {
+                // Old entries stay until there is space for it.
+                Err(LakeError::NoSpace { .. }) => return Ok(false),
+                written => written?,
+            }
             self.watch.step(Step::CheckpointWritten)?;
             return Ok(true);
         }

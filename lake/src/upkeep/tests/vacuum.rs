@@ -1,6 +1,10 @@
 //! Files that nobody needs, and days past their time.
 
+use std::fs::File;
+use std::time::SystemTime;
+
 use super::*;
+use crate::small_disk::SmallDisk;
 
 #[tokio::test]
 async fn vacuum_takes_what_nobody_needs_and_nothing_else() {
@@ -139,6 +143,41 @@ async fn whole_days_expire() {
     let report = ahead.expire(&fixture.table, keep).await.unwrap().unwrap();
     assert_eq!(report.removed.rows, 6);
     fixture.written.retain(|row| row.1 >= MIDNIGHT + 2 * DAY_MS);
+    fixture.check().await;
+}
+
+/// Where no byte can be written, space is freed all the same.
+#[tokio::test]
+async fn a_full_disk_is_vacuumed() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let folder = tempfile::tempdir_in(disk.path()).unwrap();
+    let mut fixture = Fixture::new_in(folder).await;
+    fixture.minutes(MIDNIGHT, 4).await;
+    let root = fixture.folder.path().to_owned();
+    let unnamed = put(&fixture.table, &fixture.written[..3], MIDNIGHT).await;
+    let unnamed = root.join("ticks").join(unnamed.path);
+    let (half, young) = (root.join("_tmp/half"), root.join("_tmp/young"));
+    for path in [&half, &young] {
+        std::fs::write(path, "half").unwrap();
+    }
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 86_400);
+    let entries = std::fs::read_dir(root.join("ticks/_delta_log")).unwrap();
+    let entries = entries.map(|entry| entry.unwrap().path());
+    for path in entries.chain([unnamed.clone(), half.clone()]) {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    disk.fill();
+    let upkeep = Upkeep::at(jiff::Timestamp::now().as_millisecond());
+    let report = upkeep.vacuum(&fixture.table).await.unwrap().unwrap();
+    assert_eq!((report.data.files, report.log.files), (1, 0));
+    assert!(!unnamed.exists());
+    disk.fill();
+    let report = upkeep.vacuum_temporary(&fixture.lake).await.unwrap();
+    assert_eq!(report.data.files, 1);
+    assert!(!half.exists() && young.exists());
     fixture.check().await;
 }
 
