@@ -359,6 +359,27 @@ async fn a_reader_opens_few_entries_of_the_log() {
 }
 
 #[tokio::test]
+async fn whoever_follows_a_table_keeps_no_removed_files_of_days_ago() {
+    let mut fixture = Fixture::new().await;
+    let mut followed = fixture.snapshot().await;
+    for day in 0..5 {
+        for hour in [0, 8, 16] {
+            let at = MIDNIGHT + day * DAY_MS + hour * HOUR_MS;
+            fixture.minutes(at, 4).await;
+            let upkeep = Upkeep::at(at + HOUR_MS);
+            let merged = upkeep.optimize(&fixture.table).await.unwrap().unwrap();
+            assert!(merged.rewritten.files >= 4);
+            followed.refresh().await.unwrap();
+            let fresh = fixture.snapshot().await;
+            assert_eq!(followed.files(), fresh.files());
+            let removed = |snapshot: &Snapshot| snapshot.tombstones().count();
+            assert!(removed(&followed) <= removed(&fresh));
+            assert!((4..20).contains(&removed(&followed)));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_no_larger_than_the_full_size() {
     let mut fixture = Fixture::new().await;
     let mut random = 1_u64;
