@@ -27,14 +27,6 @@ pub(super) enum RewriteError {
     Arrow(#[from] ArrowError),
     #[error(transparent)]
     Parquet(#[from] ParquetError),
-    #[error(
-        "{path} holds {found} rows where the table's log says {counted}: it is not what it was"
-    )]
-    OtherRows {
-        path: String,
-        found: u64,
-        counted: u64,
-    },
     #[error("stopped")]
     Stopped,
 }

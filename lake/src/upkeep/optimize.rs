@@ -83,13 +83,16 @@ impl Upkeep {
         if self.dry_run {
             return Ok(report);
         }
+        let mut failed = None;
         for group in &groups {
             match self.merge(snapshot, group).await {
                 Ok(written) => {
                     report.rewritten += Extent::of(&group.files);
                     report.written += written;
                 }
-                Err(Failure::Upkeep(error)) => return Err(error),
+                Err(Failure::Upkeep(UpkeepError::Stopped)) => return Err(UpkeepError::Stopped),
+                // The other groups are no worse for it.
+                Err(Failure::Upkeep(error)) => drop(failed.get_or_insert(error)),
                 Err(Failure::Overtaken(reason)) => {
                     report.given_up = Some(reason);
                     break;
@@ -102,7 +105,7 @@ impl Upkeep {
             snapshot.write_checkpoint(self.now_ms - DAY_MS).await?;
             self.watch.step(Step::CheckpointWritten)?;
         }
-        Ok(report)
+        failed.map_or(Ok(report), Err)
     }
 
     async fn merge(&self, snapshot: &mut Snapshot, group: &MergeGroup) -> Result<Extent, Failure> {

@@ -1,5 +1,6 @@
 //! Upkeep while stages write and people read, and killed at any step.
 
+mod broken;
 mod crash;
 mod import;
 mod scale;
