@@ -63,7 +63,7 @@ impl Lake {
             let taken = local.take(path, file).await;
             return taken.map_err(|error| self.local_error(path, &error));
         }
-        let read_failed = |error| self.local_error(&file.display().to_string(), &error);
+        let read_failed = |error| self.temporary_error(&error);
         let mut source = std::fs::File::open(&file).map_err(read_failed)?;
         let failed = |error| self.store_error(path, error);
         let location = self.location(path);
@@ -165,6 +165,17 @@ impl Lake {
                      conditional puts"
                 .to_owned(),
         })
+    }
+
+    /// What a failure of a temporary file means. They are in the lake if that is a local folder.
+    pub(crate) fn temporary_error(&self, error: &io::Error) -> LakeError {
+        match &self.local {
+            Some(_) => self.local_error(TEMPORARY, error),
+            None => LakeError::Temporary {
+                folder: std::env::temp_dir().display().to_string(),
+                reason: error.to_string(),
+            },
+        }
     }
 
     pub(crate) fn local_error(&self, path: &str, error: &io::Error) -> LakeError {

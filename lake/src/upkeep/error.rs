@@ -26,7 +26,19 @@ pub(super) enum RewriteError {
     #[error(transparent)]
     Arrow(#[from] ArrowError),
     #[error(transparent)]
-    Parquet(#[from] ParquetError),
+    Parquet(ParquetError),
     #[error("stopped")]
     Stopped,
+}
+
+impl From<ParquetError> for RewriteError {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(source) => match source.downcast() {
+                Ok(error) => Self::Io(*error),
+                Err(source) => Self::Parquet(ParquetError::External(source)),
+            },
+            error => Self::Parquet(error),
+        }
+    }
 }

@@ -188,7 +188,7 @@ impl Upkeep {
         rewritten.map_err(|error| match error {
             RewriteError::Stopped => UpkeepError::Stopped,
             RewriteError::Lake(error) => error.into(),
-            RewriteError::Io(error) => io(error).into(),
+            RewriteError::Io(error) => lake.temporary_error(&error).into(),
             error => broken(error.to_string()).into(),
         })
     }

@@ -4,6 +4,7 @@ mod broken;
 mod crash;
 mod import;
 mod scale;
+mod temporary;
 mod vacuum;
 
 use std::ops::ControlFlow;
