@@ -146,6 +146,31 @@ async fn whole_days_expire() {
     fixture.check().await;
 }
 
+#[tokio::test]
+async fn a_clock_far_ahead_expires_nothing_though_rows_were_added_by_it() {
+    let mut fixture = Fixture::new().await;
+    for day in 0..4 {
+        fixture.minutes(MIDNIGHT + day * DAY_MS, 2).await;
+    }
+    let keep = Some(Duration::from_secs(2 * 86_400));
+    let at = MIDNIGHT + 400 * DAY_MS;
+    fixture.commit(MIDNIGHT + 3 * DAY_MS, at).await;
+    for (now, first_kept) in [(at, 2), (at + 23 * HOUR_MS, 2)] {
+        let upkeep = Upkeep::at(now);
+        upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+        let first_kept = MIDNIGHT + first_kept * DAY_MS;
+        fixture.written.retain(|row| row.1 >= first_kept);
+        fixture.check().await;
+        fixture.commit(now, now).await;
+    }
+    // Rows of a day: the lake was off for a year.
+    fixture.commit(at + DAY_MS, at + DAY_MS).await;
+    let upkeep = Upkeep::at(at + DAY_MS);
+    upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+    fixture.written.retain(|row| row.1 >= at);
+    fixture.check().await;
+}
+
 /// Where no byte can be written, space is freed all the same.
 #[tokio::test]
 async fn a_full_disk_is_vacuumed() {
