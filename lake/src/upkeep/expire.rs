@@ -22,12 +22,14 @@ pub struct Expired {
     pub removed: Extent,
     /// The first and the last day that expired.
     pub dates: Option<(String, String)>,
-    /// Why nothing was removed: others changed the same files.
+    /// Why nothing was removed: others changed the same files, or the table keeps all rows.
     pub given_up: Option<String>,
 }
 
 /// A clock that is less than this ahead costs a few days, and lakes are off for as long.
 const GAP_MS: i64 = 7 * DAY_MS;
+/// Delta's property of tables that lose no rows.
+const APPEND_ONLY: &str = "delta.appendOnly";
 
 impl Upkeep {
     /// Removes the days of which even the last row is older than the table keeps, or than `keep` if that is given; `None`
@@ -75,6 +77,11 @@ impl Upkeep {
             dates: date(old.first()).zip(date(old.last())),
             given_up: None,
         };
+        if !old.is_empty() && is_append_only(snapshot) {
+            (report.removed, report.dates) = (Extent::default(), None);
+            report.given_up = Some(format!("its property {APPEND_ONLY} keeps all rows"));
+            return Ok(report);
+        }
         if old.is_empty() || self.dry_run {
             return Ok(report);
         }
@@ -91,6 +98,11 @@ impl Upkeep {
         snapshot.refresh().await?;
         Ok(report)
     }
+}
+
+fn is_append_only(snapshot: &Snapshot) -> bool {
+    let property = snapshot.properties().get(APPEND_ONLY);
+    property.is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// When the newest file was added. Less than a day of files after a gap does not count: the clock may have been ahead when they

@@ -171,6 +171,31 @@ async fn a_clock_far_ahead_expires_nothing_though_rows_were_added_by_it() {
     fixture.check().await;
 }
 
+#[tokio::test]
+async fn an_append_only_table_expires_nothing() {
+    let mut fixture = Fixture::new().await;
+    for day in 0..4 {
+        fixture.minutes(MIDNIGHT + day * DAY_MS, 2).await;
+    }
+    let mut metadata = fixture.writer.metadata().await;
+    metadata
+        .configuration
+        .insert("delta.appendOnly".to_owned(), "true".to_owned());
+    let mut transaction = Transaction::describe(metadata, MIDNIGHT);
+    fixture.writer.commit(&mut transaction).await.unwrap();
+    let upkeep = Upkeep::at(MIDNIGHT + 3 * DAY_MS);
+    let keep = Some(Duration::from_secs(86_400));
+    let report = upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+    assert_eq!(report.removed, Extent::default());
+    let reason = report.given_up.unwrap();
+    assert!(reason.contains("delta.appendOnly"), "{reason}");
+    fixture.check().await;
+    // The same rows in other files are no change.
+    let report = upkeep.optimize(&fixture.table).await.unwrap().unwrap();
+    assert!(report.rewritten.files > 0);
+    fixture.check().await;
+}
+
 /// Where no byte can be written, space is freed all the same.
 #[tokio::test]
 async fn a_full_disk_is_vacuumed() {
