@@ -144,7 +144,7 @@ impl Upkeep {
             });
             self.watch.step(Step::FilePut)?;
         }
-        let written = Extent::of_new(&added);
+        let written = Extent::of(&added);
         self.replace(snapshot, group, added).await?;
         self.watch.step(Step::EntryMade)?;
         Ok(written)

@@ -58,8 +58,8 @@ impl Upkeep {
         let log = covered(&entries, before_ms);
         let report = Vacuumed {
             table: table.name().to_owned(),
-            data: extent(&data),
-            log: extent(&log),
+            data: Extent::of(&data),
+            log: Extent::of(&log),
         };
         let planned = data.len() + log.len();
         self.watch.step(Step::DeletionsPlanned(planned as u64))?;
@@ -90,7 +90,7 @@ impl Upkeep {
             .into_iter()
             .filter(|file| file.modified_ms < before_ms);
         let old: Vec<Listed> = old.collect();
-        report.data = extent(&old);
+        report.data = Extent::of(&old);
         if !self.dry_run {
             self.delete(lake, &old, DELETIONS).await?;
         }
@@ -201,12 +201,4 @@ fn is_half_written(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
     name.starts_with('.') && (name.ends_with(".tmp") || name.ends_with(".tmp."))
-}
-
-fn extent(files: &[Listed]) -> Extent {
-    Extent {
-        files: files.len() as u64,
-        bytes: files.iter().map(|file| file.bytes).sum(),
-        rows: 0,
-    }
 }
