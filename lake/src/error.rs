@@ -71,6 +71,17 @@ pub enum LakeError {
         /// The file.
         path: String,
     },
+    /// A temporary file failed, which is not in the lake.
+    #[error(
+        "temporary files in {folder} failed: {reason}; free some space there, or set TMPDIR to a folder that has it and can be \
+         written"
+    )]
+    Temporary {
+        /// The folder of temporary files.
+        folder: String,
+        /// What happened.
+        reason: String,
+    },
     /// The network or the disk failed. A later attempt may succeed.
     #[error("the lake {lake} is unavailable: {reason}; check its disk or the network")]
     Unavailable {
@@ -86,7 +97,10 @@ impl LakeError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::NoSpace { .. } | Self::Unavailable { .. } | Self::Gone { .. }
+            Self::NoSpace { .. }
+                | Self::Unavailable { .. }
+                | Self::Gone { .. }
+                | Self::Temporary { .. }
         )
     }
 }

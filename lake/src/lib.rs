@@ -62,6 +62,8 @@ mod lake;
 mod local;
 mod log;
 mod read;
+#[cfg(test)]
+mod small_disk;
 mod store_error;
 mod table;
 pub mod upkeep;

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW};
 use tempfile::TempPath;
 
 use crate::durable::{self, Created};
@@ -69,7 +70,15 @@ impl LocalFolder {
     /// Writes a file under a name that nobody else uses.
     pub(crate) async fn put(&self, path: &str, contents: Bytes) -> io::Result<()> {
         let target = self.root.join(path);
-        blocking(move || durable::write(&target, &contents)).await
+        blocking(move || {
+            let written = durable::write(&target, &contents);
+            if written.is_err() {
+                // The next attempt has another name. If this fails too, vacuum takes the file.
+                let _ = fs::remove_file(&target);
+            }
+            written
+        })
+        .await
     }
 
     /// Moves a complete file from [`LocalFolder::temporary`] to a name that nobody else uses.
@@ -81,6 +90,25 @@ impl LocalFolder {
                 durable::create_dir_all(folder)?;
             }
             durable::rename(&file, &target)
+        })
+        .await
+    }
+
+    /// The file system's time, in milliseconds since the epoch: that of a change made just now, which takes no space.
+    pub(crate) async fn now_ms(&self) -> io::Result<i64> {
+        let folder = self.temporary();
+        blocking(move || {
+            let now = Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_NOW,
+            };
+            // Both: whoever may write there may set them to now.
+            let times = Timestamps {
+                last_access: now,
+                last_modification: now,
+            };
+            rustix::fs::futimens(fs::File::open(&folder)?, &times)?;
+            changed_ms(&folder)
         })
         .await
     }

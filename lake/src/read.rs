@@ -52,7 +52,7 @@ impl Lake {
         let mut contents = found.into_stream();
         while let Some(part) = contents.try_next().await.map_err(failed)? {
             file.write_all(&part)
-                .map_err(|error| self.local_error("a temporary file", &error))?;
+                .map_err(|error| self.temporary_error(&error))?;
         }
         Ok(())
     }

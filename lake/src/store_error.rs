@@ -1,5 +1,7 @@
 //! What a failure of an object store means, and what to do about it.
 
+use std::{io, iter};
+
 use object_store::Error;
 
 use crate::error::LakeError;
@@ -102,6 +104,9 @@ const KNOWN: [(&[&str], Kind, &str); 14] = [
 impl Lake {
     /// What a failure of the object store means.
     pub(crate) fn store_error(&self, path: &str, error: Error) -> LakeError {
+        if let Some(error) = of_local_disk(&error) {
+            return self.local_error(path, error);
+        }
         let lake = self.to_string();
         let path = path.to_owned();
         let text = error.to_string();
@@ -123,6 +128,20 @@ impl Lake {
             Kind::Unavailable => LakeError::Unavailable { lake, reason },
         }
     }
+}
+
+/// What the disk said, if the lake is a local folder: the store calls everything but a missing file generic.
+fn of_local_disk(error: &Error) -> Option<&io::Error> {
+    let Error::Generic {
+        store: "LocalFileSystem",
+        source,
+    } = error
+    else {
+        return None;
+    };
+    let source: &(dyn std::error::Error + 'static) = source.as_ref();
+    let mut causes = iter::successors(Some(source), |error| error.source());
+    causes.find_map(|error| error.downcast_ref())
 }
 
 fn by_status(error: &Error, text: &str) -> Kind {
@@ -218,6 +237,37 @@ mod tests {
             "RPC error: org.apache.hadoop.security.AccessControlException Permission denied: user=x",
         ] {
             assert!(!meant(text).is_transient(), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_local_file_that_may_not_be_read_is_denied() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open_str(folder.path().to_str().unwrap(), []).unwrap();
+        let entry = folder.path().join("raw/_delta_log/entry.json");
+        std::fs::create_dir_all(entry.parent().unwrap()).unwrap();
+        std::fs::write(&entry, "{}").unwrap();
+        let may_be_read = |path: &std::path::Path, yes: bool| {
+            let mode = if yes { 0o700 } else { 0 };
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        may_be_read(&entry, false);
+        if std::fs::read(&entry).is_ok() {
+            println!("skipped: root may read everything");
+            return;
+        }
+        let log = entry.parent().unwrap();
+        let unreadable = lake.read("raw/_delta_log/entry.json").await.unwrap_err();
+        may_be_read(log, false);
+        let unlisted = lake.list("raw/_delta_log", None).await.unwrap_err();
+        may_be_read(log, true);
+        for error in [unreadable, unlisted] {
+            assert!(matches!(error, LakeError::Denied { .. }), "{error}");
+            assert!(!error.is_transient());
+            assert!(error.to_string().contains("raw/_delta_log"), "{error}");
         }
     }
 }

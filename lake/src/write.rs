@@ -63,7 +63,7 @@ impl Lake {
             let taken = local.take(path, file).await;
             return taken.map_err(|error| self.local_error(path, &error));
         }
-        let read_failed = |error| self.local_error(&file.display().to_string(), &error);
+        let read_failed = |error| self.temporary_error(&error);
         let mut source = std::fs::File::open(&file).map_err(read_failed)?;
         let failed = |error| self.store_error(path, error);
         let location = self.location(path);
@@ -90,13 +90,18 @@ impl Lake {
         upload.complete().await.map(drop).map_err(failed)
     }
 
-    /// The store's time, in milliseconds since the epoch: that of a file written just now.
+    /// The store's time, in milliseconds since the epoch: that of a file written just now. A full disk has it, too.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(crate) async fn now_ms(&self) -> Result<i64, LakeError> {
         let path = format!("{TEMPORARY}/clock");
-        self.replace(&path, Bytes::from_static(b"now\n")).await?;
+        let written = self.replace(&path, Bytes::from_static(b"now\n")).await;
+        if let (Err(LakeError::NoSpace { .. }), Some(local)) = (&written, &self.local) {
+            let now_ms = local.now_ms().await;
+            return now_ms.map_err(|error| self.local_error(TEMPORARY, &error));
+        }
+        written?;
         let head = self.store.head(&self.location(&path)).await;
         let head = head.map_err(|error| self.store_error(&path, error))?;
         Ok(head.last_modified.timestamp_millis())
@@ -162,6 +167,17 @@ impl Lake {
         })
     }
 
+    /// What a failure of a temporary file means. They are in the lake if that is a local folder.
+    pub(crate) fn temporary_error(&self, error: &io::Error) -> LakeError {
+        match &self.local {
+            Some(_) => self.local_error(TEMPORARY, error),
+            None => LakeError::Temporary {
+                folder: std::env::temp_dir().display().to_string(),
+                reason: error.to_string(),
+            },
+        }
+    }
+
     pub(crate) fn local_error(&self, path: &str, error: &io::Error) -> LakeError {
         let lake = self.to_string();
         let path = format!("{lake}/{path}");
@@ -194,4 +210,28 @@ fn read_part(file: &mut std::fs::File) -> io::Result<Bytes> {
     let mut part = Vec::with_capacity(PART_BYTES);
     file.take(PART_BYTES as u64).read_to_end(&mut part)?;
     Ok(part.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::small_disk::SmallDisk;
+
+    #[tokio::test]
+    async fn half_a_file_does_not_stay_on_a_full_disk() {
+        let Some(disk) = SmallDisk::mount() else {
+            return;
+        };
+        let lake = Lake::open_str(disk.path().to_str().unwrap(), []).unwrap();
+        for attempt in 0..3 {
+            let path = format!("raw/date=2025-06-01/{attempt}.parquet");
+            let error = lake
+                .put(&path, vec![1; 300 << 10].into())
+                .await
+                .unwrap_err();
+            assert!(matches!(error, LakeError::NoSpace { .. }), "{error}");
+        }
+        let day = disk.path().join("raw/date=2025-06-01");
+        assert_eq!(std::fs::read_dir(day).unwrap().count(), 0);
+    }
 }

@@ -14,7 +14,7 @@ use crate::error::LakeError;
 use crate::lake::{Lake, Listed};
 
 /// Entries that are read at a time.
-const READ_AHEAD: usize = 8;
+pub(crate) const READ_AHEAD: usize = 8;
 
 /// The log of one table.
 #[derive(Debug, Clone)]

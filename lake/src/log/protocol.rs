@@ -2,7 +2,7 @@
 
 use super::action::Protocol;
 
-/// Features that this crate honours as a writer.
+/// Features that this crate honours as a writer. `appendOnly`: upkeep expires no rows of such a table.
 const WRITER_FEATURES: [&str; 3] = ["appendOnly", "domainMetadata", "invariants"];
 
 /// The protocol of tables that this crate creates: any Delta reader reads them.

@@ -18,7 +18,7 @@ pub(crate) struct State {
     /// Live files by their path.
     pub(crate) files: BTreeMap<String, Arc<Add>>,
     /// Removed files by their path.
-    pub(crate) tombstones: BTreeMap<String, Remove>,
+    pub(crate) tombstones: BTreeMap<String, Arc<Remove>>,
     /// By application.
     pub(crate) txns: BTreeMap<String, Txn>,
     /// By domain, without removed ones.
@@ -45,7 +45,8 @@ impl State {
             }
             Action::Remove(remove) => {
                 self.files.remove(&remove.path);
-                self.tombstones.insert(remove.path.clone(), remove);
+                self.tombstones
+                    .insert(remove.path.clone(), Arc::new(remove));
             }
             Action::Txn(txn) => {
                 self.txns.insert(txn.app_id.clone(), txn);
@@ -59,12 +60,21 @@ impl State {
         }
     }
 
+    /// Forgets what was removed longer than `age_ms` ago: before now, or before the newest removal of a log that is older.
+    pub(crate) fn forget_removed(&mut self, now_ms: i64, age_ms: i64) {
+        let newest_ms = self.tombstones.values().map(|remove| removed_ms(remove));
+        let since_ms = newest_ms.max().map_or(now_ms, |ms| ms.min(now_ms));
+        let since_ms = since_ms.saturating_sub(age_ms);
+        self.tombstones
+            .retain(|_, remove| removed_ms(remove) > since_ms);
+    }
+
     /// The state as actions, as a checkpoint holds it: removed files only if they were removed after `removed_since_ms`.
     pub(crate) fn actions(&self, removed_since_ms: i64) -> Vec<Action> {
         let recent = self
             .tombstones
             .values()
-            .filter(|remove| remove.deletion_timestamp.unwrap_or_default() > removed_since_ms);
+            .filter(|remove| removed_ms(remove) > removed_since_ms);
         let first = [
             Action::Protocol(self.protocol.clone()),
             Action::MetaData(self.metadata.clone()),
@@ -74,9 +84,13 @@ impl State {
             .chain(self.txns.values().cloned().map(Action::Txn))
             .chain(self.domains.values().cloned().map(Action::DomainMetadata))
             .chain(self.files.values().map(|add| Action::Add(Add::clone(add))))
-            .chain(recent.cloned().map(Action::Remove))
+            .chain(recent.map(|remove| Action::Remove(Remove::clone(remove))))
             .collect()
     }
+}
+
+fn removed_ms(remove: &Remove) -> i64 {
+    remove.deletion_timestamp.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -138,5 +152,18 @@ mod tests {
         again = State::default();
         again.apply(7, state.actions(5));
         assert_eq!(again.tombstones.keys().collect::<Vec<_>>(), ["z"]);
+    }
+
+    #[test]
+    fn what_was_removed_long_ago_is_forgotten() {
+        let left = |now_ms| {
+            let mut state = State::default();
+            state.apply(0, [remove("a", 5), remove("b", 6), remove("c", 9)]);
+            state.forget_removed(now_ms, 4);
+            state.tombstones.into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(left(99), ["b", "c"]);
+        // One removal by a clock that is ahead takes nothing else.
+        assert_eq!(left(6), ["a", "b", "c"]);
     }
 }

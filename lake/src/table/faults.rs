@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
+use jiff::Timestamp;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -26,6 +27,7 @@ use super::writer::{CommitError, TableWriter};
 use crate::durable::Created;
 use crate::lake::Lake;
 use crate::log::action::{self, Action, Add};
+use crate::upkeep::Upkeep;
 
 /// What goes wrong with the next creations of files.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +46,8 @@ enum Fault {
 struct Faulty {
     store: InMemory,
     faults: Mutex<Vec<Fault>>,
+    /// Whether no file can be put.
+    is_full: AtomicBool,
     /// Whether listings fail.
     listings_fail: AtomicBool,
     /// The next listing misses this file.
@@ -71,6 +75,12 @@ impl ObjectStore for Faulty {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(Error::Generic {
+                store: "faulty",
+                source: "XMinioStorageFull".into(),
+            });
+        }
         let fault = match options.mode {
             PutMode::Create => self.faults.lock().pop(),
             _ => None,
@@ -313,4 +323,14 @@ async fn a_store_that_ignores_the_condition_is_refused_at_the_start() {
         .to_string();
     assert!(error.contains("If-None-Match"), "{error}");
     assert!(table.snapshot().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_full_store_is_vacuumed() {
+    let (store, table, writer) = opened().await;
+    writer.commit(&mut transaction(0, 9)).await.unwrap();
+    store.is_full.store(true, Ordering::Relaxed);
+    let upkeep = Upkeep::at(Timestamp::now().as_millisecond());
+    let vacuumed = upkeep.vacuum(&table).await.unwrap().unwrap();
+    assert_eq!((vacuumed.data.files, vacuumed.log.files), (0, 0));
 }

@@ -75,7 +75,7 @@ impl Table {
         let path = unique_path(name, date);
         let in_lake = format!("{}/{path}", self.name());
         let size = std::fs::metadata(&file).map(|metadata| metadata.len());
-        let bytes = size.map_err(|error| self.lake().local_error(&in_lake, &error))?;
+        let bytes = size.map_err(|error| self.lake().temporary_error(&error))?;
         self.lake().put_file(&in_lake, file).await?;
         Ok(new_file(path, date, bytes, metadata))
     }

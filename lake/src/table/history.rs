@@ -10,9 +10,7 @@ use super::stats::FileStats;
 use super::summary::{DOMAIN, Summary};
 use crate::error::LakeError;
 use crate::log::action::Action;
-
-/// Entries that are read at a time.
-const READ_AHEAD: usize = 8;
+use crate::log::entry::READ_AHEAD;
 
 /// What an entry did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::file::DataFile;
-use super::freshness::{is_old, now_ms};
+use super::freshness::{DAY_MS, is_old, now_ms};
 use super::handle::Table;
 use super::spec::{DATE, SORT, TableSpec};
 use super::stamp::CommitStamp;
@@ -138,6 +138,9 @@ impl Snapshot {
                 version += 1;
             }
         }
+        if let Some(next) = &mut next {
+            next.forget_removed(now_ms(), DAY_MS);
+        }
         if let Some(next) = next.filter(|next| next.version != self.version()) {
             log.check(&next)?;
             let before = std::mem::replace(&mut self.state, next);
@@ -167,7 +170,7 @@ impl Snapshot {
     /// As if the log had been read a day ago.
     #[cfg(test)]
     pub(crate) fn forget_reading(&mut self) {
-        self.read_ms -= super::freshness::DAY_MS;
+        self.read_ms -= DAY_MS;
     }
 
     /// What a writer knows of it.

@@ -26,15 +26,19 @@ pub(super) enum RewriteError {
     #[error(transparent)]
     Arrow(#[from] ArrowError),
     #[error(transparent)]
-    Parquet(#[from] ParquetError),
-    #[error(
-        "{path} holds {found} rows where the table's log says {counted}: it is not what it was"
-    )]
-    OtherRows {
-        path: String,
-        found: u64,
-        counted: u64,
-    },
+    Parquet(ParquetError),
     #[error("stopped")]
     Stopped,
+}
+
+impl From<ParquetError> for RewriteError {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(source) => match source.downcast() {
+                Ok(error) => Self::Io(*error),
+                Err(source) => Self::Parquet(ParquetError::External(source)),
+            },
+            error => Self::Parquet(error),
+        }
+    }
 }

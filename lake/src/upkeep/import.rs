@@ -65,11 +65,7 @@ impl Upkeep {
         }
         let mut report = Imported {
             table: table.name().to_owned(),
-            former: Extent {
-                files: files.len() as u64,
-                bytes: files.iter().map(|(_, file)| file.bytes).sum(),
-                rows: 0,
-            },
+            former: files.iter().map(|(_, file)| Extent::from(file)).sum(),
             written: Extent::default(),
             positions: BTreeMap::new(),
         };
@@ -92,7 +88,7 @@ impl Upkeep {
             let reason = "files came while it was imported: stop the stages of the release before";
             return Err(lake.broken(table.name(), reason).into());
         }
-        report.written = Extent::of_new(&added);
+        report.written = Extent::of(&added);
         if !table
             .create_with(&layer.spec, stamps, added, self.now_ms)
             .await?

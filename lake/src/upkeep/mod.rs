@@ -42,6 +42,7 @@ pub use vacuum::Vacuumed;
 pub use watch::Step;
 
 use crate::error::LakeError;
+use crate::lake::Listed;
 use crate::table::{DataFile, NewFile, Snapshot, Table, TableSpec};
 use watch::Watch;
 
@@ -129,21 +130,41 @@ pub struct Extent {
 }
 
 impl Extent {
-    fn of(files: &[DataFile]) -> Self {
+    fn of<'a, F>(files: &'a [F]) -> Self
+    where
+        &'a F: Into<Self>,
+    {
+        files.iter().map(Into::into).sum()
+    }
+}
+
+impl From<&DataFile> for Extent {
+    fn from(file: &DataFile) -> Self {
         Self {
-            files: files.len() as u64,
-            bytes: files.iter().map(|file| file.bytes).sum(),
-            rows: files.iter().map(|file| file.rows).sum(),
+            files: 1,
+            bytes: file.bytes,
+            rows: file.rows,
         }
     }
 }
 
-impl Extent {
-    fn of_new(files: &[NewFile]) -> Self {
+impl From<&NewFile> for Extent {
+    fn from(file: &NewFile) -> Self {
         Self {
-            files: files.len() as u64,
-            bytes: files.iter().map(|file| file.bytes).sum(),
-            rows: files.iter().map(|file| file.rows).sum(),
+            files: 1,
+            bytes: file.bytes,
+            rows: file.rows,
+        }
+    }
+}
+
+/// A listing does not show rows.
+impl From<&Listed> for Extent {
+    fn from(file: &Listed) -> Self {
+        Self {
+            files: 1,
+            bytes: file.bytes,
+            rows: 0,
         }
     }
 }

@@ -83,13 +83,16 @@ impl Upkeep {
         if self.dry_run {
             return Ok(report);
         }
+        let mut failed = None;
         for group in &groups {
             match self.merge(snapshot, group).await {
                 Ok(written) => {
                     report.rewritten += Extent::of(&group.files);
                     report.written += written;
                 }
-                Err(Failure::Upkeep(error)) => return Err(error),
+                Err(Failure::Upkeep(UpkeepError::Stopped)) => return Err(UpkeepError::Stopped),
+                // The other groups are no worse for it.
+                Err(Failure::Upkeep(error)) => drop(failed.get_or_insert(error)),
                 Err(Failure::Overtaken(reason)) => {
                     report.given_up = Some(reason);
                     break;
@@ -102,7 +105,7 @@ impl Upkeep {
             snapshot.write_checkpoint(self.now_ms - DAY_MS).await?;
             self.watch.step(Step::CheckpointWritten)?;
         }
-        Ok(report)
+        failed.map_or(Ok(report), Err)
     }
 
     async fn merge(&self, snapshot: &mut Snapshot, group: &MergeGroup) -> Result<Extent, Failure> {
@@ -141,7 +144,7 @@ impl Upkeep {
             });
             self.watch.step(Step::FilePut)?;
         }
-        let written = Extent::of_new(&added);
+        let written = Extent::of(&added);
         self.replace(snapshot, group, added).await?;
         self.watch.step(Step::EntryMade)?;
         Ok(written)
@@ -185,7 +188,7 @@ impl Upkeep {
         rewritten.map_err(|error| match error {
             RewriteError::Stopped => UpkeepError::Stopped,
             RewriteError::Lake(error) => error.into(),
-            RewriteError::Io(error) => io(error).into(),
+            RewriteError::Io(error) => lake.temporary_error(&error).into(),
             error => broken(error.to_string()).into(),
         })
     }

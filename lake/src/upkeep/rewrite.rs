@@ -6,6 +6,7 @@
 //! one row group of the output.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tempfile::TempPath;
@@ -56,14 +58,12 @@ pub(super) struct Input {
 
 impl Input {
     /// A rewrite must not turn a file that is not what it was into the truth.
-    fn check_rows(&self, footer: &ParquetMetaData) -> Result<(), RewriteError> {
+    fn check_rows(&self, footer: &ParquetMetaData) -> Result<(), String> {
         let found = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(0);
         match self.rows {
-            Some(counted) if counted != found => Err(RewriteError::OtherRows {
-                path: self.path.clone(),
-                found,
-                counted,
-            }),
+            Some(counted) if counted != found => Err(format!(
+                "it holds {found} rows where the table's log says {counted}: it is not what it was"
+            )),
             _ => Ok(()),
         }
     }
@@ -105,10 +105,14 @@ impl Rewrite {
         let mut runs: Vec<Run> = Vec::new();
         let mut gathered = Gathered::default();
         for input in &self.inputs {
-            let reader = open(self.fetch(&input.path)?)?;
-            input.check_rows(reader.metadata())?;
+            let (lake, path) = (self.lake.clone(), input.path.clone());
+            let broken = move |reason: &dyn Display| lake.broken(&path, reason).into();
+            let reader = open(self.fetch(&input.path)?).map_err(|error| broken(&error))?;
+            let checked = input.check_rows(reader.metadata());
+            checked.map_err(|reason| broken(&reason))?;
             bloom.extend(bloom_columns(reader.metadata()));
-            let rows = self.rows(reader.with_batch_size(BATCH_ROWS).build()?);
+            let reader = reader.with_batch_size(BATCH_ROWS).build();
+            let rows = self.rows(reader.map_err(|error| broken(&error))?, broken);
             if input.is_sorted && runs.len() < STREAMS_MAX {
                 runs.push(rows);
                 continue;
@@ -134,7 +138,7 @@ impl Rewrite {
                 ErrorKind::NotFound => RewriteError::Lake(LakeError::Gone {
                     path: path.to_owned(),
                 }),
-                _ => RewriteError::Io(error),
+                _ => RewriteError::Lake(self.lake.local_error(path, &error)),
             });
         }
         let mut file = self.scratch.unnamed()?;
@@ -142,14 +146,16 @@ impl Rewrite {
         Ok(file)
     }
 
-    /// The rows of a file, in the wanted columns.
+    /// The rows of a file, in the wanted columns. `broken` says what is wrong with the file.
     fn rows(
         &self,
         batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'static,
+        broken: impl Fn(&dyn Display) -> RewriteError + 'static,
     ) -> Run {
         let (shape, watch) = (self.shape.clone(), self.watch.clone());
         Box::new(batches.map(move |batch| {
-            let batch = shape.apply(&batch?)?;
+            let batch = batch.and_then(|batch| shape.apply(&batch));
+            let batch = batch.map_err(|error| broken(&error))?;
             let rows = batch.num_rows() as u64;
             match watch.step(Step::RowsRead(rows)) {
                 Ok(()) => Ok(batch),
@@ -296,11 +302,9 @@ impl<'a> Outputs<'a> {
 }
 
 /// Opens a Parquet file. Types are those of Parquet's schema: other writers embed other Arrow types.
-fn open(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>, RewriteError> {
+fn open(file: File) -> Result<ParquetRecordBatchReaderBuilder<File>, ParquetError> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    Ok(ParquetRecordBatchReaderBuilder::try_new_with_options(
-        file, options,
-    )?)
+    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
 }
 
 /// The columns that have a bloom filter.

@@ -46,7 +46,7 @@ impl Upkeep {
         let Some(snapshot) = self.snapshot_of(table).await? else {
             return Ok(None);
         };
-        let before_ms = self.store_now_ms(lake).await? - DAY_MS;
+        let before_ms = self.store_now_ms(lake, &listed).await? - DAY_MS;
         let data = self.unnamed(&snapshot, &listed, before_ms);
         let mut entries = Listing::of(listed);
         if self
@@ -58,8 +58,8 @@ impl Upkeep {
         let log = covered(&entries, before_ms);
         let report = Vacuumed {
             table: table.name().to_owned(),
-            data: extent(&data),
-            log: extent(&log),
+            data: Extent::of(&data),
+            log: Extent::of(&log),
         };
         let planned = data.len() + log.len();
         self.watch.step(Step::DeletionsPlanned(planned as u64))?;
@@ -85,12 +85,12 @@ impl Upkeep {
         if listed.is_empty() {
             return Ok(report);
         }
-        let before_ms = self.store_now_ms(lake).await? - DAY_MS;
+        let before_ms = self.store_now_ms(lake, &listed).await? - DAY_MS;
         let old = listed
             .into_iter()
             .filter(|file| file.modified_ms < before_ms);
         let old: Vec<Listed> = old.collect();
-        report.data = extent(&old);
+        report.data = Extent::of(&old);
         if !self.dry_run {
             self.delete(lake, &old, DELETIONS).await?;
         }
@@ -98,12 +98,19 @@ impl Upkeep {
     }
 
     /// The store's time, unless a test says what it is.
-    async fn store_now_ms(&self, lake: &Lake) -> Result<i64, LakeError> {
+    async fn store_now_ms(&self, lake: &Lake, listed: &[Listed]) -> Result<i64, LakeError> {
         match self.store_now_ms {
             Some(now_ms) => Ok(now_ms),
             // Asking writes a file.
             None if self.dry_run => Ok(self.now_ms),
-            None => lake.now_ms().await,
+            None => match lake.now_ms().await {
+                // A full store needs it most. It is at least as late as its newest file.
+                Err(error @ LakeError::NoSpace { .. }) => {
+                    let newest_ms = listed.iter().map(|file| file.modified_ms).max();
+                    newest_ms.ok_or(error)
+                }
+                now_ms => now_ms,
+            },
         }
     }
 
@@ -144,7 +151,11 @@ impl Upkeep {
         let old = listed.entries.range(covered_to..snapshot.version());
         let due = old.filter(|(_, file)| file.modified_ms < before_ms).count() > 1;
         if due && !self.dry_run {
-            snapshot.write_checkpoint(self.now_ms - DAY_MS).await?;
+            match snapshot.write_checkpoint(self.now_ms - DAY_MS).await {
+                // Old entries stay until there is space for it.
+                Err(LakeError::NoSpace { .. }) => return Ok(false),
+                written => written?,
+            }
             self.watch.step(Step::CheckpointWritten)?;
             return Ok(true);
         }
@@ -190,12 +201,4 @@ fn is_half_written(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
     name.starts_with('.') && (name.ends_with(".tmp") || name.ends_with(".tmp."))
-}
-
-fn extent(files: &[Listed]) -> Extent {
-    Extent {
-        files: files.len() as u64,
-        bytes: files.iter().map(|file| file.bytes).sum(),
-        rows: 0,
-    }
 }

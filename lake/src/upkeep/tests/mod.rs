@@ -1,8 +1,10 @@
 //! Upkeep while stages write and people read, and killed at any step.
 
+mod broken;
 mod crash;
 mod import;
 mod scale;
+mod temporary;
 mod vacuum;
 
 use std::ops::ControlFlow;
@@ -355,6 +357,27 @@ async fn a_reader_opens_few_entries_of_the_log() {
         fixture.minutes(at, entries).await;
         upkeep.optimize(&fixture.table).await.unwrap();
         assert_eq!(fixture.snapshot().await.entries_since_checkpoint(), left);
+    }
+}
+
+#[tokio::test]
+async fn whoever_follows_a_table_keeps_no_removed_files_of_days_ago() {
+    let mut fixture = Fixture::new().await;
+    let mut followed = fixture.snapshot().await;
+    for day in 0..5 {
+        for hour in [0, 8, 16] {
+            let at = MIDNIGHT + day * DAY_MS + hour * HOUR_MS;
+            fixture.minutes(at, 4).await;
+            let upkeep = Upkeep::at(at + HOUR_MS);
+            let merged = upkeep.optimize(&fixture.table).await.unwrap().unwrap();
+            assert!(merged.rewritten.files >= 4);
+            followed.refresh().await.unwrap();
+            let fresh = fixture.snapshot().await;
+            assert_eq!(followed.files(), fresh.files());
+            let removed = |snapshot: &Snapshot| snapshot.tombstones().count();
+            assert!(removed(&followed) <= removed(&fresh));
+            assert!((4..20).contains(&removed(&followed)));
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Files that nobody needs, and days past their time.
 
+use std::fs::File;
+use std::time::SystemTime;
+
 use super::*;
+use crate::small_disk::SmallDisk;
 
 #[tokio::test]
 async fn vacuum_takes_what_nobody_needs_and_nothing_else() {
@@ -139,6 +143,91 @@ async fn whole_days_expire() {
     let report = ahead.expire(&fixture.table, keep).await.unwrap().unwrap();
     assert_eq!(report.removed.rows, 6);
     fixture.written.retain(|row| row.1 >= MIDNIGHT + 2 * DAY_MS);
+    fixture.check().await;
+}
+
+#[tokio::test]
+async fn a_clock_far_ahead_expires_nothing_though_rows_were_added_by_it() {
+    let mut fixture = Fixture::new().await;
+    for day in 0..4 {
+        fixture.minutes(MIDNIGHT + day * DAY_MS, 2).await;
+    }
+    let keep = Some(Duration::from_secs(2 * 86_400));
+    let at = MIDNIGHT + 400 * DAY_MS;
+    fixture.commit(MIDNIGHT + 3 * DAY_MS, at).await;
+    for (now, first_kept) in [(at, 2), (at + 23 * HOUR_MS, 2)] {
+        let upkeep = Upkeep::at(now);
+        upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+        let first_kept = MIDNIGHT + first_kept * DAY_MS;
+        fixture.written.retain(|row| row.1 >= first_kept);
+        fixture.check().await;
+        fixture.commit(now, now).await;
+    }
+    // Rows of a day: the lake was off for a year.
+    fixture.commit(at + DAY_MS, at + DAY_MS).await;
+    let upkeep = Upkeep::at(at + DAY_MS);
+    upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+    fixture.written.retain(|row| row.1 >= at);
+    fixture.check().await;
+}
+
+#[tokio::test]
+async fn an_append_only_table_expires_nothing() {
+    let mut fixture = Fixture::new().await;
+    for day in 0..4 {
+        fixture.minutes(MIDNIGHT + day * DAY_MS, 2).await;
+    }
+    let mut metadata = fixture.writer.metadata().await;
+    metadata
+        .configuration
+        .insert("delta.appendOnly".to_owned(), "true".to_owned());
+    let mut transaction = Transaction::describe(metadata, MIDNIGHT);
+    fixture.writer.commit(&mut transaction).await.unwrap();
+    let upkeep = Upkeep::at(MIDNIGHT + 3 * DAY_MS);
+    let keep = Some(Duration::from_secs(86_400));
+    let report = upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+    assert_eq!(report.removed, Extent::default());
+    let reason = report.given_up.unwrap();
+    assert!(reason.contains("delta.appendOnly"), "{reason}");
+    fixture.check().await;
+    // The same rows in other files are no change.
+    let report = upkeep.optimize(&fixture.table).await.unwrap().unwrap();
+    assert!(report.rewritten.files > 0);
+    fixture.check().await;
+}
+
+/// Where no byte can be written, space is freed all the same.
+#[tokio::test]
+async fn a_full_disk_is_vacuumed() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let folder = tempfile::tempdir_in(disk.path()).unwrap();
+    let mut fixture = Fixture::new_in(folder).await;
+    fixture.minutes(MIDNIGHT, 4).await;
+    let root = fixture.folder.path().to_owned();
+    let unnamed = put(&fixture.table, &fixture.written[..3], MIDNIGHT).await;
+    let unnamed = root.join("ticks").join(unnamed.path);
+    let (half, young) = (root.join("_tmp/half"), root.join("_tmp/young"));
+    for path in [&half, &young] {
+        std::fs::write(path, "half").unwrap();
+    }
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 86_400);
+    let entries = std::fs::read_dir(root.join("ticks/_delta_log")).unwrap();
+    let entries = entries.map(|entry| entry.unwrap().path());
+    for path in entries.chain([unnamed.clone(), half.clone()]) {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    disk.fill();
+    let upkeep = Upkeep::at(jiff::Timestamp::now().as_millisecond());
+    let report = upkeep.vacuum(&fixture.table).await.unwrap().unwrap();
+    assert_eq!((report.data.files, report.log.files), (1, 0));
+    assert!(!unnamed.exists());
+    disk.fill();
+    let report = upkeep.vacuum_temporary(&fixture.lake).await.unwrap();
+    assert_eq!(report.data.files, 1);
+    assert!(!half.exists() && young.exists());
     fixture.check().await;
 }
 
