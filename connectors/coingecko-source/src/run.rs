@@ -269,6 +269,8 @@ async fn poll_all(
                 .month()
                 .pace(interval, calls_per_poll, clock.now());
             status.polls_every(paced);
+            let month = poller.caller.month();
+            status.spread(month.why_spread(paced, clock.now()));
             let (next, missed) = ticks.after(now, paced);
             if missed > 0 {
                 tracing::warn!(
