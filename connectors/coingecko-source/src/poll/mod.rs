@@ -167,7 +167,7 @@ impl Poller {
             }
             let compared = self.seen.compare(&coin, now);
             polled.newer |= compared.newer;
-            polled.newest_ms = polled.newest_ms.max(coin.updated_ms);
+            polled.newest_ms = polled.newest_ms.max(compared.updated_ms);
             times.extend(key.and_then(|key| Some((key.clone(), self.seen.newest_ms(key)?))));
             if compared.changed {
                 polled.coins.push(coin);
