@@ -468,6 +468,28 @@ async fn coins_are_included_and_excluded() {
     );
 }
 
+/// Two pages are two caches: a coin of both would go back and forth.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coin_by_rank_and_by_id_comes_from_its_rank_also_when_that_page_is_unchanged() {
+    let script = vec![
+        Answer::json(r#"[{"id":"bitcoin","n":1}]"#),
+        Answer::json(r#"[{"id":"bitcoin","n":0},{"id":"pepe","n":1}]"#),
+        Answer::raw("HTTP/1.1 304 Not Modified\r\n\r\n"),
+        Answer::json(r#"[{"id":"bitcoin","n":2},{"id":"pepe","n":2}]"#),
+    ];
+    let settings = "  top: 1\n  include: [bitcoin, pepe]\n";
+    let mut field = Field::start(script, settings).await;
+    field.played().await;
+    assert_eq!(
+        field.sent().await,
+        [
+            r#"{"id":"bitcoin","n":1}"#,
+            r#"{"id":"pepe","n":1}"#,
+            r#"{"id":"pepe","n":2}"#
+        ]
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_takes_no_more_calls_than_it_has() {
     let folder = tempfile::tempdir().unwrap();
