@@ -206,8 +206,12 @@ async fn poll_all(
     let mut interval = polling.interval(poller.calls_per_poll());
     let mut ticks = Ticks::new(interval, clock.instant());
     let mut paced = interval;
+    let mut waiting = Vec::new();
     loop {
-        let mut polled = Polled::default();
+        let mut polled = Polled {
+            coins: std::mem::take(&mut waiting),
+            ..Polled::default()
+        };
         let ended = poller.poll(&mut polled, stop).await.err();
         // Neither when it was stopped before the first reply.
         if polled.pages_answered + polled.pages_failed > 0 {
@@ -215,11 +219,19 @@ async fn poll_all(
         }
         if let Some(history) = &mut history {
             let gaps = history.gaps(&polled, paced);
-            if !gaps.is_empty() {
-                // What is live goes out after the past or, for the next start to find the gap, not at all.
-                if let Some(ended) = ended {
-                    return ended;
-                }
+            // What is live goes out after the past or, for the next start to find the gap, not at all.
+            if (gaps.wait || !gaps.is_empty())
+                && let Some(ended) = ended
+            {
+                return ended;
+            }
+            if gaps.wait {
+                tracing::info!(
+                    "{} pages failed: the coins that came wait for theirs, so that the past of all can be filled in",
+                    polled.pages_failed
+                );
+                waiting = std::mem::take(&mut polled.coins);
+            } else if !gaps.is_empty() {
                 let filled = match history.fill(gaps, &mut poller.caller, stop).await {
                     Ok(filled) => filled,
                     Err(ended) => return ended,
@@ -257,6 +269,8 @@ async fn poll_all(
                 .month()
                 .pace(interval, calls_per_poll, clock.now());
             status.polls_every(paced);
+            let month = poller.caller.month();
+            status.spread(month.why_spread(paced, clock.now()));
             let (next, missed) = ticks.after(now, paced);
             if missed > 0 {
                 tracing::warn!(

@@ -70,6 +70,8 @@ struct State {
     clock_wrong_by: Option<f64>,
     /// Nothing new is expected any more.
     market_ended: bool,
+    /// Why polls are further apart than configured.
+    spread: Option<String>,
     /// Partitions that take no records, and why.
     waiting: BTreeMap<u32, String>,
     /// Calls by their reply.
@@ -196,6 +198,16 @@ impl SourceStatus {
     /// The month has no calls left, for this reason, or has some again.
     pub(crate) fn out_of_calls(&self, why: Option<String>) {
         self.state().out_of_calls = why;
+    }
+
+    /// Polls are further apart than configured, for this reason, or as configured; reported when that changes.
+    pub(crate) fn spread(&self, why: Option<String>) {
+        let before = std::mem::replace(&mut self.state().spread, why.clone());
+        match (before, why) {
+            (None, Some(why)) => tracing::warn!("{why}"),
+            (Some(_), None) => tracing::info!("polls are as far apart as configured again"),
+            _ => {}
+        }
     }
 
     /// Whether what is polled is a replay that has come to its end.
@@ -409,11 +421,12 @@ impl Observed for SourceStatus {
     }
 
     fn notes(&self) -> Vec<String> {
-        let wrong_by = self.state().clock_wrong_by;
-        wrong_by
-            .and_then(clock_check::problem)
-            .into_iter()
-            .collect()
+        let (wrong_by, spread) = {
+            let state = self.state();
+            (state.clock_wrong_by, state.spread.clone())
+        };
+        let clock = wrong_by.and_then(clock_check::problem);
+        clock.into_iter().chain(spread).collect()
     }
 
     fn metrics(&self) -> String {
@@ -444,7 +457,7 @@ fn describe() {
     describe_gauge!(
         "coingecko_source_poll_interval_seconds",
         Unit::Seconds,
-        "From one poll to the next, as configured"
+        "From one poll to the next: as configured, or longer for the last tenth of the month's calls"
     );
     describe_gauge!(
         "coingecko_source_last_new_timestamp_seconds",

@@ -46,6 +46,10 @@ impl Delivery<'_> {
             .build();
         loop {
             if self.is_stale(at_ms) {
+                tracing::warn!(
+                    id,
+                    "the message is dropped: it is over an hour old and no news any more"
+                );
                 return Some(Outcome::Stale);
             }
             let started = Instant::now();

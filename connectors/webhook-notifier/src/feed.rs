@@ -1,8 +1,9 @@
 //! Reports to a receiver when nothing new comes from CoinGecko, and when it does again.
 //!
-//! Two consumer offsets of crypto-clean remember what was reported: the newest tick when silence was reported, and the newest
-//! tick when all was well. As long as the first is not below the second, the end of that silence is still to be reported.
+//! Two consumers' offsets of crypto-clean remember what was reported: the newest tick of each partition when silence was reported,
+//! and when all was well. As long as no partition has a newer tick in the second, the end of that silence is still to be reported.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -23,6 +24,8 @@ use crate::status::Outcome;
 pub(crate) const TOPIC: &str = topic::CLEAN;
 /// How often the feed is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// So much time between two looks is a machine's sleep, or a cluster that was away, and no time to wait for data in.
+const SLEEP_MIN: Duration = Duration::from_secs(300);
 /// How far back the first look goes, to learn the poll interval.
 const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
 
@@ -37,8 +40,7 @@ pub(crate) struct FeedWatch<'a> {
     arrivals: Arrivals,
     /// `None` before the first look.
     reported: Option<Reported>,
-    /// When the first look was, after which the source may need its time to start, too.
-    watched_since_ms: Option<i64>,
+    watched: Watched,
 }
 
 /// What the receiver knows.
@@ -56,11 +58,12 @@ impl<'a> FeedWatch<'a> {
         Self {
             delivery,
             well: consumer.to_owned(),
-            silent: format!("{consumer}-silence"),
+            // No receiver's name has a dot.
+            silent: format!("{consumer}.silence"),
             feed: Feed::default(),
             arrivals: Arrivals::default(),
             reported: None,
-            watched_since_ms: None,
+            watched: Watched::default(),
         }
     }
 
@@ -95,8 +98,7 @@ impl<'a> FeedWatch<'a> {
             Some(reported) => reported,
             None => self.recover(client).await?,
         };
-        let since_ms = *self.watched_since_ms.get_or_insert(now);
-        let is_watched = now - since_ms > millis(self.feed.patience());
+        let is_watched = self.watched.for_longer_than(self.feed.patience(), now);
         let (message, silent_since_ms) = match (self.feed.silent_for(now), reported.silent_since_ms)
         {
             (Some(silence), None) if is_watched => {
@@ -130,23 +132,34 @@ impl<'a> FeedWatch<'a> {
     async fn recover(&self, client: &Client) -> Result<Reported> {
         let silent = consumer_offset::stored(client, &self.silent, TOPIC).await?;
         let well = consumer_offset::stored(client, &self.well, TOPIC).await?;
-        let unended = silent.iter().find(|(partition, silent)| {
-            let well = well.get(partition);
-            well.is_none_or(|well| well <= silent)
-        });
-        let silent_since_ms = match unended {
-            None => None,
-            Some((&partition, &offset)) => {
-                let last = reader::read_range(client, TOPIC, partition, offset..offset + 1).await;
-                // Retention may have taken it.
-                let last = last.ok().and_then(|records| records.first().cloned());
-                Some(last.map_or_else(|| self.delivery.now_ms(), |record| record.timestamp_ms))
-            }
+        let is_over = well
+            .iter()
+            .any(|(partition, well)| silent.get(partition).is_none_or(|silent| well > silent));
+        let silent_since_ms = match is_over {
+            true => None,
+            false => self.newest_of(client, &silent).await?,
         };
         Ok(Reported {
             silent_since_ms,
             stored: silent_since_ms.is_some() || !well.is_empty(),
         })
+    }
+
+    /// When the newest of these ticks came; none: the topic is another one of the same name.
+    async fn newest_of(&self, client: &Client, ticks: &BTreeMap<u32, i64>) -> Result<Option<i64>> {
+        let (mut newest_ms, mut evicted) = (None, false);
+        for (&partition, &offset) in ticks {
+            let log = reader::offsets(client, TOPIC, partition).await?;
+            if offset < log.start {
+                evicted = true;
+            } else if offset < log.end {
+                let tick = reader::read_range(client, TOPIC, partition, offset..offset + 1).await?;
+                newest_ms = newest_ms.max(tick.first().map(|tick| tick.timestamp_ms));
+            }
+        }
+        // Nobody knows any more when those came that retention took.
+        let unknown_ms = evicted.then(|| self.delivery.now_ms());
+        Ok(newest_ms.or(unknown_ms))
     }
 
     /// Whether the message has an outcome: one that is refused is not sent again.
@@ -175,15 +188,37 @@ impl<'a> FeedWatch<'a> {
         Ok(())
     }
 
-    /// Stores how far the first partition with ticks is; false where there is none.
+    /// Stores how far each partition that holds ticks is; false where there is none.
     async fn store(&self, client: &Client, consumer: &str) -> Result<bool> {
-        let mut positions = self.arrivals.positions().iter();
-        let first = positions.find(|(_, next)| **next > 0);
-        let Some((&partition, &next)) = first else {
-            return Ok(false);
+        let mut stored = false;
+        for (&partition, &next) in self.arrivals.positions() {
+            let log = reader::offsets(client, TOPIC, partition).await?;
+            if log.start < next {
+                consumer_offset::store(client, consumer, TOPIC, partition, next - 1).await?;
+                stored = true;
+            }
+        }
+        Ok(stored)
+    }
+}
+
+/// Since when there have been looks without a sleep between them, all in milliseconds since the epoch.
+#[derive(Default)]
+struct Watched {
+    since_ms: Option<i64>,
+    looked_ms: i64,
+}
+
+impl Watched {
+    /// Looks at `now`. What is started or wakes up may need this long to bring something, as its source does.
+    fn for_longer_than(&mut self, patience: Duration, now: i64) -> bool {
+        let slept = now - self.looked_ms >= millis(SLEEP_MIN);
+        self.looked_ms = now;
+        let since_ms = match self.since_ms.filter(|_| !slept) {
+            Some(since_ms) => since_ms,
+            None => *self.since_ms.insert(now),
         };
-        consumer_offset::store(client, consumer, TOPIC, partition, next - 1).await?;
-        Ok(true)
+        now - since_ms > millis(patience)
     }
 }
 
@@ -196,4 +231,32 @@ fn is_backfilled(record: &Record) -> bool {
     }
     let tick = serde_json::from_slice::<Tick>(&record.value);
     tick.is_ok_and(|tick| tick.backfilled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_MS: i64 = 1_000;
+    const PATIENCE: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_sleep_is_no_silence_and_time_that_passes_is() {
+        let mut watched = Watched::default();
+        let start = 1_700_000_000_000;
+        let mut looks = |from: i64, secs: i64| {
+            let mut seen = false;
+            for second in (from..=from + secs).step_by(10) {
+                seen |= watched.for_longer_than(PATIENCE, start + second * SECOND_MS);
+            }
+            seen
+        };
+        assert!(!looks(0, 600));
+        assert!(looks(610, 0));
+        // Awake for half a minute after eight hours: the source has had no time to poll.
+        let hours = 8 * 3_600;
+        assert!(!looks(hours, 30));
+        assert!(!looks(2 * hours, 600));
+        assert!(looks(2 * hours + 610, 0));
+    }
 }

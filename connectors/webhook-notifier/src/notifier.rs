@@ -210,8 +210,11 @@ impl<'a> Notifier<'a> {
                 None if first_start => Position::at(log.end),
                 None => Position::at(log.start),
             };
-            self.look_back(client, partition, log.start, position.next)
-                .await?;
+            // Nobody was told of what is older than the first start.
+            if !first_start {
+                self.look_back(client, partition, log.start, position.next)
+                    .await?;
+            }
             positions.insert(partition, position);
         }
         Ok(positions)

@@ -34,13 +34,19 @@ pub(super) struct Alerts {
 
 impl Alerts {
     pub(super) fn start() -> Self {
+        Self::with_partitions(1)
+    }
+
+    pub(super) fn with_partitions(partitions: u32) -> Self {
         let runtime = Runtime::new().unwrap();
         let broker = runtime.block_on(async {
             let broker = TestBroker::start().await;
             for topic in [TOPIC, TICKS] {
-                ensure_topic(broker.client(), &TopicSettings::named(topic))
-                    .await
-                    .unwrap();
+                let settings = TopicSettings {
+                    partitions: Some(partitions),
+                    ..TopicSettings::named(topic)
+                };
+                ensure_topic(broker.client(), &settings).await.unwrap();
             }
             broker
         });
@@ -67,19 +73,24 @@ impl Alerts {
             "zscore_15m": 4.0, "move_15m": 0.01, "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null,
             "message": format!("{} rose to $1.5, 1.0 % and 4.0σ above its 15-minute average", coin[..3].to_uppercase()),
         });
-        self.append(TOPIC, coin, &alert.to_string());
+        self.append(TOPIC, 0, coin, &alert.to_string());
         id
     }
 
     /// A tick of a coin: something new.
     pub(super) fn tick(&self, coin: &str) {
-        let tick = json!({ "coin": coin, "event_time": 1_750_000_000_000_i64, "price": 1.5 });
-        self.append(TICKS, coin, &tick.to_string());
+        self.tick_in(0, coin);
     }
 
-    fn append(&self, topic: &str, key: &str, value: &str) {
+    /// The same, in a partition.
+    pub(super) fn tick_in(&self, partition: u32, coin: &str) {
+        let tick = json!({ "coin": coin, "event_time": 1_750_000_000_000_i64, "price": 1.5 });
+        self.append(TICKS, partition, coin, &tick.to_string());
+    }
+
+    fn append(&self, topic: &str, partition: u32, key: &str, value: &str) {
         self.runtime.block_on(async {
-            let mut writer = TopicWriter::open(self.broker.client(), topic, 0, PATIENCE)
+            let mut writer = TopicWriter::open(self.broker.client(), topic, partition, PATIENCE)
                 .await
                 .unwrap();
             let record = Outgoing {
@@ -110,24 +121,35 @@ impl Alerts {
     fn handled(&self, notifier: &Running) {
         let last = self.raised.load(Ordering::Relaxed) - 1;
         notifier.wait_for("the position to be stored", |_| {
-            (self.position("coinlake-notify", TOPIC) == Some(last)).then_some(())
+            (self.position("coinlake-notify", TOPIC, 0) == Some(last)).then_some(())
         });
     }
 
     /// Waits until the cluster knows a position of a consumer.
     pub(super) fn stored(&self, notifier: &Running, consumer: &str, topic: &str) {
+        self.stored_in(0, notifier, consumer, topic);
+    }
+
+    /// The same, of a partition.
+    pub(super) fn stored_in(
+        &self,
+        partition: u32,
+        notifier: &Running,
+        consumer: &str,
+        topic: &str,
+    ) {
         notifier.wait_for("a position to be stored", |_| {
-            self.position(consumer, topic).map(|_| ())
+            self.position(consumer, topic, partition).map(|_| ())
         });
     }
 
-    fn position(&self, consumer: &str, topic: &str) -> Option<i64> {
+    fn position(&self, consumer: &str, topic: &str, partition: u32) -> Option<i64> {
         let stored = self.runtime.block_on(async {
             consumer_offset::stored(self.broker.client(), consumer, topic)
                 .await
                 .unwrap()
         });
-        stored.get(&0).copied()
+        stored.get(&partition).copied()
     }
 }
 
@@ -149,7 +171,7 @@ fn a_receiver_that_fails_is_slow_and_recovers_gets_each_message_once() {
     });
     // Nothing waits for the notifier.
     alerts.raise("bitcoin", "warning");
-    alerts.append(TOPIC, "broken", "no alert");
+    alerts.append(TOPIC, 0, "broken", "no alert");
     alerts.raised.fetch_add(1, Ordering::Relaxed);
     alerts.raise("tether", "info");
     let other = alerts.raise("ethereum", "critical");
@@ -213,6 +235,21 @@ fn a_restart_neither_repeats_nor_loses() {
         !ids.contains(&before.as_str()),
         "the first start begins with what comes"
     );
+    notifier.interrupt();
+}
+
+#[test]
+fn an_alert_before_the_first_start_silences_none_after_it() {
+    let alerts = Alerts::start();
+    let receiver = Receiver::start(vec![]);
+    alerts.raise("bitcoin", "critical");
+    let notifier = alerts.notifier(&receiver, &[]);
+    notifier.wait_until_ready();
+    let first = alerts.raise("bitcoin", "critical");
+    let other = alerts.raise("ethereum", "critical");
+    let taken = receiver.takes(2);
+    let ids: Vec<&str> = taken.iter().map(|message| message.id()).collect();
+    assert_eq!(ids, [&first, &other]);
     notifier.interrupt();
 }
 

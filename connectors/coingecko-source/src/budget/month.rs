@@ -11,6 +11,12 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
+use super::plan::thousands;
+
+/// A machine's clock that is further back has not been set since it was switched on.
+const CLOCK_SET_MIN: &str = "2025-01";
+const MONTH: Duration = Duration::from_secs(31 * 24 * 3_600);
+
 /// The calls of this month.
 #[derive(Debug)]
 pub(crate) struct MonthBudget {
@@ -19,6 +25,8 @@ pub(crate) struct MonthBudget {
     file: Option<PathBuf>,
     /// The last write failed, and that was logged.
     unwritable: bool,
+    /// The last calls of this month are spread over the rest of it.
+    spread: bool,
 }
 
 /// What the file holds.
@@ -44,6 +52,14 @@ impl Count {
             history: 0,
         }
     }
+
+    /// Whether it counts on at this time: a clock that is not set yet, or was set back, begins no month. A count from further
+    /// ahead is that of a clock that was wrong then.
+    fn continues(&self, now: SystemTime) -> bool {
+        let month = month_of(now);
+        let is_unset = month.as_str() < CLOCK_SET_MIN;
+        month <= self.month && (is_unset || self.month <= month_of(now + MONTH))
+    }
 }
 
 impl MonthBudget {
@@ -51,12 +67,13 @@ impl MonthBudget {
     pub(crate) fn open(limit: Option<u64>, file: Option<PathBuf>, now: SystemTime) -> Self {
         let month = month_of(now);
         let stored = file.as_deref().and_then(read);
-        let count = stored.filter(|count| count.month == month);
+        let count = stored.filter(|count| count.continues(now));
         Self {
             limit,
             count: count.unwrap_or_else(|| Count::of(month)),
             file,
             unwritable: false,
+            spread: false,
         }
     }
 
@@ -120,22 +137,45 @@ impl MonthBudget {
     ) -> Duration {
         // The calls before it may have been of the month before.
         self.turn(now);
-        let Some(limit) = self.limit else {
+        let left = self.left();
+        let Some(left) = left.filter(|_| self.is_short()) else {
+            self.spread = false;
             return interval;
         };
-        let left = limit.saturating_sub(self.count.calls);
-        if left > limit / 10 {
-            return interval;
-        }
         let polls = (left / calls_per_poll.max(1) as u64).max(1);
         let even = left_of_month(now) / u32::try_from(polls).unwrap_or(u32::MAX);
+        self.spread |= even > interval;
         interval.max(even)
     }
 
+    /// Why polls are this far apart, if that is for the month's last calls; none while they come as configured.
+    pub(crate) fn why_spread(&self, paced: Duration, now: SystemTime) -> Option<String> {
+        let (left, limit) = (self.left()?, self.limit?);
+        self.spread.then(|| {
+            let until = utc(now + left_of_month(now)).strftime("%Y-%m-%d %H:%M");
+            format!(
+                "{} of this month's {} calls are left: polls are {} apart until {until} UTC, so that they last. Set \
+                 coingecko.calls_per_month if the plan has more",
+                thousands(left),
+                thousands(limit),
+                minutes(paced)
+            )
+        })
+    }
+
+    fn left(&self) -> Option<u64> {
+        Some(self.limit?.saturating_sub(self.count.calls))
+    }
+
+    fn is_short(&self) -> bool {
+        self.limit
+            .zip(self.left())
+            .is_some_and(|(limit, left)| left <= limit / 10)
+    }
+
     fn turn(&mut self, now: SystemTime) {
-        let month = month_of(now);
-        if month != self.count.month {
-            self.count = Count::of(month);
+        if !self.count.continues(now) {
+            self.count = Count::of(month_of(now));
         }
     }
 
@@ -188,6 +228,14 @@ fn utc(now: SystemTime) -> Zoned {
     // A time that jiff cannot hold counts as 1970-01.
     let timestamp = Timestamp::try_from(now).unwrap_or_default();
     timestamp.to_zoned(TimeZone::UTC)
+}
+
+/// In whole minutes, or in seconds below one.
+fn minutes(pause: Duration) -> String {
+    match pause.as_secs() {
+        secs @ 0..60 => format!("{secs} s"),
+        secs => format!("{} min", secs / 60),
+    }
 }
 
 fn month_of(now: SystemTime) -> String {
@@ -265,6 +313,51 @@ mod tests {
         assert_eq!(budget.pace(HOUR, 3, now), HOUR);
         budget.set_limit(Some(100));
         assert_eq!(budget.take(now), Err(HOUR), "until the new year");
+    }
+
+    #[test]
+    fn the_last_tenth_is_explained_until_the_next_month() {
+        let (interval, now) = (Duration::from_secs(300), at("2026-08-16T12:00:00Z"));
+        let mut budget = MonthBudget::open(Some(10_000), None, now);
+        budget.set_used(8_999, now);
+        assert_eq!(budget.pace(interval, 1, now), interval);
+        assert_eq!(budget.why_spread(interval, now), None);
+        budget.set_used(9_500, now);
+        let paced = budget.pace(interval, 1, now);
+        assert_eq!(
+            budget.why_spread(paced, now).unwrap(),
+            "500 of this month's 10,000 calls are left: polls are 44 min apart until 2026-09-01 00:00 UTC, so that they last. \
+             Set coingecko.calls_per_month if the plan has more"
+        );
+        // One that comes and goes with every poll would be told as often.
+        let last = at("2026-08-31T23:00:00Z");
+        let paced = budget.pace(interval, 1, last);
+        assert_eq!(paced, interval);
+        assert!(budget.why_spread(paced, last).is_some());
+        let next = at("2026-09-01T00:00:00Z");
+        let paced = budget.pace(interval, 1, next);
+        assert_eq!(budget.why_spread(paced, next), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_for_a_while_keeps_the_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calls.json");
+        let open = |now| MonthBudget::open(Some(10), Some(file.clone()), now);
+        let now = at("2026-08-02T12:00:00Z");
+        let mut budget = open(now);
+        assert_eq!((budget.take(now), budget.used()), (Ok(()), 1));
+        // A machine without a battery starts in 1970; one that is a little off in the month before.
+        for (calls, wrong) in [(2, "1970-01-01T00:00:09Z"), (3, "2026-07-31T23:00:00Z")] {
+            let wrong = at(wrong);
+            let mut budget = open(wrong);
+            assert_eq!((budget.take(wrong), budget.used()), (Ok(()), calls));
+            assert_eq!(open(now).used(), calls);
+        }
+        // A month that is far from beginning is no reason to spend nothing until then.
+        let far = at("2030-01-01T00:00:00Z");
+        assert_eq!(open(far).take(far), Ok(()));
+        assert_eq!(open(now).used(), 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod past;
 mod span;
 mod ticks;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ const DAY_MS: i64 = 86_400_000;
 const HOURLY_DAYS_MAX: i64 = 90;
 /// A free key reaches no further back.
 const DAYS_MAX: i64 = 365;
+/// How many more polls the pages that came wait for those that failed, before the past is filled in without them.
+const POLLS_WAITED_MAX: u32 = 2;
 /// After so many coins in a row that fail for the server's reasons, the others are not asked for.
 const FAILED_MAX: usize = 3;
 
@@ -48,8 +51,10 @@ pub(crate) struct History {
     calls_per_minute: Option<u32>,
     past: Past,
     status: Arc<SourceStatus>,
-    /// No poll has been looked at yet.
+    /// Some page has not come yet, since the start or the end of an outage.
     is_start: bool,
+    /// Polls whose coins wait for the pages that failed.
+    polls_waited: u32,
     /// Somebody asked for it: the month's tenth is for what nobody asks for.
     on_demand: bool,
 }
@@ -92,6 +97,7 @@ impl History {
             past,
             status,
             is_start: true,
+            polls_waited: 0,
             on_demand: false,
         }
     }
@@ -106,7 +112,6 @@ impl History {
 
     /// The gaps that a poll shows, the polls being so far apart.
     pub(crate) fn gaps(&mut self, polled: &Polled, interval: Duration) -> Gaps {
-        let is_start = std::mem::take(&mut self.is_start);
         let now_ms = self.status.clock().now_ms();
         let latest_ms = now_ms + AHEAD_MS_MAX;
         let timed = |coin: &&Coin| coin.updated_ms.is_some_and(|time| time <= latest_ms);
@@ -119,15 +124,33 @@ impl History {
             .past
             .newest_ms()
             .is_none_or(|newest_ms| reply_ms - newest_ms > gap_max);
-        let everywhere = is_apart || (is_start && self.past.ends_halfway());
+        let keys = || timed.iter().filter_map(|coin| coin.record.key.as_ref());
+        let everywhere = is_apart || (self.is_start && keys().any(|key| self.past.is_halfway(key)));
+        let is_partial = polled.pages_failed > 0;
+        if everywhere && is_partial && self.polls_waited < POLLS_WAITED_MAX {
+            self.polls_waited += 1;
+            return Gaps {
+                wait: true,
+                ..Gaps::default()
+            };
+        }
+        self.polls_waited = 0;
+        let is_start = self.is_start;
+        self.is_start = is_partial && (everywhere || is_start);
         let oldest_ms = reply_ms - self.span.as_millis() as i64;
-        let mut gaps = Vec::new();
+        let (mut gaps, mut looked_at) = (Vec::new(), HashSet::new());
         for coin in timed {
             let (Some(key), Some(until_ms)) = (&coin.record.key, coin.updated_ms) else {
                 continue;
             };
+            // Of a coin that waited, the first object ends the gap.
+            if !looked_at.insert(key) {
+                continue;
+            }
+            let newest_ms = self.past.newest_of(key);
+            let has_gap = newest_ms.is_none_or(|newest_ms| until_ms - newest_ms > gap_max);
             // Coins that enter the list later on have no past.
-            if !everywhere && (!is_start || self.past.has(key)) {
+            if !everywhere && !(is_start && has_gap) {
                 continue;
             }
             let missing_ms = self.past.missing_from_ms(key).unwrap_or(i64::MIN);
@@ -136,7 +159,11 @@ impl History {
                 gaps.extend(Gap::before(coin, from_ms, until_ms));
             }
         }
-        Gaps { gaps, everywhere }
+        Gaps {
+            gaps,
+            everywhere,
+            wait: false,
+        }
     }
 
     /// The pause that is none of the usual ones. Filling takes its time, too, and must not make the next gap.
@@ -187,7 +214,7 @@ impl History {
         let cost = self.cost(self.calls_of(&gaps));
         let what = match gaps.everywhere {
             true => format!("what is missing of the past of {coins} coins"),
-            false => format!("the last hour of {coins} new coins; older ticks would be late"),
+            false => format!("the last hour of {coins} coins; older ticks would be late"),
         };
         log::say(&format!("filling in {what}: {cost}"));
         let mut filling = Filling::default();
@@ -216,7 +243,11 @@ impl History {
                     failed_in_row = 0;
                     filling.gaps.push(gap);
                 }
-                Err(Failure::Coin(why)) => filling.failed.push(format!("{id} ({why})")),
+                // The server answers.
+                Err(Failure::Coin(why)) => {
+                    failed_in_row = 0;
+                    filling.failed.push(format!("{id} ({why})"));
+                }
                 Err(Failure::Server(why)) => {
                     failed_in_row += 1;
                     // What somebody asked for comes whole or can be asked for again.
@@ -316,8 +347,10 @@ impl History {
 #[derive(Default)]
 pub(crate) struct Gaps {
     gaps: Vec<Gap>,
-    /// Whether it is more than the last hour of new coins.
+    /// Whether it is more than the last hour of some coins.
     everywhere: bool,
+    /// The coins that came are to wait for the pages that failed: theirs would be too late after them.
+    pub wait: bool,
 }
 
 impl Gaps {

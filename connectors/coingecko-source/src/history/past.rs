@@ -130,10 +130,12 @@ impl Past {
 
     /// Frees what does not matter any more.
     pub(super) fn forget(&mut self) {
-        if let Some(newest) = self.newest_ms() {
-            let oldest = newest - self.lateness_ms;
-            self.coins.retain(|_, time| *time >= oldest);
-        }
+        let partitions = &self.partitions;
+        self.coins.retain(|key, time| {
+            let partition = partition_of(Some(key), partitions.len() as u32);
+            let newest_ms = partitions[partition as usize].newest_ms;
+            newest_ms.is_none_or(|newest_ms| *time >= newest_ms - self.lateness_ms)
+        });
     }
 
     /// The newest time of any coin.
@@ -149,18 +151,27 @@ impl Past {
         self.partitions.iter().any(|held| held.ends_backfilled)
     }
 
+    /// Whether it ended so in a coin's partition.
+    pub(super) fn is_halfway(&self, key: &Bytes) -> bool {
+        self.partition(key).ends_backfilled
+    }
+
+    fn partition(&self, key: &Bytes) -> &Partition {
+        let partition = partition_of(Some(key), self.partitions.len() as u32);
+        &self.partitions[partition as usize]
+    }
+
     /// From when on a coin's ticks are newer than what there is of it, and not late; none: nothing is in the way.
     pub(super) fn missing_from_ms(&self, key: &Bytes) -> Option<i64> {
-        let partition = partition_of(Some(key), self.partitions.len() as u32);
-        let newest_ms = self.partitions[partition as usize].newest_ms?;
+        let newest_ms = self.partition(key).newest_ms?;
         let not_late = newest_ms - self.lateness_ms;
         let newer = self.coins.get(key).map_or(i64::MIN, |time| time + 1);
         Some(newer.max(not_late))
     }
 
-    /// Whether there is anything of a coin within the lateness.
-    pub(super) fn has(&self, key: &Bytes) -> bool {
-        self.coins.contains_key(key)
+    /// The newest time of a coin, where that is within the lateness.
+    pub(super) fn newest_of(&self, key: &Bytes) -> Option<i64> {
+        self.coins.get(key).copied()
     }
 }
 

@@ -207,7 +207,7 @@ impl Caller {
                     pauses.next().map(|jitter| asked + jitter)
                 }
                 Next::BackOff => {
-                    let pause = self.blocked.next().unwrap_or(BLOCKED_MAX);
+                    let pause = self.blocked.next().unwrap_or(BLOCKED_MAX).min(BLOCKED_MAX);
                     self.bucket.close(self.clock.instant(), pause);
                     let secs = pause.as_secs_f64();
                     tracing::warn!(call, %kind, "{what}; trying again, no sooner than in {secs:.0} s");

@@ -112,6 +112,7 @@ impl Poller {
                 Outcome::Unchanged => {
                     polled.pages_answered += 1;
                     polled.pages_unchanged += 1;
+                    came.extend(self.pages[number].keys.iter().cloned());
                 }
                 Outcome::Failed => {
                     polled.pages_failed += 1;
@@ -150,6 +151,7 @@ impl Poller {
             }
         };
         let of_ranks = page.is_of_ranks();
+        let mut keys = Vec::new();
         let mut times = Vec::with_capacity(coins.list.len().min(wanted));
         for coin in coins.list.into_iter().take(wanted) {
             let key = coin.record.key.as_ref();
@@ -159,20 +161,23 @@ impl Poller {
             if excluded {
                 continue;
             }
-            if let (Some(came), Some(key)) = (&mut came, key)
-                && !came.insert(key.clone())
-                && !of_ranks
-            {
-                continue;
+            if let (Some(came), Some(key)) = (&mut came, key) {
+                let is_first = came.insert(key.clone());
+                if of_ranks {
+                    keys.push(key.clone());
+                } else if !is_first {
+                    continue;
+                }
             }
             let compared = self.seen.compare(&coin, now);
             polled.newer |= compared.newer;
-            polled.newest_ms = polled.newest_ms.max(coin.updated_ms);
+            polled.newest_ms = polled.newest_ms.max(compared.updated_ms);
             times.extend(key.and_then(|key| Some((key.clone(), self.seen.newest_ms(key)?))));
             if compared.changed {
                 polled.coins.push(coin);
             }
         }
+        self.pages[number].keys = keys;
         self.status.coin_times.came(number, times);
     }
 

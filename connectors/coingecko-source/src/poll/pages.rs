@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use reqwest::header::HeaderValue;
 use url::Url;
 
@@ -39,6 +40,8 @@ pub(crate) struct Page {
     pub known: Option<Validators>,
     /// How many elements it had when it last came.
     pub elements: usize,
+    /// Its coins when it last came, where they are asked for by rank and some by id, too.
+    pub keys: Vec<Bytes>,
 }
 
 /// Which coins a page is to bring.
@@ -60,6 +63,7 @@ impl Page {
             coins,
             known: None,
             elements: 0,
+            keys: Vec::new(),
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Compared {
     pub changed: bool,
     /// It is of a later time than any before; a coin that was never there, than any of any coin.
     pub newer: bool,
+    /// Its `last_updated`, unless that is a mistake.
+    pub updated_ms: Option<i64>,
 }
 
 impl Seen {
@@ -49,6 +51,7 @@ impl Seen {
             return Compared {
                 changed: true,
                 newer: false,
+                updated_ms: None,
             };
         };
         let mut hasher = SipHasher::new();
@@ -68,7 +71,11 @@ impl Seen {
                 object,
                 updated_ms: updated_ms.max(known.updated_ms),
             };
-            return Compared { changed, newer };
+            return Compared {
+                changed,
+                newer,
+                updated_ms,
+            };
         }
         if self.coins.len() == COINS_MAX {
             self.coins.clear();
@@ -77,6 +84,7 @@ impl Seen {
         Compared {
             changed: true,
             newer: coin.updated_ms.is_none() || updated_ms > newest_ms,
+            updated_ms,
         }
     }
 
@@ -128,11 +136,13 @@ mod tests {
             (coin("b", "x", None), true, true),
             (coin("b", "x", None), false, false),
         ] {
-            assert_eq!(
-                seen.compare(&coin, now),
-                Compared { changed, newer },
-                "{coin:?}"
-            );
+            let updated_ms = coin.updated_ms.filter(|&time| time != far);
+            let expected = Compared {
+                changed,
+                newer,
+                updated_ms,
+            };
+            assert_eq!(seen.compare(&coin, now), expected, "{coin:?}");
         }
     }
 

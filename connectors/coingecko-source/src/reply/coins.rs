@@ -11,7 +11,7 @@ use super::message::{message, quote};
 use super::trouble::{Next, Trouble};
 use crate::status::ErrorKind;
 
-/// What a record may measure: a batch holds 1 MiB, its frame included.
+/// What a record's key and value may measure: a batch holds 1 MiB, its frame included.
 const RECORD_BYTES_MAX: usize = 900 << 10;
 
 /// One element of a page.
@@ -69,11 +69,11 @@ pub(crate) fn coins(body: &Bytes) -> Result<Coins, Trouble> {
     };
     for (position, element) in elements.into_iter().enumerate() {
         let json = element.get();
-        if json.len() > RECORD_BYTES_MAX {
-            let what = format!(
-                "element {position} has {} bytes and fits no record: left out",
-                json.len()
-            );
+        let (id, updated_ms) = facts(json);
+        let bytes = json.len() + id.as_ref().map_or(0, String::len);
+        if bytes > RECORD_BYTES_MAX {
+            let what =
+                format!("element {position} makes {bytes} bytes and fits no record: left out");
             coins.odd.push((ErrorKind::TooLarge, what));
             continue;
         }
@@ -81,7 +81,6 @@ pub(crate) fn coins(body: &Bytes) -> Result<Coins, Trouble> {
             let what = format!("element {position} is no object but {}", quote(json));
             coins.odd.push((ErrorKind::NotAnObject, what));
         }
-        let (id, updated_ms) = facts(json);
         coins.list.push(Coin {
             record: Outgoing {
                 key: id.map(Bytes::from),
@@ -181,6 +180,16 @@ mod tests {
             (1, 2, 1)
         );
     }
+
+    #[test]
+    fn an_id_counts_twice_as_it_is_the_key_too() {
+        let long = "x".repeat(RECORD_BYTES_MAX / 2);
+        let body = format!(r#"[{{"id":"{long}"}},{{"id":"b"}}]"#);
+        let coins = coins(&Bytes::from(body)).unwrap();
+        assert_eq!((coins.list.len(), coins.odd.len()), (1, 1));
+        assert_eq!(coins.odd[0].0, ErrorKind::TooLarge);
+    }
+
     #[test]
     fn times_are_read_where_there_are_some() {
         for (json, expected) in [

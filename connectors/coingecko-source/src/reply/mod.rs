@@ -119,6 +119,7 @@ pub(crate) fn explain(
             quote(head.content_type.unwrap_or("of no type"))
         ),
         ErrorKind::ServerError => format!("the server has trouble, {status}{said}"),
+        ErrorKind::Timeout => format!("the server gave up on the request, {status}{said}"),
         ErrorKind::UrlTooLong => format!("the address is too long for the server, {status}{said}"),
         _ => format!(
             "the server refuses the request, {status}{said}: check coingecko.ids, coingecko.category and \
@@ -296,6 +297,7 @@ mod tests {
         for (status, body, part) in [
             (429, "Throttled", "429 (Throttled): none for 60 s"),
             (429, "error code: 1015\n", "429 (error code: 1015)"),
+            (408, "busy", "the server gave up on the request, 408 (busy)"),
             (
                 503,
                 "<html>\n<title>503 Service Temporarily\nUnavailable</title>",

@@ -199,6 +199,22 @@ async fn a_frozen_reply_is_counted_at_once_and_sent_once() {
     assert!(sent == expected, "{} of {}", sent.len(), expected.len());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_far_ahead_makes_no_later_reply_old() {
+    let coin = |id: &str, n: u32, time: &str| {
+        format!(r#"{{"id":"{id}","n":{n},"last_updated":"{time}T11:59:00.000Z"}}"#)
+    };
+    let now = |n| coin("bitcoin", n, "2026-08-31");
+    let script = vec![
+        Answer::json(&format!("[{},{}]", now(1), coin("odd", 1, "2031-01-01"))),
+        Answer::json(&format!("[{}]", now(2))),
+    ];
+    let mut field = Field::start(script, "  top: 40\n").await;
+    field.played().await;
+    assert_eq!(field.status.frozen.load(Ordering::Relaxed), 0);
+    assert_eq!(field.sent().await.len(), 3);
+}
+
 /// A coin that nobody trades keeps its object for days, in every reply.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_coin_is_sent_once_beside_those_that_move() {
@@ -464,6 +480,28 @@ async fn coins_are_included_and_excluded() {
             r#"{"id":"bitcoin","of":3}"#,
             r#"{"id":"pepe","of":3}"#,
             r#"{"id":"1move token","of":2}"#
+        ]
+    );
+}
+
+/// Two pages are two caches: a coin of both would go back and forth.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coin_by_rank_and_by_id_comes_from_its_rank_also_when_that_page_is_unchanged() {
+    let script = vec![
+        Answer::json(r#"[{"id":"bitcoin","n":1}]"#),
+        Answer::json(r#"[{"id":"bitcoin","n":0},{"id":"pepe","n":1}]"#),
+        Answer::raw("HTTP/1.1 304 Not Modified\r\n\r\n"),
+        Answer::json(r#"[{"id":"bitcoin","n":2},{"id":"pepe","n":2}]"#),
+    ];
+    let settings = "  top: 1\n  include: [bitcoin, pepe]\n";
+    let mut field = Field::start(script, settings).await;
+    field.played().await;
+    assert_eq!(
+        field.sent().await,
+        [
+            r#"{"id":"bitcoin","n":1}"#,
+            r#"{"id":"pepe","n":1}"#,
+            r#"{"id":"pepe","n":2}"#
         ]
     );
 }

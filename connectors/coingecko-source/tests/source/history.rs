@@ -1,6 +1,8 @@
 //! What is missing of the past comes out of the coins' charts, before what is live: a CoinGecko with charts over real HTTP, on
 //! a clock of its own.
 
+mod pages;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
