@@ -6,7 +6,8 @@
 //! 3. the log of each side table names its files: those tables are ahead of the main table;
 //! 4. the log of the main table names its files, if it has any: the position is Q.
 //!
-//! After a crash between any two steps, `recovery::resume` knows where to resume. Nothing else moves the position.
+//! After a crash between any two steps, `recovery::resume` knows where to resume. Nothing else moves the position, but for a
+//! change of the input that the operator accepts (`recovery::accept`).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,6 @@ pub(crate) async fn gather(
     stage: &StageContext,
     client: &Client,
     partition: u32,
-    outputs_are_new: bool,
 ) -> Result<Facts, StageError> {
     let lake = lake_facts(stage, partition).await?;
     Ok(Facts {
@@ -26,7 +25,6 @@ pub(crate) async fn gather(
         topics: topic_facts(stage, client, partition).await?,
         lake,
         accept: stage.plan.accept,
-        outputs_are_new,
     })
 }
 
