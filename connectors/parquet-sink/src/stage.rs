@@ -141,9 +141,8 @@ async fn run_partitions(stage: Arc<StageContext>, partitions: Vec<u32>) -> Resul
         stage.stop.cancel();
         first_error.get_or_insert(error);
     }
-    // Whoever reads them next reports their lag.
     for partition in partitions {
-        stage.meters.lag(partition, 0);
+        stage.meters.given_up(partition);
     }
     first_error.map_or(Ok(()), Err)
 }
