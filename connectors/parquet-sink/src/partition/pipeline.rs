@@ -220,13 +220,23 @@ impl Pipeline {
     }
 
     async fn cut_if_due(&mut self) -> Result<(), StageError> {
-        let since = self.since_cut();
-        let limits = &self.stage.plan.limits;
-        let now = self.client.cluster().clock().instant().into_std();
-        match since.due(limits, self.stage.memory_max, now) {
+        let mut due = self.due();
+        if due == Some(Cause::Memory) {
+            // The commit under way holds memory, too. A cut beside it would be tiny.
+            self.wait_for_commit().await?;
+            due = self.due();
+        }
+        match due {
             Some(cause) => self.cut(cause).await,
             None => Ok(()),
         }
+    }
+
+    /// Why a cut is due now, if one is.
+    fn due(&self) -> Option<Cause> {
+        let limits = &self.stage.plan.limits;
+        let now = self.client.cluster().clock().instant().into_std();
+        self.since_cut().due(limits, self.stage.memory_max, now)
     }
 
     /// What was taken since the last cut, with all of the partition's memory.
