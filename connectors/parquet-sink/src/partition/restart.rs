@@ -1,8 +1,8 @@
 //! Runs one partition, from its last commit until the stage stops.
 //!
 //! Always true: after any trouble that may pass, a partition restarts from its last commit, the same way as after a crash;
-//! there is no second recovery. A SmartModule that replaced a working one does not end the stage when it fails: the
-//! operator replaces it again.
+//! there is no second recovery. A SmartModule that replaced a working one does not end the stage when it fails, nor does one
+//! that is deleted: the operator puts another in its place.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +15,7 @@ use super::open::open;
 use super::pipeline::Finished;
 use crate::context::StageContext;
 use crate::error::StageError;
+use crate::input::ModuleError;
 use crate::recovery::{commit_acceptance, gather, resume};
 use crate::status::TroubleSpot;
 
@@ -29,11 +30,12 @@ pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), 
     let mut backoff = Backoff::new();
     let trouble = TroubleSpot::new(&stage.status, format!("partition {partition}"));
     let committed = &stage.status.partition(partition).committed_offset;
+    let mut was_open = false;
     let mut module_was_replaced = false;
     loop {
         let started = Instant::now();
         let committed_before = committed.load(Ordering::Acquire);
-        let error = match run_once(&stage, partition, &trouble).await {
+        let error = match run_once(&stage, partition, &trouble, &mut was_open).await {
             Ok(Finished::Stopped) => return Ok(()),
             Ok(Finished::Reopen) => {
                 backoff.reset();
@@ -44,7 +46,8 @@ pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), 
         };
         let may_pass = error.is_transient()
             || matches!(error, StageError::StoppedUncommitted { .. })
-            || module_was_replaced && error.is_a_modules_fault();
+            || module_was_replaced && error.is_a_modules_fault()
+            || was_open && matches!(error, StageError::Module(ModuleError::Missing(_)));
         if !may_pass {
             return Err(error);
         }
@@ -70,6 +73,7 @@ async fn run_once(
     stage: &Arc<StageContext>,
     partition: u32,
     trouble: &TroubleSpot,
+    was_open: &mut bool,
 ) -> Result<Finished, StageError> {
     if stage.stop.is_cancelled() {
         return Ok(Finished::Stopped);
@@ -95,6 +99,7 @@ async fn run_once(
     }
     let pipeline = open(stage.clone(), client, partition, &plan).await?;
     trouble.clear();
+    *was_open = true;
     if main.is_some_and(|main| main.modules != pipeline.modules()) {
         tracing::info!(
             stage = name,
