@@ -16,7 +16,7 @@ pub(crate) struct Meters {
     pub inputs: Counter,
     /// Outputs by destination, in the order of the plan.
     pub outputs: Vec<Counter>,
-    /// Outputs that no destination takes.
+    /// Outputs that go nowhere: of a status that `ignore` lists, or duplicates.
     pub ignored: Counter,
     pub commits: Counter,
     pub commit_retries: Counter,
