@@ -44,6 +44,16 @@ pub(crate) enum StageError {
     /// `meta.consumer.partition` names a partition that the topic lacks.
     #[error("{0}")]
     Partitions(String),
+    /// None of the partitions that `meta.consumer.partition` names is this copy's.
+    #[error(
+        "copy {share} reads none of the partitions of {topic} that meta.consumer.partition names: copy I of N reads those          whose number modulo N is I; run one copy, or name others"
+    )]
+    NoneNamed {
+        /// The copy.
+        share: Share,
+        /// The input topic.
+        topic: String,
+    },
     /// There are more copies of the stage than partitions.
     #[error(
         "copy {share} has no partition of {topic}, which has {partitions}: run at most {partitions} copies of this stage"
@@ -83,9 +93,9 @@ pub(crate) enum StageError {
         /// What is wrong.
         reason: String,
     },
-    /// The stage was told to stop while a commit could not be finished.
+    /// A commit was not finished when the partition had to stop or start over.
     #[error(
-        "stopped before the last rows were committed ({reason}); nothing is lost: the next start computes them again"
+        "the last rows are not committed ({reason}); nothing is lost: they are computed again from the last commit"
     )]
     StoppedUncommitted {
         /// What prevented the commit.

@@ -16,7 +16,7 @@ pub(crate) struct Meters {
     pub inputs: Counter,
     /// Outputs by destination, in the order of the plan.
     pub outputs: Vec<Counter>,
-    /// Outputs that no destination takes.
+    /// Outputs that go nowhere: of a status that `ignore` lists, or duplicates.
     pub ignored: Counter,
     pub commits: Counter,
     pub commit_retries: Counter,
@@ -114,11 +114,21 @@ impl Meters {
 
     /// Sets when an input partition was last committed.
     pub(crate) fn last_commit(&self, partition: u32, at_ms: i64) {
+        self.last_commit_gauge(partition).set(at_ms as f64 / 1e3);
+    }
+
+    /// Whoever reads an input partition next reports its lag and its commits.
+    pub(crate) fn given_up(&self, partition: u32) {
+        self.lag(partition, 0);
+        // A gauge cannot be removed, and no age is counted from this one.
+        self.last_commit_gauge(partition).set(f64::NAN);
+    }
+
+    fn last_commit_gauge(&self, partition: u32) -> Gauge {
         gauge!(
             "parquet_sink_last_commit_timestamp_seconds",
             "stage" => self.stage.clone(), "partition" => partition.to_string()
         )
-        .set(at_ms as f64 / 1e3);
     }
 }
 
@@ -156,7 +166,7 @@ fn describe() {
     describe_gauge!(
         "parquet_sink_last_commit_timestamp_seconds",
         Unit::Seconds,
-        "Time of a partition's last commit"
+        "Time of a partition's last commit; NaN where the process reads it no more"
     );
     describe_gauge!(
         "parquet_sink_lag_records",

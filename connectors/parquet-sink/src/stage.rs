@@ -101,14 +101,18 @@ async fn land(
         shares::follow(pod, selected, &told, stop, work).await?;
         return Ok(());
     }
+    let named_all = selected.len() == partitions as usize;
     let taken = share.of(selected);
     if taken.is_empty() {
-        return Err(StageError::NothingToDo {
-            share,
-            topic,
-            partitions,
-        }
-        .into());
+        let error = match named_all {
+            true => StageError::NothingToDo {
+                share,
+                topic,
+                partitions,
+            },
+            false => StageError::NoneNamed { share, topic },
+        };
+        return Err(error.into());
     }
     // A child: when one partition fails for good, the others commit and stop.
     work(taken, stop.child_token()).await?;
@@ -141,9 +145,8 @@ async fn run_partitions(stage: Arc<StageContext>, partitions: Vec<u32>) -> Resul
         stage.stop.cancel();
         first_error.get_or_insert(error);
     }
-    // Whoever reads them next reports their lag.
     for partition in partitions {
-        stage.meters.lag(partition, 0);
+        stage.meters.given_up(partition);
     }
     first_error.map_or(Ok(()), Err)
 }

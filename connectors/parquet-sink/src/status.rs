@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 pub struct StageStatus {
     /// Inputs handled.
     pub records_read: AtomicU64,
-    /// Outputs that no destination takes.
+    /// Outputs that go nowhere: of a status that `ignore` lists, or duplicates.
     pub ignored: AtomicU64,
     /// Rows that are not committed yet.
     pub rows_uncommitted: AtomicU64,

@@ -6,7 +6,8 @@
 //! 3. the log of each side table names its files: those tables are ahead of the main table;
 //! 4. the log of the main table names its files, if it has any: the position is Q.
 //!
-//! After a crash between any two steps, `recovery::resume` knows where to resume. Nothing else moves the position.
+//! After a crash between any two steps, `recovery::resume` knows where to resume. Nothing else moves the position, but for a
+//! change of the input that the operator accepts (`recovery::accept`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,37 @@ pub(crate) struct OutputAtCut {
     pub last_output: i64,
 }
 
+impl OutputAtCut {
+    /// Waits until the topic has acknowledged all outputs up to Q.
+    ///
+    /// # Errors
+    /// When it has not, [`STOP_TIMEOUT`] after `give_up` was cancelled, or will not.
+    async fn acknowledged(mut self, give_up: &CancellationToken) -> Result<(), StageError> {
+        let wanted = self.last_output;
+        let timeout = async {
+            give_up.cancelled().await;
+            tokio::time::sleep(STOP_TIMEOUT).await;
+        };
+        let acknowledged = async {
+            let waited = self.progress.wait_for(|at| at.source_offset >= wanted);
+            let acknowledged = waited.await.is_ok();
+            if !acknowledged {
+                // The topic cannot be written. The pipeline hears why, and then gives this commit up.
+                give_up.cancelled().await;
+            }
+            acknowledged
+        };
+        let acknowledged = tokio::select! {
+            acknowledged = acknowledged => acknowledged,
+            () = timeout => false,
+        };
+        match acknowledged {
+            true => Ok(()),
+            false => Err(StageError::not_acknowledged(&self.name)),
+        }
+    }
+}
+
 /// Proof that everything up to `last_offset` is in the lake.
 #[derive(Debug)]
 #[must_use = "the position moves only in exchange for this"]
@@ -84,7 +116,7 @@ impl Commit {
         let failpoints = &stage.failpoints;
         failpoints.reach(Failpoint::CutStarted)?;
         for output in std::mem::take(&mut self.outputs) {
-            self.acknowledged(output).await?;
+            output.acknowledged(&self.give_up).await?;
         }
         failpoints.reach(Failpoint::TopicsAcknowledged)?;
         self.stamp.record_hash = self.record_hash().await?;
@@ -160,23 +192,6 @@ impl Commit {
         }
     }
 
-    async fn acknowledged(&self, mut output: OutputAtCut) -> Result<(), StageError> {
-        let wanted = output.last_output;
-        let timeout = async {
-            self.give_up.cancelled().await;
-            tokio::time::sleep(STOP_TIMEOUT).await;
-        };
-        tokio::select! {
-            acknowledged = output.progress.wait_for(|at| at.source_offset >= wanted) => match acknowledged {
-                Ok(_) => Ok(()),
-                Err(_) => Err(StageError::StoppedUncommitted {
-                    reason: format!("writing topic {} ended", output.name),
-                }),
-            },
-            () = timeout => Err(StageError::not_acknowledged(&output.name)),
-        }
-    }
-
     async fn record_hash(&self) -> Result<String, StageError> {
         let CommitStamp {
             app: AppId {
@@ -235,5 +250,34 @@ impl<'a> Retry<'a> {
                 Err(StageError::StoppedUncommitted { reason: error.to_string() })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Otherwise a stage would start over with the same record that its topic cannot hold, again and again.
+    #[tokio::test]
+    async fn a_commit_leaves_it_to_the_pipeline_why_a_topic_cannot_be_written() {
+        let (topic, progress) = watch::channel(Acknowledged {
+            source_offset: 4,
+            end: 2,
+        });
+        let output = OutputAtCut {
+            name: "out".to_owned(),
+            progress,
+            last_output: 7,
+        };
+        let give_up = CancellationToken::new();
+        let mut waiting = Box::pin(output.acknowledged(&give_up));
+        drop(topic);
+        assert!((&mut waiting).now_or_never().is_none());
+        give_up.cancel();
+        // At once, without the time that a topic has to acknowledge the last outputs.
+        let ended = waiting.now_or_never().unwrap();
+        assert!(matches!(ended, Err(StageError::StoppedUncommitted { .. })));
     }
 }

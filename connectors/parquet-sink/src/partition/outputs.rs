@@ -78,7 +78,8 @@ impl Outputs {
             let mut progress = output.topic.progress();
             let wanted = state.last_output;
             tokio::select! {
-                _ = progress.wait_for(|at| at.source_offset >= wanted) => {}
+                // The channel of a topic that cannot be written is closed; `failure` reports why.
+                Ok(_) = progress.wait_for(|at| at.source_offset >= wanted) => {}
                 error = output.topic.failure() => return Err(error.into()),
                 () = tokio::time::sleep_until(timeout) => {
                     return Err(StageError::not_acknowledged(&state.name));

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use connector_runtime::cluster::Client;
 use connector_runtime::cluster::consumer_offset;
+use futures_util::FutureExt as _;
 use futures_util::future::Either;
 use lake::{CommitStamp, ModuleStamp, STAMP_VERSION};
 use tokio::task::JoinHandle;
@@ -51,7 +52,7 @@ pub(super) struct Pipeline {
     /// The commit under way.
     pub commit: Option<UnderWay>,
     /// Reports the last commit to the cluster.
-    pub report: Option<JoinHandle<()>>,
+    pub report: Option<JoinHandle<Option<Client>>>,
     pub progress: Progress,
 }
 
@@ -219,13 +220,23 @@ impl Pipeline {
     }
 
     async fn cut_if_due(&mut self) -> Result<(), StageError> {
-        let since = self.since_cut();
-        let limits = &self.stage.plan.limits;
-        let now = self.client.cluster().clock().instant().into_std();
-        match since.due(limits, self.stage.memory_max, now) {
+        let mut due = self.due();
+        if due == Some(Cause::Memory) {
+            // The commit under way holds memory, too. A cut beside it would be tiny.
+            self.wait_for_commit().await?;
+            due = self.due();
+        }
+        match due {
             Some(cause) => self.cut(cause).await,
             None => Ok(()),
         }
+    }
+
+    /// Why a cut is due now, if one is.
+    fn due(&self) -> Option<Cause> {
+        let limits = &self.stage.plan.limits;
+        let now = self.client.cluster().clock().instant().into_std();
+        self.since_cut().due(limits, self.stage.memory_max, now)
     }
 
     /// What was taken since the last cut, with all of the partition's memory.
@@ -321,16 +332,17 @@ impl Pipeline {
             "committed"
         );
         self.update_progress();
+        if let Some(mut older) = self.report.take() {
+            match (&mut older).now_or_never() {
+                Some(Ok(Some(client))) => self.client = Arc::new(client),
+                Some(_) => {}
+                None => older.abort(),
+            }
+        }
         let (stage, client, partition) = (self.stage.clone(), self.client.clone(), self.partition);
         // Only for people to look at: no commit waits for it.
-        let report = tokio::spawn(async move {
-            let last = committed.last_offset;
-            consumer_offset::report(&client, &stage.consumer_id, &stage.topic, partition, last)
-                .await;
-        });
-        if let Some(older) = self.report.replace(report) {
-            older.abort();
-        }
+        let report = report(stage, client, partition, committed.last_offset);
+        self.report = Some(tokio::spawn(report));
         Ok(())
     }
 
@@ -358,6 +370,35 @@ impl Pipeline {
         let rows = self.assembly.rows_waiting() + committing;
         let memory = self.since_cut().memory_bytes;
         self.progress.update(taken, handled, rows, memory);
+    }
+}
+
+/// Shows in `fluvio consumer list` that the inputs up to `last` are committed. Returns a new client if the old one has lost its
+/// connection, as a client does not reconnect by itself.
+async fn report(
+    stage: Arc<StageContext>,
+    client: Arc<Client>,
+    partition: u32,
+    last: i64,
+) -> Option<Client> {
+    let (id, topic) = (&stage.consumer_id, &stage.topic);
+    let stored = consumer_offset::store(&client, id, topic, partition, last).await;
+    stored.err()?;
+    let again = async {
+        let client = stage.cluster.connect().await?;
+        consumer_offset::store(&client, id, topic, partition, last).await?;
+        anyhow::Ok(client)
+    };
+    match again.await {
+        Ok(client) => Some(client),
+        Err(error) => {
+            tracing::debug!(
+                stage = stage.plan.name,
+                partition,
+                "the commit up to {last} does not show in `fluvio consumer list`: {error:#}"
+            );
+            None
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Runs one partition, from its last commit until the stage stops.
 //!
 //! Always true: after any trouble that may pass, a partition restarts from its last commit, the same way as after a crash;
-//! there is no second recovery. A SmartModule that replaced a working one does not end the stage when it fails: the
-//! operator replaces it again.
+//! there is no second recovery. A SmartModule that replaced a working one does not end the stage when it fails, nor does one
+//! that is deleted: the operator puts another in its place.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,20 +15,12 @@ use super::open::open;
 use super::pipeline::Finished;
 use crate::context::StageContext;
 use crate::error::StageError;
-use crate::recovery::{gather, resume};
+use crate::input::ModuleError;
+use crate::recovery::{commit_acceptance, gather, resume};
 use crate::status::TroubleSpot;
 
 /// A partition that ran this long before it failed, or committed something, restarts at once.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
-
-/// What a restarted partition remembers of the runs before.
-#[derive(Default)]
-struct Memory {
-    /// The output topics were empty when the operator's acceptance of a recreated input was used.
-    outputs_are_new: bool,
-    /// A SmartModule was replaced while the stage ran.
-    module_was_replaced: bool,
-}
 
 /// Runs a partition until the stage stops, and restarts it after trouble that may pass.
 ///
@@ -38,22 +30,24 @@ pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), 
     let mut backoff = Backoff::new();
     let trouble = TroubleSpot::new(&stage.status, format!("partition {partition}"));
     let committed = &stage.status.partition(partition).committed_offset;
-    let mut memory = Memory::default();
+    let mut was_open = false;
+    let mut module_was_replaced = false;
     loop {
         let started = Instant::now();
         let committed_before = committed.load(Ordering::Acquire);
-        let error = match run_once(&stage, partition, &trouble, &mut memory).await {
+        let error = match run_once(&stage, partition, &trouble, &mut was_open).await {
             Ok(Finished::Stopped) => return Ok(()),
             Ok(Finished::Reopen) => {
                 backoff.reset();
-                memory.module_was_replaced = true;
+                module_was_replaced = true;
                 continue;
             }
             Err(error) => error,
         };
         let may_pass = error.is_transient()
             || matches!(error, StageError::StoppedUncommitted { .. })
-            || memory.module_was_replaced && error.is_a_modules_fault();
+            || module_was_replaced && error.is_a_modules_fault()
+            || was_open && matches!(error, StageError::Module(ModuleError::Missing(_)));
         if !may_pass {
             return Err(error);
         }
@@ -79,16 +73,15 @@ async fn run_once(
     stage: &Arc<StageContext>,
     partition: u32,
     trouble: &TroubleSpot,
-    memory: &mut Memory,
+    was_open: &mut bool,
 ) -> Result<Finished, StageError> {
     if stage.stop.is_cancelled() {
         return Ok(Finished::Stopped);
     }
     let name = &stage.plan.name;
     let client = Arc::new(stage.cluster.connect().await?);
-    let facts = gather(stage, &client, partition, memory.outputs_are_new).await?;
+    let facts = gather(stage, &client, partition).await?;
     let plan = resume(&facts)?;
-    memory.outputs_are_new = plan.recreated;
     for warning in &plan.warnings {
         tracing::warn!(stage = name, partition, "{warning}");
     }
@@ -99,12 +92,14 @@ async fn run_once(
         open_at = plan.open_at,
         "resuming"
     );
+    commit_acceptance(stage, &facts, &plan).await?;
     let main = facts.lake.main.as_ref();
     if let Some(main) = main {
         stage.meters.last_commit(partition, main.committed_at_ms);
     }
     let pipeline = open(stage.clone(), client, partition, &plan).await?;
     trouble.clear();
+    *was_open = true;
     if main.is_some_and(|main| main.modules != pipeline.modules()) {
         tracing::info!(
             stage = name,

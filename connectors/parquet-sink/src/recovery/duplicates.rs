@@ -13,7 +13,8 @@ const CHUNK: i64 = 1_024;
 
 /// The offset of the record with the greatest `source_offset` among those up to the input `last`.
 ///
-/// Duplicates come in one append, so it is at most the length of an append before `last`.
+/// A late append holds only what its process's successor has appended already, so that record is at most one append before
+/// `last`.
 ///
 /// # Errors
 /// When the input cannot be read.

@@ -18,9 +18,6 @@ pub(crate) struct Facts {
     pub topics: Vec<TopicFacts>,
     /// Changes of the input that the operator accepts.
     pub accept: Accept,
-    /// This process saw the output topics empty when it accepted a recreated input topic: what they hold now was made
-    /// from the new one.
-    pub outputs_are_new: bool,
 }
 
 /// What was found in the input partition.

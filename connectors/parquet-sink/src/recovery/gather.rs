@@ -17,16 +17,17 @@ pub(crate) async fn gather(
     stage: &StageContext,
     client: &Client,
     partition: u32,
-    outputs_are_new: bool,
 ) -> Result<Facts, StageError> {
     let lake = lake_facts(stage, partition).await?;
+    // Before the input's end: what another copy of the stage appends meanwhile must not look like outputs of inputs that do
+    // not exist.
+    let topics = topic_facts(stage, client, partition).await?;
     Ok(Facts {
         stage: stage.plan.name.clone(),
         input: input_facts(stage, client, partition, lake.main.as_ref()).await?,
-        topics: topic_facts(stage, client, partition).await?,
+        topics,
         lake,
         accept: stage.plan.accept,
-        outputs_are_new,
     })
 }
 

@@ -2,10 +2,12 @@
 //!
 //! - `gather` reads what lake, input and output topics hold into `facts`.
 //! - `resume` decides from the facts, without I/O, or refuses with a `refusal` that names the way out.
+//! - `accept` makes an accepted change an entry in the lake, so that it is accepted once.
 //! - `read_back` takes rows that an output topic holds and the lake lacks from that topic.
 //! - `duplicates` finds the record that a module must see first to recognise duplicates.
 //! - `watermark` tracks from which input a restarted module gets its state back.
 
+mod accept;
 mod duplicates;
 mod facts;
 mod gather;
@@ -14,6 +16,7 @@ mod refusal;
 mod resume;
 mod watermark;
 
+pub(crate) use accept::commit_acceptance;
 pub(crate) use gather::gather;
 pub(crate) use read_back::ReadBack;
 pub(crate) use refusal::Refusal;

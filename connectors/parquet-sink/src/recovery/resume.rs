@@ -24,8 +24,8 @@ pub(crate) struct ResumePlan {
     pub topics: Vec<TopicPlan>,
     /// For a derived topic: the greatest `source_offset` of the committed records; -1 when there is none.
     pub greatest_source: i64,
-    /// The input topic was recreated, and nothing of the new one is committed yet.
-    pub recreated: bool,
+    /// The input has changed, and the operator accepts that.
+    pub accepted: bool,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -72,7 +72,7 @@ pub(crate) fn resume(facts: &Facts) -> Result<ResumePlan, Refusal> {
             (Some(stamp), false) => stamp.greatest_source.unwrap_or(-1),
             _ => -1,
         },
-        recreated: position.recreated,
+        accepted: position.accepted,
         warnings,
     })
 }
@@ -82,7 +82,10 @@ struct Position {
     generation: u32,
     committed: i64,
     open_at: i64,
+    /// The input topic was recreated, which the operator accepts.
     recreated: bool,
+    /// This or another change was accepted.
+    accepted: bool,
 }
 
 fn main_position(facts: &Facts, warnings: &mut Vec<String>) -> Result<Position, Refusal> {
@@ -94,6 +97,7 @@ fn main_position(facts: &Facts, warnings: &mut Vec<String>) -> Result<Position, 
         committed: start - 1,
         open_at: start,
         recreated,
+        accepted: facts.lake.main.is_some(),
     };
     let Some(stamp) = &facts.lake.main else {
         return match &facts.lake.other_stage {
@@ -160,6 +164,7 @@ fn main_position(facts: &Facts, warnings: &mut Vec<String>) -> Result<Position, 
             .map_or(stamp.resume_offset, |at| at.min(stamp.resume_offset))
             .clamp(start, wanted),
         recreated: false,
+        accepted: stamp.partitions != input.partitions,
     })
 }
 
@@ -216,7 +221,7 @@ fn topic_plan(
     let Some(tail) = topic.tail else {
         return Ok(at_the_commit);
     };
-    if tail >= facts.input.log.end || (position.recreated && !facts.outputs_are_new) {
+    if tail >= facts.input.log.end || position.recreated {
         return Err(Refusal::OutputAhead {
             output: topic.name.clone(),
             topic: facts.input.topic.clone(),
@@ -231,7 +236,7 @@ fn topic_plan(
     if tail <= position.committed {
         return Ok(at_the_commit);
     }
-    let main = facts.lake.main.as_ref().filter(|_| !position.recreated);
+    let main = facts.lake.main.as_ref();
     let end_at_commit = main.and_then(|stamp| stamp.topic_ends.get(&topic.name));
     // An end beyond the log is that of an earlier topic of this name: all that this one holds came later.
     let end_at_commit = end_at_commit.filter(|end| **end <= topic.log.end);
@@ -248,7 +253,7 @@ fn topic_plan(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use lake::{AppId, CommitStamp};
@@ -280,7 +285,7 @@ mod tests {
     }
 
     /// A log of 0..100, committed up to 49, state needed from 30 on; a side table and a topic that hold the same.
-    fn facts() -> Facts {
+    pub(in super::super) fn facts() -> Facts {
         Facts {
             stage: "stage".to_owned(),
             input: InputFacts {
@@ -302,7 +307,6 @@ mod tests {
                 tail: Some(48),
             }],
             accept: Accept::default(),
-            outputs_are_new: false,
         }
     }
 
@@ -451,14 +455,6 @@ mod tests {
             facts.input.log.end = 10;
         });
         assert!(message.contains("fluvio topic delete out"), "{message}");
-        let plan = plan(|facts| {
-            facts.input.log.end = 60;
-            facts.input.record_hash = Some("other".to_owned());
-            facts.accept.recreated_topic = true;
-            facts.outputs_are_new = true;
-        });
-        let read_back = plan.topics[0].read_back.unwrap();
-        assert_eq!((plan.topics[0].held_up_to, read_back.from), (48, 0));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! When the input topic has changed, the stage stops with an error that names the flag to continue with.
 
+use std::ops::ControlFlow;
+
 use parquet_sink::StageConfig;
 use parquet_sink::config::Accept;
+use parquet_sink::failpoints::{Failpoint, Failpoints};
 
 use crate::support::*;
 
@@ -22,6 +25,17 @@ async fn refused(platform: &Platform, config: StageConfig) -> String {
         .to_string()
 }
 
+const RECREATED: Accept = Accept {
+    recreated_topic: true,
+    lost_records: false,
+    partition_count: false,
+};
+const PARTITION_COUNT: Accept = Accept {
+    recreated_topic: false,
+    lost_records: false,
+    partition_count: true,
+};
+
 fn accepting(platform: &Platform, text: &str, accept: Accept) -> StageConfig {
     let mut config = platform.config("a", text);
     config.settings.accept = accept;
@@ -40,11 +54,9 @@ async fn a_recreated_topic_is_refused_and_landed_when_accepted() {
         let message = refused(&platform, platform.config("a", RAW)).await;
         assert!(message.contains("--accept-recreated-topic"), "{message}");
     }
-    let accept = Accept {
-        recreated_topic: true,
-        ..Accept::default()
-    };
-    platform.run_to_end(accepting(&platform, RAW, accept)).await;
+    platform
+        .run_to_end(accepting(&platform, RAW, RECREATED))
+        .await;
     // Later starts need no flag.
     platform.produce("crypto-raw", 0, &market(1)).await;
     platform.run_to_end(platform.config("a", RAW)).await;
@@ -67,11 +79,7 @@ async fn a_recreated_topic_needs_recreated_output_topics() {
     platform.delete_topic("crypto-raw").await;
     platform.topic("crypto-raw", 1).await;
     platform.produce("crypto-raw", 0, &market(40)).await;
-    let accept = Accept {
-        recreated_topic: true,
-        ..Accept::default()
-    };
-    let message = refused(&platform, accepting(&platform, CLEAN, accept)).await;
+    let message = refused(&platform, accepting(&platform, CLEAN, RECREATED)).await;
     assert!(
         message.contains(&format!(
             "fluvio topic delete {}",
@@ -81,8 +89,18 @@ async fn a_recreated_topic_needs_recreated_output_topics() {
     );
     platform.delete_topic("crypto-clean-a").await;
     platform.delete_topic("crypto-rejected-a").await;
+    // A kill before the first rows are committed leaves outputs of the new topic.
+    let killed = Failpoints::new(|point| match point {
+        Failpoint::TopicsAcknowledged => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let mut config = accepting(&platform, CLEAN, RECREATED);
+    config.settings.limits.rows_max = 70;
+    let killed = platform.start_stage_with(config, killed).ends().await;
+    assert_eq!(killed.unwrap_err().to_string(), "killed by a test");
+    assert!(platform.end("crypto-clean-a", 0).await > 0);
     platform
-        .run_to_end(accepting(&platform, CLEAN, accept))
+        .run_to_end(accepting(&platform, CLEAN, RECREATED))
         .await;
     let landed = platform.landed("a", &CLEAN_MADE).await;
     assert_eq!(landed.topics["crypto-clean/0"].len(), 120);
@@ -90,12 +108,54 @@ async fn a_recreated_topic_needs_recreated_output_topics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_partition_count_is_refused() {
+async fn another_partition_count_is_refused_until_it_is_accepted() {
     let platform = landed_raw(10).await;
+    let landed = platform.rows("a", "raw").await.len();
     platform.delete_topic("crypto-raw").await;
     platform.topic("crypto-raw", 2).await;
+    platform.produce("crypto-raw", 0, &market(10)).await;
     let message = refused(&platform, platform.config("a", RAW)).await;
     assert!(message.contains("--accept-partition-count"), "{message}");
+    let accept = Accept {
+        recreated_topic: true,
+        ..PARTITION_COUNT
+    };
+    platform.run_to_end(accepting(&platform, RAW, accept)).await;
+    assert_eq!(platform.rows("a", "raw").await.len(), 2 * landed);
+}
+
+/// A stage without results accepts a change, too: the flag is needed once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_stays_accepted_without_a_row() {
+    let platform = Platform::start().await;
+    platform
+        .module("crypto-anomaly", "crypto-anomaly", b"")
+        .await;
+    platform.topic("crypto-features", 1).await;
+    // Raw ticks are not features, so the module has no result for any of them.
+    platform.produce("crypto-features", 0, &market(30)).await;
+    let stage = platform.start_stage(platform.config("a", ALERTS));
+    eventually("the stage commits how far it is", || async {
+        stage.status.commit_now();
+        stage.status.next_uncommitted() > 0
+    })
+    .await;
+    stage.stops().await.unwrap();
+    for (partitions, accept) in [(1, RECREATED), (2, PARTITION_COUNT)] {
+        platform.delete_topic("crypto-features").await;
+        platform.delete_topic("crypto-alerts-a").await;
+        platform.topic("crypto-features", partitions).await;
+        let message = refused(&platform, platform.config("a", ALERTS)).await;
+        assert!(message.contains("--accept-"), "{message}");
+        for config in [
+            accepting(&platform, ALERTS, accept),
+            platform.config("a", ALERTS),
+        ] {
+            platform.produce("crypto-features", 0, &market(1)).await;
+            platform.run_to_end(config).await;
+        }
+    }
+    assert!(platform.rows("a", "alerts").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use connector_runtime::cluster::consumer_offset;
+use connector_runtime::config::Partitions;
 use fluvio::metadata::smartmodule::{SmartModuleMetadata, SmartModuleSpec};
 use parquet_sink::StageConfig;
 use serde_json::Value;
@@ -345,6 +346,15 @@ async fn copies_with_shares_land_what_one_process_lands() {
 
     let idle = copy("3/4").ends().await.unwrap_err().to_string();
     assert!(idle.contains("run at most 3 copies"), "{idle}");
+    let mut config = platform.config("shared", CLEAN);
+    config.settings.share = "0/2".parse().unwrap();
+    config.meta.consumer.partition = Partitions::One(1);
+    let idle = platform.start_stage(config).ends().await;
+    let idle = idle.unwrap_err().to_string();
+    assert!(
+        idle.contains("none of the partitions") && idle.contains("meta.consumer.partition"),
+        "{idle}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod crash;
 mod format;
 mod input;
 mod lands;
+mod memory;
 mod network;
 mod pods;
 mod predictions;

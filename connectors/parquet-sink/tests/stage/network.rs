@@ -1,7 +1,9 @@
 //! A network that breaks every connection.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use connector_runtime::cluster::consumer_offset;
 use faults::Network;
 use parquet_sink::failpoints::Failpoints;
 
@@ -32,6 +34,33 @@ async fn a_stage_makes_progress_although_every_connection_breaks() {
     assert_same(&platform.landed("cut", &CLEAN_MADE).await, &golden, "cut");
 }
 
+/// The SC can go away while streams stay: a stage without modules reconnects to report its progress.
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_is_reported_after_the_sc_was_away() {
+    let platform = Platform::embedded().await;
+    let platform = platform.behind(Network::GOOD, false, 1).await;
+    platform.topic("crypto-raw", 1).await;
+    let config = platform.config("sc", RAW);
+    let (consumer, topic) = (config.meta.name.clone(), config.meta.topic.name.clone());
+    let stage = platform.start_stage(config);
+    for _ in 0..2 {
+        platform.produce("crypto-raw", 0, &market(10)).await;
+        let end = platform.end("crypto-raw", 0).await;
+        stage.handles(end).await;
+        eventually("the progress shows", || async {
+            stage.status.commit_now();
+            let client = platform.client().await;
+            let stored = consumer_offset::stored(&client, &consumer, &topic).await;
+            stored.unwrap().get(&0) == Some(&(end - 1))
+        })
+        .await;
+        platform.proxy.as_ref().unwrap().cut_all();
+    }
+    let restarts = stage.status.restarts.load(Ordering::Relaxed);
+    assert_eq!(restarts, 0, "the stream must stay open");
+    stage.stops().await.unwrap();
+}
+
 /// The SC can go away while streams stay: the stage reconnects to ask for the module.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_module_takes_over_after_the_sc_was_away() {
@@ -51,13 +80,7 @@ async fn a_replaced_module_takes_over_after_the_sc_was_away() {
         !platform.stamps("sc", "clean").is_empty()
     })
     .await;
-    assert_eq!(
-        stage
-            .status
-            .restarts
-            .load(std::sync::atomic::Ordering::Relaxed),
-        0,
-        "the stream must stay open"
-    );
+    let restarts = stage.status.restarts.load(Ordering::Relaxed);
+    assert_eq!(restarts, 0, "the stream must stay open");
     stage.stops().await.unwrap();
 }

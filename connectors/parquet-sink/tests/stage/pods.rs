@@ -4,9 +4,12 @@
 use std::path::Path;
 
 use connector_runtime::kubernetes::Pod;
+use connector_runtime::process::monitor::{Monitor, MonitorArgs};
 use fixtures::kubernetes::ControlPlane;
 use parquet_sink::StageConfig;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::*;
 
@@ -63,9 +66,13 @@ impl Pods {
 
     fn pod(&self, index: u32, folder: &Path) -> RunningStage {
         let mut config = self.config("pods");
-        let name = format!("stage-clean-{index}");
-        config.settings.pod = Some(Pod::at(self.kubernetes.url(), folder, &name).unwrap());
+        config.settings.pod = Some(self.at(index, folder));
         self.platform.start_stage(config)
+    }
+
+    fn at(&self, index: u32, folder: &Path) -> Pod {
+        let name = format!("stage-clean-{index}");
+        Pod::at(self.kubernetes.url(), folder, &name).unwrap()
     }
 
     fn scale(&self, pods: u32) {
@@ -116,6 +123,56 @@ async fn share(pods: &[(&RunningStage, &[u32])], pods_of: &Pods) {
         all && handled == inputs
     })
     .await;
+}
+
+/// When each partition of this stage was last committed, as Prometheus reads it.
+async fn last_commits(monitor: &Monitor, stage: &str) -> Vec<f64> {
+    let addr = monitor.addr().unwrap();
+    let mut socket = TcpStream::connect(addr).await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut scrape = String::new();
+    socket.read_to_string(&mut scrape).await.unwrap();
+    let gauge = |partition| {
+        let begin = format!(
+            r#"parquet_sink_last_commit_timestamp_seconds{{stage="{stage}",partition="{partition}"}} "#
+        );
+        scrape
+            .lines()
+            .find_map(|line| line.strip_prefix(&begin)?.parse().ok())
+    };
+    (0..PARTITIONS).filter_map(gauge).collect()
+}
+
+/// Otherwise the age of a partition that another pod commits would grow, and alert somebody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_pod_forgets_the_last_commits_of_partitions_that_it_gives_up() {
+    let Some(pods) = Pods::start().await else {
+        return;
+    };
+    let listen = MonitorArgs {
+        metrics_listen: Some(([127, 0, 0, 1], 0).into()),
+    };
+    let monitor = Monitor::start(&listen, "test").await.unwrap();
+    pods.produce(0..40).await;
+    let mut config = pods.config("pods");
+    // Other tests of this process count under its usual name.
+    config.meta.name = "stage-scaled".to_owned();
+    config.settings.pod = Some(pods.at(0, pods.folder.path()));
+    let pod = pods.platform.start_stage(config);
+    let commits = || last_commits(&monitor, "stage-scaled");
+    eventually("every partition is committed", || async {
+        let commits = commits().await;
+        commits.len() == 3 && commits.iter().all(|at| *at > 0.0)
+    })
+    .await;
+    pods.scale(3);
+    eventually("two partitions are given up", || async {
+        let commits = commits().await;
+        commits[0] > 0.0 && commits[1].is_nan() && commits[2].is_nan()
+    })
+    .await;
+    pod.stops().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

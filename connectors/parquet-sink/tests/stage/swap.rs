@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use connector_runtime::process::monitor::Observed as _;
+use fluvio::metadata::smartmodule::SmartModuleSpec;
 use parquet_sink::failpoints::Failpoints;
 
 use crate::support::*;
@@ -46,6 +48,34 @@ async fn a_replaced_module_takes_over_at_a_commit() {
         platform.landed("swap", &CLEAN_MADE).await,
         platform.landed("golden", &CLEAN_MADE).await
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_waits_for_a_module_that_was_deleted_while_it_ran() {
+    let mut platform = Platform::embedded().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    platform.produce("crypto-raw", 0, &market(40)).await;
+    let stage = platform.start_stage(platform.config("a", CLEAN));
+    stage.handles(platform.end("crypto-raw", 0).await).await;
+    let client = platform.client().await;
+    let admin = client.admin().await;
+    admin
+        .delete::<SmartModuleSpec>("crypto-clean")
+        .await
+        .unwrap();
+    // Its stream breaks.
+    platform.restart_broker_after(async || {}).await;
+    eventually("the stage names the module", || async {
+        stage.status.alive().unwrap();
+        let problem = stage.status.ready().err().unwrap_or_default();
+        problem.contains("`crypto-clean` does not exist in the cluster")
+    })
+    .await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.produce("crypto-raw", 0, &market(40)).await;
+    stage.handles(platform.end("crypto-raw", 0).await).await;
+    stage.stops().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,26 +11,6 @@ use futures_util::future::BoxFuture;
 use super::client::{Client, REQUEST_TIMEOUT};
 use super::leader::Leader;
 
-/// Stores, for `fluvio consumer list` only, that `consumer_id` has handled everything up to `last_offset`. A failure is logged
-/// at debug level.
-pub async fn report(
-    client: &Client,
-    consumer_id: &str,
-    topic: &str,
-    partition: u32,
-    last_offset: i64,
-) {
-    if let Err(error) = store(client, consumer_id, topic, partition, last_offset).await {
-        tracing::debug!(
-            consumer_id,
-            topic,
-            partition,
-            last_offset,
-            "consumer offset not stored: {error:#}"
-        );
-    }
-}
-
 /// How far one consumer is in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOffset {

@@ -28,6 +28,21 @@ pub enum TopicError {
         /// The number in the configuration.
         wanted: u32,
     },
+    /// It is made from another topic, which has another number of partitions.
+    #[error(
+        "the partition count of topic {topic} is {count}, but that of its input {input} is {wanted}: delete {topic} \
+         (fluvio topic delete {topic}) and start again, which creates it with {wanted}"
+    )]
+    OtherThanInput {
+        /// Its name.
+        topic: String,
+        /// The number of its partitions.
+        count: u32,
+        /// The topic that it is made from.
+        input: String,
+        /// The number of that one's partitions.
+        wanted: u32,
+    },
     /// The cluster refuses to create it.
     #[error("topic {topic} cannot be created: {reason}")]
     NotCreated {
@@ -63,9 +78,10 @@ impl TopicError {
         match self {
             Self::Cluster(error) => error.is_transient(),
             Self::Disconnected { .. } | Self::NotReady { .. } => true,
-            Self::Missing { .. } | Self::OtherPartitionCount { .. } | Self::NotCreated { .. } => {
-                false
-            }
+            Self::Missing { .. }
+            | Self::OtherPartitionCount { .. }
+            | Self::OtherThanInput { .. }
+            | Self::NotCreated { .. } => false,
         }
     }
 }

@@ -51,7 +51,20 @@ async fn ensure_topics(
     let partitions = ensure_topic(&client, topic).await?;
     for name in derived {
         let wanted = TopicSettings::named(*name).with_partitions(partitions);
-        ensure_topic(&client, &wanted).await?;
+        let ensured = ensure_topic(&client, &wanted).await;
+        ensured.map_err(|error| match error {
+            TopicError::OtherPartitionCount {
+                topic: derived,
+                count,
+                wanted,
+            } => TopicError::OtherThanInput {
+                topic: derived,
+                count,
+                input: topic.name.clone(),
+                wanted,
+            },
+            error => error,
+        })?;
     }
     Ok(partitions)
 }

@@ -167,7 +167,8 @@ async fn errors_mean_what_they_say_and_progress_shows() {
     let err = reader.next().await.unwrap_err();
     assert!(matches!(err, ReadError::ModuleMissing { .. }), "{err:?}");
 
-    consumer_offset::report(&client, "real-test", &topic, 0, 42).await;
+    let store = consumer_offset::store(&client, "real-test", &topic, 0, 42);
+    store.await.unwrap();
     let stored = client.consumer_offsets().await.unwrap();
     assert!(
         stored

@@ -9,7 +9,8 @@ async fn progress_shows_in_the_consumer_list() {
     writer.append(&numbered(0..100)).await.unwrap();
     let client = broker.connect().await;
     for last_offset in [10, 99] {
-        consumer_offset::report(&client, "stage-clean", TOPIC, 0, last_offset).await;
+        let store = consumer_offset::store(&client, "stage-clean", TOPIC, 0, last_offset);
+        store.await.unwrap();
         let stored = client.consumer_offsets().await.unwrap();
         let found: Vec<_> = stored
             .iter()
@@ -18,6 +19,6 @@ async fn progress_shows_in_the_consumer_list() {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].partition, found[0].offset), (0, last_offset));
     }
-    // Nobody is told when it cannot be stored.
-    consumer_offset::report(&client, "stage-clean", "nothing", 0, 1).await;
+    let nowhere = consumer_offset::store(&client, "stage-clean", "nothing", 0, 1);
+    assert!(nowhere.await.is_err());
 }

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use connector_runtime::topic::{
-    SEGMENT_SIZE_BYTES, TopicError, TopicSettings, ensure_topic, partition_count,
+    SEGMENT_SIZE_BYTES, TopicError, TopicSettings, ensure_topic, partition_count, wait_for_topics,
 };
 use fixtures::broker::TestBroker;
 use fluvio::metadata::topic::TopicSpec;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::*;
 
@@ -40,6 +41,20 @@ async fn a_topic_is_created_once_as_it_is_described() {
     insta::assert_snapshot!(
         other.unwrap_err(),
         @"topic ticks has 3 partitions, but the configuration asks for 2: set the count to 3, or delete the topic so that it is created again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_with_another_partition_count_than_its_input_is_to_be_deleted() {
+    let broker = TestBroker::start().await;
+    let client = broker.connect().await;
+    let settings = |name: &str, partitions| TopicSettings::named(name).with_partitions(partitions);
+    ensure_topic(&client, &settings("clean", 1)).await.unwrap();
+    let (input, stop) = (settings(TOPIC, 3), CancellationToken::new());
+    let refused = wait_for_topics(&broker.cluster(), &input, &["clean"], &stop).await;
+    insta::assert_snapshot!(
+        refused.unwrap_err(),
+        @"the partition count of topic clean is 1, but that of its input ticks is 3: delete clean (fluvio topic delete clean) and start again, which creates it with 3"
     );
 }
 
