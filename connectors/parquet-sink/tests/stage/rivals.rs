@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use parquet_sink::StageConfig;
@@ -9,6 +10,9 @@ use parquet_sink::failpoints::{Failpoint, Failpoints};
 use tokio::sync::oneshot;
 
 use crate::support::*;
+
+/// How often a copy starts: one in a few meets the moment.
+const STARTS: usize = 20;
 
 fn small_files(mut config: StageConfig) -> StageConfig {
     config.settings.limits.rows_max = 70;
@@ -96,4 +100,40 @@ async fn a_copy_is_noticed_though_another_partition_read_its_entries() {
     platform.run_to_end(config("golden")).await;
     let golden = platform.landed("golden", &made).await;
     assert_same(&platform.landed("both", &made).await, &golden, "both");
+}
+
+/// What a live copy appends while another one starts is made from inputs that there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_copy_that_starts_beside_a_live_one_does_not_call_its_outputs_foreign() {
+    let platform = Platform::start().await;
+    platform.module("crypto-clean", "crypto-clean", b"").await;
+    platform.topic("crypto-raw", 1).await;
+    let live = platform.start_stage(platform.config("a", CLEAN));
+    let producing = async {
+        for minute in 0.. {
+            let ticks = market_between(minute..minute + 1);
+            platform.produce("crypto-raw", 0, &ticks).await;
+        }
+    };
+    let starting = async {
+        for _ in 0..STARTS {
+            let mut config = platform.config("a", CLEAN);
+            // With a lake of its own, neither has to give way.
+            config.settings.lake = platform.lake_path("b").to_str().unwrap().to_owned();
+            let copy = platform.start_stage(config);
+            eventually("the copy works", || async {
+                copy.task.is_finished() || copy.status.records_read.load(Ordering::Relaxed) > 0
+            })
+            .await;
+            match copy.task.is_finished() {
+                true => copy.ends().await.unwrap(),
+                false => copy.task.abort(),
+            }
+        }
+    };
+    tokio::select! {
+        () = producing => {}
+        () = starting => {}
+    }
+    live.stops().await.unwrap();
 }
