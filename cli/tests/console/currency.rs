@@ -32,7 +32,7 @@ const PAGES: [(&str, &str); 3] = [
     ),
     (
         "#/alerts",
-        "document.querySelector('.alert')?.textContent.includes('125.0000 EUR')",
+        "document.querySelector('.alert')?.textContent.includes('rose to 125 EUR, ')",
     ),
     (
         "#/coin/loud-coin",
@@ -77,7 +77,10 @@ async fn every_page_says_what_prices_are_in() {
     assert!(rows.len() > 12 && rows[1..].iter().all(|row| row[place] == "EUR"));
     let alerts = values(&client, "crypto-alerts").await;
     let message = alerts[0]["message"].as_str().unwrap();
-    assert!(message.starts_with("loud-coin at 125 EUR: "), "{message}");
+    assert!(
+        message.starts_with("LOUD-COIN rose to 125 EUR, "),
+        "{message}"
+    );
     assert!(asked.lock().iter().all(|currency| currency == "eur"));
 
     // A console beside it finds it in the lake.
