@@ -8,7 +8,6 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 use trainer::data::Label;
-use trainer::drift::PSI_NOTABLE;
 use trainer::production::{ModelDrift, production_drift};
 use trainer::tracking::{Alias, ModelVersion, RunRecord, Tracking, TrackingError};
 
@@ -41,6 +40,8 @@ pub struct ModelsConfig {
     pub experiment: String,
     /// The lake to compute drift from, as a folder or URL.
     pub lake: String,
+    /// The command that trains models of it.
+    pub training: String,
 }
 
 /// Asks the registry, and caches drift.
@@ -55,6 +56,7 @@ pub(crate) struct Models {
 pub(crate) struct Overview {
     place: String,
     link: Option<String>,
+    training: String,
     models: Vec<ModelVersions>,
     /// Newest first.
     runs: Vec<RunRecord>,
@@ -71,10 +73,25 @@ struct ModelVersions {
 /// How far the lake's last day is from the training data of the models in production.
 #[derive(Serialize)]
 pub(crate) struct Drift {
-    models: Vec<ModelDrift>,
+    models: Vec<ModelsDrift>,
     problems: Vec<String>,
-    /// The PSI from which a distribution counts as moved.
-    notable: f64,
+}
+
+/// A model's drift, and what there is to say of it.
+#[derive(Serialize)]
+struct ModelsDrift {
+    #[serde(flatten)]
+    drift: ModelDrift,
+    warning: Option<String>,
+}
+
+impl From<ModelDrift> for ModelsDrift {
+    fn from(drift: ModelDrift) -> Self {
+        Self {
+            warning: drift.warning(),
+            drift,
+        }
+    }
 }
 
 impl Models {
@@ -104,6 +121,7 @@ impl Models {
         Ok(Overview {
             place: tracking.place(),
             link: self.config.link.clone(),
+            training: self.config.training.clone(),
             models,
             runs,
             pictures: PICTURES,
@@ -157,9 +175,8 @@ impl Models {
         let (models, problems) =
             production_drift(self.config.tracking.as_ref(), &self.config.lake).await;
         let drift = Arc::new(Drift {
-            models,
+            models: models.into_iter().map(ModelsDrift::from).collect(),
             problems: problems.iter().map(ToString::to_string).collect(),
-            notable: PSI_NOTABLE,
         });
         // Without a model in production it was cheap, and there may be one soon.
         if !drift.models.is_empty() {
@@ -174,7 +191,7 @@ impl Models {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            for model in &self.drift().await.models {
+            for ModelsDrift { drift: model, .. } in &self.drift().await.models {
                 for (part, psi) in model.parts() {
                     meters::drift(&model.model, part).set(psi);
                 }

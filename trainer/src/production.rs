@@ -7,7 +7,7 @@ use market::model::{Inputs, ModelPair};
 use serde::Serialize;
 
 use crate::data::{DataError, Label, open_lake, read_last};
-use crate::drift::{self, Reference};
+use crate::drift::{self, PSI_NOTABLE, Reference};
 use crate::model::Model;
 use crate::promotion::Current;
 use crate::run::Metric;
@@ -147,6 +147,24 @@ impl ModelDrift {
         })
     }
 
+    /// What to say of it; `None` where nothing has drifted far.
+    pub fn warning(&self) -> Option<String> {
+        let moved = self.parts().filter(|(_, psi)| *psi >= PSI_NOTABLE);
+        let moved: Vec<_> = moved
+            .map(|(part, psi)| format!("{part} {psi:.2}"))
+            .collect();
+        if moved.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "the market of the last day differs from the one that {}/{} was trained on (PSI of {PSI_NOTABLE} or more: {}): find \
+             out why, or train again with `coinlake train run`",
+            self.model,
+            self.version,
+            moved.join(", ")
+        ))
+    }
+
     /// The input that has drifted farthest, and its index.
     pub fn farthest(&self) -> Option<(&str, f64)> {
         let farthest = self.inputs.iter().max_by(|a, b| a.1.total_cmp(b.1))?;
@@ -272,4 +290,27 @@ async fn last_day(lake: &str) -> Result<Vec<Inputs>, DataError> {
     let lake = open_lake(lake)?;
     let rows = read_last(&lake, DAY).await?;
     Ok(rows.as_slice().iter().map(|row| row.inputs).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_drifted_far_is_named() {
+        let inputs = [("return_5m", 0.249), ("volatility_5m", 0.3)];
+        let mut drift = ModelDrift {
+            model: "trend_up".to_owned(),
+            version: 3,
+            scores: Some(0.25),
+            inputs: inputs.map(|(input, psi)| (input.to_owned(), psi)).into(),
+        };
+        let warning = drift.warning().unwrap();
+        let begin = "the market of the last day differs from the one that trend_up/3 was trained on (PSI of 0.25 or more: \
+                     scores 0.25, volatility_5m 0.30)";
+        assert!(warning.starts_with(begin), "{warning}");
+        drift.scores = None;
+        drift.inputs.remove("volatility_5m");
+        assert_eq!(drift.warning(), None);
+    }
 }

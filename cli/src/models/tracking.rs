@@ -7,6 +7,8 @@ use anyhow::Result;
 use console::ModelsConfig;
 use trainer::tracking::{self, LocalTracking, MlflowServer, MlflowTracking, Tracking};
 
+use crate::settings::default_data_dir;
+
 /// The folder of a data directory that holds runs and model versions.
 pub(crate) const MODELS_FOLDER: &str = "models";
 
@@ -37,5 +39,17 @@ pub(crate) fn console_models(data: Option<&Path>, lake: String) -> Result<Option
         link,
         experiment: DEFAULT_EXPERIMENT.to_owned(),
         lake,
+        training: training(data),
     }))
+}
+
+/// The command that trains models of this platform, wherever it is typed if its data is not where that command looks.
+fn training(data: Option<&Path>) -> String {
+    let found = default_data_dir().canonicalize().ok();
+    match data.map(Path::canonicalize) {
+        Some(Ok(data)) if Some(&data) != found.as_ref() => {
+            format!("coinlake train run --data {}", data.display())
+        }
+        _ => "coinlake train run".to_owned(),
+    }
 }

@@ -85,46 +85,71 @@ pub(crate) async fn shows(browser: &Browser, wanted: &[Value]) {
     assert_eq!(sorted(shown), wanted);
 }
 
-/// Why an alert fired: its figures, beside the bounds they are beyond.
+/// Why an episode was told: each of its kinds where it was strongest, beside the bounds, and the highest score.
 async fn say_why(browser: &Browser, alerts: &[Value]) {
     eventually("a commit says the bounds", async || {
         let bounds = "return fetch('/api/bounds').then((answer) => answer.json())";
         !browser.run(bounds).await.is_null()
     })
     .await;
-    let hash = browser
-        .run("const alert = document.querySelector('.alert'); alert.querySelector('.why summary').click(); return alert.querySelector('.message a').hash")
+    let shown = browser
+        .run("const alert = [...document.querySelectorAll('.alert')].toSorted((a, b) => b.dataset.ticks - a.dataset.ticks)[0]; \
+              alert.querySelector('.why summary').click(); \
+              return [Number(alert.dataset.begin), Number(alert.dataset.end), Number(new URLSearchParams(alert.querySelector('.message a').hash.split('?')[1]).get('at'))]")
         .await;
-    let (_, at) = hash.as_str().unwrap().rsplit_once("at=").unwrap();
-    let at: i64 = at.parse().unwrap();
-    let is_it = |alert: &&Value| alert["event_time"] == at && alert["coin"] == "bitcoin";
-    let alert = alerts.iter().find(is_it).unwrap();
+    let [begin, end, headed] = [0, 1, 2].map(|place| shown[place].as_i64().unwrap());
+    let time = |alert: &Value| alert["event_time"].as_i64().unwrap();
+    let of_episode: Vec<&Value> = (alerts.iter())
+        .filter(|alert| alert["coin"] == "bitcoin" && (begin..=end).contains(&time(alert)))
+        .collect();
+    let size = |alert: &Value, field: &str| alert[field].as_f64().map_or(0.0, f64::abs);
+    let strongest = |kind: &str, fields: [&str; 2]| {
+        let rank = |alert: &&Value| size(alert, fields[0]).max(size(alert, fields[1]));
+        let with = of_episode.iter().filter(|alert| {
+            let kinds = alert["kinds"].as_array().unwrap();
+            kind.is_empty() || kinds.contains(&json!(kind))
+        });
+        with.copied().max_by(|a, b| rank(a).total_cmp(&rank(b)))
+    };
     let said = "[...document.querySelectorAll('.alert .why')].find((why) => why.open)?.querySelector('ul').textContent";
     let said = browser.until(said).await;
     let said = said.as_str().unwrap();
-    let number = |field: &str| alert[field].as_f64().unwrap();
-    let kinds = alert["kinds"].as_array().unwrap().iter();
-    let figures = kinds.map(|kind| match kind.as_str().unwrap() {
-        "price_spike" => format!(
-            "Price spike: the price was {:.1} standard deviations from its mean of 15 minutes (bound ±3), a move of {:+.2} % (bound ±0.7 %).",
-            number("zscore_15m"),
-            100.0 * number("move_15m")
-        ),
-        "price_move" => format!(
-            "Price move: the price changed by {:+.2} % in 15 minutes (bound ±1.4 %), {:.1} standard deviations of how it usually moves (bound ±3).",
-            100.0 * number("return_15m"),
-            number("return_zscore_15m")
-        ),
-        "volume_spike" => "Volume spike: trading was ".to_owned(),
-        other => panic!("{other}"),
+    let number = |alert: &Value, field: &str| alert[field].as_f64().unwrap();
+    let spike = strongest("price_spike", ["move_15m"; 2]).map(|alert| {
+        format!(
+            ": the price was {:.1} standard deviations from its mean of 15 minutes (counts above ±3), a move of {:+.2} % (counts above ±0.7 %).",
+            number(alert, "zscore_15m"),
+            100.0 * number(alert, "move_15m")
+        )
     });
-    let score = format!(
-        "Score {:.2}: critical from 0.9, warning from 0.4",
-        number("score")
-    );
-    for part in figures.chain([score]) {
+    let moved = strongest("price_move", ["return_15m"; 2]).map(|alert| {
+        format!(
+            ": the price changed by {:+.2} % in 15 minutes (counts above ±1.4 %), {:.1} standard deviations of how it usually moves (counts above ±3).",
+            100.0 * number(alert, "return_15m"),
+            number(alert, "return_zscore_15m")
+        )
+    });
+    let traded = strongest("volume_spike", ["volume_surge", "volume_ratio"]);
+    let traded = traded.map(|_| ": trading was ".to_owned());
+    let highest = number(strongest("", ["score"; 2]).unwrap(), "score");
+    let rule =
+        "a warning from 0.4, critical from 0.9; below a warning there is no alert.".to_owned();
+    let score = format!("Score {highest:.2}");
+    for part in spike
+        .into_iter()
+        .chain(moved)
+        .chain(traded)
+        .chain([score, rule])
+    {
         assert!(said.contains(&part), "{part} in {said}");
     }
+    assert!(of_episode.len() > 1, "{said}");
+    // The headline is the peak.
+    let head = of_episode
+        .iter()
+        .find(|alert| time(alert) == headed)
+        .unwrap();
+    assert_eq!(number(head, "score"), highest, "{head}");
 }
 
 pub(crate) async fn compare_alerts(browser: &Browser, client: &Client) {
@@ -238,6 +263,9 @@ pub(crate) async fn compare_past(browser: &Browser, client: &Client) {
         .run("return [...document.querySelectorAll('.bars g')].reduce((sum, bar) => sum + Number(bar.dataset.count), 0)")
         .await;
     assert_eq!(counted, json!(all.len()));
+    browser
+        .until("document.querySelector('.counts figcaption').textContent.includes('Episodes begun per ')")
+        .await;
 
     // From one time to another, by its address, with a filter.
     let (from, until) = (first + (last - first) / 3, last - (last - first) / 3);
@@ -324,6 +352,25 @@ pub(crate) async fn acknowledge_and_mute(browser: &Browser, data: &Path) {
     browser.forget_complaints().await;
 }
 
+/// What a reader points at stays where it is, and what came meanwhile is there when the pointer has left.
+async fn stays_below_the_pointer(browser: &Browser) {
+    let pointer = async |event: &str| {
+        let send =
+            format!("document.querySelector('.alerts').dispatchEvent(new PointerEvent('{event}'))");
+        browser.run(&send).await;
+    };
+    let rows = "[...document.querySelectorAll('.alert')].map(({ dataset }) => [dataset.coin, dataset.begin, dataset.end].join()).join(' ')";
+    let waits = "document.querySelector('.summary').textContent.includes(' new or changed, shown when you leave the list')";
+    pointer("pointermove").await;
+    let before = browser.run(&format!("return {rows}")).await;
+    browser.until(waits).await;
+    assert_eq!(browser.run(&format!("return {rows}")).await, before);
+    pointer("pointerleave").await;
+    browser
+        .until(&format!("!{waits} && {rows} !== {before}"))
+        .await;
+}
+
 /// Filters filter what is there, and what comes.
 pub(crate) async fn watch_alerts(browser: &Browser) {
     browser.go("#/alerts").await;
@@ -334,6 +381,7 @@ pub(crate) async fn watch_alerts(browser: &Browser) {
             ))
             .await;
     }
+    stays_below_the_pointer(browser).await;
     browser.choose("#alert-severity", "critical").await;
     let filtered = "document.querySelector('.alert') && [...document.querySelectorAll('.alert')].every((a) => a.dataset.severity === 'critical')";
     browser.until(filtered).await;

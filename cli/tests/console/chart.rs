@@ -124,6 +124,12 @@ pub(crate) async fn compare_chart(browser: &Browser, client: &Client) {
         let shown = number(&format!(".pane:not([hidden]) [data-of={column}]")).await;
         assert_eq!(Some(shown), last[column].as_f64(), "{column}");
     }
+    assert_eq!(
+        browser
+            .run("return [document.querySelector('.crumbs').textContent, document.title]")
+            .await,
+        json!(["Market / Bitcoin", "Bitcoin · Coinlake"])
+    );
     let title = browser
         .run("return document.querySelector('h1').textContent")
         .await;
@@ -247,7 +253,8 @@ pub(crate) async fn choose_on_the_chart(browser: &Browser, client: &Client) {
     browser.until(DRAWN).await;
     let other = ticks_of("ethereum").await;
     let words = [
-        format!("bitcoin {} from ", change(&ticks)),
+        format!("bitcoin {} since ", change(&ticks)),
+        " d of data), ".to_owned(),
         format!(", ethereum {}, ", change(&other)),
     ];
     let summary = browser.until(SUMMARY).await;

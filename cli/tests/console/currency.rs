@@ -32,7 +32,7 @@ const PAGES: [(&str, &str); 3] = [
     ),
     (
         "#/alerts",
-        "document.querySelector('.alert')?.textContent.includes('125.0000 EUR')",
+        "document.querySelector('.alert')?.textContent.includes('rose to 125 EUR, ')",
     ),
     (
         "#/coin/loud-coin",

@@ -25,6 +25,12 @@ pub(crate) async fn compare_models(browser: &Browser, data: &Path) {
     browser
         .until("document.querySelector('.nothing')?.textContent.startsWith('No run yet')")
         .await;
+    // The command as it works from anywhere.
+    let command = browser
+        .run("return document.querySelector('.nothing code').textContent")
+        .await;
+    let wanted = format!("coinlake train run --data {}", data.display());
+    assert_eq!(command, wanted);
     let report = train(data, &["run", "--json"], None);
     let report: Value = serde_json::from_str(&report).unwrap();
     browser.go("#/data").await;
@@ -216,18 +222,40 @@ async fn say_whether_they_are_good(browser: &Browser) {
                 .as_f64()
                 .unwrap()
         };
-        let input = run["params"][format!("{model}/best_input")]
-            .as_str()
-            .unwrap();
-        let (ranked, alone) = (number("auc_roc"), number("best_input_auc_roc"));
         let said = said[place].as_str().unwrap();
+        let outcomes = [
+            ("true_positives", "false_negatives"),
+            ("true_negatives", "false_positives"),
+        ];
+        let rarer = outcomes
+            .map(|(a, b)| number(a) + number(b))
+            .into_iter()
+            .fold(f64::MAX, f64::min);
+        let gain = number("precision") / number("base_rate");
+        let (ranked, alone) = (number("auc_roc"), number("best_input_auc_roc"));
+        let alone = alone.max(1.0 - alone);
+        println!("{model}: {said}");
+        assert_eq!(
+            said.contains("Too few events to judge ("),
+            rarer < 30.0,
+            "{said}"
+        );
+        if rarer < 30.0 {
+            continue;
+        }
+        let is_useless = place == 0 && gain < 2.0;
+        assert_eq!(said.contains("Not usable: "), is_useless, "{said}");
+        assert_eq!(
+            said.contains("Its score is no probability: "),
+            number("brier") > number("base_rate_brier"),
+            "{said}"
+        );
+        if is_useless {
+            continue;
+        }
         for part in [
-            format!("({ranked:.2}; chance 0.50, perfect 1)"),
-            format!("{} alone ({alone:.2})", input.trim_start_matches('-')),
-            format!(
-                "Of its alarms {:.0} % came true",
-                100.0 * number("precision")
-            ),
+            format!("(AUC-ROC {ranked:.2}; chance 0.50, perfect 1)"),
+            format!(" alone ({alone:.2})"),
         ] {
             assert!(said.contains(&part), "{part} in {said}");
         }
@@ -236,6 +264,87 @@ async fn say_whether_they_are_good(browser: &Browser) {
             ranked < alone - 0.005,
             "{said}"
         );
+    }
+    verdicts_are_honest(browser).await;
+    // What it was measured on.
+    let rows = run["metrics"]["trend_up/test_rows"].as_f64().unwrap();
+    browser
+        .until(&format!(
+            "document.querySelectorAll('.tested')[1].textContent.replaceAll(',', '').startsWith('Tested on {rows} rows from 2024-01-0')"
+        ))
+        .await;
+}
+
+/// Runs that look better than they are.
+async fn verdicts_are_honest(browser: &Browser) {
+    let counts = |tp: u32, fneg: u32, fp: u32, tn: u32| {
+        json!({
+            "true_positives": tp, "false_negatives": fneg, "false_positives": fp, "true_negatives": tn,
+            "precision": f64::from(tp) / f64::from(tp + fp), "recall": f64::from(tp) / f64::from(tp + fneg),
+            "base_rate": f64::from(tp + fneg) / f64::from(tp + fneg + fp + tn),
+        })
+    };
+    for (model, counted, auc_roc, [brier, base_rate_brier], begin, parts) in [
+        // An alarm at nearly every row finds everything.
+        (
+            "anomaly_ahead",
+            counts(11, 0, 10_600, 1_600),
+            0.62,
+            [0.01, 0.02],
+            "Too few events to judge (11): ",
+            vec![
+                "It alarms on 87 % of the test's rows and foresaw 100 % of what came; of its alarms 0.1 % came true, where 0.09 % would by chance.",
+            ],
+        ),
+        (
+            "anomaly_ahead",
+            counts(110, 0, 106_000, 16_000),
+            0.62,
+            [0.01, 0.02],
+            "Not usable: its alarms are right no more often than chance.",
+            vec![],
+        ),
+        // An input that foretells the opposite of what was learnt is one that foretells.
+        (
+            "anomaly_ahead",
+            counts(110, 40, 300, 16_000),
+            0.82,
+            [0.01, 0.02],
+            "Much better than chance at telling what comes (AUC-ROC 0.82; chance 0.50, perfect 1); worse than hour_of_day alone (0.87).",
+            vec![],
+        ),
+        (
+            "trend_up",
+            counts(500, 400, 500, 400),
+            0.54,
+            [0.26, 0.25],
+            "No better than chance at telling what comes ",
+            vec![
+                "Its score is no probability: always saying the base rate is nearer to the truth (Brier 0.2500; its own 0.2600, lower is better).",
+                "It predicts a rise on 56 % of the test's rows",
+            ],
+        ),
+    ] {
+        let mut run =
+            json!({ "metrics": {}, "params": { format!("{model}/best_input"): "-hour_of_day" } });
+        let mut metrics = counted;
+        metrics["auc_roc"] = json!(auc_roc);
+        metrics["brier"] = json!(brier);
+        metrics["base_rate_brier"] = json!(base_rate_brier);
+        metrics["best_input_auc_roc"] = json!(0.13);
+        for (name, value) in metrics.as_object().unwrap() {
+            run["metrics"][format!("{model}/{name}")] = value.clone();
+        }
+        let said = browser
+            .run(&format!(
+                "return import(new URL('models/verdict.js', document.querySelector('script[type=module]').src)).then(({{ verdictOf }}) => verdictOf('{model}', {run}))"
+            ))
+            .await;
+        let said = said.as_str().unwrap();
+        assert!(said.starts_with(begin), "{said}");
+        for part in parts {
+            assert!(said.contains(part), "{part} in {said}");
+        }
     }
 }
 

@@ -257,7 +257,7 @@ async fn show_hostile_names_as_text(browser: &Browser, client: &Client) {
         ))
         .await;
     browser.run(&format!("{first}.click()")).await;
-    browser.until(&format!("document.querySelector('h1').textContent.startsWith({HOSTILE_NAME:?}) && document.querySelector('.crumbs').textContent.endsWith({HOSTILE_ID:?}) && document.querySelector('.chart canvas')")).await;
+    browser.until(&format!("document.querySelector('h1').textContent.startsWith({HOSTILE_NAME:?}) && document.querySelector('.crumbs').textContent.endsWith({HOSTILE_NAME:?}) && document.querySelector('.chart canvas')")).await;
     for topic in [
         "crypto-raw",
         "crypto-clean",

@@ -1,11 +1,12 @@
 // The Alerts page: episodes, the newest live or those of a range of time, and what readers do about them.
 
 import { barChart, SEVERITIES } from "./alerts/bars.js";
-import { h, inNextFrame, nothing, setText } from "./dom.js";
-import { episodeItem, untilOf } from "./alerts/episode.js";
+import { h, inNextFrame, nothing, setText, withCode } from "./dom.js";
+import { EPISODE, episodeItem, untilOf } from "./alerts/episode.js";
 import * as format from "./format.js";
 import { ask, connect, post } from "./live.js";
 import { rangeChoice } from "./alerts/range.js";
+import { whileRead } from "./alerts/reading.js";
 import { ruleSection } from "./alerts/rules.js";
 
 const KINDS = ["price_spike", "price_move", "volume_spike"];
@@ -21,7 +22,7 @@ export function alertsPage(main, _path, query) {
   let left = false;
 
   const options = (all, names) => [h("option", { value: "" }, all), ...names.map((n) => h("option", { value: n }, format.kind(n)))];
-  const coin = h("input", { type: "search", id: "alert-coin", placeholder: "bitcoin", value: query.get("coin") ?? "", oninput: later });
+  const coin = h("input", { type: "search", id: "alert-coin", placeholder: "BTC or bitcoin", value: query.get("coin") ?? "", oninput: later });
   const severity = h("select", { id: "alert-severity", onchange: changed }, options("all severities", SEVERITIES));
   const kind = h("select", { id: "alert-kind", onchange: changed }, options("all kinds", KINDS));
   const state = h("select", { id: "alert-state", onchange: changed }, STATES.map(([value, text]) => h("option", { value }, text)));
@@ -31,7 +32,9 @@ export function alertsPage(main, _path, query) {
   let page = Math.max(1, Number(query.get("page")) || 1);
   const rules = ruleSection((names) => chooseKind(kind.value, names));
   chooseKind(query.get("kind") ?? "", []);
-  const count = h("p", { className: "summary" });
+  const found = h("span", { title: EPISODE });
+  const waiting = h("span");
+  const count = h("p", { className: "summary" }, found, waiting);
   const counts = h("div");
   const mutes = h("p", { className: "mutes", hidden: true });
   const failed = h("p", { className: "alarm", role: "alert", hidden: true });
@@ -86,18 +89,26 @@ export function alertsPage(main, _path, query) {
   const draw = inNextFrame(() => {
     const before = items;
     items = new Map();
+    // Nothing moves below the pointer of a reader.
+    const isRead = reading.is() && range.chosen() === null;
+    const there = new Set(ids);
+    const drawn = isRead ? [...before.keys()].filter((id) => there.has(id)) : ids;
+    let waits = ids.length - drawn.length;
     let place = list.firstElementChild;
-    for (const id of ids) {
+    for (const id of drawn) {
       const episode = episodes.get(id);
       const known = before.get(id);
       const mute = desk.mutes[episode.coin];
-      const same = known && known.episode === episode && known.mute === mute && known.writable === desk.writable;
+      const asBefore = known && known.mute === mute && known.writable === desk.writable;
+      const isHeld = isRead && asBefore && known.episode.acknowledged === episode.acknowledged;
+      const same = asBefore && (known.episode === episode || isHeld);
+      if (same && known.episode !== episode) waits += 1;
       const item = same ? known.item : episodeItem(episode, desk, act, (part) => known?.item.querySelector(`.${part}`).open ?? false);
       if (known && !same) {
         if (place === known.item) place = item;
         known.item.replaceWith(item);
       }
-      items.set(id, { item, episode, mute, writable: desk.writable });
+      items.set(id, { item, episode: same ? known.episode : episode, mute, writable: desk.writable });
       if (item === place) place = place.nextElementSibling;
       else list.insertBefore(item, place);
     }
@@ -107,8 +118,10 @@ export function alertsPage(main, _path, query) {
       place = next;
     }
     empty.hidden = ids.length > 0;
+    setText(waiting, waits > 0 ? `; ${format.count(waits)} new or changed, shown when you leave the list` : "");
     drawMutes();
   });
+  const reading = whileRead(list, draw);
 
   function drawMutes() {
     const muted = Object.entries(desk.mutes);
@@ -120,10 +133,10 @@ export function alertsPage(main, _path, query) {
   }
 
   function drawSummary({ alerts, episodes: all, counts: over }, rest) {
-    if (alerts === 0 && range.chosen() === null) setText(count, "");
-    else setText(count, `${format.counted(all, "episode")} among ${rest(format.counted(alerts, "alert"))}`);
+    if (alerts === 0 && range.chosen() === null) setText(found, "");
+    else setText(found, `${format.counted(all, "episode")} among ${rest(format.counted(alerts, "alert"))}`);
     counts.replaceChildren(...(all > 0 ? [barChart(over, range.choose)] : []));
-    setText(empty, alerts > 0 ? "No alert matches the filters: choose fewer." : range.chosen() === null ? NO_ALERTS : "No alert in this time: choose a longer one.");
+    empty.replaceChildren(...withCode(alerts > 0 ? "No alert matches the filters: choose fewer." : range.chosen() === null ? NO_ALERTS : "No alert in this time: choose a longer one."));
   }
 
   /** Does something about alerts; a page of the past is asked for again, and the live one is told. */
@@ -184,7 +197,7 @@ export function alertsPage(main, _path, query) {
       if (left || nth !== asked) return;
       [ids, episodes] = [[], new Map()];
       draw();
-      setText(empty, error.message);
+      empty.replaceChildren(...withCode(error.message));
       return;
     }
     if (left || nth !== asked) return;
@@ -215,6 +228,7 @@ export function alertsPage(main, _path, query) {
     disconnect();
     asked += 1;
     [episodes, ids] = [new Map(), []];
+    reading.end();
     pages.hidden = true;
     if (range.chosen() === null) openLive();
     else {
@@ -228,6 +242,7 @@ export function alertsPage(main, _path, query) {
     left = true;
     clearTimeout(typing);
     disconnect();
+    reading.end();
     draw.cancel();
   };
 }

@@ -46,6 +46,7 @@ export function coinPage(main, [coin = ""], query) {
 
   const price = h("data", { className: "price" });
   const name = h("span", {}, coin);
+  const crumb = at === null ? h("span", {}, coin) : h("a", { href: addressOf({ ...view, at: null }) }, coin);
   const symbol = h("span", { className: "symbol faint" });
   const holder = h("div", {
     className: "chart", tabIndex: 0, role: "img", "aria-label": `Chart of ${coin}`, hidden: true, onkeydown: (event) => {
@@ -69,7 +70,7 @@ export function coinPage(main, [coin = ""], query) {
   const controls = moreControls(view, () => chart && save().catch(complain));
   main.append(
     h("p", { className: "crumbs" }, h("a", { href: "#/market" }, "Market"), " / ",
-      ...(at === null ? [coin] : [h("a", { href: addressOf({ ...view, at: null }) }, coin), ` / around ${format.time(at)}`])),
+      crumb, at === null ? null : ` / around ${format.time(at)}`),
     h("div", { className: "title" }, h("h1", {}, name, " ", symbol, " ", price),
       h("div", { className: "switches" }, other === "" ? kindLinks(view) : null, rangeLinks(view))),
     h("p", { className: "summary" }, summary, " ", whole), controls.whole, state, holder, spoken, past, note,
@@ -142,7 +143,7 @@ export function coinPage(main, [coin = ""], query) {
     if (!isWhole(...inView)) return " Zoom in for marks of what the models foresaw.";
     const found = shown.foreseen.filter(({ time }) => time >= inView[0] && time <= inView[1]);
     const anomalies = found.filter(({ what }) => what === "anomaly").length;
-    const from = threshold === null ? "" : ` Diamonds mark where the model foresees an anomaly, from ${format.probability(threshold)} on: ${anomalies} here.`;
+    const from = threshold === null ? "" : ` Diamonds mark where the model foresees an anomaly, from a score of ${format.share(threshold)} on: ${anomalies} here.`;
     return `${from} Arrows below the line mark where the trend it foresees turns for 15 minutes or more: ${found.length - anomalies} here.`;
   }
 
@@ -158,7 +159,7 @@ export function coinPage(main, [coin = ""], query) {
 
   function putIntoWords(from, to, isZoomed) {
     whole.hidden = !isZoomed;
-    const text = inWords(shown, view, from, to, isZoomed ? sharp?.hidden : shown.hidden);
+    const text = inWords(shown, view, from, to, isZoomed ? sharp?.hidden : shown.hidden, !isZoomed && at === null && view.from === null);
     setText(summary, text);
     holder.setAttribute("aria-label", `Chart of ${coin}: ${text}`);
   }
@@ -277,8 +278,11 @@ export function coinPage(main, [coin = ""], query) {
     // A stream may have been quicker.
     if (before) extend(before.columns);
     if (before?.others && shown.others) append(shown.others, before.others);
-    setText(name, history.name ?? coin);
-    setText(symbol, history.symbol?.toUpperCase() ?? "");
+    const called = history.name ?? coin;
+    for (const place of [name, crumb]) setText(place, called);
+    const ticker = history.symbol?.toUpperCase() ?? "";
+    setText(symbol, ticker === called.toUpperCase() ? "" : ticker);
+    document.title = `${called} · Coinlake`;
     draw();
   };
   const question = () => ({ page: "coin", coin, after: shown.columns.time.at(-1) ?? 0,

@@ -70,7 +70,12 @@ export function onThemeChange(changed) {
   };
 }
 
+/** A sentence whose parts between backticks are code. */
+export function withCode(text) {
+  return text.split("`").map((part, i) => (i % 2 === 1 ? h("code", {}, part) : part));
+}
+
 /** A message in place of content. */
 export function nothing(text) {
-  return h("p", { className: "nothing" }, text);
+  return h("p", { className: "nothing" }, withCode(text));
 }

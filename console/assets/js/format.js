@@ -56,6 +56,14 @@ export function probability(value) {
   return fixed(value < 0.1 ? 1 : 0).format(value * 100) + " %";
 }
 
+const twoDigits = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 2 });
+
+/** A share as a percentage that is not zero where the share is not: `0.09 %`. */
+export function share(value) {
+  if (value === null || value === undefined) return NONE;
+  return (value < 0.1 ? twoDigits : fixed(0)).format(value * 100) + " %";
+}
+
 /** A number with this many decimals. */
 export function decimal(value, digits = 1) {
   return value === null || value === undefined ? NONE : fixed(digits).format(value);

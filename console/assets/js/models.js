@@ -1,6 +1,6 @@
 // The Models page: training runs, the models in production and staging, and their drift.
 
-import { h, nothing, setText } from "./dom.js";
+import { h, nothing, setText, withCode } from "./dom.js";
 import * as format from "./format.js";
 import { ask, connect } from "./live.js";
 import { beside } from "./models/beside.js";
@@ -13,20 +13,33 @@ const WHAT = {
   anomaly_ahead: "Predicts that an episode of warnings begins within 15 minutes (random forest)",
   trend_up: "Predicts a higher price in 15 minutes (logistic regression)",
 };
-const METRICS = [["auc_roc", "AUC-ROC"], ["auc_pr", "AUC-PR"], ["brier", "Brier"]];
+const METRICS = [["auc_roc", "AUC-ROC"], ["auc_pr", "AUC-PR"], ["brier", "Brier (lower is better)"]];
 /** Metrics of a run's models on days they were not trained on, and of the two baselines. */
 const MEASURED = [...METRICS, ["precision", "Precision"], ["recall", "Recall"], ["base_rate", "Base rate"],
   ["auc_pr_low", "AUC-PR at least (95 %)"],
   ["lift_top_1pct", "Lift in the top 1 %"], ["base_rate_brier", "Brier of the base rate"],
   ["best_input_auc_roc", "AUC-ROC of the best input"], ["best_input_auc_pr", "AUC-PR of the best input"]];
+/** What else is measured. */
+const OTHERS = {
+  auc_pr_high: "AUC-PR at most (95 %)", gain: "AUC-PR as a multiple of the base rate",
+  gain_low: "Multiple of the base rate at least (95 %)", gain_high: "Multiple of the base rate at most (95 %)",
+  lead_low: "AUC-PR ahead of the best input by at least (95 %)", lead_high: "AUC-PR ahead of the best input by at most (95 %)",
+  newest_day_auc_roc: "AUC-ROC on the newest day", auc_roc_by_day: "AUC-ROC on the last day tested", f1: "F1",
+  threshold: "Threshold", fit_rows: "Rows fitted on", test_rows: "Rows tested on", fit_seconds: "Seconds of fitting",
+  importance: "Importance of", production_drift: "Drift (PSI) in production of",
+};
 const ALIASES = ["production", "staging"];
 
 /** What `MODEL/METRIC` is called. */
 function nameOf(key) {
   const [model, metric, ...of] = key.split("/");
   if (metric === undefined) return key;
-  const name = MEASURED.find(([known]) => known === metric)?.[1] ?? metric.replaceAll("_", " ");
+  const name = MEASURED.find(([known]) => known === metric)?.[1] ?? OTHERS[metric] ?? sentenceCase(metric.replaceAll("_", " "));
   return `${NAMES[model] ?? model}, ${[name, ...of].join(" ")}`;
+}
+
+function sentenceCase(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 function addressOf(run) {
@@ -60,10 +73,10 @@ export function modelsPage(main, [chosen], query) {
     return ask("api/run", { run: id }).then((run) => ({ run }), (error) => ({ problem: error.message }));
   }
 
-  function show({ place: where, link, models, runs, pictures }, wanted, other) {
+  function show({ place: where, link, training, models, runs, pictures }, wanted, other) {
     place.replaceChildren("Stored in ", link ? outward(link, where) : where);
     if (runs.length === 0) {
-      content.append(nothing(wanted?.problem ?? "No run yet: `coinlake train run` trains both models on the lake."));
+      content.append(nothing(wanted?.problem ?? `No run yet: \`${training}\` trains both models on the lake.`));
       return;
     }
     const versions = models.flatMap((model) => model.versions);
@@ -97,6 +110,7 @@ export function modelsPage(main, [chosen], query) {
       waiting && waiting !== serving ? h("p", {}, `Version ${waiting.version} is in staging`) : null,
       h("p", { className: "verdict" }, verdictOf(name, run)),
       measured(METRICS, run.metrics ?? {}, name),
+      h("p", { className: "tested faint" }, testedOn(name, run)),
       drift,
       h("details", {}, h("summary", {}, `Versions (${versions.length})`),
         h("ul", { className: "versions" }, versions.map((version) => h("li", {},
@@ -106,15 +120,26 @@ export function modelsPage(main, [chosen], query) {
   }
 
   function measured(which, metrics, model) {
-    const known = which.filter(([key]) => metrics[`${model}/${key}`] !== undefined);
+    const of = (key) => metrics[`${model}/${key}`];
+    const known = which.filter(([key]) => of(key) !== undefined);
+    // An interval without width says nothing.
+    const value = (key) => (key === "auc_pr_low" && of(key) === of("auc_pr_high") ? null : of(key));
     return h("dl", {}, known.map(([key, label]) =>
-      h("div", { "data-of": `${model}/${key}` }, h("dt", {}, label), h("dd", {}, format.decimal(metrics[`${model}/${key}`], 4)))));
+      h("div", { "data-of": `${model}/${key}` }, h("dt", {}, label), h("dd", {}, format.decimal(value(key), 4)))));
+  }
+
+  /** The rows that what is said of a model was measured on. */
+  function testedOn(model, { metrics = {}, params = {} }) {
+    const rows = metrics[`${model}/test_rows`];
+    if (rows === undefined) return "";
+    const range = params[`${model}/test_range`];
+    return `Tested on ${format.counted(rows, "row")}${range ? ` from ${range.split(" to ").map((end) => format.time(Date.parse(end))).join(" to ")}` : ""}.`;
   }
 
   let drifts = null;
   function showDrift(line, model) {
     drifts ??= ask("api/drift");
-    drifts.then(({ models, problems, notable }) => {
+    drifts.then(({ models, problems }) => {
       const drift = models.find((d) => d.model === model);
       if (!drift) {
         setText(line, `Drift is unknown${problems.length > 0 ? `: ${problems.join("; ")}` : ""}`);
@@ -122,9 +147,8 @@ export function modelsPage(main, [chosen], query) {
       }
       const [input, most] = Object.entries(drift.inputs).reduce((a, b) => (b[1] > a[1] ? b : a));
       const scores = drift.scores === null ? "" : `, scores ${format.decimal(drift.scores, 3)}`;
-      setText(line, `Drift of the lake's last day (PSI): ${input} ${format.decimal(most, 3)}${scores}` +
-        (most >= notable ? ". The market has changed: retrain the models." : ""));
-      line.classList.toggle("alarming", most >= notable);
+      setText(line, `Drift of the lake's last day (PSI): ${input} ${format.decimal(most, 3)}${scores}`);
+      if (drift.warning) line.after(h("p", { className: "old drifted" }, withCode(`Warning: ${drift.warning}.`)));
     }, (error) => setText(line, `Drift is unknown: ${error.message}`));
   }
 
@@ -135,10 +159,11 @@ export function modelsPage(main, [chosen], query) {
     if (run.status !== "finished") return [nothing(whyNot(run)), ...details];
     return [...models.map(({ name }) => h("section", { className: "run" }, h("h3", {}, NAMES[name] ?? name),
       measured(MEASURED, run.metrics, name),
-      h("div", { className: "pictures" }, pictures.map((picture) => h("img", {
-        src: "api/picture?" + new URLSearchParams({ run: run.id, model: name, name: picture }),
-        alt: `${picture.replaceAll("_", " ")} of ${NAMES[name] ?? name}`,
-      }))))), ...details];
+      h("div", { className: "pictures" }, pictures.map((picture) => {
+        const src = "api/picture?" + new URLSearchParams({ run: run.id, model: name, name: picture });
+        const alt = `${picture.replaceAll("_", " ")} of ${NAMES[name] ?? name}`;
+        return h("a", { href: src, target: "_blank", rel: "noreferrer", title: "Larger" }, h("img", { src, alt }));
+      })))), ...details];
   }
 
   /** What became of a run without results. */

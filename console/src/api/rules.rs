@@ -66,6 +66,8 @@ pub(crate) struct Bounds {
     /// The least scores of severities.
     critical: f64,
     warning: f64,
+    /// Below it the built-in kinds make no alert.
+    min_severity: &'static str,
 }
 
 /// Those of the newest commit; `null` before the first one.
@@ -81,6 +83,7 @@ pub(crate) async fn bounds(
         volume_surge: params.volume_surge,
         critical: Severity::CRITICAL_FROM,
         warning: Severity::WARNING_FROM,
+        min_severity: params.min_severity.as_str(),
     })))
 }
 

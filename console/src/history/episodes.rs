@@ -6,6 +6,7 @@ use market::{Episodes, News, Rule, Severity, Sighting};
 use serde::Serialize;
 
 use crate::history::mark::Mark;
+use crate::state::Evidence;
 
 /// Alerts of one coin that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,7 +19,7 @@ pub(crate) struct Episode {
     pub subject: String,
     pub begin: i64,
     pub end: i64,
-    /// The worst of its alerts, and of two that are as severe the newer one.
+    /// The worst of its alerts: the most severe, then the one of the highest score, then of the largest move, then the newest.
     pub worst: usize,
     /// By event time.
     pub alerts: Vec<Mark>,
@@ -42,7 +43,7 @@ impl Episode {
         self.end = alert.event_time;
         self.alerts.push(alert);
         let newest = self.alerts.len() - 1;
-        if severity_of(&self.alerts[newest]) >= self.severity() {
+        if is_as_bad(&self.alerts[newest], &self.alerts[self.worst]) {
             self.worst = newest;
         }
     }
@@ -81,6 +82,24 @@ pub(crate) fn episodes(mut alerts: Vec<Mark>) -> Vec<Episode> {
     episodes
 }
 
+fn is_as_bad(alert: &Mark, other: &Mark) -> bool {
+    let size = |number: Option<f64>| number.map_or(0.0, f64::abs);
+    let figures = |alert: &Mark| {
+        let Evidence {
+            score,
+            move_15m,
+            return_15m,
+            ..
+        } = &alert.evidence;
+        [size(*score), size(*move_15m).max(size(*return_15m))]
+    };
+    let of_severity = severity_of(alert).cmp(&severity_of(other));
+    let pairs = figures(alert).into_iter().zip(figures(other));
+    pairs
+        .fold(of_severity, |order, (a, b)| order.then(a.total_cmp(&b)))
+        .is_ge()
+}
+
 fn severity_of(alert: &Mark) -> Severity {
     Severity::named(&alert.severity).unwrap_or(Severity::Info)
 }
@@ -88,7 +107,6 @@ fn severity_of(alert: &Mark) -> Severity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Evidence;
 
     const MINUTE: i64 = 60_000;
 
@@ -135,6 +153,34 @@ mod tests {
                 ("bitcoin", 0, 16, "critical", 3),
                 ("bitcoin", 40, 40, "warning", 1),
             ]
+        );
+    }
+
+    #[test]
+    fn an_episode_is_headed_by_its_peak() {
+        let spike = |minute: i64, severity: &str, score: f64, moved: f64| Mark {
+            evidence: Evidence {
+                score: Some(score),
+                move_15m: Some(moved),
+                ..Evidence::default()
+            },
+            ..alert("bitcoin", minute, severity, &["price_spike"])
+        };
+        let worst = |alerts: Vec<Mark>| episodes(alerts)[0].worst;
+        let rising = spike(0, "warning", 0.9, 0.05);
+        let peak = spike(1, "critical", 1.0, -0.2);
+        let high = spike(2, "critical", 1.0, 0.1);
+        let falling = spike(3, "critical", 0.95, 0.3);
+        assert_eq!(worst(vec![rising.clone(), peak, high, falling]), 1);
+        assert_eq!(
+            worst(vec![
+                rising.clone(),
+                Mark {
+                    event_time: 1,
+                    ..rising
+                }
+            ]),
+            1
         );
     }
 

@@ -23,13 +23,14 @@ macro_rules! include_files {
 }
 
 /// Contents by path.
-const FILES: [(&str, &str); 49] = include_files![
+const FILES: [(&str, &str); 50] = include_files![
     "app.css",
     "js/alerts.js",
     "js/alerts/alert.js",
     "js/alerts/bars.js",
     "js/alerts/episode.js",
     "js/alerts/range.js",
+    "js/alerts/reading.js",
     "js/alerts/rules.js",
     "js/alerts/why.js",
     "js/app.js",

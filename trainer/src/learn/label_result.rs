@@ -11,6 +11,7 @@ use super::importance::{Importance, importances};
 use super::report::{Subject, pictures};
 use super::settings::TrainSettings;
 use super::steps::Step;
+use crate::data::range::show_ms;
 use crate::data::{Label, Part, Split};
 use crate::evaluation::{BestInput, Evaluation, evaluate};
 use crate::model::Model;
@@ -123,6 +124,9 @@ impl LabelResult {
 
         let best_input = self.evaluation.best_input.to_string();
         run.params.insert(format!("{label}/best_input"), best_input);
+        let (from, to) = self.split.test.range().unwrap_or_default();
+        let tested = format!("{} to {}", show_ms(from), show_ms(to));
+        run.params.insert(format!("{label}/test_range"), tested);
         for (part, rows) in [("fit", &self.split.fit), ("test", &self.split.test)] {
             let sample = rows.weights.to_string();
             run.params.insert(format!("{label}/{part}_sample"), sample);

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use lake::LakeUrl;
-use trainer::drift::PSI_NOTABLE;
 use trainer::production::{DriftProblem, ModelDrift, production_drift, recorded_drift};
 use trainer::tracking::{MlflowServer, TrackingError};
 
@@ -59,27 +58,9 @@ impl ModelsHealth {
             }
         }
         for drift in drifts {
-            self.warnings.extend(drift_warning(&drift));
+            self.warnings.extend(drift.warning());
             self.drift.push(drift);
         }
         Ok(())
     }
-}
-
-fn drift_warning(drift: &ModelDrift) -> Option<String> {
-    let moved: Vec<_> = drift
-        .parts()
-        .filter(|(_, psi)| *psi >= PSI_NOTABLE)
-        .map(|(part, psi)| format!("{part} {psi:.2}"))
-        .collect();
-    if moved.is_empty() {
-        return None;
-    }
-    Some(format!(
-        "the market of the last day differs from the one that {}/{} was trained on (PSI of {PSI_NOTABLE} or more: {}): find out \
-         why, or train again with `coinlake train run`",
-        drift.model,
-        drift.version,
-        moved.join(", ")
-    ))
 }

@@ -17,8 +17,8 @@ export function alertItem(alert, followed) {
     h("div", { className: "what" },
       h("p", { className: "message" }, ruleBadges(alert.kinds), messageOf(alert)),
       h("p", { className: "faint" },
-        timeOf(alert), " · ", h("span", {}, format.money(format.price(alert.price))), builtIn(alert.kinds)),
-      whyOf(alert, false)));
+        [timeOf(alert), ...factsOf(alert, alert.kinds).map((fact) => h("span", {}, fact))].flatMap((fact, i) => (i > 0 ? [" · ", fact] : [fact]))),
+      whyOf([alert], alert.kinds, false)));
 }
 
 export function timeOf({ event_time }) {
@@ -31,10 +31,13 @@ export function messageOf({ message }, name = "") {
   return h("span", { title: message }, format.sentence(text));
 }
 
-/** The built-in kinds, as text that goes on after others. */
-export function builtIn(kinds) {
+/** A message that names the price. */
+const PRICED = / (rose to|fell to|at) \$?\d/;
+
+/** What is not in the message of an alert: the price, if so, and the built-in ones of these kinds. */
+export function factsOf({ message, price }, kinds) {
   const names = kinds.filter((kind) => format.ruleOf(kind) === null).map(format.kind);
-  return names.length > 0 ? ` · ${names.join(", ")}` : "";
+  return [PRICED.test(message) ? "" : format.money(format.price(price)), names.join(", ")].filter(Boolean);
 }
 
 /** The address of the chart of the hour around an alert. */

@@ -39,5 +39,8 @@ export function barChart(counts, chosen) {
     drawing.append(group);
   }
   return h("figure", { className: "counts" }, drawing,
-    h("figcaption", { className: "faint" }, h("span", {}, format.time(begin).slice(0, 16)), h("span", {}, format.time(end).slice(0, 16))));
+    h("figcaption", { className: "faint" }, h("span", {}, format.time(begin).slice(0, 16)),
+      h("span", {}, `Episodes begun${counts.step_ms >= 1000 ? ` per ${format.seconds(counts.step_ms / 1000)}` : ""}: `,
+        SEVERITIES.flatMap((severity) => [h("span", { className: `swatch ${severity}`, "aria-hidden": "true" }), severity, " "])),
+      h("span", {}, format.time(end).slice(0, 16))));
 }

@@ -1,6 +1,6 @@
-// An episode as a list item: its worst alert, what became of it, what a reader can do, and its ticks to unfold.
+// An episode as a list item: its worst alert, what became of it, what a reader can do, and its alerts to unfold.
 
-import { builtIn, chartOf, messageOf, ruleBadges, timeOf } from "./alert.js";
+import { chartOf, factsOf, messageOf, ruleBadges, timeOf } from "./alert.js";
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { whyOf } from "./why.js";
@@ -14,6 +14,9 @@ const TOLD = {
   failed: ["failed", "The receiver refused it, or it was too old when its turn came: the Pipeline page and the log say why"],
 };
 
+/** What an episode is. */
+export const EPISODE = "An episode: alerts of one coin, or of one rule on it, that follow each other within 15 minutes";
+
 const MUTES = [[60, "1 hour"], [8 * 60, "8 hours"], [24 * 60, "1 day"], [7 * 24 * 60, "7 days"]];
 
 /**
@@ -24,7 +27,8 @@ export function episodeItem(episode, desk, act, isOpen) {
   const worst = alerts[episode.worst];
   const muted = desk.mutes[coin] ?? null;
   const name = episode.symbol ? episode.symbol.toUpperCase() : coin;
-  const kinds = subject === "" ? builtIn([...new Set(alerts.flatMap((alert) => alert.kinds))]) : "";
+  const builtIn = [...new Set(alerts.flatMap((alert) => alert.kinds))].filter((kind) => format.ruleOf(kind) === null);
+  const kinds = subject === "" ? builtIn : [format.kindOfRule(subject)];
   const when = [h("time", { dateTime: new Date(begin).toISOString() }, format.time(begin))];
   if (end > begin) when.push(" to ", h("time", { dateTime: new Date(end).toISOString() }, format.timeAfter(end, begin)));
   return h("li", {
@@ -33,9 +37,9 @@ export function episodeItem(episode, desk, act, isOpen) {
   },
   h("span", { className: "severity" }, worst.severity),
   h("div", { className: "what" },
-    h("p", { className: "message" }, ruleBadges(subject === "" ? [] : [format.kindOfRule(subject)]), h("a", { href: chartOf(worst) }, h("strong", {}, name)), " ", messageOf(worst, name)),
-    h("div", { className: "faint facts-line" }, h("span", {}, when), h("span", {}, format.money(format.price(worst.price)) + kinds),
-      toldOf(episode), ticksOf(episode, isOpen("unfold")), whyOf(worst, isOpen("why")))),
+    h("p", { className: "message" }, ruleBadges(kinds), h("a", { href: chartOf(worst) }, h("strong", {}, name)), " ", messageOf(worst, name)),
+    h("div", { className: "faint facts-line" }, h("span", {}, when), factsOf(worst, kinds).map((fact) => h("span", {}, fact)),
+      toldOf(episode), ticksOf(episode, isOpen("unfold")), whyOf(alerts, kinds, isOpen("why")))),
   marksOf(episode, muted, desk, act));
 }
 
@@ -51,11 +55,11 @@ function toldOf({ told }) {
 }
 
 function ticksOf({ alerts }, opened) {
-  const ticks = h("details", { open: opened, className: "unfold" }, h("summary", {}, format.counted(alerts.length, "tick")));
+  const ticks = h("details", { open: opened, className: "unfold" }, h("summary", { title: EPISODE }, format.counted(alerts.length, "alert")));
   const unfold = () => {
     if (!ticks.open || ticks.childElementCount > 1) return;
     ticks.append(h("ol", { className: "ticks" }, alerts.toReversed().map((alert) =>
-      h("li", {}, h("a", { href: chartOf(alert) }, timeOf(alert)), ` ${alert.severity}, ${format.money(format.price(alert.price))}: ${format.sentence(alert.message)}`))));
+      h("li", {}, h("a", { href: chartOf(alert) }, timeOf(alert)), ` ${[alert.severity, ...factsOf(alert, [])].join(", ")}: ${format.sentence(alert.message)}`))));
   };
   ticks.addEventListener("toggle", unfold);
   unfold();

@@ -1,6 +1,6 @@
 // The user's alert rules on the Alerts page: what each says, and when it last fired.
 
-import { h, setText } from "../dom.js";
+import { h, setText, withCode } from "../dom.js";
 import * as format from "../format.js";
 import { ask } from "../live.js";
 import { chartOf } from "./alert.js";
@@ -51,9 +51,9 @@ export function ruleSection(changed) {
       if (!rows.has(rule.name)) show(rule);
       else if (rule.last) fired(rule.name, rule.last);
     }
-    setText(about, !list.known ? "Which rules run is known after the first commit to the table of alerts."
+    about.replaceChildren(...withCode(!list.known ? "Which rules run is known after the first commit to the table of alerts."
       : list.rules.length === 0 ? `None. ${HOW}`
-      : "As of the newest commit to the table of alerts. `coinlake rules check` says how often a rule would have fired in the past.");
+      : "As of the newest commit to the table of alerts. `coinlake rules check` says how often a rule would have fired in the past."));
     setText(title, `Your rules (${rows.size})`);
     changed([...rows.keys()]);
   }

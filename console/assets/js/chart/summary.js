@@ -20,11 +20,23 @@ function changeOf({ prices }) {
   return format.change(prices.at(-1) / prices[0] - 1);
 }
 
-/** What there is to say of the times in view, of which some ticks may be `hidden`. */
-export function inWords({ columns, others, alerts }, { coin, other }, from, to, hidden = { ticks: 0, past: 0 }) {
+/** Ticks of less than this share of a range are a part of it. */
+const WHOLE = 0.9;
+const HOUR_MS = 3_600_000;
+
+/** From when to when; of a range that reaches farther back than its ticks, how much there is of it. */
+function spanOf({ first, last }, range_ms) {
+  const length = last - first;
+  if (range_ms === null || length > WHOLE * range_ms) return `from ${format.time(first)} to ${format.timeAfter(last, first)}`;
+  const [unit, ms] = length < HOUR_MS ? ["min", HOUR_MS / 60] : length < 48 * HOUR_MS ? ["h", HOUR_MS] : ["d", 24 * HOUR_MS];
+  return `since ${format.timeAfter(first, last)} (${format.decimal(length / ms)} ${unit} of data)`;
+}
+
+/** What there is to say of the times in view, of which some ticks may be `hidden`. `isRange`: they are the whole range that was chosen. */
+export function inWords({ columns, others, alerts }, { coin, other, minutes }, from, to, hidden = { ticks: 0, past: 0 }, isRange = false) {
   const ticks = within(columns, from, to);
   if (ticks === null) return "No tick in this part.";
-  const parts = [`${others ? `${coin} ` : ""}${changeOf(ticks)} from ${format.time(ticks.first)} to ${format.timeAfter(ticks.last, ticks.first)}`,
+  const parts = [`${others ? `${coin} ` : ""}${changeOf(ticks)} ${spanOf(ticks, isRange ? minutes * 60_000 : null)}`,
     `low ${format.price(ticks.low)}`, `high ${format.money(format.price(ticks.high))}`];
   if (ticks.volume !== null) parts.push(`24 h volume ${format.money(format.count(ticks.volume))}`);
   const first = placeOf(columns.time, from);

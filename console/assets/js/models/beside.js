@@ -20,11 +20,11 @@ export function beside(one, other, key, names) {
   const others = all.filter((metric) => !isKey(metric));
   const differing = keysOf(one.params, other.params).filter((name) => one.params[name] !== other.params[name]);
   const parameters = differing.map((name) => h("tr", { "data-of": name }, h("th", { scope: "row" }, name),
-    ...[one, other].map((run) => h("td", { className: "number" }, run.params[name] ?? "–"))));
+    ...[one, other].map((run) => h("td", { className: "breaks" }, run.params[name] ?? "–"))));
   return h("section", { className: "beside-runs" },
     metrics("Measured, each on days that it was not trained on", all.filter(isKey)),
     others.length > 0 ? h("details", {}, h("summary", {}, `More metrics (${others.length})`), metrics("More metrics", others)) : null,
-    parameters.length > 0 ? table("Parameters in which they differ", heads("Parameter"), parameters) : h("p", { className: "faint" }, "Their parameters are the same."));
+    parameters.length > 0 ? table("Parameters in which they differ", [["Parameter"], [title(one)], [title(other)]], parameters) : h("p", { className: "faint" }, "Their parameters are the same."));
 }
 
 /** Counts are whole, everything else has four decimals. */
