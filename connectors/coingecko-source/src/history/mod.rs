@@ -150,7 +150,8 @@ impl History {
             let newest_ms = self.past.newest_of(key);
             let has_gap = newest_ms.is_none_or(|newest_ms| until_ms - newest_ms > gap_max);
             // Coins that enter the list later on have no past.
-            if !everywhere && !(is_start && has_gap) {
+            let is_due = everywhere || (is_start && has_gap);
+            if !is_due {
                 continue;
             }
             let missing_ms = self.past.missing_from_ms(key).unwrap_or(i64::MIN);
