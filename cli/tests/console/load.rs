@@ -98,6 +98,11 @@ async fn watch(coins: usize, speed: u32) -> Option<Costs> {
     let client = connect(&broker).await;
     holds(&client, "crypto-features", 5 * coins as i64).await;
 
+    // No model serves: there is nothing to sort by.
+    browser.go("#/market?sort=anomaly_probability").await;
+    browser
+        .until("document.getElementById('market-summary').textContent.endsWith('; no coin has a value for “Anomaly” yet')")
+        .await;
     browser.go("#/market").await;
     browser
         .until(&format!(

@@ -235,13 +235,6 @@ async fn show_hostile_names_as_text(browser: &Browser, client: &Client) {
     browser
         .until("document.querySelector('.market tbody tr:last-child').dataset.coin.includes('onerror')")
         .await;
-    // By what no coin has nothing is sorted.
-    browser
-        .run("[...document.querySelectorAll('.market th button')].find((b) => b.textContent === 'Anomaly').click()")
-        .await;
-    browser
-        .until("document.getElementById('market-summary').textContent.endsWith('; no coin has a value for “Anomaly” yet')")
-        .await;
     browser.go("#/market").await;
     // A name that runs from right to left turns nothing about but itself.
     let isolated = browser

@@ -15,6 +15,7 @@ use connector_runtime::topic::partition_count;
 use market::Feed;
 use market::names::topic;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::delivery::{Delivery, millis};
 use crate::message::Message;
@@ -24,7 +25,7 @@ use crate::status::Outcome;
 pub(crate) const TOPIC: &str = topic::CLEAN;
 /// How often the feed is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
-/// So much time between two looks is a machine's sleep, or a cluster that was away, and no time to wait for data in.
+/// A clock that goes ahead by so much more than the machine was awake: it slept, or the clock was set.
 const SLEEP_MIN: Duration = Duration::from_secs(300);
 /// How far back the first look goes, to learn the poll interval.
 const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
@@ -79,7 +80,11 @@ impl<'a> FeedWatch<'a> {
             if client.is_none() {
                 client = cluster.connect().await.ok();
             }
-            let Some(connected) = &client else { continue };
+            let Some(connected) = &client else {
+                // From a cluster that is away nothing can come.
+                self.watched = Watched::default();
+                continue;
+            };
             if let Err(error) = self.look(connected).await {
                 tracing::debug!("the feed cannot be looked at: {error:#}");
                 client = None;
@@ -89,7 +94,7 @@ impl<'a> FeedWatch<'a> {
 
     async fn look(&mut self, client: &Client) -> Result<()> {
         // Before reading: what arrives meanwhile, or while the machine sleeps, is no silence.
-        let now = self.delivery.now_ms();
+        let (now, awake) = (self.delivery.now_ms(), self.delivery.clock.instant());
         self.read(client, now).await?;
         let Some(newest_ms) = self.feed.newest_ms() else {
             return Ok(());
@@ -98,7 +103,9 @@ impl<'a> FeedWatch<'a> {
             Some(reported) => reported,
             None => self.recover(client).await?,
         };
-        let is_watched = self.watched.for_longer_than(self.feed.patience(), now);
+        let is_watched = self
+            .watched
+            .for_longer_than(self.feed.patience(), now, awake);
         let (message, silent_since_ms) = match (self.feed.silent_for(now), reported.silent_since_ms)
         {
             (Some(silence), None) if is_watched => {
@@ -202,18 +209,22 @@ impl<'a> FeedWatch<'a> {
     }
 }
 
-/// Since when there have been looks without a sleep between them, all in milliseconds since the epoch.
+/// Since when there have been looks without a sleep between them.
 #[derive(Default)]
 struct Watched {
+    /// In milliseconds since the epoch.
     since_ms: Option<i64>,
-    looked_ms: i64,
+    /// When the last look was, by a clock that can be set and by one that stands still while the machine sleeps.
+    looked: Option<(i64, Instant)>,
 }
 
 impl Watched {
     /// Looks at `now`. What is started or wakes up may need this long to bring something, as its source does.
-    fn for_longer_than(&mut self, patience: Duration, now: i64) -> bool {
-        let slept = now - self.looked_ms >= millis(SLEEP_MIN);
-        self.looked_ms = now;
+    fn for_longer_than(&mut self, patience: Duration, now: i64, awake: Instant) -> bool {
+        let slept = self.looked.is_some_and(|(looked_ms, looked)| {
+            now - looked_ms - millis(awake - looked) >= millis(SLEEP_MIN)
+        });
+        self.looked = Some((now, awake));
         let since_ms = match self.since_ms.filter(|_| !slept) {
             Some(since_ms) => since_ms,
             None => *self.since_ms.insert(now),
@@ -244,19 +255,24 @@ mod tests {
     fn a_sleep_is_no_silence_and_time_that_passes_is() {
         let mut watched = Watched::default();
         let start = 1_700_000_000_000;
-        let mut looks = |from: i64, secs: i64| {
+        let mut awake = Instant::now();
+        // However far apart looks are.
+        let mut looks = |from: i64, secs: i64, every: u64| {
             let mut seen = false;
-            for second in (from..=from + secs).step_by(10) {
-                seen |= watched.for_longer_than(PATIENCE, start + second * SECOND_MS);
+            for second in (from..=from + secs).step_by(every as usize) {
+                awake += Duration::from_secs(every);
+                seen |= watched.for_longer_than(PATIENCE, start + second * SECOND_MS, awake);
             }
             seen
         };
-        assert!(!looks(0, 600));
-        assert!(looks(610, 0));
+        assert!(!looks(0, 600, 10));
+        assert!(looks(610, 0, 10));
         // Awake for half a minute after eight hours: the source has had no time to poll.
         let hours = 8 * 3_600;
-        assert!(!looks(hours, 30));
-        assert!(!looks(2 * hours, 600));
-        assert!(looks(2 * hours + 610, 0));
+        assert!(!looks(hours, 30, 10));
+        assert!(!looks(2 * hours, 600, 10));
+        assert!(looks(2 * hours + 610, 0, 10));
+        assert!(!looks(3 * hours, 600, 300));
+        assert!(looks(3 * hours + 900, 0, 300));
     }
 }

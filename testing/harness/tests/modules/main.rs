@@ -275,7 +275,7 @@ fn a_spike_goes_all_the_way() {
         alert["message"]
             .as_str()
             .unwrap()
-            .starts_with("bitcoin at 104 USD: price "),
+            .starts_with("BIT rose to $104, "),
         "{alert}"
     );
 }

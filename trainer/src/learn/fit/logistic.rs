@@ -100,6 +100,8 @@ fn array_of(values: &Array1<f64>) -> Inputs {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -177,6 +179,7 @@ mod tests {
     fn a_single_class_is_refused() {
         let data = Dataset::new(Array2::zeros((50, INPUTS.len())), Array1::default(50));
         let refused = LogisticParams::default().fit(&data).unwrap_err();
-        assert!(refused.to_string().contains("two classes"), "{refused}");
+        let reason = refused.source().unwrap().to_string();
+        assert!(reason.contains("two classes"), "{reason}");
     }
 }

@@ -1,6 +1,7 @@
 //! One training, from rows of the lake to a run with registered models.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -117,8 +118,14 @@ pub(crate) async fn train_once(
 }
 
 /// Marks a run as failed for this reason. Whoever asked needs to know that, not why the run could not be marked.
-async fn mark_failed(tracking: &dyn Tracking, run: &OpenRun, ended_ms: i64, why: &impl ToString) {
-    let why = why.to_string();
+async fn mark_failed(
+    tracking: &dyn Tracking,
+    run: &OpenRun,
+    ended_ms: i64,
+    why: &(dyn Error + 'static),
+) {
+    let causes: Vec<String> = anyhow::Chain::new(why).map(ToString::to_string).collect();
+    let why = causes.join(": ");
     let marked = tracking.abandon(run, ended_ms, RunStatus::Failed, &why);
     if let Err(error) = marked.await {
         tracing::warn!("run {} cannot be marked as failed: {error}", run.id);
