@@ -45,7 +45,7 @@ pub(crate) struct BenchArgs {
     /// Measure catch-up on a Fluvio cluster too: a profile of the fluvio client
     #[arg(long, value_name = "NAME", env = "COINLAKE_TEST_CLUSTER")]
     profile: Option<String>,
-    /// Measure what the tests compile: a release takes long to compile, and is up to half as fast again
+    /// Measure what the tests compile: a release takes long to compile, and catches up a tenth faster
     #[arg(long)]
     quick: bool,
 }
