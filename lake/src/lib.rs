@@ -62,8 +62,6 @@ mod lake;
 mod local;
 mod log;
 mod read;
-#[cfg(test)]
-mod small_disk;
 mod store_error;
 mod table;
 pub mod upkeep;

@@ -214,12 +214,14 @@ fn read_part(file: &mut std::fs::File) -> io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use faults::SmallDisk;
+
     use super::*;
-    use crate::small_disk::SmallDisk;
 
     #[tokio::test]
     async fn half_a_file_does_not_stay_on_a_full_disk() {
-        let Some(disk) = SmallDisk::mount() else {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(disk) = SmallDisk::mount(folder.path(), "256k") else {
             return;
         };
         let lake = Lake::open_str(disk.path().to_str().unwrap(), []).unwrap();

@@ -46,7 +46,8 @@ pub(crate) enum StageError {
     Partitions(String),
     /// None of the partitions that `meta.consumer.partition` names is this copy's.
     #[error(
-        "copy {share} reads none of the partitions of {topic} that meta.consumer.partition names: copy I of N reads those          whose number modulo N is I; run one copy, or name others"
+        "copy {share} reads none of the partitions of {topic} that meta.consumer.partition names: copy I of N reads those \
+         whose number modulo N is I; run one copy, or name others"
     )]
     NoneNamed {
         /// The copy.

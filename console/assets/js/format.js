@@ -154,6 +154,11 @@ export function timeAfter(ms, before) {
   return text.slice(0, 10) === other.slice(0, 10) ? text.slice(11) : text;
 }
 
+/** A text that begins with a capital. */
+export function sentenceCase(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 /** A sentence whose prices look like those beside it. */
 export function sentence(text) {
   return text.replace(/\d+\.\d{3,}(e-?\d+)?|\d{4,}\.\d+/g, (number) => price(Number(number)));

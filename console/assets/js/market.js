@@ -3,7 +3,7 @@
 // Hundreds of coins change several times a second. Changes wait for the next frame, which writes only the rows in view. A
 // row that comes into view is updated first.
 
-import { colour, h, inNextFrame, nothing, onThemeChange, setAttribute, setText } from "./dom.js";
+import { colour, h, inNextFrame, nothing, onThemeChange, setAttribute, setText, withCode } from "./dom.js";
 import * as format from "./format.js";
 import { ask, connect } from "./live.js";
 import { addressOf, COLUMNS, readChoice, sorted } from "./market/columns.js";
@@ -178,8 +178,10 @@ export function marketPage(main, _path, query) {
     let old = 0;
     let most = null;
     let mostLately = null;
+    let isSortable = false;
     for (const { now } of rows.values()) {
       newest = Math.max(newest, now.event_time);
+      isSortable ||= (now[order.of] ?? null) !== null;
       if (isOld(now.event_time)) {
         old += 1;
         continue;
@@ -194,12 +196,8 @@ export function marketPage(main, _path, query) {
     let moved = "";
     if (most !== null) moved = `; ${most.symbol.toUpperCase()} moved most in 24 h, ${format.change(most.change_24h_pct / 100)}`;
     else if (mostLately !== null) moved = `; ${mostLately.symbol.toUpperCase()} moved most in 15 minutes, ${format.change(mostLately.return_15m)}`;
-    setText(summary, `${format.counted(rows.size, "coin")}, newest tick ${format.time(newest)}${agePhrase(newest)}${stands}: ${up} up, ${down} down in 15 minutes${moved}${nothingToSortBy()}`);
-  }
-
-  function nothingToSortBy() {
-    const { name, of } = COLUMNS.find((column) => column.of === order.of);
-    return [...rows.values()].some(({ now }) => (now[of] ?? null) !== null) ? "" : `; no coin has a value for “${name}” yet`;
+    const unsortable = isSortable ? "" : `; no coin has a value for “${COLUMNS.find(({ of }) => of === order.of).name}” yet`;
+    setText(summary, `${format.counted(rows.size, "coin")}, newest tick ${format.time(newest)}${agePhrase(newest)}${stands}: ${up} up, ${down} down in 15 minutes${moved}${unsortable}`);
   }
 
   function sortBy(column) {
@@ -259,7 +257,7 @@ export function marketPage(main, _path, query) {
     if (!left) disconnect = connect(() => ({ page: "market", version }), { changes: takeAll }, () => load().catch(() => {}));
   };
   load().then(listen, (error) => {
-    setText(waiting, error.message);
+    waiting.replaceChildren(...withCode(error.message));
     listen();
   });
   // Ages grow by themselves.

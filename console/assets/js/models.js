@@ -34,12 +34,8 @@ const ALIASES = ["production", "staging"];
 function nameOf(key) {
   const [model, metric, ...of] = key.split("/");
   if (metric === undefined) return key;
-  const name = MEASURED.find(([known]) => known === metric)?.[1] ?? OTHERS[metric] ?? sentenceCase(metric.replaceAll("_", " "));
+  const name = MEASURED.find(([known]) => known === metric)?.[1] ?? OTHERS[metric] ?? format.sentenceCase(metric.replaceAll("_", " "));
   return `${NAMES[model] ?? model}, ${[name, ...of].join(" ")}`;
-}
-
-function sentenceCase(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }
 
 function addressOf(run) {

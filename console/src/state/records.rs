@@ -76,18 +76,7 @@ impl Features {
         let windows = &row.windows;
         Some(Self {
             source_offset: row.source_offset?,
-            point: Point {
-                time: row.event_time,
-                price: row.price,
-                ma_5m: windows.ma_5m,
-                ma_15m: windows.ma_15m,
-                volatility_15m: windows.volatility_15m,
-                samples_15m: windows.samples_15m.unwrap_or(0),
-                volume_24h: row.volume_24h,
-                zscore_15m: windows.zscore_15m,
-                outlook: Outlook::default(),
-                backfilled: row.backfilled,
-            },
+            point: point(&row),
             quote: Quote {
                 return_1m: windows.return_1m,
                 return_5m: windows.return_5m,
@@ -135,5 +124,21 @@ pub(crate) fn outlook_of(record: &Record) -> Option<(i64, Outlook)> {
 
 /// A record of crypto-features as a point of its coin's chart; `None` for a record without features.
 pub(crate) fn point_of(record: &Record) -> Option<Point> {
-    Features::read(&record.value).map(|features| features.point)
+    FeaturesRecord::read(&record.value, SHOWN).map(|row| point(&row))
+}
+
+fn point(row: &FeaturesRecord<'_>) -> Point {
+    let windows = &row.windows;
+    Point {
+        time: row.event_time,
+        price: row.price,
+        ma_5m: windows.ma_5m,
+        ma_15m: windows.ma_15m,
+        volatility_15m: windows.volatility_15m,
+        samples_15m: windows.samples_15m.unwrap_or(0),
+        volume_24h: row.volume_24h,
+        zscore_15m: windows.zscore_15m,
+        outlook: Outlook::default(),
+        backfilled: row.backfilled,
+    }
 }

@@ -1,10 +1,11 @@
-//! Trouble made on purpose, for tests: a network at its worst, a clock that jumps, and what a process uses meanwhile.
+//! Trouble made on purpose, for tests: a network at its worst, a clock that jumps, a disk that is full, and what a process uses meanwhile.
 //!
 //! Always true: what is drawn at random is drawn from one seed, which is printed. `cargo xtask faults` sets it, and asks for
 //! the long form of a test; without it every test takes its short form, always with the same seed.
 
 mod fake_clock;
 mod proxy;
+mod small_disk;
 mod vitals;
 
 use std::env;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 
 pub use fake_clock::FakeClock;
 pub use proxy::{Listening, Network, Proxy};
+pub use small_disk::SmallDisk;
 pub use vitals::Vitals;
 
 /// The seed of this run.

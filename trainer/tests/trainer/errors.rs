@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Command;
 
+use faults::SmallDisk;
 use fixtures::mlflow::{ADMIN, server, server_with_sign_in};
 use trainer::tracking::{Alias, LocalTracking, Tracking, TrackingError};
 use trainer::{Artifact, Run};
@@ -157,36 +157,13 @@ async fn another_kind_of_server_is_named() {
     assert!(said.contains("MLFLOW_TRACKING_URI"), "{said}");
 }
 
-/// A small file system of our own; making one takes root.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
-            .arg(folder.path())
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            println!("skipped: no small disk can be mounted here");
-        }
-        mounted.then(|| Self(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).output();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_leaves_what_was_there() {
-    let Some(disk) = SmallDisk::mount() else {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path(), "256k") else {
         return;
     };
-    let tracking = LocalTracking::new(&disk.0.path().join("models"));
+    let tracking = LocalTracking::new(&disk.path().join("models"));
     let small = Run {
         artifacts: vec![Artifact {
             path: "card.md".to_owned(),

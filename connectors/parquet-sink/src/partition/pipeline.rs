@@ -383,7 +383,9 @@ async fn report(
 ) -> Option<Client> {
     let (id, topic) = (&stage.consumer_id, &stage.topic);
     let stored = consumer_offset::store(&client, id, topic, partition, last).await;
-    stored.err()?;
+    if stored.is_ok() {
+        return None;
+    }
     let again = async {
         let client = stage.cluster.connect().await?;
         consumer_offset::store(&client, id, topic, partition, last).await?;

@@ -1,13 +1,12 @@
 //! After a kill at any instant, lake and topics end up equal, row for row, to those of an uninterrupted run.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use broker::Faults;
+use faults::SmallDisk;
 use parquet_sink::StageConfig;
 use parquet_sink::failpoints::{Failpoint, Failpoints};
 
@@ -394,8 +393,7 @@ async fn a_stage_waits_for_space_on_a_full_disk() {
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
-    let Some(disk) = SmallDisk::mount(&platform.lake_path("full")) else {
-        eprintln!("skipped: no permission to mount a small file system");
+    let Some(disk) = SmallDisk::mount(&platform.lake_path("full"), "40k") else {
         return;
     };
     let stage = platform.start_stage(small_files(platform.config("full", CLEAN)));
@@ -413,42 +411,10 @@ async fn a_stage_waits_for_space_on_a_full_disk() {
             "every committed file must be whole"
         );
     }
-    disk.grow();
+    disk.remount("size=40m");
     stage.handles(inputs).await;
     stage.stops().await.unwrap();
     assert_same(&platform.landed("full", &CLEAN_MADE).await, &golden, "full");
-}
-
-/// A small file system, unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(path: &Path) -> Option<Self> {
-        std::fs::create_dir_all(path).unwrap();
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", "size=40k", "tmpfs"])
-            .arg(path);
-        mount.stderr(Stdio::null());
-        let mounted = mount.status().is_ok_and(|status| status.success());
-        mounted.then(|| Self(path.to_owned()))
-    }
-
-    fn grow(&self) {
-        remount(&self.0, "size=40m");
-    }
-}
-
-fn remount(disk: &Path, option: &str) {
-    let mut mount = Command::new("mount");
-    mount.args(["-o", &format!("remount,{option}")]).arg(disk);
-    assert!(mount.status().unwrap().success());
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
 }
 
 /// A broken disk becomes read-only, which no retry can mend.
@@ -459,16 +425,15 @@ async fn a_read_only_disk_ends_the_stage_with_an_error() {
         .run_to_end(small_files(platform.config("golden", CLEAN)))
         .await;
     let golden = platform.landed("golden", &CLEAN_MADE).await;
-    let folder = platform.lake_path("ro");
-    let Some(disk) = SmallDisk::mount(&folder) else {
-        eprintln!("skipped: no permission to mount a small file system");
+    let Some(disk) = SmallDisk::mount(&platform.lake_path("ro"), "40m") else {
         return;
     };
-    disk.grow();
+    let disk = Arc::new(disk);
+    let breaking = disk.clone();
     let cuts = AtomicUsize::new(0);
     let failpoints = Failpoints::new(move |point| {
         if point == Failpoint::CutStarted && cuts.fetch_add(1, Ordering::SeqCst) == 1 {
-            remount(&folder, "ro");
+            breaking.remount("ro");
         }
         ControlFlow::Continue(())
     });
@@ -476,7 +441,7 @@ async fn a_read_only_disk_ends_the_stage_with_an_error() {
     let ended = platform.start_stage_with(config(), failpoints).ends().await;
     let error = ended.unwrap_err().to_string();
     assert!(error.contains("refuses access to"), "{error}");
-    remount(&platform.lake_path("ro"), "rw");
+    disk.remount("rw");
     platform.run_to_end(config()).await;
     assert_same(&platform.landed("ro", &CLEAN_MADE).await, &golden, "ro");
 }

@@ -60,7 +60,7 @@ function at({ event_time }, alerts) {
 function reasonOf(kind, alerts, known) {
   const rule = format.ruleOf(kind);
   if (rule !== null) return `Your rule ${rule} held: the message says its condition and the values.`;
-  const title = sentenceCase(format.kind(kind));
+  const title = format.sentenceCase(format.kind(kind));
   const of = KINDS[kind];
   if (of === undefined) return title;
   const strongest = highest(alerts.filter((alert) => alert.kinds.includes(kind)), of.strength);
@@ -89,8 +89,4 @@ export function whyOf(alerts, kinds, opened) {
     }, (error) => show([error.message]));
   });
   return unfold;
-}
-
-function sentenceCase(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
+use faults::SmallDisk;
 use object_store::memory::InMemory;
 
 use super::*;
-use crate::small_disk::SmallDisk;
 
 const TMPDIR: &str = "TMPDIR";
 
@@ -42,7 +42,7 @@ fn a_folder_for_temporary_files_that_fails_is_not_the_lakes_fault() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
     let mut folders = vec![missing];
-    let disk = SmallDisk::mount();
+    let disk = SmallDisk::mount(&folder.path().join("full"), "256k");
     if let Some(disk) = &disk {
         disk.fill();
         folders.push(disk.path().to_owned());

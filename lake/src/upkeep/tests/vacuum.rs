@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::time::SystemTime;
 
+use faults::SmallDisk;
+
 use super::*;
-use crate::small_disk::SmallDisk;
 
 #[tokio::test]
 async fn vacuum_takes_what_nobody_needs_and_nothing_else() {
@@ -199,7 +200,8 @@ async fn an_append_only_table_expires_nothing() {
 /// Where no byte can be written, space is freed all the same.
 #[tokio::test]
 async fn a_full_disk_is_vacuumed() {
-    let Some(disk) = SmallDisk::mount() else {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path(), "256k") else {
         return;
     };
     let folder = tempfile::tempdir_in(disk.path()).unwrap();
