@@ -130,7 +130,7 @@ impl Stages {
             self.probes = self.connect().await?;
         }
         let mut lag = 0;
-        for ((_, status), probes) in self.stages.iter().zip(&self.probes) {
+        for ((_, status), probes) in self.stages.iter().zip(&mut self.probes) {
             let partitions = status.partitions();
             for (number, probe) in (0..).zip(probes) {
                 let open = |it: &&Arc<PartitionStatus>| it.open.load(Ordering::Acquire);

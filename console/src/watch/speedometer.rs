@@ -51,7 +51,7 @@ impl Speedometer {
                 }
             }
             let mut end = 0;
-            for probe in probes.iter() {
+            for probe in probes.iter_mut() {
                 end += probe.offsets().await?.end;
             }
             flows.push(TopicFlow {

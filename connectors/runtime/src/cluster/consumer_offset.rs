@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use fluvio::dataplane::link::ErrorCode;
 use fluvio_spu_schema::server::consumer_offset::UpdateConsumerOffsetRequest;
 use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 
 use super::client::{Client, REQUEST_TIMEOUT};
@@ -90,17 +89,15 @@ async fn store_on_stream(
     partition: u32,
     last_offset: i64,
 ) -> anyhow::Result<()> {
-    let leader = Leader::connect(client, topic, partition).await?;
+    let mut leader = Leader::connect(client, topic, partition).await?;
     let mut request = DefaultStreamFetchRequest::default();
     request.topic = topic.to_owned();
     request.partition = partition;
     request.fetch_offset = last_offset;
     request.max_bytes = 1;
     request.consumer_id = Some(consumer_id.to_owned());
-    let mut stream = leader.stream(request).await?;
-    let first = tokio::time::timeout(REQUEST_TIMEOUT, stream.next())
-        .await?
-        .ok_or_else(|| anyhow::anyhow!("the broker closed the connection"))??;
+    leader.stream(request).await?;
+    let first = tokio::time::timeout(REQUEST_TIMEOUT, leader.response()).await??;
     if first.partition.error_code != ErrorCode::None {
         anyhow::bail!(first.partition.error_code);
     }

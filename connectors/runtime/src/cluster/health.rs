@@ -98,7 +98,7 @@ async fn ask(
         let connecting = connecting.map(|partition| Leader::connect(&client, topic, *partition));
         *leaders = try_join_all(connecting).await?;
     }
-    let asking = leaders.iter().map(async |leader| {
+    let asking = leaders.iter_mut().map(async |leader| {
         let range = leader.offsets().await?;
         anyhow::Ok((leader.partition, range))
     });

@@ -2,8 +2,10 @@
 //!
 //! The fluvio client's producer and consumer hide what exactly-once needs to know: AtMostOnce drops the error codes of a
 //! produce response, a dropped producer keeps reconnecting and sends its old batch when the broker is back, and a consumer
-//! acknowledges batches of which it received only half. So reader and writer use the published protocol crates directly, over
-//! the client's sockets. Dropping a [`Leader`] closes its connection, and with it every stream on it.
+//! acknowledges batches of which it received only half. So reader and writer use the published protocol crates directly, over a
+//! connection of their own. Dropping a [`Leader`] closes it, and with it the stream on it.
+//!
+//! Always true: every future here may be dropped, and the connection used further.
 
 use std::time::Duration;
 
@@ -16,24 +18,21 @@ use fluvio::metadata::partition::PartitionSpec;
 use fluvio::metadata::spu::SpuSpec;
 use fluvio_future::net::DomainConnector;
 use fluvio_protocol::record::{RawRecords, RecordSet};
-use fluvio_socket::{
-    AsyncResponse, ClientConfig, MultiplexerSocket, SharedMultiplexerSocket, VersionedSerialSocket,
-};
+use fluvio_socket::ClientConfig;
 use fluvio_spu_schema::fetch::{FetchPartition, FetchRequest, FetchableTopic};
 use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
-use fluvio_spu_schema::server::stream_fetch::DefaultStreamFetchRequest;
+use fluvio_spu_schema::server::stream_fetch::{
+    DefaultStreamFetchRequest, DefaultStreamFetchResponse,
+};
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
 use futures_util::future::BoxFuture;
 
 use super::batch;
 use super::client::{CLIENT_ID, CONNECT_TIMEOUT, Client, REQUEST_TIMEOUT};
+use super::line::Line;
 use super::lookup::partition_spec;
 use super::partition_error::PartitionError;
-use super::socket::{CloseOnDrop, acknowledging};
 use crate::record::LogRange;
-
-/// How many responses of a stream may queue. The broker sends one and waits, so the queue is never full.
-const STREAM_QUEUE_LEN: usize = 4;
 
 /// The size of a response of which only the batches' ends are read.
 const END_BYTES_MAX: i32 = 256 * 1024;
@@ -44,8 +43,7 @@ pub(crate) struct Leader {
     pub(crate) partition: u32,
     /// The partition's replicas, compression and deduplication.
     pub(crate) spec: PartitionSpec,
-    socket: VersionedSerialSocket,
-    connection: CloseOnDrop,
+    line: Line,
 }
 
 impl Leader {
@@ -83,23 +81,14 @@ impl Leader {
             let config = client_config(&cluster.tls, &addr)
                 .map_err(|error| PartitionError::disconnected(&what, error))?
                 .with_prefix_sni_domain(&leader.name);
-            let connected = config
-                .connect()
+            let line = Line::connect(config, cluster.tls != TlsPolicy::Disabled)
                 .await
                 .map_err(|error| PartitionError::disconnected(&what, format!("{addr}: {error}")))?;
-            let (socket, config, versions) = connected.split();
-            let connection = CloseOnDrop::new(&socket)
-                .map_err(|error| PartitionError::disconnected(&what, error))?;
             Ok(Self {
-                connection,
                 topic: topic.to_owned(),
                 partition,
                 spec,
-                socket: VersionedSerialSocket::new(
-                    MultiplexerSocket::shared(socket),
-                    config,
-                    versions,
-                ),
+                line,
             })
         };
         match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
@@ -118,15 +107,14 @@ impl Leader {
 
     /// Sends a request and waits for the response.
     pub(crate) async fn request<R>(
-        &self,
+        &mut self,
         request: R,
         timeout: Duration,
     ) -> Result<R::Response, RequestError>
     where
         R: Request + Send + Sync,
     {
-        let answer = acknowledging(self.connection.stream(), self.socket.send_receive(request));
-        match tokio::time::timeout(timeout, answer).await {
+        match tokio::time::timeout(timeout, self.line.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(RequestError::Lost(error.to_string())),
             Err(_) => Err(RequestError::TimedOut(timeout)),
@@ -146,11 +134,11 @@ impl Leader {
     }
 
     /// The committed records that the partition holds.
-    pub(crate) fn offsets(&self) -> BoxFuture<'_, Result<LogRange, PartitionError>> {
+    pub(crate) fn offsets(&mut self) -> BoxFuture<'_, Result<LogRange, PartitionError>> {
         Box::pin(self.committed())
     }
 
-    async fn committed(&self) -> Result<LogRange, PartitionError> {
+    async fn committed(&mut self) -> Result<LogRange, PartitionError> {
         let mut held = self.watermarks().await?;
         if self.isolation() == Isolation::ReadUncommitted {
             held.end = self.written_end(held.end).await?;
@@ -162,7 +150,7 @@ impl Leader {
     ///
     /// No request asks for it. The batches tell it, or a watermark that has risen since: a write has brought it up to date, so
     /// this does not chase a log that keeps growing.
-    async fn written_end(&self, watermark: i64) -> Result<i64, PartitionError> {
+    async fn written_end(&mut self, watermark: i64) -> Result<i64, PartitionError> {
         let what = format!("finding the end of {}", self.name());
         let mut end = watermark;
         loop {
@@ -202,7 +190,7 @@ impl Leader {
     }
 
     /// The partition's start and high watermark.
-    async fn watermarks(&self) -> Result<LogRange, PartitionError> {
+    async fn watermarks(&mut self) -> Result<LogRange, PartitionError> {
         let what = format!("reading the offsets of {}", self.name());
         let response = self
             .request(
@@ -225,59 +213,57 @@ impl Leader {
 
     /// The version of the stream protocol that both sides know; 0 when they share none.
     pub(crate) fn stream_version(&self) -> i16 {
-        self.socket
-            .lookup_version::<DefaultStreamFetchRequest>()
+        self.line
+            .version::<DefaultStreamFetchRequest>()
             .unwrap_or(0)
     }
 
-    /// Opens a stream on this connection.
-    pub(crate) fn stream(&self, request: DefaultStreamFetchRequest) -> BoxFuture<'_, Opened> {
+    /// Opens a stream on this connection, in place of an earlier one.
+    pub(crate) fn stream(
+        &mut self,
+        request: DefaultStreamFetchRequest,
+    ) -> BoxFuture<'_, Result<(), PartitionError>> {
         Box::pin(self.open_stream(request))
     }
 
-    async fn open_stream(&self, request: DefaultStreamFetchRequest) -> Opened {
-        let version = self.socket.lookup_version::<DefaultStreamFetchRequest>();
-        let message = self.socket.new_request(request, version);
-        let opened = self.socket.create_stream(message, STREAM_QUEUE_LEN);
-        let opened = acknowledging(self.connection.stream(), opened);
-        match tokio::time::timeout(REQUEST_TIMEOUT, opened).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(PartitionError::disconnected(
-                format!("opening a stream of {}", self.name()),
-                error,
-            )),
+    async fn open_stream(
+        &mut self,
+        request: DefaultStreamFetchRequest,
+    ) -> Result<(), PartitionError> {
+        let what = format!("opening a stream of {}", self.name());
+        match tokio::time::timeout(REQUEST_TIMEOUT, self.line.open(request)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(PartitionError::disconnected(what, error)),
             Err(_) => Err(PartitionError::disconnected(
-                format!("opening a stream of {}", self.name()),
+                what,
                 format!("not sent in {} s", REQUEST_TIMEOUT.as_secs()),
             )),
         }
     }
 
-    /// Tells the broker to continue the stream at `offset`.
-    ///
-    /// It runs in a task of its own, so that a reader can be cancelled at any await without acknowledging twice. When it fails,
-    /// the connection is gone and the stream reports that.
-    pub(crate) fn acknowledge(&self, stream_id: u32, offset: i64) {
-        let socket: SharedMultiplexerSocket = self.socket.new_socket();
-        let message = self.socket.new_request(
-            UpdateOffsetsRequest::new(vec![OffsetUpdate {
-                offset,
-                session_id: stream_id,
-            }]),
-            self.socket.lookup_version::<UpdateOffsetsRequest>(),
-        );
-        let (name, connection) = (self.name(), self.connection.stream().clone());
-        tokio::spawn(async move {
-            let sent = acknowledging(&connection, socket.send_and_receive(message)).await;
-            if let Err(error) = sent {
-                tracing::debug!(partition = %name, offset, %error, "acknowledgement not sent");
-            }
-        });
+    /// Waits for the next response of the stream.
+    pub(crate) fn response(
+        &mut self,
+    ) -> BoxFuture<'_, std::io::Result<DefaultStreamFetchResponse>> {
+        Box::pin(self.line.response::<DefaultStreamFetchRequest>())
+    }
+
+    /// Tells the broker to continue the stream at `offset`, with the next [`flush`](Self::flush).
+    pub(crate) fn acknowledge(&mut self, stream_id: u32, offset: i64) {
+        let session_id = stream_id;
+        let update = UpdateOffsetsRequest::new(vec![OffsetUpdate { offset, session_id }]);
+        if let Err(error) = self.line.queue(update) {
+            tracing::debug!(partition = %self.name(), offset, %error, "acknowledgement not sent");
+        }
+    }
+
+    /// Sends the acknowledgements. When that fails, the connection is gone and the stream reports it.
+    pub(crate) async fn flush(&mut self) {
+        if let Err(error) = self.line.flush().await {
+            tracing::debug!(partition = %self.name(), %error, "acknowledgement not sent");
+        }
     }
 }
-
-/// A stream, or why it was not opened.
-type Opened = Result<AsyncResponse<DefaultStreamFetchRequest>, PartitionError>;
 
 /// Why a request has no response.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@
 //! - [`consumer_offset`]: the positions that `fluvio consumer list` shows.
 //! - [`smartmodule`]: finding a SmartModule by its name.
 //! - `lookup` asks the SC about topics and partitions.
-//! - `leader` is a connection to the SPU that leads one partition; `socket` mends its TCP connection.
+//! - `leader` is a connection to the SPU that leads one partition, `line` its bytes.
 //! - `batch` encodes and decodes batches of records.
 //! - `tls` explains certificate errors.
 
@@ -14,10 +14,10 @@ mod client;
 pub mod consumer_offset;
 mod health;
 pub(crate) mod leader;
+mod line;
 pub(crate) mod lookup;
 pub(crate) mod partition_error;
 pub mod smartmodule;
-mod socket;
 mod tls;
 
 pub use client::{Client, Cluster, ClusterError};

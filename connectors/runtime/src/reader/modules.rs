@@ -33,6 +33,8 @@ pub struct ModuleReader {
     leader: Leader,
     from_offset: i64,
     responses: Responses,
+    /// Outputs that the caller does not have yet.
+    ready: Option<Vec<Output>>,
     /// The error that came with the last outputs.
     failed: Option<ErrorCode>,
 }
@@ -46,7 +48,7 @@ impl ModuleReader {
         from_offset: i64,
         modules: Vec<SmartModuleInvocation>,
     ) -> Result<Self, ReadError> {
-        let leader = Leader::connect(client, topic, partition).await?;
+        let mut leader = Leader::connect(client, topic, partition).await?;
         let log = leader.offsets().await?;
         check_start(&leader, log, from_offset)?;
         if leader.stream_version() < CHAIN_SMARTMODULE_API {
@@ -64,9 +66,10 @@ impl ModuleReader {
         request.smartmodules = modules;
         let what = format!("reading {} through SmartModules", leader.name());
         Ok(Self {
-            responses: Responses::open(&leader, request, what).await?,
+            responses: Responses::open(&mut leader, request, what).await?,
             leader,
             from_offset,
+            ready: None,
             failed: None,
         })
     }
@@ -82,22 +85,22 @@ impl ModuleReader {
     }
 
     async fn hear(&mut self) -> Result<Vec<Output>, ReadError> {
-        if let Some(code) = &self.failed {
-            return Err(ReadError::from_code(
-                code.clone(),
-                &self.leader,
-                self.from_offset,
-            ));
-        }
-        loop {
-            match self.responses.next().await? {
-                Heard::Response(response) => return self.take(response),
+        while self.ready.is_none() {
+            if let Some(code) = &self.failed {
+                let code = code.clone();
+                return Err(ReadError::from_code(code, &self.leader, self.from_offset));
+            }
+            match self.responses.next(&mut self.leader).await? {
+                Heard::Response(response) => self.ready = Some(self.take(response)?),
                 Heard::Silence => {
                     self.leader.offsets().await?;
                     self.responses.is_alive();
                 }
             }
         }
+        // The modules go on while the caller works.
+        self.leader.flush().await;
+        Ok(self.ready.take().unwrap_or_default())
     }
 
     fn take(&mut self, response: DefaultStreamFetchResponse) -> Result<Vec<Output>, ReadError> {

@@ -23,6 +23,8 @@ pub struct PlainReader {
     cursor: Cursor,
     /// `None`: open a stream at the cursor's position first.
     responses: Option<Responses>,
+    /// Records that the caller does not have yet.
+    ready: Option<Vec<Record>>,
 }
 
 impl PlainReader {
@@ -33,7 +35,7 @@ impl PlainReader {
         partition: u32,
         from_offset: i64,
     ) -> Result<Self, ReadError> {
-        let leader = Leader::connect(client, topic, partition).await?;
+        let mut leader = Leader::connect(client, topic, partition).await?;
         let log = leader.offsets().await?;
         check_start(&leader, log, from_offset)?;
         Ok(Self::on(leader, from_offset))
@@ -44,6 +46,7 @@ impl PlainReader {
             cursor: Cursor::new(leader.name(), position, MAX_BYTES),
             leader,
             responses: None,
+            ready: None,
         }
     }
 
@@ -56,7 +59,8 @@ impl PlainReader {
 
     /// The offset of the next record. All records before it were returned.
     pub fn position(&self) -> i64 {
-        self.cursor.position
+        let ready = self.ready.as_ref().and_then(|records| records.first());
+        ready.map_or(self.cursor.position, |record| record.offset)
     }
 
     /// The next records, at least one. Waits until there are some. Cancel-safe: no record is lost or repeated.
@@ -69,22 +73,28 @@ impl PlainReader {
         }
     }
 
-    /// The new records of the broker's next response, possibly none. Every await comes before the state changes.
+    /// The new records of the broker's next response, possibly none.
     pub(super) fn next_response(&mut self) -> BoxFuture<'_, Result<Vec<Record>, ReadError>> {
         Box::pin(self.hear())
     }
 
     async fn hear(&mut self) -> Result<Vec<Record>, ReadError> {
-        let Some(responses) = &mut self.responses else {
-            let what = format!("reading {}", self.cursor.name);
-            let responses = Responses::open(&self.leader, self.request(), what).await?;
-            self.responses = Some(responses);
-            return Ok(Vec::new());
-        };
-        match responses.next().await? {
-            Heard::Response(response) => self.take(response),
-            Heard::Silence => self.check_silence().await.map(|()| Vec::new()),
+        if self.ready.is_none() {
+            let Some(responses) = &mut self.responses else {
+                let what = format!("reading {}", self.cursor.name);
+                let request = self.request();
+                let responses = Responses::open(&mut self.leader, request, what).await?;
+                self.responses = Some(responses);
+                return Ok(Vec::new());
+            };
+            match responses.next(&mut self.leader).await? {
+                Heard::Response(response) => self.ready = Some(self.take(response)?),
+                Heard::Silence => self.check_silence().await?,
+            }
         }
+        // The broker reads on while the caller works.
+        self.leader.flush().await;
+        Ok(self.ready.take().unwrap_or_default())
     }
 
     fn take(&mut self, response: DefaultStreamFetchResponse) -> Result<Vec<Record>, ReadError> {

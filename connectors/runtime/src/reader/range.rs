@@ -19,7 +19,7 @@ pub const SMALL_RESPONSE_BYTES: usize = 512 * 1024;
 
 /// The committed offsets of a partition.
 pub async fn offsets(client: &Client, topic: &str, partition: u32) -> Result<LogRange, ReadError> {
-    let leader = Leader::connect(client, topic, partition).await?;
+    let mut leader = Leader::connect(client, topic, partition).await?;
     Ok(leader.offsets().await?)
 }
 
@@ -33,7 +33,7 @@ impl OffsetProbe {
     }
 
     /// The committed offsets now.
-    pub async fn offsets(&self) -> Result<LogRange, ReadError> {
+    pub async fn offsets(&mut self) -> Result<LogRange, ReadError> {
         Ok(self.0.offsets().await?)
     }
 }
@@ -48,7 +48,7 @@ pub async fn read_range(
     partition: u32,
     offsets: Range<i64>,
 ) -> Result<Vec<Record>, ReadError> {
-    let leader = Leader::connect(client, topic, partition).await?;
+    let mut leader = Leader::connect(client, topic, partition).await?;
     let log = leader.offsets().await?;
     if offsets.is_empty() {
         return Ok(Vec::new());
@@ -71,7 +71,7 @@ pub async fn read_tail(
 ) -> Result<Option<Record>, ReadError> {
     let mut back = 1;
     loop {
-        let leader = Leader::connect(client, topic, partition).await?;
+        let mut leader = Leader::connect(client, topic, partition).await?;
         let log = leader.offsets().await?;
         let start = log.start.max(log.end - back);
         if log.is_empty() {

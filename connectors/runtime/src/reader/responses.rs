@@ -3,11 +3,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use fluvio_socket::AsyncResponse;
 use fluvio_spu_schema::server::stream_fetch::{
     DefaultStreamFetchRequest, DefaultStreamFetchResponse,
 };
-use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::error::ReadError;
@@ -19,7 +17,6 @@ const IDLE_CHECK: Duration = Duration::from_secs(30);
 
 /// An open stream.
 pub(super) struct Responses {
-    stream: AsyncResponse<DefaultStreamFetchRequest>,
     /// What a reader does with it, for messages.
     what: String,
     last_heard: Instant,
@@ -34,27 +31,26 @@ pub(super) enum Heard {
 
 impl Responses {
     pub(super) async fn open(
-        leader: &Leader,
+        leader: &mut Leader,
         request: DefaultStreamFetchRequest,
         what: String,
     ) -> Result<Self, ReadError> {
+        leader.stream(request).await?;
         Ok(Self {
-            stream: leader.stream(request).await?,
             what,
             last_heard: Instant::now(),
         })
     }
 
     /// Waits for a response. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Result<Heard, ReadError> {
+    pub(super) async fn next(&mut self, leader: &mut Leader) -> Result<Heard, ReadError> {
         let deadline = self.last_heard + IDLE_CHECK;
-        match tokio::time::timeout_at(deadline, self.stream.next()).await {
-            Ok(Some(Ok(response))) => {
+        match tokio::time::timeout_at(deadline, leader.response()).await {
+            Ok(Ok(response)) => {
                 self.last_heard = Instant::now();
                 Ok(Heard::Response(response))
             }
-            Ok(Some(Err(error))) => Err(self.disconnected(error)),
-            Ok(None) => Err(self.disconnected("the broker closed the connection")),
+            Ok(Err(error)) => Err(self.disconnected(error)),
             Err(_) => Ok(Heard::Silence),
         }
     }

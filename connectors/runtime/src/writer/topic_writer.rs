@@ -59,7 +59,7 @@ impl TopicWriter {
         partition: u32,
         options: WriterOptions,
     ) -> Result<Self, WriteError> {
-        let leader = Leader::connect(client, topic, partition).await?;
+        let mut leader = Leader::connect(client, topic, partition).await?;
         if leader.spec.deduplication.is_some() {
             return Err(WriteError::Deduplicated {
                 topic: topic.to_owned(),
@@ -133,11 +133,11 @@ impl TopicWriter {
         Ok(())
     }
 
-    fn send(&self, batch: Batch<RawRecords>) -> BoxFuture<'_, Result<(), WriteError>> {
+    fn send(&mut self, batch: Batch<RawRecords>) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(self.produce(batch))
     }
 
-    async fn produce(&self, batch: Batch<RawRecords>) -> Result<(), WriteError> {
+    async fn produce(&mut self, batch: Batch<RawRecords>) -> Result<(), WriteError> {
         let partition_request = PartitionProduceData {
             partition_index: self.leader.partition,
             records: OneBatch(batch),
