@@ -8,19 +8,22 @@ use std::io::Write as _;
 use jiff::Timestamp;
 
 const DAY_MS: i64 = 86_400_000;
+/// Of each stretch the first price is kept, as in CoinGecko's chart of a day.
+const STRETCH_MS: i64 = 300_000;
 
 /// What the last 24 hours say about a coin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Day {
     pub high: f64,
     pub low: f64,
-    /// The newest price that is at least 24 hours old; `None` in a market's first day.
+    /// The newest price that was kept and is at least 24 hours old; `None` in a market's first day.
     pub price_before: Option<f64>,
 }
 
-/// The 24 hours behind one coin's newest tick: memory is bounded by the ticks of a day.
+/// The 24 hours behind one coin's newest tick.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct DayWindow {
+    /// The first tick of each stretch.
     ticks: VecDeque<(i64, f64)>,
     /// Candidates for the highest price, falling; the first one is it.
     highs: VecDeque<(i64, f64)>,
@@ -32,7 +35,11 @@ impl DayWindow {
     /// Takes a tick in (times never fall) and tells the day that ends with it.
     pub(crate) fn push(&mut self, time_ms: i64, price: f64) -> Day {
         let day_start = time_ms - DAY_MS;
-        self.ticks.push_back((time_ms, price));
+        let stretch = |time_ms: i64| time_ms.div_euclid(STRETCH_MS);
+        let last = self.ticks.back().map(|&(t, _)| stretch(t));
+        if last.is_none_or(|last| last < stretch(time_ms)) {
+            self.ticks.push_back((time_ms, price));
+        }
         while self.ticks.get(1).is_some_and(|&(t, _)| t <= day_start) {
             self.ticks.pop_front();
         }
@@ -173,6 +180,18 @@ mod tests {
             assert_eq!(day.low, inside().fold(f64::MAX, f64::min));
             let before = ticks[..=i].iter().rev().find(|x| x.0 <= t - DAY_MS);
             assert_eq!(day.price_before, before.map(|x| x.1));
+        }
+    }
+
+    #[test]
+    fn the_price_of_a_day_ago_is_the_first_of_its_five_minutes() {
+        const MINUTE: i64 = 60_000;
+        let mut window = DayWindow::default();
+        for minute in 0..3 * 1_440 {
+            let day = window.push(minute * MINUTE, minute as f64);
+            let kept = (minute - 1_440).div_euclid(5) * 5;
+            assert_eq!(day.price_before, (kept >= 0).then_some(kept as f64));
+            assert!(window.ticks.len() <= 290, "{}", window.ticks.len());
         }
     }
 
