@@ -11,7 +11,7 @@ pub(crate) struct SmartModule {
     pub(crate) wasm: Vec<u8>,
 }
 
-/// Reads and validates the SmartModules in `dir`, or in the folder `smartmodules` next to this command.
+/// Reads and validates the SmartModules in `dir`, or in the folder `../smartmodules` next to this command.
 ///
 /// # Errors
 /// When a file is missing or not valid WASM.
@@ -51,18 +51,15 @@ pub(crate) fn read_smartmodules(dir: Option<&Path>) -> Result<Vec<SmartModule>> 
 fn next_to_command() -> Result<PathBuf> {
     let command = env::current_exe().context("the path of this command is unknown")?;
     // target/release/coinlake -> target/smartmodules, bin/coinlake -> smartmodules; test binaries are one folder deeper.
-    command
-        .ancestors()
-        .skip(2)
-        .take(2)
-        .map(|dir| dir.join("smartmodules"))
-        .find(|dir| dir.is_dir())
-        .with_context(|| {
-            format!(
-                "no folder `smartmodules` next to {}: build the SmartModules with `cargo xtask smartmodules`, or name their folder with --smartmodules",
-                command.display()
-            )
-        })
+    let folders = command.ancestors().skip(2).take(2);
+    let mut folders = folders.map(|dir| dir.join("smartmodules"));
+    let wanted = folders.clone().next().unwrap_or_default();
+    folders.find(|dir| dir.is_dir()).with_context(|| {
+        format!(
+            "no folder {}: build the SmartModules with `cargo xtask smartmodules`, or name their folder with --smartmodules",
+            wanted.display()
+        )
+    })
 }
 
 #[cfg(test)]
