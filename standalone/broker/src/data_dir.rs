@@ -52,6 +52,9 @@ impl DataDir {
                 // Renamed into place: a kill leaves none or a whole one.
                 let partial = path.join("FORMAT.partial");
                 fs::write(&partial, format!("{FORMAT}\n")).map_err(unusable)?;
+                File::open(&partial)
+                    .and_then(|file| file.sync_all())
+                    .map_err(unusable)?;
                 fs::rename(&partial, &marker).map_err(unusable)?;
                 FORMAT.to_owned()
             }

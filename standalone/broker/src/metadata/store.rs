@@ -67,6 +67,17 @@ pub enum StoreError {
         /// What is wrong.
         source: std::io::Error,
     },
+    /// There are logs, but not the store that says whose they are.
+    #[error(
+        "{} is missing, although there are logs in {}: bring the file back from a copy of the data directory, or choose another \
+         data directory; without it the logs would be deleted", .store.display(), .logs.display()
+    )]
+    Missing {
+        /// The store.
+        store: PathBuf,
+        /// The folder of the logs.
+        logs: PathBuf,
+    },
     /// The broker is stopping.
     #[error("the metadata store is closed")]
     Closed,
@@ -124,9 +135,14 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// Opens the store in the file at `path`, or creates it.
+    /// Opens the store in the file at `path`, or creates it where there are no `logs` beside it yet.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         if !path.exists() {
+            let logs = path.with_file_name("logs");
+            if fs::read_dir(&logs).is_ok_and(|mut logs| logs.next().is_some()) {
+                let store = path.to_owned();
+                return Err(StoreError::Missing { store, logs });
+            }
             create(path)?;
         }
         let database = Arc::new(Database::open(path)?);
@@ -346,6 +362,17 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn logs_without_their_store_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("logs/crypto-raw.1/0");
+        fs::create_dir_all(&log).unwrap();
+        let path = folder.path().join("meta.redb");
+        let error = Store::open(&path).unwrap_err().to_string();
+        assert!(error.contains("meta.redb is missing"), "{error}");
+        assert!(log.is_dir() && !path.exists());
     }
 
     #[test]
