@@ -26,6 +26,7 @@ use fluvio_spu_schema::server::stream_fetch::{
 };
 use fluvio_spu_schema::server::update_offset::{OffsetUpdate, UpdateOffsetsRequest};
 use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
 
 use super::batch;
 use super::client::{CLIENT_ID, CONNECT_TIMEOUT, Client, REQUEST_TIMEOUT};
@@ -105,7 +106,8 @@ impl Leader {
         format!("{}/{}", self.topic, self.partition)
     }
 
-    /// Sends a request and waits for the response.
+    /// Sends a request and waits for the response, as long as bytes come at least once in `timeout`: on a slow line that of a stream
+    /// may come before it.
     pub(crate) async fn request<R>(
         &mut self,
         request: R,
@@ -114,10 +116,20 @@ impl Leader {
     where
         R: Request + Send + Sync,
     {
-        match tokio::time::timeout(timeout, self.line.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(RequestError::Lost(error.to_string())),
-            Err(_) => Err(RequestError::TimedOut(timeout)),
+        let lost = |error: std::io::Error| RequestError::Lost(error.to_string());
+        let mut deadline = Instant::now() + timeout;
+        let sent = match timeout_at(deadline, self.line.send(request)).await {
+            Ok(sent) => sent.map_err(lost)?,
+            Err(_) => return Err(RequestError::TimedOut(timeout)),
+        };
+        loop {
+            match timeout_at(deadline, self.line.answer::<R>(sent)).await {
+                Ok(response) => return response.map_err(lost),
+                Err(_) => match self.line.last_received() + timeout {
+                    later if later > deadline => deadline = later,
+                    _ => return Err(RequestError::TimedOut(timeout)),
+                },
+            }
         }
     }
 
@@ -239,6 +251,16 @@ impl Leader {
                 format!("not sent in {} s", REQUEST_TIMEOUT.as_secs()),
             )),
         }
+    }
+
+    /// Whether a response of the stream came before that of a request.
+    pub(crate) fn has_response(&self) -> bool {
+        self.line.has_early_response()
+    }
+
+    /// When the last bytes came, which may have been a part of a response.
+    pub(crate) fn last_received(&self) -> Instant {
+        self.line.last_received()
     }
 
     /// Waits for the next response of the stream.

@@ -1,9 +1,11 @@
 //! A connection to an SPU that its owner reads and writes itself: one request at a time, and one stream beside them.
 //!
-//! The client's socket has a task on a thread of its own, which clears a buffer for each read, and passes each response on
-//! through a channel, where it is copied: that is a tenth of all the work of a stage that catches up.
+//! The client's socket has a task on a thread of its own, which passes each response on through a channel, where it is copied:
+//! that is a tenth of all the work of a stage that catches up. Here nobody reads between two calls: what comes meanwhile waits in
+//! the system's buffers.
 //!
-//! Always true: every future may be dropped. What was sent or received in part stays here, and the next call continues it.
+//! Always true: every future may be dropped. What was received in part stays here, and the next call continues it; what was sent in
+//! part goes on with the next request or [`flush`](Line::flush).
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,6 +18,7 @@ use fluvio_protocol::{Decoder, Encoder, Version};
 use fluvio_socket::{ClientConfig, FluvioSocket, SocketError, Versions};
 use futures_util::{AsyncReadExt as FuturesReadExt, AsyncWriteExt as FuturesWriteExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
 
 /// Room for what is small.
 const ROOM_BYTES: usize = 64 * 1024;
@@ -36,6 +39,7 @@ pub(super) struct Line {
     /// The first `received` bytes were received.
     incoming: Vec<u8>,
     received: usize,
+    last_received: Instant,
     stream: Option<OpenStream>,
 }
 
@@ -106,6 +110,7 @@ impl Line {
             outgoing: BytesMut::new(),
             incoming: Vec::new(),
             received: 0,
+            last_received: Instant::now(),
             stream: None,
         })
     }
@@ -115,10 +120,18 @@ impl Line {
         self.versions.lookup_version::<R>()
     }
 
-    /// Sends a request and waits for the response. The response to an earlier one, whose future was dropped, is passed over.
-    pub(super) async fn request<R: Request>(&mut self, request: R) -> io::Result<R::Response> {
-        let (id, version) = self.queue(request)?;
+    /// Sends a request. Its number and version are for [`answer`](Self::answer).
+    pub(super) async fn send<R: Request>(&mut self, request: R) -> io::Result<(i32, Version)> {
+        let sent = self.queue(request)?;
         self.flush().await?;
+        Ok(sent)
+    }
+
+    /// Waits for the response to a request. Those to earlier ones, whose futures were dropped, are passed over.
+    pub(super) async fn answer<R: Request>(
+        &mut self,
+        (id, version): (i32, Version),
+    ) -> io::Result<R::Response> {
         loop {
             let (found, mut frame) = self.frame().await?;
             if found == id {
@@ -130,6 +143,17 @@ impl Line {
                 stream.early.push_back(frame);
             }
         }
+    }
+
+    /// When the last bytes came, which may have been a part of a response.
+    pub(super) fn last_received(&self) -> Instant {
+        self.last_received
+    }
+
+    /// Whether a response of the stream came before that of a request.
+    pub(super) fn has_early_response(&self) -> bool {
+        let stream = self.stream.as_ref();
+        stream.is_some_and(|stream| !stream.early.is_empty())
     }
 
     /// Opens a stream, in place of an earlier one.
@@ -214,6 +238,7 @@ impl Line {
                 ));
             }
             self.received += received;
+            self.last_received = Instant::now();
         }
     }
 

@@ -127,7 +127,7 @@ impl PlainReader {
     /// Finds out whether there are no records, the leader is gone, or the stream hangs.
     async fn check_silence(&mut self) -> Result<(), ReadError> {
         let log = self.leader.offsets().await?;
-        if log.end > self.cursor.position {
+        if log.end > self.cursor.position && !self.leader.has_response() {
             tracing::warn!(
                 partition = %self.cursor.name, position = self.cursor.position, log_end = log.end,
                 "the stream is silent although there are records: reopening it"

@@ -44,14 +44,18 @@ impl Responses {
 
     /// Waits for a response. Cancel-safe.
     pub(super) async fn next(&mut self, leader: &mut Leader) -> Result<Heard, ReadError> {
-        let deadline = self.last_heard + IDLE_CHECK;
-        match tokio::time::timeout_at(deadline, leader.response()).await {
-            Ok(Ok(response)) => {
-                self.last_heard = Instant::now();
-                Ok(Heard::Response(response))
+        loop {
+            let deadline = self.last_heard.max(leader.last_received()) + IDLE_CHECK;
+            match tokio::time::timeout_at(deadline, leader.response()).await {
+                Ok(Ok(response)) => {
+                    self.last_heard = Instant::now();
+                    return Ok(Heard::Response(response));
+                }
+                Ok(Err(error)) => return Err(self.disconnected(error)),
+                // A response is coming in parts, or came in while the caller was busy for long.
+                Err(_) if leader.last_received() + IDLE_CHECK > deadline => {}
+                Err(_) => return Ok(Heard::Silence),
             }
-            Ok(Err(error)) => Err(self.disconnected(error)),
-            Err(_) => Ok(Heard::Silence),
         }
     }
 

@@ -142,7 +142,9 @@ impl Stream {
                     let prepared = processor.next(next_offset).await?;
                     next_offset = prepared.1.next_offset;
                     // Before sending, which waits for a client that is busy with the response before.
-                    processor.work_ahead(next_offset);
+                    if prepared.1.error.is_none() {
+                        processor.work_ahead(next_offset);
+                    }
                     if !self.send_processed(prepared).await? {
                         continue;
                     }
