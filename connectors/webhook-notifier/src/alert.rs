@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 #[derive(Debug)]
 pub(crate) struct Alert {
     pub(crate) coin: String,
+    /// For a receiver that mutes some kinds, that of the others; see `Selection::narrow`.
     pub(crate) severity: Severity,
-    /// What the built-in kinds amount to.
+    /// How anomalous the tick is by the built-in kinds alone, from 0 to 1; see `Severity::of_score`.
     pub(crate) score: f64,
-    /// What is anomalous: built-in kinds, and `rule:NAME` for rules.
+    /// What is anomalous: built-in kinds, and `rule:NAME` for rules, without those that the receiver mutes.
     pub(crate) kinds: Vec<String>,
     /// One alert has one id, however often it is computed.
     pub(crate) id: String,
@@ -21,11 +22,11 @@ pub(crate) struct Alert {
     pub(crate) message: String,
     /// Milliseconds since the epoch.
     pub(crate) event_time_ms: i64,
-    /// It is of a tick from the coin's history.
+    /// It was computed from the coin's history, not from a live tick.
     pub(crate) backfilled: bool,
     /// What decides whether it is news within its episode.
     pub(crate) sighting: Sighting,
-    /// The whole record, without the fields that only stages need.
+    /// The record as crypto-alerts has it, without the fields that only stages need.
     pub(crate) record: Map<String, Value>,
 }
 

@@ -14,6 +14,10 @@ use super::Place;
 /// Who runs the NameNode, and may do anything. The stage is somebody else.
 const SUPERUSER: &str = "hdfs";
 const DATANODES: usize = 2;
+/// `hdfs dfsadmin`, `hdfs haadmin` and `hdfs dfs`.
+const ADMIN: &str = "org.apache.hadoop.hdfs.tools.DFSAdmin";
+const HA_ADMIN: &str = "org.apache.hadoop.hdfs.tools.DFSHAAdmin";
+const SHELL: &str = "org.apache.hadoop.fs.FsShell";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// What clients call several NameNodes of which one is active.
@@ -22,13 +26,14 @@ const NAMESERVICE: &str = "lakes";
 /// A cluster whose root folder everybody may write to.
 pub(super) struct Hdfs {
     jars: PathBuf,
-    folder: TempDir,
     /// Of each NameNode.
     ports: Vec<u16>,
     /// Which of them is active.
     active: usize,
     namenodes: Vec<Companion>,
     datanodes: Vec<Companion>,
+    /// Last, so that it goes after the processes that write into it.
+    folder: TempDir,
 }
 
 impl Hdfs {
@@ -59,14 +64,18 @@ impl Hdfs {
             cluster.start_namenode(number);
         }
         if namenodes > 1 {
-            cluster.ha_admin(&["-transitionToActive", "nn0"]);
+            cluster.tool(HA_ADMIN, &["-transitionToActive", "nn0"]);
         }
         for number in 0..DATANODES {
             cluster.start_datanode(number);
         }
-        cluster.shell(&["-chmod", "777", "/"]);
+        cluster.tool(SHELL, &["-chmod", "777", "/"]);
         let datanodes = format!("Live datanodes ({DATANODES}):");
-        let up = || cluster.admin(&["-report", "-live"]).contains(&datanodes);
+        let up = || {
+            cluster
+                .tool(ADMIN, &["-report", "-live"])
+                .contains(&datanodes)
+        };
         cluster.namenodes[0].wait_until("DataNodes", up);
         Some(cluster)
     }
@@ -92,7 +101,7 @@ impl Hdfs {
             settings.extend(self.nameservice());
             settings.push(("dfs.nameservices".to_owned(), NAMESERVICE.to_owned()));
             let shared = "dfs.namenode.shared.edits.dir".to_owned();
-            settings.push((shared, self.path("shared")));
+            settings.push((shared, self.file_url("shared")));
             let checkpoints = "dfs.ha.standby.checkpoints".to_owned();
             settings.push((checkpoints, "false".to_owned()));
             // The tests decide which one is active.
@@ -132,7 +141,7 @@ impl Hdfs {
         settings
     }
 
-    fn path(&self, name: &str) -> String {
+    fn file_url(&self, name: &str) -> String {
         format!("file://{}", self.folder.path().join(name).display())
     }
 
@@ -166,7 +175,7 @@ impl Hdfs {
 
     fn namenode(&self, number: usize) -> Command {
         let mut command = self.java(&["org.apache.hadoop.hdfs.server.namenode.NameNode"]);
-        let files = self.path(&format!("name-{number}"));
+        let files = self.file_url(&format!("name-{number}"));
         command.arg(format!("-Ddfs.namenode.name.dir={files}"));
         if self.ports.len() > 1 {
             command.arg(format!("-Ddfs.ha.namenode.id=nn{number}"));
@@ -185,20 +194,21 @@ impl Hdfs {
         }
     }
 
-    /// `hdfs haadmin`.
-    fn ha_admin(&self, arguments: &[&str]) {
-        let mut all = vec!["org.apache.hadoop.hdfs.tools.DFSHAAdmin"];
-        all.extend(arguments);
-        succeeded(&self.java(&all).output().unwrap());
+    /// Runs one of Hadoop's commands, and returns what it printed.
+    fn tool(&self, class: &str, arguments: &[&str]) -> String {
+        let all: Vec<&str> = std::iter::once(class)
+            .chain(arguments.iter().copied())
+            .collect();
+        succeeded(&self.java(&all).output().unwrap())
     }
 
-    /// After the active NameNode was killed: another takes its place, if there is one, and it comes back.
+    /// After [`kill_namenode`](Self::kill_namenode): fails over to the other NameNode, if there is one, and restarts the killed one.
     pub(super) fn recover(&mut self) {
         let killed = self.active;
         if self.ports.len() > 1 {
             self.active = (killed + 1) % self.ports.len();
             let (from, to) = (format!("nn{killed}"), format!("nn{}", self.active));
-            self.ha_admin(&["-failover", &from, &to]);
+            self.tool(HA_ADMIN, &["-failover", &from, &to]);
         }
         self.start_namenode(killed);
     }
@@ -207,7 +217,7 @@ impl Hdfs {
     pub(super) fn start_datanode(&mut self, number: usize) {
         let files = format!(
             "-Ddfs.datanode.data.dir={}",
-            self.path(&format!("data-{number}"))
+            self.file_url(&format!("data-{number}"))
         );
         let command = self.java(&["org.apache.hadoop.hdfs.server.datanode.DataNode", &files]);
         let datanode = Companion::start(&command, &self.log());
@@ -225,20 +235,6 @@ impl Hdfs {
     /// kill -9.
     pub(super) fn kill_datanode(&mut self, number: usize) {
         self.datanodes[number].kill();
-    }
-
-    /// `hdfs dfsadmin`.
-    fn admin(&self, arguments: &[&str]) -> String {
-        let mut all = vec!["org.apache.hadoop.hdfs.tools.DFSAdmin"];
-        all.extend(arguments);
-        succeeded(&self.java(&all).output().unwrap())
-    }
-
-    /// `hdfs dfs`.
-    fn shell(&self, arguments: &[&str]) -> String {
-        let mut all = vec!["org.apache.hadoop.fs.FsShell"];
-        all.extend(arguments);
-        succeeded(&self.java(&all).output().unwrap())
     }
 
     pub(super) fn place(&self) -> Place {
@@ -267,26 +263,26 @@ async fn a_refusal_is_named_with_its_remedy() {
     let url = cluster.url();
     let in_folder = |name: &str| Place::new(format!("{url}/{name}/lake"));
 
-    cluster.shell(&["-mkdir", "/others", "/names", "/space"]);
+    cluster.tool(SHELL, &["-mkdir", "/others", "/names", "/space"]);
     let error = create(&in_folder("others")).await.unwrap_err();
     assert!(matches!(error, LakeError::Denied { .. }), "{error}");
     assert!(error.to_string().contains("HADOOP_USER_NAME"), "{error}");
 
-    cluster.shell(&["-chmod", "777", "/names", "/space"]);
-    cluster.admin(&["-setQuota", "1", "/names"]);
+    cluster.tool(SHELL, &["-chmod", "777", "/names", "/space"]);
+    cluster.tool(ADMIN, &["-setQuota", "1", "/names"]);
     let error = create(&in_folder("names")).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert!(error.to_string().contains("-setQuota"), "{error}");
 
-    cluster.admin(&["-setSpaceQuota", "1", "/space"]);
+    cluster.tool(ADMIN, &["-setSpaceQuota", "1", "/space"]);
     let error = create(&in_folder("space")).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert!(error.to_string().contains("-setSpaceQuota"), "{error}");
 
-    cluster.admin(&["-safemode", "enter"]);
+    cluster.tool(ADMIN, &["-safemode", "enter"]);
     let error = create(&cluster.place()).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert!(error.to_string().contains("safe mode"), "{error}");
-    cluster.admin(&["-safemode", "leave"]);
+    cluster.tool(ADMIN, &["-safemode", "leave"]);
     create(&cluster.place()).await.unwrap();
 }
