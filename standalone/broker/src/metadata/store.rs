@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use fluvio_protocol::{Decoder, Encoder};
+use parking_lot::Mutex;
 use redb::{
     Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
@@ -52,7 +53,7 @@ impl Specs {
 pub enum StoreError {
     /// The key-value store failed.
     #[error(
-        "the metadata store failed: {0}; check the disk of the data directory, then restart the broker"
+        "the metadata store failed: {0}; check the disk of the data directory; the next change is tried anew"
     )]
     Redb(Arc<redb::Error>),
     /// A row cannot be understood.
@@ -107,11 +108,35 @@ pub(crate) struct StoredOffset {
 type Change = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send>;
 type Reply = oneshot::Sender<Result<(), StoreError>>;
 
+/// The store's file.
+#[derive(Debug)]
+struct StoreFile {
+    path: PathBuf,
+    /// `None` after an error: redb refuses every change after a failed write, also when the disk has space again, until it is opened
+    /// anew.
+    database: Mutex<Option<Database>>,
+}
+
+impl StoreFile {
+    fn use_it<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, redb::Error> {
+        let mut held = self.database.lock();
+        let database = match held.take() {
+            Some(database) => database,
+            None => Database::open(&self.path)?,
+        };
+        let done = work(&database)?;
+        *held = Some(database);
+        Ok(done)
+    }
+}
+
 /// A handle on the store.
 #[derive(Debug)]
 pub(crate) struct Store {
-    path: PathBuf,
-    database: Arc<Database>,
+    file: Arc<StoreFile>,
     changes: Option<mpsc::Sender<(Change, Reply)>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -145,18 +170,20 @@ impl Store {
             }
             create(path)?;
         }
-        let database = Arc::new(Database::open(path)?);
+        let file = Arc::new(StoreFile {
+            path: path.to_owned(),
+            database: Mutex::new(Some(Database::open(path)?)),
+        });
         let (changes, queue) = mpsc::channel();
         let writer = std::thread::Builder::new()
             .name("broker-store".into())
             .spawn({
-                let database = database.clone();
-                move || write_changes(&database, &queue)
+                let file = file.clone();
+                move || write_changes(&file, &queue)
             })
             .map_err(redb::Error::Io)?;
         Ok(Self {
-            path: path.to_owned(),
-            database,
+            file,
             changes: Some(changes),
             writer: Some(writer),
         })
@@ -164,7 +191,7 @@ impl Store {
 
     /// Its file.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 
     /// All rows of a table of specs, by name.
@@ -173,7 +200,7 @@ impl Store {
         specs: Specs,
         kind: &'static str,
     ) -> Result<Vec<(String, S)>, StoreError> {
-        let read = self.database.begin_read()?;
+        let read = self.file.use_it(|database| Ok(database.begin_read()?))?;
         let table = match read.open_table(specs.table()) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
             table => table?,
@@ -227,7 +254,7 @@ impl Store {
 
     /// All consumer offsets.
     pub(crate) fn consumer_offsets(&self) -> Result<Vec<StoredOffset>, StoreError> {
-        let read = self.database.begin_read()?;
+        let read = self.file.use_it(|database| Ok(database.begin_read()?))?;
         let table = match read.open_table(CONSUMER_OFFSETS) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
             table => table?,
@@ -305,11 +332,12 @@ impl Drop for Store {
 }
 
 /// Commits changes until no handle is left, all that wait at once in one transaction.
-fn write_changes(database: &Database, queue: &mpsc::Receiver<(Change, Reply)>) {
+fn write_changes(file: &StoreFile, queue: &mpsc::Receiver<(Change, Reply)>) {
     while let Ok(first) = queue.recv() {
         let (changes, replies): (Vec<_>, Vec<_>) =
             std::iter::once(first).chain(queue.try_iter()).unzip();
-        let outcome = commit(database, changes).map_err(Arc::new);
+        let outcome = file.use_it(|database| commit(database, changes));
+        let outcome = outcome.map_err(Arc::new);
         for reply in replies {
             let _ = reply.send(outcome.clone().map_err(StoreError::Redb));
         }
@@ -347,14 +375,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("meta.redb");
         create(&path).unwrap();
-        let database = Database::open(&path).unwrap();
+        let file = StoreFile {
+            path: path.clone(),
+            database: Mutex::new(Some(Database::open(&path).unwrap())),
+        };
         let (changes, queue) = mpsc::channel::<(Change, Reply)>();
         let (refused, other) = (oneshot::channel(), oneshot::channel());
         let disk_full = |_: &WriteTransaction| Err(redb::Error::Io(ErrorKind::StorageFull.into()));
         changes.send((Box::new(disk_full), refused.0)).unwrap();
         changes.send((Box::new(|_| Ok(())), other.0)).unwrap();
         drop(changes);
-        write_changes(&database, &queue);
+        write_changes(&file, &queue);
         for mut reply in [refused.1, other.1] {
             let error = reply.try_recv().unwrap().unwrap_err().to_string();
             assert!(
@@ -362,6 +393,24 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_change_the_next_one_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("meta.redb")).unwrap();
+        let disk_full = |_: &WriteTransaction| Err(redb::Error::Io(ErrorKind::StorageFull.into()));
+        store.change(disk_full).await.unwrap_err();
+        assert!(store.file.database.lock().is_none());
+        let stored = StoredOffset {
+            topic: "ticks".to_owned(),
+            partition: 0,
+            consumer: "reader".to_owned(),
+            offset: 7,
+            modified_secs: 1,
+        };
+        store.put_consumer_offset(stored.clone()).await.unwrap();
+        assert_eq!(store.consumer_offsets().unwrap(), [stored]);
     }
 
     #[test]
