@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use connector_runtime::cluster::Cluster;
@@ -31,6 +32,8 @@ use crate::watch::{self, ChainTimes, Flow, Follow, Market as Origin, SourceRepor
 /// How far back in crypto-features to start: an hour of a large market that ticks once a minute.
 const FEATURES_BACK: i64 = 50_000;
 const PREDICTIONS_BACK: i64 = 20_000;
+/// How long open requests may take when the console stops. A client that does not read would never let go.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a console shows, and where.
 pub struct ConsoleConfig {
@@ -56,7 +59,7 @@ pub struct ConsoleConfig {
     pub listener: TcpListener,
 }
 
-/// A running console. It ends when dropped; [`Console::stop`] also waits for open requests.
+/// A running console. It ends when dropped; [`Console::stop`] also waits for open requests, a few seconds.
 pub struct Console {
     addr: SocketAddr,
     stop: CancellationToken,
@@ -223,6 +226,65 @@ impl Console {
     /// Stops the console, and returns when all its tasks have ended.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::watch::MarketKind;
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_does_not_keep_the_console_from_stopping() {
+        let folder = tempfile::tempdir().unwrap();
+        let console = Console::start(ConsoleConfig {
+            // Nobody is there.
+            cluster: Cluster::at("127.0.0.1:1"),
+            lake: Lake::open_str(folder.path().to_str().unwrap(), []).unwrap(),
+            blueprint: Blueprint {
+                topics: Vec::new(),
+                smartmodules: Vec::new(),
+                stages: Vec::new(),
+                live_topic: None,
+            },
+            models: None,
+            market: Origin {
+                kind: MarketKind::Live,
+                name: String::new(),
+                speed: None,
+                currency: None,
+            },
+            source: None,
+            chain_times: None,
+            desk: None,
+            allowed_hosts: Vec::new(),
+            listener: Console::bind(([127, 0, 0, 1], 0).into()).await.unwrap(),
+        });
+        let console = console.await.unwrap();
+        let mut client = TcpStream::connect(console.addr()).await.unwrap();
+        let requests = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+        // Until the console takes no more, because its answers are not read.
+        while let Ok(written) = timeout(
+            Duration::from_secs(1),
+            client.write_all(requests.as_bytes()),
+        )
+        .await
+        {
+            written.unwrap();
+        }
+        let stopping = Instant::now();
+        timeout(2 * STOP_PATIENCE, console.stop()).await.unwrap();
+        // Otherwise it was not kept from anything.
+        assert!(stopping.elapsed() >= STOP_PATIENCE);
     }
 }

@@ -10,7 +10,7 @@ const ACKNOWLEDGED_MAX: usize = 1_000;
 /// A mute ends by itself.
 const MUTE_MINUTES_MAX: u32 = 31 * 24 * 60;
 /// CoinGecko's longest ids have half of it.
-const COIN_BYTES_MAX: usize = 200;
+const NAME_BYTES_MAX: usize = 200;
 
 /// Muted coins and acknowledged episodes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ impl DeskNotes {
                     (1..=MUTE_MINUTES_MAX).contains(&minutes),
                     "a coin can be muted for 1 to {MUTE_MINUTES_MAX} minutes"
                 );
-                check_coin(&coin)?;
+                check_name(&coin)?;
                 ensure!(
                     self.mutes.len() < MUTES_MAX || self.mutes.contains_key(&coin),
                     "{MUTES_MAX} coins are muted already: unmute one first"
@@ -145,8 +145,8 @@ impl DeskNotes {
                 subject,
                 event_time,
             } => {
-                check_coin(&coin)?;
-                check_coin(&subject)?;
+                check_name(&coin)?;
+                check_name(&subject)?;
                 if self.acknowledged.len() == ACKNOWLEDGED_MAX {
                     self.acknowledged.pop_front();
                 }
@@ -175,10 +175,10 @@ impl Acknowledged {
     }
 }
 
-fn check_coin(name: &str) -> Result<()> {
+fn check_name(name: &str) -> Result<()> {
     ensure!(
-        name.len() <= COIN_BYTES_MAX,
-        "a coin's or rule's name has at most {COIN_BYTES_MAX} bytes"
+        name.len() <= NAME_BYTES_MAX,
+        "a coin's or rule's name has at most {NAME_BYTES_MAX} bytes"
     );
     Ok(())
 }

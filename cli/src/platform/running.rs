@@ -13,7 +13,7 @@ use connector_runtime::process::monitor::Monitor;
 use futures_util::future::BoxFuture;
 use market::names::topic;
 use parquet_sink::{StageConfig, StageStatus};
-use tokio::time::Interval;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::backbone::Backbone;
@@ -27,7 +27,7 @@ const SOURCE_NAME: &str = "coingecko-source";
 /// What a command says when the first signal has come.
 pub(crate) const STOPPING: &str =
     "stopping: what has been read is being committed; Ctrl-C again ends at once";
-/// What it says when no signal has come.
+/// What it says when a part has failed. No signal has come yet, so it takes two to end at once.
 pub(crate) const STOPPING_AFTER_FAILURE: &str =
     "stopping after a failure: what has been read is being committed; Ctrl-C twice ends at once";
 /// What it says at the end.
@@ -48,13 +48,12 @@ pub(crate) struct Platform {
     stages: Vec<Stage>,
     running_stages: Connectors,
     stop_stages: CancellationToken,
-    source_status: Arc<SourceStatus>,
     running_source: Connectors,
     stop_source: CancellationToken,
 }
 
 impl Platform {
-    /// Starts the stages, on the backbone's lake, then the source.
+    /// Starts the stages, given in the order the data takes, on the backbone's lake, then the source.
     pub(crate) fn launch(
         backbone: Backbone,
         source: ConnectorConfig<SourceSettings>,
@@ -105,12 +104,11 @@ impl Platform {
             let (cluster, stop) = (backbone.cluster().clone(), stop_stages.clone());
             running_stages.spawn(name, parquet_sink::run(config, cluster, stop, status));
         }
-        let source_status = backbone.source_status();
         let mut running_source = Connectors::default();
         let source = source(
             backbone.cluster().clone(),
             stop_source.clone(),
-            Arc::clone(&source_status),
+            backbone.source_status(),
         );
         running_source.spawn(SOURCE_NAME.to_owned(), source);
         Self {
@@ -118,7 +116,6 @@ impl Platform {
             stages,
             running_stages,
             stop_stages,
-            source_status,
             running_source,
             stop_source,
         }
@@ -130,7 +127,7 @@ impl Platform {
     }
 
     pub(crate) fn source_status(&self) -> Arc<SourceStatus> {
-        Arc::clone(&self.source_status)
+        self.backbone.source_status()
     }
 
     /// Adds source and stages to the monitor's probes and metrics.
@@ -178,6 +175,7 @@ impl Platform {
     pub(crate) async fn drained(&mut self, records: u64) -> Result<()> {
         let client = self.connect().await?;
         let mut poll = tokio::time::interval(DRAIN_POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while total(&client, topic::RAW).await? < records {
             self.tick(&mut poll).await?;
         }

@@ -4,8 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use connector_runtime::record::Outgoing;
 use connector_runtime::topic::TopicSettings;
+use connector_runtime::writer::TopicWriter;
 use fixtures::broker::TestBroker;
+use serde_json::json;
 
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
@@ -123,6 +126,8 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
             .await;
         look(&browser, name).await;
     }
+    what_is_not_there_is_said(&browser).await;
+    a_chart_that_was_opened_too_early_appears(&browser, &broker).await;
     // Nobody has trained: there are no models to ask for.
     browser.forget_complaints().await;
     browser.go("#/pipeline").await;
@@ -137,6 +142,68 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
         .await;
     look(&browser, "pipeline-no-broker").await;
     browser.close().await;
+}
+
+/// Pages and partitions; the way past the navigation leaves the page where it is.
+async fn what_is_not_there_is_said(browser: &Browser) {
+    browser.go("#/constructor/x").await;
+    browser
+        .until("document.title === 'Not found · Coinlake' && document.querySelector('h1').textContent === 'Not found'")
+        .await;
+    browser.go("#/market").await;
+    browser
+        .run("document.querySelector('.skip').click(); location.reload()")
+        .await;
+    browser
+        .until(
+            "location.hash === '#/market' && document.querySelector('main .nothing:not([hidden])')",
+        )
+        .await;
+    browser.run("document.querySelector('.skip').click()").await;
+    browser
+        .until("location.hash === '#/market' && document.activeElement.id === 'main'")
+        .await;
+    let status = "return fetch('api/records?topic=consumer-offset&partition=4294967295').then((answer) => answer.status)";
+    assert_eq!(browser.run(status).await, 404);
+}
+
+async fn a_chart_that_was_opened_too_early_appears(browser: &Browser, broker: &TestBroker) {
+    browser.go("#/coin/bitcoin").await;
+    browser
+        .until(
+            "document.querySelector('.nothing').textContent.startsWith('there are no prices yet')",
+        )
+        .await;
+    for topic in ["crypto-features", "crypto-predictions", "crypto-alerts"] {
+        broker.create_topic(topic, 1).await;
+    }
+    let tick = |minute: i64| {
+        let row = json!({
+            "source_offset": minute, "raw_offset": minute, "status": "features", "coin": "bitcoin", "symbol": "btc",
+            "event_time": minute * 60_000, "fetched_at": minute * 60_000, "price": 60_000 + minute,
+        });
+        Outgoing {
+            key: Some("bitcoin".into()),
+            value: row.to_string().into(),
+        }
+    };
+    let mut writer = TopicWriter::open(
+        broker.client(),
+        "crypto-features",
+        0,
+        Duration::from_secs(20),
+    )
+    .await
+    .unwrap();
+    writer.append(&[tick(0), tick(1)]).await.unwrap();
+    browser
+        .until("document.querySelector('.chart canvas') && document.querySelector('data.price').value === '60001'")
+        .await;
+    // It is live from then on.
+    writer.append(&[tick(2)]).await.unwrap();
+    browser
+        .until("document.querySelector('data.price').value === '60002'")
+        .await;
 }
 
 /// 200 topics of 5 partitions: the cluster is asked for all of them at once, not each for its partitions.

@@ -169,12 +169,14 @@ export function alertsPage(main, _path, query) {
     let seen = null;
     disconnect = connect({ page: "alerts", ...filters() }, {
       episodes: (now) => {
+        const news = now.changed.filter(({ id, alerts }) => alerts.at(-1).alert_id !== episodes.get(id)?.alerts.at(-1).alert_id);
         episodes = take(now.changed);
         ids = now.ids;
         desk = now.desk;
         const shown = now.ids.length < now.summary.episodes ? `; the newest ${now.ids.length} are shown` : "";
         drawSummary(now.summary, (alerts) => `the newest ${alerts}${shown}`);
-        if (!first) announce(now.changed);
+        // What receivers or readers did is nothing to announce.
+        if (!first) announce(news);
         if (!first && seen !== now.summary.alerts) rules.refresh();
         first = false;
         seen = now.summary.alerts;

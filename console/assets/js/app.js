@@ -18,6 +18,8 @@ const PAGES = {
   models: { title: "Models", show: modelsPage },
 };
 
+const NOT_FOUND = { title: "Not found", show: notFound };
+
 const main = document.getElementById("main");
 let leave = () => {};
 let shown = "";
@@ -39,28 +41,28 @@ function decode(part) {
 }
 
 function show() {
-  if (location.hash === "#main") return;
   const { name, path, query } = address();
-  const page = PAGES[name];
+  const isKnown = Object.hasOwn(PAGES, name);
+  const page = isKnown ? PAGES[name] : NOT_FOUND;
   leave();
   leave = () => {};
   main.replaceChildren();
   for (const link of document.querySelectorAll(".tabs a")) {
-    const current = link.hash === `#/${page?.of ?? name}`;
+    const current = link.hash === `#/${page.of ?? name}`;
     if (current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (!page) {
-    main.append(h("h1", {}, "Not found"), nothing("There is no such page: the tabs lead to those there are."));
-    return;
-  }
-  document.title = `${path[0] ?? page.title} · Coinlake`;
+  document.title = `${(isKnown && path[0]) || page.title} · Coinlake`;
   main.dataset.page = name;
   leave = page.show(main, path, query) ?? (() => {});
   // For keyboards and screen readers, the focus moves to the new page. The first page needs no move.
   if (shown && shown !== location.hash) main.focus({ preventScroll: true });
   if (shown.split("?")[0] !== location.hash.split("?")[0]) scrollTo(0, 0);
   shown = location.hash || "#/";
+}
+
+function notFound() {
+  main.append(h("h1", {}, "Not found"), nothing("There is no such page: the tabs lead to those there are."));
 }
 
 const THEMES = ["auto", "light", "dark"];
@@ -88,6 +90,12 @@ themeButton.addEventListener("click", () => {
   }
   labelTheme();
   document.dispatchEvent(new Event("themechange"));
+});
+
+// The address stays that of the page.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
 });
 
 labelTheme();

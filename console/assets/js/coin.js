@@ -22,6 +22,8 @@ const ALERTS_SHOWN_MAX = 100;
 /** Ticks that a chart drawn from fewer takes in before it is drawn anew, and the least time until then. */
 const FRESH_MAX = 60;
 const ANEW_MIN_MS = 60_000;
+/** Pause before asking again for a past that is not there yet. */
+const AGAIN_MS = 3000;
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 };
 const BAND = "A random walk with this volatility stays within the band 95 % of the time. ";
 const MARKS = "Triangles mark alerts. Drag to zoom in, double-click to zoom out. The arrow keys move along the chart.";
@@ -43,6 +45,7 @@ export function coinPage(main, [coin = ""], query) {
   let place = null;
   let left = false;
   let disconnect = () => {};
+  let again = null;
 
   const price = h("data", { className: "price" });
   const name = h("span", {}, coin);
@@ -288,18 +291,22 @@ export function coinPage(main, [coin = ""], query) {
   const question = () => ({ page: "coin", coin, after: shown.columns.time.at(-1) ?? 0,
     ...(shown.others ? { with: other, with_after: shown.others.time.at(-1) ?? 0 } : {}) });
   const handlers = { points: takePoints, others: takeOthers, outlooks: takeOutlooks, alerts: takeAlerts };
-  load().then(() => {
+  const begin = () => load().then(() => {
     if (left) return;
+    disconnect();
     // What came while the stream was lost is in the history.
     disconnect = isLive(view) ? connect(question, handlers, () => load().catch(() => {})) : connect({ page: "other" }, {});
   }, (error) => {
     if (left) return;
     setText(state, error.message);
-    disconnect = connect({ page: "other" }, {});
+    if (again === null) disconnect = connect({ page: "other" }, {});
+    again = setTimeout(begin, AGAIN_MS);
   });
+  begin();
   const unlisten = onThemeChange(() => chart?.redraw());
   return () => {
     left = true;
+    clearTimeout(again);
     disconnect();
     unlisten();
     draw.cancel();

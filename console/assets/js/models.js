@@ -38,6 +38,10 @@ function nameOf(key) {
   return `${NAMES[model] ?? model}, ${[name, ...of].join(" ")}`;
 }
 
+function at(versions, alias) {
+  return versions.find((version) => version.aliases.includes(alias));
+}
+
 function addressOf(run) {
   return `#/models/${encodeURIComponent(run)}`;
 }
@@ -58,8 +62,12 @@ export function modelsPage(main, [chosen], query) {
   async function load() {
     const found = await ask("api/models");
     const wanted = [chosen, query.get("with")].map((id) => (id ? runOf(found.runs, id) : null));
-    const [run, other] = await Promise.all(wanted);
-    if (!left) show(found, run, other);
+    const serving = found.models.map(({ versions }) => {
+      const version = at(versions, "production");
+      return version ? runOf(found.runs, version.run) : null;
+    });
+    const [run, other, ...served] = await Promise.all([...wanted, ...serving]);
+    if (!left) show(found, run, other, served);
   }
 
   /** A run by its id, also one that is older than those of the list; its problem where there is none. */
@@ -69,7 +77,7 @@ export function modelsPage(main, [chosen], query) {
     return ask("api/run", { run: id }).then((run) => ({ run }), (error) => ({ problem: error.message }));
   }
 
-  function show({ place: where, link, training, models, runs, pictures }, wanted, other) {
+  function show({ place: where, link, training, models, runs, pictures }, wanted, other, served) {
     place.replaceChildren("Stored in ", link ? outward(link, where) : where);
     if (runs.length === 0) {
       content.append(nothing(wanted?.problem ?? `No run yet: \`${training}\` trains both models on the lake.`));
@@ -79,7 +87,7 @@ export function modelsPage(main, [chosen], query) {
     const aliasesOf = (run) => versions.filter((version) => version.run === run.id).flatMap((version) => version.aliases
       .map((alias) => h("span", { className: `alias ${alias}`, title: `${version.model} version ${version.version}` }, `${alias}: ${NAMES[version.model] ?? version.model}`)));
     const run = wanted === null ? runs.find((r) => r.status === "finished") ?? runs[0] : wanted.run;
-    content.append(h("div", { className: "models" }, models.map((model) => modelCard(model, runs))));
+    content.append(h("div", { className: "models" }, models.map((model, i) => modelCard(model, served[i]?.run ?? {}))));
     if (run) {
       content.append(h("h2", {}, `Run ${run.name || run.id}`), h("p", { className: "summary run-aliases" }, aliasesOf(run),
         run.link ? outward(run.link, "Open in MLflow") : null));
@@ -94,10 +102,9 @@ export function modelsPage(main, [chosen], query) {
     return h("a", { href, target: "_blank", rel: "noreferrer" }, text, h("span", { "aria-hidden": "true" }, " ↗"));
   }
 
-  function modelCard({ name, versions }, runs) {
-    const at = (alias) => versions.find((version) => version.aliases.includes(alias));
-    const [serving, waiting] = ALIASES.map(at);
-    const run = runs.find((of) => of.id === serving?.run) ?? {};
+  /** A card of a model; `run` is that of the version in production. */
+  function modelCard({ name, versions }, run) {
+    const [serving, waiting] = ALIASES.map((alias) => at(versions, alias));
     const drift = h("p", { className: "drift faint" }, serving ? "Computing drift …" : "");
     if (serving) showDrift(drift, name);
     return h("section", { className: "card model" },

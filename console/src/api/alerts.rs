@@ -200,7 +200,14 @@ impl EpisodeFeed {
         let (_, newest) = shared.alerts.lock().since(0);
         let marks: Vec<Mark> = newest.into_iter().map(Mark::from).collect();
         let alerts = marks.len();
-        let all = episodes(marks);
+        let mut all = episodes(marks);
+        {
+            let alerts = shared.alerts.lock();
+            for episode in &mut all {
+                let begin = alerts.begin_of(&episode.coin, &episode.subject, episode.begin);
+                episode.has_begun(begin);
+            }
+        }
         let first = all.iter().map(|it| it.begin).min();
         let last = all.iter().map(|it| it.end).max();
         let times = first.unwrap_or(0)..=last.unwrap_or(0);

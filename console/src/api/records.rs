@@ -183,9 +183,9 @@ async fn find(
     let topic = &query.topic;
     let has_offset = query.from.or(query.before).is_some();
     let partitions = match query.partition {
-        Some(partition) => partition..partition + 1,
-        None if has_offset => 0..1,
-        None => 0..topic::partition_count(&client, topic).await?,
+        Some(partition) => vec![partition],
+        None if has_offset => vec![0],
+        None => (0..topic::partition_count(&client, topic).await?).collect(),
     };
     let several = partitions.len() > 1;
     let (mut found, mut looked_at) = (Vec::new(), Vec::new());

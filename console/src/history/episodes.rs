@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
-use market::{Episodes, News, Rule, Severity, Sighting};
+use market::{Episodes, News, Rule, Severity};
 use serde::Serialize;
 
 use crate::history::mark::Mark;
-use crate::state::Evidence;
+use crate::state::{Evidence, sighting_at};
 
 /// Alerts of one coin that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Episode {
-    /// One episode has one name as long as it begins with the same alert.
+    /// That of its first alert, and the subject.
     pub id: String,
     pub coin: String,
     pub symbol: String,
@@ -48,6 +48,14 @@ impl Episode {
         }
     }
 
+    /// Takes in that it began before its first alert here.
+    pub(crate) fn has_begun(&mut self, begin: i64) {
+        if begin < self.begin {
+            self.begin = begin;
+            self.id = format!("{}:{begin} {}", self.coin, self.subject);
+        }
+    }
+
     /// The worst severity among its alerts.
     pub(crate) fn severity(&self) -> Severity {
         severity_of(&self.alerts[self.worst])
@@ -64,14 +72,7 @@ pub(crate) fn episodes(mut alerts: Vec<Mark>) -> Vec<Episode> {
             let subject = rule.unwrap_or_default();
             let key = (alert.coin.clone(), subject.to_owned());
             let (follower, place) = followers.entry(key).or_default();
-            // Only the times decide what belongs together.
-            let sighting = Sighting {
-                event_time: alert.event_time,
-                price: 1.0,
-                severity: Severity::Critical,
-                moved: 0.0,
-            };
-            if follower.take(&sighting) == Some(News::Begins) {
+            if follower.take(&sighting_at(alert.event_time)) == Some(News::Begins) {
                 *place = episodes.len();
                 episodes.push(Episode::beginning_with(subject, &alert));
             }

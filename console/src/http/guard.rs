@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// Which hosts a console serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hosts {
-    /// Localhost, 127.0.0.1, \[::1\] and these, in lower case.
+    /// Localhost, every loopback address and these, in lower case.
     Named(Arc<[String]>),
     /// Any: the operator chose an address on a network, and named none.
     Any,
@@ -112,7 +112,7 @@ pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Ne
 fn unserved(headers: &HeaderMap) -> String {
     let host = authority(headers, HOST).map_or("a host without a name", name_of);
     format!(
-        "this console serves only localhost, 127.0.0.1, [::1] and the hosts it is told to, not {host}: behind a proxy, name that \
+        "this console serves only localhost, loopback addresses and the hosts it is told to, not {host}: behind a proxy, name that \
          host in console.allowed_hosts of coinlake.yaml, or with --allow-host of `coinlake console`\n"
     )
 }
@@ -130,7 +130,9 @@ fn name_of(authority: &str) -> &str {
 }
 
 fn is_loopback(name: &str) -> bool {
-    ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+    // An address, unlike a name, leads nowhere else.
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || (address.parse::<IpAddr>()).is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -161,6 +163,7 @@ mod tests {
             "localhost:9080",
             "LOCALHOST:1",
             "127.0.0.1:80",
+            "127.0.0.2:9080",
             "[::1]:9080",
             "[::1]",
         ] {
@@ -195,6 +198,8 @@ mod tests {
             ("127.0.0.1:9080", Some("null"), false),
             ("127.0.0.1:9080", Some("https://box.example"), true),
             ("127.0.0.1:9080", None, true),
+            ("127.0.0.2:9080", Some("http://127.0.0.2:9080"), true),
+            ("127.0.0.2:9080", Some("http://127.0.0.2:3000"), false),
             ("box.example", None, false),
         ] {
             let mut list = vec![(HOST, host)];

@@ -1,10 +1,11 @@
 //! The newest alerts, from crypto-alerts.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use connector_runtime::record::Record;
 use serde::{Deserialize, Serialize};
 
+use crate::state::begins::Begins;
 use crate::state::duplicates::Duplicates;
 use crate::state::firings::{Firing, Firings};
 
@@ -13,10 +14,12 @@ pub(crate) const ALERTS_MAX: usize = 1_000;
 /// The newest alerts, at most [`ALERTS_MAX`].
 #[derive(Debug, Default)]
 pub(crate) struct Alerts {
-    /// Oldest first.
-    newest: VecDeque<Alert>,
+    /// By time, and by number in the order of arrival. Partitions are read back one after the other, so the last to arrive is not the
+    /// newest.
+    newest: BTreeMap<(i64, u64), Alert>,
     /// Alerts taken in so far, which is also the number of the next one.
     count: u64,
+    begins: Begins,
     duplicates: Duplicates,
 }
 
@@ -62,17 +65,19 @@ impl Alerts {
             {
                 continue;
             }
-            if self.newest.len() == ALERTS_MAX {
-                self.newest.pop_front();
-            }
-            self.newest.push_back(alert);
+            self.newest.insert((record.timestamp_ms, self.count), alert);
             self.count += 1;
+            if self.newest.len() > ALERTS_MAX
+                && let Some((_, oldest)) = self.newest.pop_first()
+            {
+                (self.begins).forgotten(&oldest.coin, &oldest.kinds, oldest.event_time);
+            }
         }
     }
 
     /// Notes when rules last fired, as far as these alerts say.
     pub(crate) fn fired(&self, firings: &mut Firings) {
-        for alert in &self.newest {
+        for alert in self.newest.values() {
             let firing = Firing {
                 event_time: alert.event_time,
                 coin: alert.coin.clone(),
@@ -86,11 +91,15 @@ impl Alerts {
         self.count
     }
 
-    /// The number of the next alert, and those in memory from number `from` on, oldest first.
+    /// When an episode began; the first of its alerts that is in memory came at `begin`.
+    pub(crate) fn begin_of(&self, coin: &str, subject: &str, begin: i64) -> i64 {
+        self.begins.begin_of(coin, subject, begin)
+    }
+
+    /// The number of the next alert, and those in memory from number `from` on, the oldest first.
     pub(crate) fn since(&self, from: u64) -> (u64, Vec<Alert>) {
-        let new = usize::try_from(self.count - from).unwrap_or(usize::MAX);
-        let skip = self.newest.len().saturating_sub(new);
-        (self.count, self.newest.range(skip..).cloned().collect())
+        let new = (self.newest.iter()).filter(|((_, number), _)| *number >= from);
+        (self.count, new.map(|(_, alert)| alert.clone()).collect())
     }
 }
 
@@ -98,34 +107,73 @@ impl Alerts {
 mod tests {
     use super::*;
 
-    fn record(value: serde_json::Value) -> Record {
+    fn alert(offset: i64, timestamp_ms: i64, coin: &str) -> Record {
+        let value = serde_json::json!({
+            "source_offset": offset, "alert_id": format!("{coin}:{timestamp_ms}"), "coin": coin, "symbol": coin,
+            "event_time": timestamp_ms, "price": 1.0, "kinds": ["price_spike"], "severity": "warning", "score": 0.5,
+            "zscore_15m": 4.5, "move_15m": 0.02,
+            "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null, "message": "m",
+        });
         Record {
-            offset: value["source_offset"].as_i64().unwrap(),
-            timestamp_ms: 0,
+            offset,
+            timestamp_ms,
             key: None,
             value: value.to_string().into(),
         }
     }
 
+    fn many(timestamp_ms: i64, coin: &str) -> Vec<Record> {
+        (0..ALERTS_MAX as i64)
+            .map(|offset| alert(offset, timestamp_ms, coin))
+            .collect()
+    }
+
     #[test]
     fn a_client_that_asks_again_gets_only_new_alerts() {
-        let alert = |offset: i64| {
-            record(serde_json::json!({
-                "source_offset": offset, "alert_id": format!("a:{offset}"), "coin": "a", "symbol": "a",
-                "event_time": offset, "price": 1.0, "kinds": ["price_spike"], "severity": "warning", "score": 0.5,
-                "zscore_15m": 4.5, "move_15m": 0.02,
-                "return_15m": null, "return_zscore_15m": null, "volume_surge": null, "volume_ratio": null, "message": "m",
-            }))
-        };
         let mut alerts = Alerts::default();
         let count = ALERTS_MAX as i64 + 10;
-        alerts.take(0, &(0..count).map(alert).collect::<Vec<_>>());
+        let all: Vec<_> = (0..count).map(|time| alert(time, time, "a")).collect();
+        alerts.take(0, &all);
         let (next, all) = alerts.since(0);
         assert_eq!((next, all.len()), (count as u64, ALERTS_MAX));
         assert!(alerts.since(next).1.is_empty());
-        alerts.take(0, &[alert(count)]);
+        alerts.take(0, &[alert(count, count, "a")]);
         let (_, new) = alerts.since(next);
         assert_eq!(new.len(), 1);
         assert_eq!(new[0].event_time, count);
+    }
+
+    /// Partitions are read back one after the other.
+    #[test]
+    fn an_older_alert_that_arrives_later_displaces_no_newer_one() {
+        let mut alerts = Alerts::default();
+        alerts.take(0, &many(2_000, "a"));
+        alerts.take(1, &many(1_000, "b"));
+        let (next, all) = alerts.since(0);
+        assert_eq!(next, 2 * ALERTS_MAX as u64);
+        assert_eq!(all.len(), ALERTS_MAX);
+        assert!(all.iter().all(|alert| alert.coin == "a"));
+        alerts.take(1, &[alert(ALERTS_MAX as i64, 3_000, "b")]);
+        let (_, new) = alerts.since(next);
+        assert_eq!(new.len(), 1);
+        assert_eq!(new[0].coin, "b");
+    }
+
+    #[test]
+    fn an_episode_keeps_its_begin_when_its_first_alerts_are_forgotten() {
+        const MINUTE: i64 = 60_000;
+        let mut alerts = Alerts::default();
+        let all: Vec<_> = (0..ALERTS_MAX as i64 + 100)
+            .map(|minute| alert(minute, minute * MINUTE, "a"))
+            .collect();
+        alerts.take(0, &all);
+        let first = alerts.since(0).1[0].event_time;
+        assert_eq!(first, 100 * MINUTE);
+        assert_eq!(alerts.begin_of("a", "", first), 0);
+        assert_eq!(alerts.begin_of("b", "", first), first);
+        assert_eq!(alerts.begin_of("a", "rule", first), first);
+        // After a pause there is another one.
+        let later = 115 * MINUTE;
+        assert_eq!(alerts.begin_of("a", "", later), later);
     }
 }

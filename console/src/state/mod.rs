@@ -2,12 +2,13 @@
 //!
 //! - `market`: every coin; `coin`: one of them.
 //! - `alerts`, `rejects`: the newest records of crypto-alerts and crypto-rejected.
-//! - `firings`: when the user's rules last fired.
+//! - `firings`: when the user's rules last fired; `begins`: when episodes began whose first alerts are gone.
 //! - `records`: what it reads from crypto-features and crypto-predictions.
 //! - `points`: the points of a chart; `candles`: made of them.
 //! - `duplicates`: which records of a derived topic to ignore.
 
 mod alerts;
+mod begins;
 mod candles;
 mod coin;
 mod duplicates;
@@ -18,6 +19,7 @@ mod records;
 mod rejects;
 
 pub(crate) use alerts::{ALERTS_MAX, Alert, Alerts, Evidence};
+pub(crate) use begins::sighting_at;
 pub(crate) use candles::Candles;
 pub(crate) use coin::RowWithSpark;
 pub(crate) use firings::{Firing, Firings};

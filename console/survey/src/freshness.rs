@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::report::{CoinAge, Freshness, Survey};
 
 /// The first look goes so far back. A coin without a tick for longer has left the market, or never had one.
-const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
+const LOOK_BACK_MS: i64 = 2 * 3_600_000;
 /// More coins than any plan delivers.
 const COINS_MAX: usize = 20_000;
 
@@ -47,10 +47,9 @@ impl FreshnessReader {
         let Ok(partitions) = partition_count(client, topic).await else {
             return Ok(()); // `topics` reports a missing topic
         };
-        let look_back_ms = i64::try_from(LOOK_BACK.as_millis()).unwrap_or(i64::MAX);
         let arrived = self
             .arrivals
-            .look(client, topic, partitions, now_ms - look_back_ms)
+            .look(client, topic, partitions, now_ms - LOOK_BACK_MS)
             .await?;
         for record in &arrived {
             self.take(record);
@@ -76,7 +75,7 @@ impl FreshnessReader {
         *newest = tick.event_time.max(*newest);
     }
 
-    fn report(&self, topic: &str, now_ms: i64, survey: &mut Survey) {
+    fn report(&mut self, topic: &str, now_ms: i64, survey: &mut Survey) {
         let age = |at_ms: i64| u64::try_from(now_ms.saturating_sub(at_ms) / 1_000).unwrap_or(0);
         let Some(newest_ms) = self.feed.newest_ms() else {
             let message =
@@ -84,6 +83,8 @@ impl FreshnessReader {
             survey.report(topic, message);
             return;
         };
+        self.coins
+            .retain(|_, event_time_ms| *event_time_ms > newest_ms - LOOK_BACK_MS);
         let patience = self.feed.patience();
         let silent = self.feed.silent_for(now_ms);
         if let Some(silence) = silent {
@@ -134,7 +135,7 @@ mod tests {
         }
     }
 
-    fn report(reader: &FreshnessReader, now_ms: i64) -> Survey {
+    fn report(reader: &mut FreshnessReader, now_ms: i64) -> Survey {
         let mut survey = Survey::default();
         reader.report("crypto-clean", now_ms, &mut survey);
         survey
@@ -147,7 +148,7 @@ mod tests {
         reader.take(&tick("bitcoin", 2 * MINUTE_MS, 4 * MINUTE_MS));
         reader.take(&tick("bitcoin", MINUTE_MS, 5 * MINUTE_MS)); // late
         reader.take(&tick("tether", -60 * MINUTE_MS, 5 * MINUTE_MS));
-        let survey = report(&reader, 6 * MINUTE_MS);
+        let survey = report(&mut reader, 6 * MINUTE_MS);
         assert!(survey.problems.is_empty(), "{:?}", survey.problems);
         let found = survey.freshness.unwrap();
         assert_eq!(found.newest_tick_seconds, Some(240));
@@ -161,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn a_coin_that_has_left_the_market_is_forgotten() {
+        let mut reader = FreshnessReader::default();
+        reader.take(&tick("terra-luna", 0, 0));
+        for minute in 0..=180 {
+            reader.take(&tick("bitcoin", minute * MINUTE_MS, minute * MINUTE_MS));
+        }
+        let found = report(&mut reader, 180 * MINUTE_MS).freshness.unwrap();
+        let coins: Vec<_> = found.coins.iter().map(|coin| coin.coin.as_str()).collect();
+        assert_eq!(coins, ["bitcoin"]);
+    }
+
+    #[test]
     fn the_past_is_of_no_age() {
         let mut reader = FreshnessReader::default();
         reader.take(&tick("bitcoin", 0, MINUTE_MS));
@@ -169,7 +182,7 @@ mod tests {
         value["backfilled"] = true.into();
         backfilled.value = value.to_string().into();
         reader.take(&backfilled);
-        let found = report(&reader, 20 * MINUTE_MS).freshness.unwrap();
+        let found = report(&mut reader, 20 * MINUTE_MS).freshness.unwrap();
         assert_eq!(found.seconds_since_arrival, 19 * 60);
         assert_eq!(found.coins.len(), 1);
     }
@@ -180,8 +193,8 @@ mod tests {
         for poll in 0..10 {
             reader.take(&tick("bitcoin", poll * MINUTE_MS, poll * MINUTE_MS));
         }
-        assert!(report(&reader, 19 * MINUTE_MS).problems.is_empty());
-        let survey = report(&reader, 21 * MINUTE_MS);
+        assert!(report(&mut reader, 19 * MINUTE_MS).problems.is_empty());
+        let survey = report(&mut reader, 21 * MINUTE_MS);
         assert_eq!(survey.problems[0].about, "crypto-clean");
         let message = &survey.problems[0].message;
         assert!(
@@ -190,12 +203,12 @@ mod tests {
         );
         assert!(survey.freshness.unwrap().silent);
         reader.take(&tick("bitcoin", 20 * MINUTE_MS, 21 * MINUTE_MS));
-        assert!(report(&reader, 22 * MINUTE_MS).problems.is_empty());
+        assert!(report(&mut reader, 22 * MINUTE_MS).problems.is_empty());
     }
 
     #[test]
     fn a_market_without_a_tick_is_a_problem() {
-        let survey = report(&FreshnessReader::default(), 0);
+        let survey = report(&mut FreshnessReader::default(), 0);
         assert!(survey.problems[0].message.contains("no tick has come yet"));
         assert!(survey.freshness.is_none());
     }

@@ -45,6 +45,9 @@ pub(crate) async fn survey(
         let place = main.place(input, partition);
         let committed = place.map(|place| place.last_offset);
         let log = reader::offsets(client, input, partition).await?;
+        if let Some(message) = ahead(stage, partition, committed, log) {
+            survey.report(&stage.name, message);
+        }
         let next = committed.map_or(0, |last| last + 1).max(log.start);
         let lag = (log.end - next).max(0);
         let waiting = oldest_age(client, input, partition, next, log).await?;
@@ -76,6 +79,22 @@ fn behind(stage: &StagePlan, partition: u32, lag: i64, waiting: Duration) -> Str
     )
 }
 
+/// What is wrong with a stage that has committed more than its input has ever held. A log that retention has emptied ends where it did.
+fn ahead(
+    stage: &StagePlan,
+    partition: u32,
+    committed: Option<i64>,
+    log: LogRange,
+) -> Option<String> {
+    let StagePlan { name, input, .. } = stage;
+    let committed = committed.filter(|committed| *committed >= log.end)?;
+    let end = log.end;
+    Some(format!(
+        "stage {name} has committed offset {committed} of {input}/{partition}, whose log ends at {end}: {input} was recreated or has \
+         lost records; the stage's log names the flag that lets it go on"
+    ))
+}
+
 /// The age of the record at offset `next`; `None` when the log ends before it.
 async fn oldest_age(
     client: &Client,
@@ -103,17 +122,36 @@ fn age(at_ms: i64, now_ms: i64) -> Duration {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_stage_that_is_behind_is_reported_with_the_lag_and_the_remedy() {
-        let stage = StagePlan {
+    fn stage() -> StagePlan {
+        StagePlan {
             name: "stage-clean".to_owned(),
             input: "crypto-raw".to_owned(),
             smartmodules: Vec::new(),
             destinations: Vec::new(),
             commit_age_max: Duration::from_mins(10),
-        };
+        }
+    }
+
+    #[test]
+    fn a_stage_that_has_committed_more_than_its_topic_holds_is_reported_with_the_remedy() {
+        let ahead = |committed, start, end| ahead(&stage(), 2, committed, LogRange { start, end });
         assert_eq!(
-            behind(&stage, 2, 1, Duration::from_secs(700)),
+            ahead(Some(120), 0, 7).unwrap(),
+            "stage stage-clean has committed offset 120 of crypto-raw/2, whose log ends at 7: crypto-raw was recreated or has lost \
+             records; the stage's log names the flag that lets it go on"
+        );
+        assert!(ahead(Some(7), 0, 7).is_some());
+        assert_eq!(ahead(Some(6), 0, 7), None);
+        assert_eq!(ahead(Some(6), 7, 7), None, "retention has emptied it");
+        assert_eq!(ahead(None, 0, 0), None);
+        // As a flag that was given has committed it.
+        assert_eq!(ahead(Some(-1), 0, 0), None);
+    }
+
+    #[test]
+    fn a_stage_that_is_behind_is_reported_with_the_lag_and_the_remedy() {
+        assert_eq!(
+            behind(&stage(), 2, 1, Duration::from_secs(700)),
             "stage stage-clean is behind: 1 record of crypto-raw/2 not committed, the oldest for 700 s; check that the stage \
              is running"
         );

@@ -1,6 +1,6 @@
 //! Which topics exist, and how many records they hold.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use connector_runtime::cluster::Client;
 use connector_runtime::topic::TopicError;
 use connector_runtime::{reader, topic};
@@ -12,17 +12,29 @@ pub(crate) async fn survey(client: &Client, names: &[String], survey: &mut Surve
         match look_at(client, name).await {
             Ok(topic) => survey.topics.push(topic),
             Err(error) => {
-                let message = match error.downcast_ref() {
-                    Some(TopicError::Missing { .. }) => {
-                        format!("topic {name} is missing: `coinlake deploy` creates it")
-                    }
-                    _ => format!("topic {name}: {error:#}"),
+                let message = match error.downcast_ref::<TopicError>() {
+                    Some(TopicError::Missing { .. }) => missing(name),
+                    // Each of the others would wait as long.
+                    Some(reason) if reason.is_transient() => return Err(error),
+                    _ => unreadable(name, &error),
                 };
                 survey.report(name, message);
             }
         }
     }
     Ok(())
+}
+
+fn missing(name: &str) -> String {
+    format!(
+        "topic {name} is missing: `coinlake deploy` creates it on a cluster, a restart of `coinlake up` on one machine"
+    )
+}
+
+fn unreadable(name: &str, error: &Error) -> String {
+    format!(
+        "the offsets of {name} cannot be read ({error:#}): look at `fluvio partition list` and `fluvio cluster spu list`"
+    )
 }
 
 async fn look_at(client: &Client, name: &str) -> Result<Topic> {
