@@ -93,12 +93,12 @@ impl Command {
             Self::Check(args) => args.settings.secrets_file()?,
             Self::Health(args) => args.target.secrets_file(),
             Self::Console(args) => args.target.secrets_file(),
+            Self::Deploy(args) => args.secrets_file(),
             Self::Train(command) => command.secrets_file(),
             Self::Lake(command) => command.secrets_file(),
             Self::Rules(command) => command.secrets_file(),
             Self::Demo(_)
             | Self::Init(_)
-            | Self::Deploy(_)
             | Self::Notify(_)
             | Self::Completions(_)
             | Self::Man(_) => None,
@@ -128,6 +128,18 @@ impl Cli {
 mod tests {
     use super::*;
 
+    fn parsed(arguments: &str) -> Result<Cli, clap::Error> {
+        let words = std::iter::once("coinlake").chain(arguments.split(' '));
+        Cli::try_parse_from(words)
+    }
+
+    fn refused(arguments: &str) -> String {
+        let refused = parsed(arguments).err();
+        refused
+            .unwrap_or_else(|| panic!("accepted: {arguments}"))
+            .to_string()
+    }
+
     #[test]
     fn a_port_alone_is_an_address_everywhere() {
         for arguments in [
@@ -138,9 +150,69 @@ mod tests {
             "notify --metrics-listen 9464",
             "train run --every 1h --metrics-listen 9464",
         ] {
-            let words = std::iter::once("coinlake").chain(arguments.split(' '));
-            let parsed = Cli::try_parse_from(words);
+            let parsed = parsed(arguments);
             assert!(parsed.is_ok(), "{arguments}: {}", parsed.err().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_lake_is_that_of_a_cluster_which_one_option_names() {
+        for command in ["health", "console"] {
+            for place in [
+                "",
+                " --data d",
+                " --profile p --lake l",
+                " --cluster c:1 --lake l",
+            ] {
+                let arguments = format!("{command}{place}");
+                let parsed = parsed(&arguments);
+                assert!(parsed.is_ok(), "{arguments}: {}", parsed.err().unwrap());
+            }
+            let said = refused(&format!("{command} --lake l"));
+            assert!(
+                said.contains("--profile") && said.contains("--cluster"),
+                "{said}"
+            );
+            for place in [
+                "--data d --lake l",
+                "--data d --profile p --lake l",
+                "--profile p",
+                "--cluster c:1",
+                "--profile p --cluster c:1 --lake l",
+            ] {
+                refused(&format!("{command} {place}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_training_at_no_interval_or_of_no_time_is_refused() {
+        for option in ["--every", "--since"] {
+            let said = refused(&format!("train run {option} 0s"));
+            assert!(said.contains("longer than nothing"), "{said}");
+            assert!(parsed(&format!("train run {option} 1ms")).is_ok());
+        }
+    }
+
+    #[test]
+    fn retention_is_what_stages_and_fluvio_can_live_with() {
+        for (retention, remedy) in [("5h", "at least 6h"), ("137years", "at most 136years")] {
+            let said = refused(&format!("deploy --retention {retention}"));
+            assert!(said.contains(remedy), "{said}");
+        }
+        for retention in ["6h", "136years"] {
+            assert!(parsed(&format!("deploy --retention {retention}")).is_ok());
+        }
+    }
+
+    #[test]
+    fn options_of_a_deployment_go_with_nothing_else() {
+        assert!(parsed("deploy --diff --data d").is_ok());
+        for instead in ["--rollback", "--delete", "--wait"] {
+            assert!(parsed(&format!("deploy {instead}")).is_ok());
+            for option in ["--data d", "--retention 7d", "--smartmodules s"] {
+                refused(&format!("deploy {instead} {option}"));
+            }
         }
     }
 }

@@ -113,11 +113,7 @@ impl Models {
                 versions: tracking.versions(label.as_str()).await?,
             });
         }
-        let runs = match tracking.runs(&self.config.experiment, RUNS_MAX).await {
-            // A server does not know the experiment before its first run.
-            Err(TrackingError::UnknownExperiment { .. }) => Vec::new(),
-            runs => runs?,
-        };
+        let runs = tracking.runs(&self.config.experiment, RUNS_MAX).await?;
         Ok(Overview {
             place: tracking.place(),
             link: self.config.link.clone(),

@@ -66,7 +66,7 @@ class Pods(unittest.TestCase):
         self.assertEqual(code, 0, said)
         code, said = ended("StatefulSet", "stage-raw", "same-version", other)
         self.assertEqual(code, 1, said)
-        self.assertIn("the cluster is not as this command would deploy it", said)
+        self.assertIn("the cluster would be changed: ", said)
         self.assertRegex(said, "(?m)^.*update.*crypto-clean")
 
     def test_with_a_cluster_they_become_ready_and_notice_when_it_goes(self):

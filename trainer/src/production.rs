@@ -7,7 +7,7 @@ use market::model::{Inputs, ModelPair};
 use serde::Serialize;
 
 use crate::data::{DataError, Label, open_lake, read_last};
-use crate::drift::{self, PSI_NOTABLE, Reference};
+use crate::drift::{self, DriftError, PSI_NOTABLE, Reference};
 use crate::model::Model;
 use crate::promotion::Current;
 use crate::run::Metric;
@@ -16,7 +16,7 @@ use crate::tracking::{Alias, ModelVersion, RunStatus, Tracking, TrackingError};
 const DAY: Duration = Duration::from_hours(24);
 /// Names the scores, beside the names of the inputs.
 const SCORES: &str = "scores";
-/// Among so many runs a finished one is looked for.
+/// A finished run is looked for among this many.
 const RECENT_RUNS: usize = 10;
 
 /// A model in production.
@@ -96,9 +96,9 @@ pub async fn current(tracking: &dyn Tracking, label: Label) -> Current {
     }
 }
 
-/// The models to serve, and the errors of those that could not be loaded. A missing model does not mean that the one served
+/// The models to serve, and the errors of those that could not be loaded, by label. A missing model does not mean that the one served
 /// now should stop serving.
-pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<TrackingError>) {
+pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<(Label, TrackingError)>) {
     let mut pair = ModelPair::default();
     let mut problems = Vec::new();
     for label in Label::ALL {
@@ -108,7 +108,7 @@ pub async fn production_pair(tracking: &dyn Tracking) -> (ModelPair, Vec<Trackin
                 Model::Logistic(logistic) => pair.trend = Some(logistic),
             },
             Ok(None) => {}
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push((label, problem)),
         }
     }
     (pair, problems)
@@ -137,12 +137,15 @@ impl ModelDrift {
             .chain(inputs.map(|(input, &psi)| (input.as_str(), psi)))
     }
 
-    /// As metrics of the run that measured it.
+    /// As metrics of the run that measured it, with the version that it is of.
     pub fn metrics(&self) -> impl Iterator<Item = Metric> {
         let prefix = metric_prefix(&self.model);
-        self.parts().map(move |(what, psi)| Metric {
-            name: format!("{prefix}{what}"),
-            value: psi,
+        let parts = self.parts();
+        let parts = parts.map(move |(what, psi)| (format!("{prefix}{what}"), psi));
+        let version = (version_metric(&self.model), f64::from(self.version));
+        parts.chain([version]).map(|(name, value)| Metric {
+            name,
+            value,
             step: 0,
         })
     }
@@ -176,7 +179,13 @@ fn metric_prefix(model: &str) -> String {
     format!("{model}/production_drift/")
 }
 
-/// The drift that the newest training of an experiment found in the lake's last day, of production models that it did not make.
+/// The metric that says which version's drift a run measured.
+fn version_metric(model: &str) -> String {
+    format!("{model}/production_version")
+}
+
+/// The drift that the newest training of an experiment found in the lake's last day, of the versions that were in production then and
+/// still are.
 ///
 /// # Errors
 /// When the tracking fails.
@@ -196,7 +205,9 @@ pub async fn recorded_drift(
         let production = tracking
             .version_at(label.as_str(), Alias::Production)
             .await?;
-        let Some(version) = production.filter(|version| version.run != newest.id) else {
+        let measured = newest.metrics.get(&version_metric(label.as_str()));
+        let is_measured = |found: &ModelVersion| measured == Some(&f64::from(found.version));
+        let Some(version) = production.filter(is_measured) else {
             continue;
         };
         let prefix = metric_prefix(&version.model);
@@ -229,7 +240,7 @@ pub enum DriftProblem {
     Data(#[from] DataError),
     /// The run's reference could not be read.
     #[error(transparent)]
-    Reference(#[from] drift::DriftError),
+    Reference(#[from] DriftError),
 }
 
 /// The drift of every production model over the last day of a lake, and the problems that prevented others.
@@ -273,7 +284,11 @@ async fn drift_of(
     rows: &[Inputs],
 ) -> Result<ModelDrift, DriftProblem> {
     let InProduction { version, model } = found;
-    let file = tracking.file(&version.run, drift::REFERENCE_PATH).await?;
+    let file = tracking.file(&version.run, drift::REFERENCE_PATH).await;
+    let file = file.map_err(|error| match error {
+        TrackingError::MissingFile { run, .. } => DriftError::Missing { run }.into(),
+        error => DriftProblem::from(error),
+    })?;
     let reference = Reference::from_json(&file)?;
     let scores = model.probabilities(rows);
     let moved = reference.inputs_psi(rows).into_iter();

@@ -11,6 +11,9 @@ use lake::{Lake, LakeUrl};
 use crate::platform::{DataDir, LIVE_MARKET, LastStart, Market};
 use crate::settings::default_data_dir;
 
+/// What names a cluster, by one way only.
+const ELSEWHERE: &str = "elsewhere";
+
 #[derive(Args)]
 pub(crate) struct TargetArgs {
     /// Data directory of `coinlake up` or `demo`; it says where the broker and the lake are
@@ -18,22 +21,17 @@ pub(crate) struct TargetArgs {
         long,
         value_name = "DIR",
         default_value_os_t = default_data_dir(),
-        conflicts_with_all = ["profile", "cluster"]
+        conflicts_with_all = ["profile", "cluster", "lake"]
     )]
     data: PathBuf,
     /// Look at the cluster of this fluvio profile instead
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "lake",
-        conflicts_with = "cluster"
-    )]
+    #[arg(long, value_name = "NAME", requires = "lake", group = ELSEWHERE)]
     profile: Option<String>,
     /// Look at the cluster at this address instead, without a profile
-    #[arg(long, value_name = "HOST:PORT", requires = "lake")]
+    #[arg(long, value_name = "HOST:PORT", requires = "lake", group = ELSEWHERE)]
     cluster: Option<String>,
     /// Lake of that cluster: a folder or an object store URL
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", requires = ELSEWHERE)]
     lake: Option<String>,
 }
 

@@ -77,6 +77,9 @@ impl BackfillArgs {
     fn up(&self) -> String {
         let data = self.data.as_ref().map(|data| data.display().to_string());
         let mut command = vec!["coinlake up".to_owned()];
+        if !self.coins.is_empty() {
+            command.extend(["--ids".to_owned(), quoted(&self.coins.join(","))]);
+        }
         command.extend(self.places(data.as_deref(), self.lake.as_deref()));
         command.join(" ")
     }
@@ -162,12 +165,19 @@ pub(crate) async fn run(args: BackfillArgs) -> Result<()> {
         .calls_file
         .get_or_insert_with(|| data.calls_file());
     let stages = plan.stages.clone();
-    let mut platform = Platform::backfill(backbone, source, args.since, stages, interrupted);
+    let stop = interrupted.clone();
+    let mut platform = Platform::backfill(backbone, source, args.since, stages, stop);
     platform.observe(&monitor);
     let parts_file = PartsFile::start(monitor, data.root());
     let progress = ProgressLine::start(&platform, None);
     let filled = match platform.filled().await {
-        Ok(()) => platform.drained(0).await,
+        Ok(()) => tokio::select! {
+            drained = platform.drained(0) => drained,
+            () = interrupted.cancelled() => Err(anyhow!(
+                "stopped before all of it was in the lake; this brings the rest: {}",
+                args.up()
+            )),
+        },
         Err(error) => Err(error),
     };
     progress.finish();
@@ -204,5 +214,33 @@ fn since(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("say a duration such as 30d".to_owned()),
         since if since > SINCE_MAX => Err("CoinGecko's history reaches 365d back".to_owned()),
         since => Ok(since),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: BackfillArgs,
+    }
+
+    #[test]
+    fn the_up_that_goes_on_has_the_same_coins_and_places() {
+        for (options, expected) in [
+            ("", "coinlake up"),
+            (
+                " --coins bitcoin,ethereum --data d",
+                "coinlake up --ids bitcoin,ethereum --data d",
+            ),
+        ] {
+            let words = format!("backfill --since 1d{options}");
+            let line = Line::parse_from(words.split(' '));
+            assert_eq!(line.args.up(), expected);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `coinlake deploy`: topics, SmartModules and table formats for a cluster.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,9 +10,11 @@ use clap::Args;
 use connector_runtime::process::ClusterArgs;
 
 use crate::args::SmartModulesArgs;
+use crate::counted::counted;
 use crate::deployment::{self, Bundle, Goal, TopicOptions};
 use crate::models;
-use crate::settings::default_data_dir;
+use crate::platform::DataDir;
+use crate::settings::{default_data_dir, usable_retention};
 
 #[derive(Args)]
 pub(crate) struct DeployArgs {
@@ -39,16 +41,16 @@ pub(crate) struct DeployArgs {
     #[arg(long, conflicts_with = "yes")]
     diff: bool,
     /// Bring back the SmartModules that the last deployment replaced
-    #[arg(long, conflicts_with_all = TOPICS_AND_MODULES)]
+    #[arg(long, conflicts_with_all = DEPLOYING_ONLY)]
     rollback: bool,
     /// Delete SmartModules and table formats
-    #[arg(long, conflicts_with = "rollback", conflicts_with_all = TOPICS_AND_MODULES)]
+    #[arg(long, conflicts_with = "rollback", conflicts_with_all = DEPLOYING_ONLY)]
     delete: bool,
     /// With --delete: also delete the topics, with every record in them
     #[arg(long, requires = "delete")]
     with_data: bool,
     /// Change nothing: wait until another process has deployed everything
-    #[arg(long, conflicts_with_all = ["yes", "diff", "rollback", "delete"], conflicts_with_all = TOPICS_AND_MODULES)]
+    #[arg(long, conflicts_with_all = ["yes", "diff", "rollback", "delete"], conflicts_with_all = DEPLOYING_ONLY)]
     wait: bool,
 }
 
@@ -71,7 +73,23 @@ impl FromStr for Replication {
 }
 
 /// Options of a deployment alone.
-const TOPICS_AND_MODULES: [&str; 4] = ["partitions", "replication", "retention", "smartmodules"];
+const DEPLOYING_ONLY: [&str; 5] = [
+    "partitions",
+    "replication",
+    "retention",
+    "smartmodules",
+    "data",
+];
+
+impl DeployArgs {
+    /// The file of secrets that the platform's last start used, for a deployment of its models.
+    pub(crate) fn secrets_file(&self) -> Option<PathBuf> {
+        match self.wait || self.delete || self.rollback {
+            true => None,
+            false => DataDir::at(&self.data).secrets_file(),
+        }
+    }
+}
 
 /// Prints the plan, asks, and applies it.
 pub(crate) async fn run(args: DeployArgs) -> Result<()> {
@@ -104,7 +122,8 @@ pub(crate) async fn run(args: DeployArgs) -> Result<()> {
         return Ok(());
     }
     if args.diff {
-        bail!("the cluster is not as this command would deploy it");
+        let steps = counted(plan.changes() as u64, "step");
+        bail!("the cluster would be changed: {steps} (see above)");
     }
     if !args.yes && !confirmed()? {
         bail!("nothing was changed");
@@ -115,10 +134,9 @@ pub(crate) async fn run(args: DeployArgs) -> Result<()> {
 }
 
 fn retention(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(retention) if retention.as_secs() == 0 => Err("at least 1s".to_owned()),
-        other => other.map_err(|error| error.to_string()),
-    }
+    let retention = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    usable_retention(retention)?;
+    Ok(retention)
 }
 
 fn confirmed() -> Result<bool> {
@@ -127,8 +145,7 @@ fn confirmed() -> Result<bool> {
             "nothing was changed: there is no terminal to ask for confirmation; check the plan above and add --yes"
         );
     }
-    print!("apply this plan? [y/N] ");
-    io::stdout().flush().context("stdout cannot be written")?;
+    eprint!("apply this plan? [y/N] ");
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)

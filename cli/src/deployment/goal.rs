@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use connector_runtime::cluster::Client;
 use connector_runtime::topic::{TopicSettings, ensure_topic};
+use market::model::slot;
+use market::names::smartmodule;
 use tokio::time::MissedTickBehavior;
 
 use super::apply::apply;
@@ -84,4 +86,17 @@ pub(crate) async fn deploy(client: &Client, bundle: Bundle) -> Result<()> {
         tracing::warn!("{warning}");
     }
     goal.reach(client, plan).await
+}
+
+/// The models in the cluster's crypto-predict, such as `trend_up/2`.
+///
+/// # Errors
+/// When the cluster does not answer, or only that module can read its models: then a deployment has not replaced it.
+pub(crate) async fn served_models(client: &Client) -> Result<Vec<String>> {
+    let state = ClusterState::read(client).await?;
+    let name = smartmodule::PREDICT;
+    let wasm = state.smartmodules.get(name);
+    let wasm = wasm.with_context(|| format!("SmartModule {name} is missing"))?;
+    let pair = slot::read(wasm).with_context(|| format!("SmartModule {name} is not replaced"))?;
+    Ok(pair.labels())
 }

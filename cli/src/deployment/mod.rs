@@ -22,5 +22,5 @@ mod serving;
 mod wait;
 
 pub(crate) use bundle::{Bundle, TopicOptions};
-pub(crate) use goal::{Goal, deploy};
+pub(crate) use goal::{Goal, deploy, served_models};
 pub(crate) use wait::wait_until_deployed;

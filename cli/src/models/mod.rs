@@ -6,7 +6,7 @@
 mod production;
 mod tracking;
 
-pub(crate) use production::models_in_production;
+pub(crate) use production::{models_in_production, promoted_models};
 pub(crate) use tracking::{
     DEFAULT_EXPERIMENT, MODELS_FOLDER, console_models, local_tracking, open_tracking,
 };

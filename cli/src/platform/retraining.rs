@@ -37,25 +37,49 @@ pub(crate) async fn retrain(
 ) {
     let mut clock = tokio::time::interval(CLOCK_INTERVAL.min(plan.every));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = None;
+    let mut unclear = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = clock.tick() => {}
         }
-        let trained = async {
-            if is_due(&data, plan.every)? {
-                train(&plan, &data, smartmodules.as_deref(), &stop).await?;
-            }
-            anyhow::Ok(())
+        let outcome = match is_due(&data, plan.every) {
+            Ok(false) => Outcome::Fine,
+            // Next time the lake may be large enough, or the server reachable.
+            Ok(true) => match train(&plan, &data, smartmodules.as_deref(), &stop).await {
+                Ok(()) => Outcome::Fine,
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Err(error) => Outcome::Unclear(format!("{error:#}")),
         };
-        // Next time the lake may be large enough, or the server reachable.
-        let failure = trained.await.err().map(|error| format!("{error:#}"));
-        if let Some(failure) = failure.as_ref().filter(|it| told.as_ref() != Some(*it)) {
-            tracing::warn!("training failed: {failure}");
+        let warning;
+        (warning, unclear) = outcome.warning(unclear);
+        if let Some(warning) = warning {
+            tracing::warn!("training failed: {warning}");
         }
-        // A lasting one is told once, and again after a training.
-        told = failure.or(told);
+    }
+}
+
+/// What came of one look at the clock.
+enum Outcome {
+    /// No training was due, or it succeeded.
+    Fine,
+    /// The training that was due failed.
+    Failed(String),
+    /// It is not known whether one is due.
+    Unclear(String),
+}
+
+impl Outcome {
+    /// What to warn of, and why it is unclear since the last warning: every failed training is told, but what a look at the clock finds
+    /// once in 30 seconds only when it begins.
+    fn warning(self, unclear: Option<String>) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Fine => (None, None),
+            Self::Failed(reason) => (Some(reason), None),
+            Self::Unclear(reason) if unclear.as_ref() == Some(&reason) => (None, unclear),
+            Self::Unclear(reason) => (Some(reason.clone()), Some(reason)),
+        }
     }
 }
 
@@ -127,4 +151,43 @@ async fn finished(child: Child, stop: &CancellationToken) -> Result<Option<Outpu
     }
     let _ = tokio::time::timeout(STOP_TIMEOUT, output).await;
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failed_training_is_told_and_an_unreadable_note_once() {
+        let failed = || Outcome::Failed("no rows".to_owned());
+        let unclear = |why: &str| Outcome::Unclear(why.to_owned());
+        let mut known = None;
+        let mut warnings = |outcomes: Vec<Outcome>| {
+            let mut told = Vec::new();
+            for outcome in outcomes {
+                let warning;
+                (warning, known) = outcome.warning(known.take());
+                told.extend(warning);
+            }
+            told
+        };
+        let told = warnings(vec![
+            failed(),
+            Outcome::Fine,
+            Outcome::Fine,
+            failed(),
+            failed(),
+        ]);
+        assert_eq!(told, ["no rows"; 3]);
+        let told = warnings(vec![
+            unclear("disk"),
+            unclear("disk"),
+            unclear("note"),
+            unclear("note"),
+            Outcome::Fine,
+            unclear("note"),
+            unclear("note"),
+        ]);
+        assert_eq!(told, ["disk", "note", "note"]);
+    }
 }

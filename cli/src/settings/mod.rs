@@ -22,5 +22,5 @@ pub(crate) use args::SettingsArgs;
 pub(crate) use find::{CONFIG_FILE, DEMO_DATA_DIR, default_data_dir};
 pub(crate) use problems::SettingsProblems;
 pub(crate) use rules::RulesFile;
-pub(crate) use run_plan::RunPlan;
+pub(crate) use run_plan::{RunPlan, usable_retention};
 pub(crate) use template::TEMPLATE;

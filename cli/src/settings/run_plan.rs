@@ -212,16 +212,30 @@ impl fmt::Display for RunPlan {
 
 fn retention(settings: &Settings, problems: &mut Problems<'_>) -> Option<Duration> {
     let retention = settings.broker.retention?.0;
-    if retention < RETENTION_MIN {
+    if let Err(problem) = usable_retention(retention) {
         problems.report(
             "broker.retention",
             format!(
-                "broker.retention is {}: set at least 6h, because a restart reads the last hours again",
+                "broker.retention is {}: {problem}",
                 humantime::format_duration(retention)
             ),
         );
     }
     Some(retention)
+}
+
+/// Whether topics can keep records this long.
+///
+/// # Errors
+/// What to set instead.
+pub(crate) fn usable_retention(retention: Duration) -> Result<(), &'static str> {
+    if retention < RETENTION_MIN {
+        return Err("set at least 6h, because a restart reads the last hours again");
+    }
+    match u32::try_from(retention.as_secs()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("set at most 136years, which is as far as Fluvio counts"),
+    }
 }
 
 fn allowed_hosts(settings: &Settings, problems: &mut Problems<'_>) -> Vec<String> {
@@ -246,6 +260,12 @@ fn retraining(settings: &Settings, problems: &mut Problems<'_>) -> Option<Retrai
         );
     }
     let since = settings.train.since.map(|since| since.0);
+    if since.is_some_and(|since| since.is_zero()) {
+        problems.report(
+            "train.since",
+            "train.since is 0: set a duration such as 14d, or leave it out to train on all rows",
+        );
+    }
     Some(RetrainingPlan { every, since })
 }
 

@@ -43,4 +43,9 @@ fn a_dry_run_writes_nothing_and_a_table_that_fails_holds_up_no_other() {
         let named = |name: &str| done.iter().any(|table| table["table"] == name);
         assert!(named("raw") && !named("alerts"), "{report}");
     }
+    // Of the table that failed nothing is known.
+    let mut expire = coinlake(&["lake", "expire", "--keep", "36500d", "--lake"]);
+    let output = expire.arg(&lake).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(!printed.contains("no table has rows"), "{printed}");
 }

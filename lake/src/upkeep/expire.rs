@@ -91,7 +91,7 @@ impl Upkeep {
             Ok(()) => self.watch.step(Step::EntryMade)?,
             Err(Failure::Upkeep(error)) => return Err(error),
             Err(Failure::Overtaken(reason)) => {
-                report.removed = Extent::default();
+                (report.removed, report.dates) = (Extent::default(), None);
                 report.given_up = Some(reason);
             }
         }

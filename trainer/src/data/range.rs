@@ -112,12 +112,12 @@ pub(crate) fn show_ms(time_ms: i64) -> String {
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, RangeError> {
-    let date = text.parse::<Date>().ok().filter(|_| !text.contains('T'));
-    let time = match date {
-        Some(date) => midnight(date).ok(),
-        None => text.parse::<Timestamp>().ok(),
+    // Only ten characters are a date: of a longer text, a time would be dropped.
+    let time = match text.len() {
+        10 => text.parse::<Date>().and_then(midnight),
+        _ => text.parse::<Timestamp>(),
     };
-    time.ok_or_else(|| RangeError::NoTime(text.to_owned()))
+    time.map_err(|_| RangeError::NoTime(text.to_owned()))
 }
 
 fn midnight(date: Date) -> Result<Timestamp, jiff::Error> {
@@ -142,8 +142,30 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_never_taken_for_its_date() {
+        for text in [
+            "2025-06-01T12:30:00Z",
+            "2025-06-01t12:30:00z",
+            "2025-06-01 12:30Z",
+            "2025-06-01T14:30:00+02:00",
+        ] {
+            let range = TimeRange::parse(Some(text), None).unwrap();
+            assert_eq!(range.to_string(), "from 2025-06-01T12:30:00Z on", "{text}");
+        }
+    }
+
+    #[test]
     fn other_text_and_empty_ranges_are_refused() {
-        for text in ["yesterday", "", "2025-13-01", "2025-06-01T12:00:00"] {
+        for text in [
+            "yesterday",
+            "",
+            "2025-13-01",
+            "2025-06-01T12:00:00",
+            "2025-06-01 12:00",
+            "2025-06-01t12:00:00",
+            "2025-06-01[UTC]",
+            "2025-06-01+02:00",
+        ] {
             let problem = TimeRange::parse(Some(text), None).unwrap_err();
             assert_eq!(problem, RangeError::NoTime(text.to_owned()));
         }

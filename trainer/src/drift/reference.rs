@@ -30,6 +30,12 @@ pub struct Reference {
 /// Why a reference cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DriftError {
+    /// The run has none.
+    #[error("run {run} has no {REFERENCE_PATH}: was it deleted? Train again")]
+    Missing {
+        /// The run of the version in production.
+        run: String,
+    },
     /// The file is damaged, or another one.
     #[error("{REFERENCE_PATH} cannot be read: {0}; train again")]
     Unreadable(#[from] serde_json::Error),

@@ -37,7 +37,7 @@ pub trait Tracking: Send + Sync {
         reason: &str,
     ) -> Result<(), TrackingError>;
 
-    /// The newest runs of an experiment, newest first.
+    /// The newest runs of an experiment, newest first; none of one that no run has created yet.
     async fn runs(&self, experiment: &str, at_most: usize)
     -> Result<Vec<RunRecord>, TrackingError>;
 

@@ -74,16 +74,6 @@ pub enum TrackingError {
         /// The server's address.
         server: String,
     },
-    /// The experiment does not exist.
-    #[error(
-        "there is no experiment {name} in {place}: `coinlake train run --experiment {name}` creates it"
-    )]
-    UnknownExperiment {
-        /// Its name.
-        name: String,
-        /// The tracking.
-        place: String,
-    },
     /// The run does not exist.
     #[error("there is no run {run} in {place}: `coinlake train list` shows all")]
     UnknownRun {

@@ -5,7 +5,8 @@ use std::net::TcpListener;
 
 use faults::SmallDisk;
 use fixtures::mlflow::{ADMIN, server, server_with_sign_in};
-use trainer::tracking::{Alias, LocalTracking, Tracking, TrackingError};
+use trainer::production::recorded_drift;
+use trainer::tracking::{Alias, LocalTracking, RunStatus, Tracking, TrackingError};
 use trainer::{Artifact, Run};
 
 use crate::client::{client, client_as, client_of, python};
@@ -118,11 +119,6 @@ async fn a_deleted_experiment_can_be_brought_back() {
 async fn what_is_not_there_is_named() {
     let Some(server) = server() else { return };
     let tracking = client_of(server);
-    let error = tracking.runs("no such", 1).await.unwrap_err();
-    assert!(
-        matches!(error, TrackingError::UnknownExperiment { .. }),
-        "{error}"
-    );
     for id in ["0123456789abcdef0123456789abcdef", "no id", ""] {
         let error = tracking.run(id).await.unwrap_err();
         assert!(matches!(error, TrackingError::UnknownRun { .. }), "{error}");
@@ -136,6 +132,34 @@ async fn what_is_not_there_is_named() {
         matches!(error, TrackingError::MissingFile { .. }),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn an_experiment_before_its_first_run_has_none() {
+    let Some(server) = server() else { return };
+    let tracking = client_of(server);
+    assert_eq!(tracking.runs("no such", 1).await.unwrap(), []);
+    assert_eq!(recorded_drift(&tracking, "no such").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_run_whose_files_the_server_does_not_take_has_failed() {
+    let Some(server) = server() else { return };
+    let tracking = client_of(server);
+    python(
+        server,
+        "create_experiment.py",
+        &["elsewhere", "s3://bucket/elsewhere"],
+    );
+    let error = tracking.start(&beginning("elsewhere")).await.unwrap_err();
+    assert!(
+        matches!(error, TrackingError::ArtifactsElsewhere { .. }),
+        "{error}"
+    );
+    let runs = tracking.runs("elsewhere", 9).await.unwrap();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].status, RunStatus::Failed);
+    assert_eq!(runs[0].tags["failure"], error.to_string());
 }
 
 #[tokio::test]

@@ -141,14 +141,16 @@ async fn the_newest_training_knows_the_drift_of_models_it_did_not_make() {
     };
     put_in_production(first).await;
     assert_eq!(recorded().await, []);
+    let unmeasured = train(2, &[]).await;
 
     let drift = [
+        ("trend_up/production_version", f64::from(first)),
         ("trend_up/production_drift/scores", 0.5),
         ("trend_up/production_drift/return_1m", 0.125),
         ("trend_up/drift/return_1m", 7.0),
         ("anomaly_ahead/production_drift/return_1m", 8.0),
     ];
-    let second = train(2, &drift).await;
+    let third = train(3, &drift).await;
     let drift = [ModelDrift {
         model: "trend_up".to_owned(),
         version: first,
@@ -157,15 +159,17 @@ async fn the_newest_training_knows_the_drift_of_models_it_did_not_make() {
     }];
     assert_eq!(recorded().await, drift);
     // A run that failed measured nothing.
-    let failed = started(3).await;
+    let failed = started(4).await;
     tracking
         .abandon(&failed, 1_748_736_200_000, RunStatus::Failed, "no rows")
         .await
         .unwrap();
     assert_eq!(recorded().await, drift);
-    // The newest training's own model has not drifted yet.
-    put_in_production(second).await;
-    assert_eq!(recorded().await, []);
+    // Neither the newest training's own model nor one that came into production since was measured.
+    for version in [third, unmeasured] {
+        put_in_production(version).await;
+        assert_eq!(recorded().await, []);
+    }
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use clap::Args;
 use connector_runtime::process::{log, shutdown};
 use indicatif::BinaryBytes;
 use jiff::Timestamp;
-use lake::Lake;
 use lake::upkeep::{Expired, Extent, Optimized, Upkeep, UpkeepError, Vacuumed};
+use lake::{Lake, Table};
 use parquet_sink::config::{FILE_SIZE_MIN, KEEP_MIN};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -90,53 +90,41 @@ struct Report {
 
 pub(super) async fn optimize(args: OptimizeArgs) -> Result<()> {
     let mut work = Work::new(&args.common)?;
-    for table in args.common.target.tables(&work.lake).await? {
-        let (upkeep, progress) = work.upkeep(table.name());
-        let upkeep = upkeep.file_bytes(args.file_size.map(|size| size.0));
-        let optimized = upkeep.optimize(&table).await;
-        let optimized = work.done(table.name(), optimized)?;
-        work.report.optimized.extend(optimized.flatten());
-        progress.finish();
-    }
-    work.print(args.common.json)
+    let tables = args.common.target.tables(&work.lake).await?;
+    let worked = work.optimize(&tables, args.file_size).await;
+    work.end(worked, args.common.json)
 }
 
 pub(super) async fn expire(args: ExpireArgs) -> Result<()> {
     let mut work = Work::new(&args.common)?;
-    for table in args.common.target.tables(&work.lake).await? {
-        let (upkeep, progress) = work.upkeep(table.name());
-        let expired = upkeep.expire(&table, args.keep).await;
-        let expired = work.done(table.name(), expired)?;
-        work.report.expired.extend(expired.flatten());
-        progress.finish();
-    }
-    work.print(args.common.json)
+    let tables = args.common.target.tables(&work.lake).await?;
+    let worked = work.expire(&tables, args.keep).await;
+    work.end(worked, args.common.json)
 }
 
 pub(super) async fn vacuum(args: UpkeepArgs) -> Result<()> {
     let mut work = Work::new(&args)?;
-    work.vacuum(&args.target).await?;
-    work.print(args.json)
+    let tables = args.target.tables(&work.lake).await?;
+    let worked = work.vacuum(&tables, &args.target).await;
+    work.end(worked, args.json)
 }
 
 pub(super) async fn all(args: UpkeepArgs) -> Result<()> {
     let mut work = Work::new(&args)?;
     if args.target.names().is_empty() && work.lake.tables().await?.is_empty() {
         // The stages have not committed yet.
-        return work.print(args.json);
+        return work.end(Ok(()), args.json);
     }
-    for table in args.target.tables(&work.lake).await? {
-        let (upkeep, progress) = work.upkeep(table.name());
-        let kept = upkeep.keep(&table).await;
-        if let Some(kept) = work.done(table.name(), kept)?.flatten() {
-            work.report.expired.push(kept.expired);
-            work.report.optimized.push(kept.optimized);
-        }
-        progress.finish();
-    }
-    work.vacuum(&args.target).await?;
-    work.print(args.json)
+    let tables = args.target.tables(&work.lake).await?;
+    let worked = match work.keep(&tables).await {
+        Ok(()) => work.vacuum(&tables, &args.target).await,
+        stopped => stopped,
+    };
+    work.end(worked, args.json)
 }
+
+/// It was interrupted.
+struct Stopped;
 
 /// One command at work.
 struct Work {
@@ -170,13 +158,14 @@ impl Work {
     }
 
     /// What was done, if it did not fail: the other tables are no worse for it.
-    ///
-    /// # Errors
-    /// It was stopped.
-    fn done<T>(&mut self, table: &str, result: Result<T, UpkeepError>) -> Result<Option<T>> {
+    fn done<T>(
+        &mut self,
+        table: &str,
+        result: Result<T, UpkeepError>,
+    ) -> Result<Option<T>, Stopped> {
         match result {
             Ok(done) => Ok(Some(done)),
-            Err(UpkeepError::Stopped) => Err(UpkeepError::Stopped.into()),
+            Err(UpkeepError::Stopped) => Err(Stopped),
             Err(error) => {
                 let failed = format!("{table}: {error}");
                 // Vacuum may fail for the reason that all before it did.
@@ -188,27 +177,73 @@ impl Work {
         }
     }
 
-    async fn vacuum(&mut self, target: &LakeArgs) -> Result<()> {
-        for table in target.tables(&self.lake).await? {
+    async fn optimize(
+        &mut self,
+        tables: &[Table],
+        file_size: Option<ByteSize>,
+    ) -> Result<(), Stopped> {
+        for table in tables {
             let (upkeep, progress) = self.upkeep(table.name());
-            let vacuumed = upkeep.vacuum(&table).await;
-            let vacuumed = self.done(table.name(), vacuumed)?;
-            self.report.vacuumed.extend(vacuumed.flatten());
-            progress.finish();
-        }
-        if target.names().is_empty() {
-            let (upkeep, progress) = self.upkeep("temporary files");
-            let vacuumed = upkeep.vacuum_temporary(&self.lake).await?;
-            self.report.vacuumed.push(vacuumed);
+            let upkeep = upkeep.file_bytes(file_size.map(|size| size.0));
+            let optimized = upkeep.optimize(table).await;
+            let optimized = self.done(table.name(), optimized)?;
+            self.report.optimized.extend(optimized.flatten());
             progress.finish();
         }
         Ok(())
     }
 
-    fn print(self, json: bool) -> Result<()> {
+    async fn expire(&mut self, tables: &[Table], keep: Option<Duration>) -> Result<(), Stopped> {
+        for table in tables {
+            let (upkeep, progress) = self.upkeep(table.name());
+            let expired = upkeep.expire(table, keep).await;
+            let expired = self.done(table.name(), expired)?;
+            self.report.expired.extend(expired.flatten());
+            progress.finish();
+        }
+        Ok(())
+    }
+
+    async fn keep(&mut self, tables: &[Table]) -> Result<(), Stopped> {
+        for table in tables {
+            let (upkeep, progress) = self.upkeep(table.name());
+            let kept = upkeep.keep(table).await;
+            if let Some(kept) = self.done(table.name(), kept)?.flatten() {
+                self.report.expired.push(kept.expired);
+                self.report.optimized.push(kept.optimized);
+            }
+            progress.finish();
+        }
+        Ok(())
+    }
+
+    async fn vacuum(&mut self, tables: &[Table], target: &LakeArgs) -> Result<(), Stopped> {
+        for table in tables {
+            let (upkeep, progress) = self.upkeep(table.name());
+            let vacuumed = upkeep.vacuum(table).await;
+            let vacuumed = self.done(table.name(), vacuumed)?;
+            self.report.vacuumed.extend(vacuumed.flatten());
+            progress.finish();
+        }
+        if target.names().is_empty() {
+            let what = "temporary files";
+            let (upkeep, progress) = self.upkeep(what);
+            let vacuumed = upkeep.vacuum_temporary(&self.lake).await;
+            let vacuumed = self.done(what, vacuumed)?;
+            self.report.vacuumed.extend(vacuumed);
+            progress.finish();
+        }
+        Ok(())
+    }
+
+    /// Prints what was done, whatever failed and even if it was stopped.
+    fn end(mut self, worked: Result<(), Stopped>, json: bool) -> Result<()> {
+        if let Err(Stopped) = worked {
+            self.failed.push(UpkeepError::Stopped.to_string());
+        }
         match json {
             true => outln!("{}", serde_json::to_string(&self.report)?),
-            false => self.report.print(),
+            false => self.report.print(self.failed.is_empty()),
         }
         match self.failed.is_empty() {
             true => Ok(()),
@@ -218,7 +253,7 @@ impl Work {
 }
 
 impl Report {
-    fn print(&self) {
+    fn print(&self, is_complete: bool) {
         let removed = if self.dry_run {
             "would remove"
         } else {
@@ -265,7 +300,8 @@ impl Report {
             given_up(&optimized.table, optimized.given_up.as_deref());
         }
         let is_nothing = |extent: &Extent| extent.files == 0;
-        if self.expired.iter().all(|it| is_nothing(&it.removed)) && !self.expired.is_empty() {
+        let has_no_old = |it: &Expired| is_nothing(&it.removed) && it.given_up.is_none();
+        if is_complete && !self.expired.is_empty() && self.expired.iter().all(has_no_old) {
             outln!("no table has rows that are older than it keeps");
         }
         let mut found = false;
@@ -284,7 +320,7 @@ impl Report {
                 size(log.bytes)
             );
         }
-        if !found && !self.vacuumed.is_empty() {
+        if is_complete && !found && !self.vacuumed.is_empty() {
             outln!("no file has been unreferenced for a day");
         }
     }

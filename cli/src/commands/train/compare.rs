@@ -86,7 +86,11 @@ impl Comparison {
                 ]);
             }
         }
-        show("metrics", &metrics);
+        if names(&first.metrics, &second.metrics).is_empty() {
+            outln!("\nmetrics: none");
+        } else {
+            show("metrics", &metrics);
+        }
         let hidden = names(&first.metrics, &second.metrics).len() - metrics.row_count();
         if hidden > 0 {
             outln!("{hidden} more with --all");

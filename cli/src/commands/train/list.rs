@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use trainer::data::Label;
-use trainer::tracking::{ModelVersion, RunRecord, Tracking, TrackingError};
+use trainer::tracking::{ModelVersion, RunRecord, Tracking};
 
 use super::runs::RunsArgs;
 use crate::commands::table::{number, table, time};
@@ -45,11 +45,7 @@ pub(crate) async fn run(args: ListArgs) -> Result<()> {
 
 async fn read(tracking: &dyn Tracking, args: &ListArgs) -> Result<Listing> {
     let experiment = args.runs.experiment.clone();
-    let runs = match tracking.runs(&experiment, args.last).await {
-        // The first run creates the experiment.
-        Err(TrackingError::UnknownExperiment { .. }) => Vec::new(),
-        runs => runs?,
-    };
+    let runs = tracking.runs(&experiment, args.last).await?;
     let mut versions = Vec::new();
     for label in Label::ALL {
         versions.extend(tracking.versions(label.as_str()).await?);

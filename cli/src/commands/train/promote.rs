@@ -10,7 +10,7 @@ use trainer::data::Label;
 use trainer::production::model_of;
 use trainer::tracking::{Alias, TrackingError};
 
-use super::serve::{BrokerArgs, serve};
+use super::serve::{BrokerArgs, check_broker, serve};
 use crate::models::open_tracking;
 use crate::settings::default_data_dir;
 
@@ -56,6 +56,9 @@ pub(crate) async fn run(args: PromoteArgs) -> Result<()> {
         })?;
     // Read first: a model that cannot be served must not get an alias.
     let found = model_of(tracking.as_ref(), label, version).await?;
+    if alias == Alias::Production {
+        check_broker(&args.data, &args.broker)?;
+    }
     tracking
         .note(&found.version, &format!("put into {alias} by hand"))
         .await?;
@@ -64,7 +67,8 @@ pub(crate) async fn run(args: PromoteArgs) -> Result<()> {
         .await?;
     outln!("{label} v{} is now in {alias}", args.version);
     if alias == Alias::Production {
-        outln!("{}", serve(&args.data, &args.broker).await?);
+        let serving = serve(&args.data, &args.broker, tracking.as_ref(), &[label]).await?;
+        outln!("{serving}");
     }
     Ok(())
 }

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use connector_runtime::cluster::Cluster;
+use connector_runtime::cluster::{Client, Cluster};
+use trainer::data::Label;
+use trainer::tracking::Tracking;
 
 use crate::args::SmartModulesArgs;
-use crate::deployment::{Bundle, deploy};
-use crate::models;
+use crate::deployment::{Bundle, deploy, served_models};
+use crate::models::promoted_models;
 use crate::platform::DataDir;
 
 /// Which broker gets the models in production.
@@ -21,12 +23,28 @@ pub(crate) struct BrokerArgs {
     smartmodules: SmartModulesArgs,
 }
 
-/// Deploys the models in production, and says in a sentence what the broker serves now. A data directory whose broker
-/// does not run is no error: its next start deploys them.
+/// Checks what [`serve`] will need, before an alias moves.
 ///
 /// # Errors
-/// When the broker refuses the models, or when a cluster that was asked for is not there.
-pub(crate) async fn serve(data: &Path, args: &BrokerArgs) -> Result<String> {
+/// When the profile is unknown, or there is a broker to serve on and a SmartModule is missing or damaged.
+pub(crate) fn check_broker(data: &Path, args: &BrokerArgs) -> Result<()> {
+    if cluster(data, args)?.is_some() {
+        args.smartmodules.read()?;
+    }
+    Ok(())
+}
+
+/// Deploys the models in production after a promotion of the labels `promoted`, and says in a sentence what the broker serves now. A data
+/// directory whose broker does not run is no error: its next start deploys them.
+///
+/// # Errors
+/// When a promoted model cannot be read, when the broker does not serve it, or when a cluster that was asked for is not there.
+pub(crate) async fn serve(
+    data: &Path,
+    args: &BrokerArgs,
+    tracking: &dyn Tracking,
+    promoted: &[Label],
+) -> Result<String> {
     let remedy = "`coinlake deploy`, `up` and `demo` deploy the models";
     let Some(cluster) = cluster(data, args)? else {
         return Ok(format!("no broker runs on {}: {remedy}", data.display()));
@@ -41,10 +59,8 @@ pub(crate) async fn serve(data: &Path, args: &BrokerArgs) -> Result<String> {
             ));
         }
     };
-    let production = models::models_in_production(data).await;
-    let names = production.labels().join(" and ");
-    let bundle = Bundle::models_only(args.smartmodules.read()?, production);
-    deploy(&client, bundle).await.with_context(|| {
+    let deployed = deploy_promoted(&client, args, tracking, promoted);
+    let served = deployed.await.with_context(|| {
         format!(
             "the models are registered as production, but the broker at {} may still serve the previous ones: run `coinlake \
              train promote` again",
@@ -52,9 +68,23 @@ pub(crate) async fn serve(data: &Path, args: &BrokerArgs) -> Result<String> {
         )
     })?;
     Ok(format!(
-        "the broker at {} serves {names} now",
-        cluster.name()
+        "the broker at {} serves {} now",
+        cluster.name(),
+        served.join(" and ")
     ))
+}
+
+/// The models that the broker serves then.
+async fn deploy_promoted(
+    client: &Client,
+    args: &BrokerArgs,
+    tracking: &dyn Tracking,
+    promoted: &[Label],
+) -> Result<Vec<String>> {
+    let production = promoted_models(tracking, promoted).await?;
+    let bundle = Bundle::models_only(args.smartmodules.read()?, production);
+    deploy(client, bundle).await?;
+    served_models(client).await
 }
 
 /// The broker to serve on; `None` if none runs on the data directory, or there is no directory because models and lake are

@@ -69,7 +69,7 @@ async fn deploys_once_and_takes_all_of_it_away_again() {
         assert!(printed.contains("nothing to change"), "{printed}");
         let said = refused(&target.deploy(&["--diff"]).await);
         assert!(
-            said.contains("is not as this command would deploy it"),
+            said.contains("the cluster would be changed: 1 step (see above)"),
             "{said}"
         );
         let printed = target.deployed(&[]).await;

@@ -25,10 +25,18 @@ fn what_is_promoted_serves_and_goes_on_serving() {
     let demo = drained(&place);
     assert_eq!(place.health()["models"], json!([]));
     let run = place.json(&["run"])["run"].as_str().unwrap().to_owned();
+    let nowhere = ["--smartmodules", "nowhere"];
+    let refused =
+        place.refused(&[&["promote", "trend_up", "1", "production"], &nowhere[..]].concat());
+    assert!(refused.contains("--smartmodules"), "{refused}");
+    assert!(!place.text(&["list"]).contains("by hand"));
+    let mut promoted = String::new();
     for name in ["anomaly_ahead", "trend_up"] {
-        let said = place.text(&["promote", name, "1", "production"]);
-        assert!(said.contains(&format!("{name}/1")), "{said}");
+        promoted = place.text(&["promote", name, "1", "production"]);
+        assert!(promoted.contains(&format!("{name}/1")), "{promoted}");
     }
+    let both = " serves anomaly_ahead/1 and trend_up/1 now";
+    assert!(promoted.contains(both), "{promoted}");
     let serving = json!(["anomaly_ahead/1", "trend_up/1"]);
     let health = place.health();
     assert_eq!(health["models"], serving, "{health}");
@@ -43,6 +51,22 @@ fn what_is_promoted_serves_and_goes_on_serving() {
     );
     assert!(drift[1]["scores"].as_f64().is_some_and(|psi| psi >= 0.0));
     assert_eq!(health["warnings"], json!([]));
+
+    // Without its reference a model serves, and its drift is unknown.
+    let artifacts = place
+        .data
+        .path()
+        .join("models")
+        .join(&run)
+        .join("artifacts");
+    fs::remove_file(artifacts.join("drift/reference.json")).unwrap();
+    let health = place.health();
+    assert_eq!(health["problems"], json!([]));
+    let warnings = health["warnings"].to_string();
+    assert!(
+        warnings.contains("drift is unknown") && warnings.contains("has no drift/reference.json"),
+        "{warnings}"
+    );
     drop(demo);
 
     // A model file that is damaged takes nothing away.

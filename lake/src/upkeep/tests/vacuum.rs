@@ -173,6 +173,22 @@ async fn a_clock_far_ahead_expires_nothing_though_rows_were_added_by_it() {
 }
 
 #[tokio::test]
+async fn an_expiry_that_another_has_overtaken_names_no_days() {
+    let mut fixture = Fixture::new().await;
+    for day in 0..4 {
+        fixture.minutes(MIDNIGHT + day * DAY_MS, 2).await;
+    }
+    let upkeep = Upkeep::at(MIDNIGHT + 3 * DAY_MS + HOUR_MS);
+    let keep = Some(Duration::from_secs(2 * 86_400));
+    let mut stale = fixture.snapshot().await;
+    let first = upkeep.expire(&fixture.table, keep).await.unwrap().unwrap();
+    assert!(first.dates.is_some());
+    let second = upkeep.expire_from(&mut stale, keep).await.unwrap();
+    assert_eq!((second.removed, second.dates), (Extent::default(), None));
+    assert!(second.given_up.is_some());
+}
+
+#[tokio::test]
 async fn an_append_only_table_expires_nothing() {
     let mut fixture = Fixture::new().await;
     for day in 0..4 {

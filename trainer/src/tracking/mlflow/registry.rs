@@ -6,7 +6,7 @@ use super::wire::{ModelVersionsReply, RegisteredModel, RegisteredModelReply, Wir
 use crate::tracking::error::TrackingError;
 use crate::tracking::version::ModelVersion;
 
-/// The most versions a server returns in one page.
+/// How many versions a request asks for.
 const VERSIONS_PER_PAGE: usize = 100;
 
 impl Client {
@@ -27,6 +27,7 @@ impl Client {
         }
     }
 
+    /// The versions of a filter, searched once.
     pub(super) async fn search_versions(&self, filter: &str) -> Result<Vec<WireVersion>, Failure> {
         let mut versions = Vec::new();
         let mut token = String::new();
@@ -38,7 +39,7 @@ impl Client {
             }
             let page: ModelVersionsReply = self
                 .http
-                .get("search model versions", "model-versions/search", &query)
+                .get_once("search model versions", "model-versions/search", &query)
                 .await?;
             versions.extend(page.model_versions);
             match page.next_page_token {

@@ -12,6 +12,7 @@ use crate::tracking::error::TrackingError;
 use crate::tracking::run::RunStatus;
 
 impl Client {
+    /// The run of an experiment with this tag, searched once.
     pub(super) async fn tagged(
         &self,
         experiment: &str,
@@ -23,7 +24,10 @@ impl Client {
             "filter": format!("tags.`{tag}` = '{value}'"),
             "max_results": 1,
         });
-        let reply: RunsReply = self.http.post("search runs", "runs/search", &body).await?;
+        let reply: RunsReply = self
+            .http
+            .post_once("search runs", "runs/search", &body)
+            .await?;
         Ok(reply.runs.into_iter().next())
     }
 

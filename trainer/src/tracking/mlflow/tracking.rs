@@ -19,7 +19,7 @@ use crate::tracking::version::{Alias, ModelVersion};
 
 /// How long a check waits.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most runs a server returns in one page.
+/// How many runs a request asks for.
 const RUNS_PER_PAGE: usize = 100;
 /// Recognizes a run after its reply was lost.
 const BEGINNING_TAG: &str = "coinlake.beginning";
@@ -48,10 +48,12 @@ impl MlflowTracking {
         tag: &str,
         value: &str,
     ) -> Result<Option<(OpenRun, RunRecord)>, TrackingError> {
-        let Some(found) = self.client.experiment(experiment).await? else {
+        let Some(known) = self.client.experiment(experiment).await? else {
             return Ok(None);
         };
-        let run = self.client.tagged(&found.experiment_id, tag, value).await?;
+        let id = known.experiment_id.as_str();
+        let search = |_again: bool| self.client.tagged(id, tag, value);
+        let run = self.client.http.retrying(search).await?;
         Ok(run.map(|run| {
             let open = OpenRun {
                 id: run.info.run_id.clone(),
@@ -117,13 +119,21 @@ impl Tracking for MlflowTracking {
             Ok(reply.run)
         };
         let run = self.client.http.retrying(attempt).await?;
-        // Fail now if the server does not store artifacts, not after the training.
-        self.client.artifact_name(&run.info.artifact_uri, "")?;
-        Ok(OpenRun {
+        let run = OpenRun {
             id: run.info.run_id,
             files: run.info.artifact_uri,
             beginning: beginning.clone(),
-        })
+        };
+        // Fail now if the server does not store artifacts, not after the training. Only a run tells where they go.
+        if let Err(error) = self.client.artifact_name(&run.files, "") {
+            let (ended_ms, reason) = (beginning.started_ms, error.to_string());
+            let marked = self.abandon(&run, ended_ms, RunStatus::Failed, &reason);
+            if let Err(unmarked) = marked.await {
+                tracing::warn!("run {} cannot be marked as failed: {unmarked}", run.id);
+            }
+            return Err(error);
+        }
+        Ok(run)
     }
 
     async fn finish(
@@ -170,17 +180,14 @@ impl Tracking for MlflowTracking {
         experiment: &str,
         at_most: usize,
     ) -> Result<Vec<RunRecord>, TrackingError> {
-        let Some(found) = self.client.experiment(experiment).await? else {
-            return Err(TrackingError::UnknownExperiment {
-                name: experiment.to_owned(),
-                place: self.place(),
-            });
+        let Some(experiment) = self.client.experiment(experiment).await? else {
+            return Ok(Vec::new());
         };
         let mut runs = Vec::new();
         let mut token = String::new();
         while runs.len() < at_most {
             let body = json!({
-                "experiment_ids": [found.experiment_id],
+                "experiment_ids": [experiment.experiment_id],
                 "order_by": ["attributes.start_time DESC"],
                 "max_results": RUNS_PER_PAGE.min(at_most - runs.len()),
                 "page_token": token,
@@ -190,8 +197,8 @@ impl Tracking for MlflowTracking {
                 .http
                 .post("search runs", "runs/search", &body)
                 .await?;
-            let found = page.runs.into_iter();
-            runs.extend(found.map(|run| run.into_record(&self.client.server)));
+            let records = page.runs.into_iter();
+            runs.extend(records.map(|run| run.into_record(&self.client.server)));
             match page.next_page_token {
                 Some(next) if !next.is_empty() => token = next,
                 _ => break,
@@ -271,10 +278,9 @@ impl Tracking for MlflowTracking {
         let Some(registered) = self.client.registered(model).await? else {
             return Ok(Vec::new());
         };
-        let found = self
-            .client
-            .search_versions(&format!("name = '{model}'"))
-            .await?;
+        let filter = format!("name = '{model}'");
+        let search = |_again: bool| self.client.search_versions(&filter);
+        let found = self.client.http.retrying(search).await?;
         let versions = found
             .into_iter()
             .map(|version| self.client.version(version, &registered));

@@ -9,6 +9,7 @@ use connector_runtime::process::monitor::MonitorArgs;
 use trainer::data::TimeRange;
 use trainer::{TrainSettings, promotion};
 
+use crate::args::some_time;
 use crate::commands::train::runs::RunsArgs;
 use crate::commands::train::serve::BrokerArgs;
 
@@ -26,7 +27,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DATE|TIME")]
     to: Option<String>,
     /// Use only rows of the last days or hours before the lake's newest row, such as 14d
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "DURATION", value_parser = some_time, conflicts_with_all = ["from", "to"])]
     pub(crate) since: Option<Duration>,
     /// Seed of the random numbers: the same rows and seed give the same models
     #[arg(long, value_name = "N", default_value = "1")]
@@ -39,7 +40,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIFFERENCE", env = "COINLAKE_PROMOTION_MARGIN", default_value_t = promotion::MARGIN)]
     pub(crate) margin: f64,
     /// Train again at this interval, such as 1h, until interrupted
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
     pub(crate) every: Option<Duration>,
     /// Print the result of each run as a JSON object on stdout
     #[arg(long)]

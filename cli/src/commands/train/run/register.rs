@@ -47,7 +47,7 @@ pub(crate) async fn register(
         tracking.set_alias(name, alias, version.version).await?;
     }
     Ok(ModelReport {
-        model: name.clone(),
+        model: label,
         version: version.version,
         alias,
         reason: verdict.reason,

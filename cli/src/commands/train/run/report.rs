@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use trainer::data::Label;
 use trainer::tracking::Alias;
 
 use crate::commands::table::{number, table};
@@ -24,23 +25,26 @@ const SHOWN_METRICS: [&str; 8] = [
 pub(crate) struct Report {
     /// Where the run is stored: an MLflow server or a folder.
     pub(crate) place: String,
+    /// Its id.
     pub(crate) run: String,
+    /// How long reading, training and storing took.
     pub(crate) seconds: f64,
     pub(crate) models: Vec<ModelReport>,
     /// Why a label could not be trained, a sentence for each.
     pub(crate) left_out: Vec<String>,
-    /// What the broker serves now, if a version was promoted to production.
+    /// If a version was promoted: what the broker serves now, or why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) serving: Option<String>,
 }
 
 #[derive(Serialize)]
 pub(crate) struct ModelReport {
-    pub(crate) model: String,
+    pub(crate) model: Label,
     pub(crate) version: u32,
     pub(crate) alias: Alias,
     /// Why it has this alias.
     pub(crate) reason: String,
+    /// Those of its test rows, without the name of the model.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
 

@@ -9,7 +9,7 @@ use connector_runtime::process::log;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use trainer::data::{self, open_lake};
+use trainer::data::{self, Label, open_lake};
 use trainer::production::ModelDrift;
 use trainer::tracking::{Alias, Beginning, OpenRun, RunStatus, Tracking, TrackingError};
 use trainer::{TrainSettings, Trained};
@@ -18,7 +18,7 @@ use super::args::RunArgs;
 use super::drift;
 use super::register::register;
 use super::report::Report;
-use crate::commands::train::serve::serve;
+use crate::commands::train::serve::{check_broker, serve};
 use crate::models::{local_tracking, open_tracking};
 
 /// Trains, registers the models, promotes those that are better, and prints the result.
@@ -32,8 +32,10 @@ pub(crate) async fn train_once(
 ) -> Result<()> {
     let tracking = open_tracking(&args.runs.data)?;
     let tracking = tracking.as_ref();
-    // Opened before the run starts: a missing lake must not leave a failed run behind.
+    // Before the run starts: a missing lake must not leave a failed run behind, nor a missing SmartModule a version in production that
+    // nothing serves.
     let lake = open_lake(&settings.lake)?;
+    check_broker(&args.runs.data, &args.broker)?;
     let mut settings = settings.clone();
     if let Some(span) = args.since {
         settings.range = data::last(&lake, span).await?;
@@ -48,11 +50,14 @@ pub(crate) async fn train_once(
         tags: tags(),
     };
     let run = tracking.start(&beginning).await?;
-    // Before any promotion: the drift of the models that have served until now.
-    let drift = drift::measure(tracking, &settings.lake).await;
     let progress = ProgressBar::new(0);
-    let trained = tokio::select! {
-        trained = trainer::train(settings, &progress) => trained,
+    let training = async {
+        // Before any promotion: the drift of the models that have served until now.
+        let drift = drift::measure(tracking, &settings.lake).await;
+        (drift, trainer::train(settings, &progress).await)
+    };
+    let (drift, trained) = tokio::select! {
+        trained = training => trained,
         () = interrupted.cancelled() => {
             progress.finish_and_clear();
             let ended = Timestamp::now().as_millisecond();
@@ -96,12 +101,11 @@ pub(crate) async fn train_once(
         }
     }
     // What is in production serves, also when a later model cannot be registered.
-    if report
-        .models
-        .iter()
-        .any(|model| model.alias == Alias::Production)
-    {
-        match serve(&args.runs.data, &args.broker).await {
+    let promoted = report.models.iter();
+    let promoted = promoted.filter(|model| model.alias == Alias::Production);
+    let promoted: Vec<Label> = promoted.map(|model| model.model).collect();
+    if !promoted.is_empty() {
+        match serve(&args.runs.data, &args.broker, tracking, &promoted).await {
             Ok(serving) => report.serving = Some(serving),
             Err(error) => failed = Some(failed.unwrap_or(error)),
         }

@@ -1,7 +1,7 @@
 //! Grows one tree on binned rows.
 //!
 //! Rows are ordered by leaf, so a node reads contiguous memory. A node counts its rows by bin for the inputs it drew, three
-//! of twelve: counting all twelve, to get a sibling's counts by subtraction, would cost more.
+//! of fourteen: counting all, to get a sibling's counts by subtraction, would cost more.
 //!
 //! Always true: a tree depends on the rows, the settings and the random numbers alone, and counts are integers; so it is the
 //! same on every machine.
