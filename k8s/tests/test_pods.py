@@ -51,7 +51,8 @@ class Pods(unittest.TestCase):
     def test_the_source_deploys_and_a_stage_refuses_the_smartmodules_of_another_version(self):
         # The platform that plays the cluster has one partition a topic.
         next(i for i in of_kind(self.objects, "ConfigMap") if "partitions" in i.get("data", {}))["data"]["partitions"] = "1"
-        self.platform().becomes("/healthz", 200)
+        # It deploys too, when it starts: the console comes after that.
+        self.platform().becomes("/", 200, port=9080)
         other = self.image()
         module = other.root / "opt/coinlake/smartmodules/crypto-clean.wasm"
         module.write_bytes((module.parent / "crypto-anomaly.wasm").read_bytes())
