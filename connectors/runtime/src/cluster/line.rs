@@ -127,7 +127,7 @@ impl Line {
         Ok(sent)
     }
 
-    /// Waits for the response to a request. Those to earlier ones, whose futures were dropped, are passed over.
+    /// Waits for a response to a request. Those to earlier ones, whose futures were dropped, are passed over.
     pub(super) async fn answer<R: Request>(
         &mut self,
         (id, version): (i32, Version),
@@ -176,12 +176,7 @@ impl Line {
         if let Some(mut frame) = stream.early.pop_front() {
             return R::Response::decode_from(&mut frame, version);
         }
-        loop {
-            let (found, mut frame) = self.frame().await?;
-            if found == id {
-                return R::Response::decode_from(&mut frame, version);
-            }
-        }
+        self.answer::<R>((id, version)).await
     }
 
     /// Puts a request with those to be sent; returns its number and version.
