@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use crate::ONE_AT_A_TIME;
 use crate::browser::Browser;
 use crate::chart::saved_file;
-use crate::platform::{connect, start_console, values};
+use crate::platform::{connect, holds, start_console, values};
 use crate::ticking::{coin, raw_writer, rfc3339};
 
 const MINUTE_MS: i64 = 60_000;
@@ -62,6 +62,8 @@ async fn every_page_says_what_prices_are_in() {
     let console = up.word_after("console at http://");
     let browser = browser.at(format!("http://{}", console.trim_end_matches(';')));
 
+    // Nobody else writes until the next poll, a minute later.
+    holds(&client, "crypto-raw", 1).await;
     let now = Clock::of_process().unwrap().now_ms();
     let jump = (0..13).map(|minute| {
         let price = if minute < 12 { 100.0 } else { 125.0 };
