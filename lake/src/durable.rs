@@ -38,7 +38,7 @@ pub enum Created {
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     create_dir_all(folder)?;
-    write_contents(path, contents)?;
+    write_to(File::create(path)?, contents)?;
     sync_dir(folder)
 }
 
@@ -52,7 +52,7 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Creates `target` in one step, only if the name is free. The contents are first written to `partial`, which must be
-/// on the same file system, in a folder that exists, and is removed at the end.
+/// on the same file system, in a folder that exists, and is removed at the end if that is possible.
 ///
 /// # Errors
 /// When a step fails: `partial` may be left, and `target` may exist without being durable. The call may be repeated.
@@ -61,14 +61,20 @@ pub fn create_new(target: &Path, partial: &Path, contents: &[u8]) -> io::Result<
     create_dir_all(folder)?;
     // Even when the folder existed: the process that created it may have died before this sync.
     sync_dir(folder_of(folder))?;
-    write_contents(partial, contents)?;
+    // What an earlier attempt left may be the target under its other name: that is never written to again.
+    match fs::remove_file(partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    write_to(File::create_new(partial)?, contents)?;
     // `link` fails when the name exists; `rename` would replace the file.
     let created = match fs::hard_link(partial, target) {
         Ok(()) => Created::New,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Created::NameTaken,
         Err(error) => return Err(link_error(error)),
     };
-    fs::remove_file(partial)?;
+    // The file is there. A full disk of some kinds refuses to remove a name.
+    let _ = fs::remove_file(partial);
     // Even when the name was taken: an earlier attempt may have linked the file and failed before this sync.
     sync_dir(folder)?;
     Ok(created)
@@ -107,8 +113,7 @@ pub fn sync_dir(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_contents(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn write_to(mut file: File, contents: &[u8]) -> io::Result<()> {
     file.write_all(contents)?;
     file.sync_all()
 }
@@ -143,6 +148,18 @@ mod tests {
         assert_eq!(second, Created::NameTaken);
         assert_eq!(fs::read(&target).unwrap(), b"one");
         assert!(!partial.exists());
+    }
+
+    #[test]
+    fn a_file_that_was_created_is_never_written_to_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, partial) = (folder.path().join("file"), folder.path().join("partial"));
+        create_new(&target, &partial, b"one").unwrap();
+        // As after an attempt that could not remove the other name.
+        fs::hard_link(&target, &partial).unwrap();
+        let second = create_new(&target, &partial, b"two").unwrap();
+        assert_eq!(second, Created::NameTaken);
+        assert_eq!(fs::read(&target).unwrap(), b"one");
     }
 
     #[test]

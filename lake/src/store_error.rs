@@ -29,7 +29,7 @@ const KNOWN: [(&[&str], Kind, &str); 14] = [
         "no user of the store has this key; correct aws_access_key_id",
     ),
     (
-        &["RequestTimeTooSkewed"],
+        &["RequestTimeTooSkewed", "Request date header too old"],
         Kind::Unavailable,
         "this machine's clock is wrong; set it",
     ),
@@ -168,7 +168,11 @@ fn in_one_line(text: &str) -> String {
     let head = text.split("<?xml").next().unwrap_or_default();
     let head = head.split("<Error>").next().unwrap_or_default();
     let said = match (element("Code"), element("Message")) {
-        (Some(code), Some(message)) => format!("{head}{code}: {message}"),
+        (Some(code), Some(message)) => {
+            // Azure says there what the message leaves open.
+            let detail = element("AuthenticationErrorDetail").unwrap_or_default();
+            format!("{head}{code}: {message} {detail}")
+        }
         (Some(code), None) => format!("{head}{code}"),
         // Java puts where it happened on lines of their own.
         _ => text.split("\n\tat ").next().unwrap_or_default().to_owned(),
@@ -226,6 +230,22 @@ mod tests {
             "{full}"
         );
         assert!(meant("status code: 503 SlowDown").is_transient());
+    }
+
+    /// Azure's words of a date that is more than 15 minutes off.
+    #[test]
+    fn a_wrong_clock_is_waited_for() {
+        let error = meant(
+            "status code: 403 Forbidden: <?xml version=\"1.0\"?><Error><Code>AuthenticationFailed</Code><Message>Server failed to \
+             authenticate the request.</Message><AuthenticationErrorDetail>Request date header too old: 'Fri, 24 Jul 2020 15:24:02 \
+             GMT'</AuthenticationErrorDetail></Error>",
+        );
+        assert!(error.is_transient());
+        let said = error.to_string();
+        assert!(
+            said.contains("this machine's clock is wrong") && said.contains("24 Jul 2020"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -49,12 +49,16 @@ impl Lake {
     }
 
     /// Writes a file under a name that nobody else uses, durable on return. It may be seen before it is whole.
-    pub(crate) async fn put(&self, path: &str, contents: Bytes) -> Result<(), LakeError> {
-        let written = match &self.local {
-            Some(local) => local.put(path, contents).await,
-            None => return self.replace(path, contents).await,
-        };
-        written.map_err(|error| self.local_error(path, &error))
+    pub(crate) async fn put(&self, path: &str, mut contents: Bytes) -> Result<(), LakeError> {
+        if let Some(local) = &self.local {
+            let written = local.put(path, contents).await;
+            return written.map_err(|error| self.local_error(path, &error));
+        }
+        if contents.len() < PART_BYTES {
+            return self.replace(path, contents).await;
+        }
+        let next = || Ok(contents.split_to(contents.len().min(PART_BYTES)));
+        self.put_parts(path, next).await
     }
 
     /// Puts a complete local file under a name that nobody else uses, durable on return. It may be seen before it is whole.
@@ -65,29 +69,44 @@ impl Lake {
         }
         let read_failed = |error| self.temporary_error(&error);
         let mut source = std::fs::File::open(&file).map_err(read_failed)?;
+        let mut next = || read_part(&mut source).map_err(read_failed);
+        let first = next()?;
+        if first.len() < PART_BYTES {
+            return self.replace(path, first).await;
+        }
+        let mut first = Some(first);
+        self.put_parts(path, || first.take().map_or_else(&mut next, Ok))
+            .await
+    }
+
+    /// Puts a file part by part, until one is empty: a store ends a request that takes too long, which a large file over a slow line
+    /// always would.
+    async fn put_parts(
+        &self,
+        path: &str,
+        mut next: impl FnMut() -> Result<Bytes, LakeError>,
+    ) -> Result<(), LakeError> {
         let failed = |error| self.store_error(path, error);
         let location = self.location(path);
-        let mut part = read_part(&mut source).map_err(read_failed)?;
-        if part.len() < PART_BYTES {
-            return self.replace(path, part).await;
-        }
         let mut upload = self.store.put_multipart(&location).await.map_err(failed)?;
-        while !part.is_empty() {
-            let put = upload.put_part(part.into()).await;
-            let next = match put {
-                Ok(()) => read_part(&mut source).map_err(read_failed),
-                Err(error) => Err(failed(error)),
-            };
-            part = match next {
-                Ok(part) => part,
-                Err(error) => {
-                    // What stays of it costs space only.
-                    let _ = upload.abort().await;
-                    return Err(error);
+        let mut put = async || {
+            loop {
+                let part = next()?;
+                if part.is_empty() {
+                    return Ok(());
                 }
-            };
+                upload.put_part(part.into()).await.map_err(failed)?;
+            }
+        };
+        let put = put().await;
+        match put {
+            Ok(()) => upload.complete().await.map(drop).map_err(failed),
+            Err(error) => {
+                // What stays of it costs space only.
+                let _ = upload.abort().await;
+                Err(error)
+            }
         }
-        upload.complete().await.map(drop).map_err(failed)
     }
 
     /// The store's time, in milliseconds since the epoch: that of a file written just now. A full disk has it, too.
@@ -217,6 +236,19 @@ mod tests {
     use faults::SmallDisk;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_large_file_is_put_in_parts() {
+        let lake = Lake::on_store(std::sync::Arc::new(object_store::memory::InMemory::new()));
+        for bytes in [0, 1, PART_BYTES - 1, PART_BYTES, 2 * PART_BYTES + 1] {
+            let contents: Bytes = (0..bytes).map(|at| (at % 251) as u8).collect();
+            lake.put("raw/file", contents.clone()).await.unwrap();
+            assert!(
+                lake.read("raw/file").await.unwrap() == contents,
+                "{bytes} bytes"
+            );
+        }
+    }
 
     #[tokio::test]
     async fn half_a_file_does_not_stay_on_a_full_disk() {

@@ -92,8 +92,8 @@ pub(crate) struct ConsoleSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TableSettings {
-    /// How long rows are kept, such as `90d`, at least `1d`: whole days that are older are removed. Training and charts see
-    /// no more than that. Default: everything.
+    /// How long rows are kept, such as `90d`, at least `1d`: whole days that are older are removed. Age counts from the
+    /// table's newest file, so one that gets nothing new loses nothing. Training and charts see no more than that. Default: everything.
     pub(crate) keep: Option<Span>,
     /// The size of the files that upkeep makes of small ones, at least `1 MiB`. Default `128 MiB`.
     pub(crate) file_size: Option<Bytes>,

@@ -96,6 +96,7 @@ impl<'a> FeedWatch<'a> {
         // Before reading: what arrives meanwhile, or while the machine sleeps, is no silence.
         let (now, awake) = (self.delivery.now_ms(), self.delivery.clock.instant());
         self.read(client, now).await?;
+        let silence = self.feed.silent_for(now);
         let Some(newest_ms) = self.feed.newest_ms() else {
             return Ok(());
         };
@@ -106,8 +107,7 @@ impl<'a> FeedWatch<'a> {
         let is_watched = self
             .watched
             .for_longer_than(self.feed.patience(), now, awake);
-        let (message, silent_since_ms) = match (self.feed.silent_for(now), reported.silent_since_ms)
-        {
+        let (message, silent_since_ms) = match (silence, reported.silent_since_ms) {
             (Some(silence), None) if is_watched => {
                 let message = Message::silent(newest_ms, silence, now);
                 (Some(message), Some(newest_ms))
@@ -188,10 +188,8 @@ impl<'a> FeedWatch<'a> {
                 self.feed.arrived(record.timestamp_ms);
             }
         }
-        if self.feed.newest_ms().is_none() {
-            // Where nothing ever came, silence begins now.
-            self.feed.arrived(now);
-        }
+        // Where nothing ever came, silence begins now.
+        self.feed.awaited(now);
         Ok(())
     }
 
@@ -225,10 +223,9 @@ impl Watched {
             now - looked_ms - millis(awake - looked) >= millis(SLEEP_MIN)
         });
         self.looked = Some((now, awake));
-        let since_ms = match self.since_ms.filter(|_| !slept) {
-            Some(since_ms) => since_ms,
-            None => *self.since_ms.insert(now),
-        };
+        // A clock that was ahead and is set right says nothing of how long.
+        let known = self.since_ms.filter(|since_ms| !slept && *since_ms <= now);
+        let since_ms = *self.since_ms.insert(known.unwrap_or(now));
         now - since_ms > millis(patience)
     }
 }
@@ -274,5 +271,8 @@ mod tests {
         assert!(looks(2 * hours + 610, 0, 10));
         assert!(!looks(3 * hours, 600, 300));
         assert!(looks(3 * hours + 900, 0, 300));
+        // The clock was three hours ahead.
+        assert!(!looks(0, 600, 10));
+        assert!(looks(610, 0, 10));
     }
 }

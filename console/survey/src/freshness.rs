@@ -77,6 +77,7 @@ impl FreshnessReader {
 
     fn report(&mut self, topic: &str, now_ms: i64, survey: &mut Survey) {
         let age = |at_ms: i64| u64::try_from(now_ms.saturating_sub(at_ms) / 1_000).unwrap_or(0);
+        let silent = self.feed.silent_for(now_ms);
         let Some(newest_ms) = self.feed.newest_ms() else {
             let message =
                 "no tick has come yet: check that the source is running, and its log".to_owned();
@@ -86,7 +87,6 @@ impl FreshnessReader {
         self.coins
             .retain(|_, event_time_ms| *event_time_ms > newest_ms - LOOK_BACK_MS);
         let patience = self.feed.patience();
-        let silent = self.feed.silent_for(now_ms);
         if let Some(silence) = silent {
             let message = format!(
                 "nothing new has come for {}, {} is normal: the source is not running, CoinGecko sends nothing new, or a clock \
@@ -204,6 +204,21 @@ mod tests {
         assert!(survey.freshness.unwrap().silent);
         reader.take(&tick("bitcoin", 20 * MINUTE_MS, 21 * MINUTE_MS));
         assert!(report(&mut reader, 22 * MINUTE_MS).problems.is_empty());
+    }
+
+    #[test]
+    fn a_clock_set_right_hides_no_coin() {
+        let mut reader = FreshnessReader::default();
+        reader.take(&tick("bitcoin", 0, 180 * MINUTE_MS)); // by a clock that is three hours ahead
+        let found = report(&mut reader, MINUTE_MS).freshness.unwrap();
+        assert_eq!(found.newest_tick_seconds, Some(60));
+        assert!(!found.silent);
+        assert!(
+            report(&mut reader, 62 * MINUTE_MS)
+                .freshness
+                .unwrap()
+                .silent
+        );
     }
 
     #[test]

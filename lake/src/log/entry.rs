@@ -23,6 +23,10 @@ pub(crate) struct Log {
     pub(crate) table: String,
 }
 
+/// The length of `_last_checkpoint`. Some of HDFS's readers do not survive that a file becomes shorter between the look at its length
+/// and the reading.
+const LAST_CHECKPOINT_BYTES: usize = 64;
+
 /// `_last_checkpoint`: where readers begin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LastCheckpoint {
@@ -241,10 +245,18 @@ impl Log {
             version: state.version,
             size,
         };
-        let last = serde_json::to_vec(&last).expect("numbers only");
         self.lake
-            .replace(&self.last_checkpoint_path(), last.into())
+            .replace(&self.last_checkpoint_path(), last.to_json().into())
             .await
+    }
+}
+
+impl LastCheckpoint {
+    /// Always of the same length.
+    fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec(self).expect("numbers only");
+        json.resize(json.len().max(LAST_CHECKPOINT_BYTES), b' ');
+        json
     }
 }
 
@@ -267,6 +279,16 @@ fn parts_of_checkpoint(rest: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_the_last_checkpoint_is_always_as_long() {
+        for (version, size) in [(0, 0), (99, 1_000), (100, 9), (1_000_000_000, 1_000_000)] {
+            let json = LastCheckpoint { version, size }.to_json();
+            assert_eq!(json.len(), LAST_CHECKPOINT_BYTES);
+            let read: LastCheckpoint = serde_json::from_slice(&json).unwrap();
+            assert_eq!((read.version, read.size), (version, size));
+        }
+    }
 
     #[test]
     fn checkpoints_have_one_part_or_several() {

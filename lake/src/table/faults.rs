@@ -309,6 +309,12 @@ async fn rows_of_former_columns_are_refused_at_the_second_attempt_too() {
         matches!(error, CommitError::Conflict { version: 1, .. }),
         "{error}"
     );
+    // The next transaction's are of the former columns, too.
+    let error = writer.commit(&mut transaction(0, 19)).await.unwrap_err();
+    assert!(
+        matches!(error, CommitError::Conflict { version: 1, .. }),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -92,6 +92,8 @@ pub enum CommitError {
 #[derive(Debug)]
 pub struct TableWriter {
     table: Table,
+    /// What the rows that it is given are made for.
+    opened: MetaData,
     head: Mutex<Head>,
 }
 
@@ -113,6 +115,7 @@ impl TableWriter {
     pub(super) fn new(table: Table, head: Head) -> Self {
         Self {
             table,
+            opened: head.metadata.clone(),
             head: Mutex::new(head),
         }
     }
@@ -166,6 +169,7 @@ impl TableWriter {
             if version > head.version && !is_stale {
                 // Another app may have read the entry of another copy.
                 self.check_position(&head, transaction)?;
+                self.check_opened(&head)?;
                 let actions = head.entry(transaction);
                 let lines = Bytes::from(action::to_lines(&actions));
                 transaction.first_tried.get_or_insert(version);
@@ -344,6 +348,19 @@ impl TableWriter {
                 this: ours.writer.clone(),
             },
         }
+    }
+
+    /// Checks that the table still has the columns that the rows were made for: another program may have changed them at any time
+    /// since it was opened.
+    fn check_opened(&self, head: &Head) -> Result<(), CommitError> {
+        if head.metadata.schema_string == self.opened.schema_string {
+            return Ok(());
+        }
+        check_columns(&self.opened, &head.metadata).map_err(|reason| CommitError::Conflict {
+            table: self.table.name().to_owned(),
+            version: head.version,
+            reason,
+        })
     }
 
     fn check_conflict(

@@ -7,6 +7,8 @@ use std::time::Duration;
 const SILENCE_MIN: Duration = Duration::from_mins(10);
 /// A pause of this many polls is silence, however rarely the source polls.
 const SILENCE_POLLS: u32 = 3;
+/// The longest patience until two pauses are known: one alone may be an outage.
+const SILENCE_UNKNOWN: Duration = Duration::from_hours(1);
 /// Ticks that arrive within this time are of one poll.
 const POLL_GAP_MIN_MS: i64 = 5_000;
 /// Pauses between polls that are remembered.
@@ -29,6 +31,8 @@ const GAPS_MAX: usize = 15;
 #[derive(Debug, Clone, Default)]
 pub struct Feed {
     newest_ms: Option<i64>,
+    /// Whether [`newest_ms`](Self::newest_ms) is when the wait for the first tick began.
+    is_awaited: bool,
     /// Milliseconds from one poll to the next, oldest first.
     gaps: VecDeque<i64>,
 }
@@ -37,9 +41,13 @@ impl Feed {
     /// A tick arrived, in milliseconds since the epoch. Arrivals come in order; an older one than the newest changes
     /// nothing.
     pub fn arrived(&mut self, at_ms: i64) {
-        let Some(newest) = self.newest_ms else {
-            self.newest_ms = Some(at_ms);
-            return;
+        let newest = match self.newest_ms {
+            Some(newest) if !self.is_awaited => newest,
+            _ => {
+                self.newest_ms = Some(at_ms);
+                self.is_awaited = false;
+                return;
+            }
         };
         let gap = at_ms.saturating_sub(newest);
         if gap <= 0 {
@@ -54,23 +62,42 @@ impl Feed {
         }
     }
 
-    /// When the newest tick arrived, in milliseconds since the epoch; `None` before the first.
+    /// Before the first tick, silence counts from `since_ms`, in milliseconds since the epoch.
+    pub fn awaited(&mut self, since_ms: i64) {
+        if self.newest_ms.is_none() {
+            self.newest_ms = Some(since_ms);
+            self.is_awaited = true;
+        }
+    }
+
+    /// When the newest tick arrived, or the wait for the first began, in milliseconds since the epoch.
     pub fn newest_ms(&self) -> Option<i64> {
         self.newest_ms
     }
 
-    /// How long nothing may come: ten minutes, and three of the usual pauses between polls.
+    /// How long nothing may come: ten minutes, and three of the usual pauses between polls. An hour after the first tick, as nobody
+    /// knows yet when the next is due.
     pub fn patience(&self) -> Duration {
         let mut gaps: Vec<i64> = self.gaps.iter().copied().collect();
         gaps.sort_unstable();
-        let usual = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
-        let usual = Duration::from_millis(u64::try_from(usual).unwrap_or(0));
-        SILENCE_MIN.max(usual * SILENCE_POLLS)
+        // Of two the shorter one: the other may be an outage.
+        let usual = gaps.get(gaps.len().saturating_sub(1) / 2).copied();
+        let polls = usual.map(|ms| Duration::from_millis(ms.unsigned_abs()) * SILENCE_POLLS);
+        match gaps.len() {
+            _ if self.is_awaited => SILENCE_MIN,
+            0 | 1 => polls.map_or(SILENCE_UNKNOWN, |polls| {
+                polls.clamp(SILENCE_MIN, SILENCE_UNKNOWN)
+            }),
+            _ => polls.map_or(SILENCE_MIN, |polls| polls.max(SILENCE_MIN)),
+        }
     }
 
-    /// How long nothing has come, where that is too long. Before the first tick there is no silence.
-    pub fn silent_for(&self, now_ms: i64) -> Option<Duration> {
-        let pause = now_ms.saturating_sub(self.newest_ms?);
+    /// How long nothing has come, where that is too long. Before the first tick there is no silence, unless it is
+    /// [awaited](Self::awaited). A tick from a clock that was set back since counts as one of now.
+    pub fn silent_for(&mut self, now_ms: i64) -> Option<Duration> {
+        let newest = self.newest_ms.as_mut()?;
+        *newest = (*newest).min(now_ms);
+        let pause = now_ms.saturating_sub(*newest);
         let pause = Duration::from_millis(u64::try_from(pause).unwrap_or(0));
         (pause > self.patience()).then_some(pause)
     }
@@ -95,7 +122,7 @@ mod tests {
 
     #[test]
     fn fast_polls_are_silent_after_ten_minutes() {
-        let feed = polled(MINUTE_MS, 20);
+        let mut feed = polled(MINUTE_MS, 20);
         let last = feed.newest_ms().unwrap();
         assert_eq!(feed.patience(), Duration::from_mins(10));
         assert_eq!(feed.silent_for(last + 10 * MINUTE_MS), None);
@@ -105,7 +132,7 @@ mod tests {
 
     #[test]
     fn slow_polls_are_silent_after_three() {
-        let feed = polled(5 * MINUTE_MS, 20);
+        let mut feed = polled(5 * MINUTE_MS, 20);
         let last = feed.newest_ms().unwrap();
         assert_eq!(feed.silent_for(last + 14 * MINUTE_MS), None);
         assert!(feed.silent_for(last + 16 * MINUTE_MS).is_some());
@@ -122,8 +149,51 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_silent_before_the_first_tick_or_with_a_clock_set_back() {
+    fn an_outage_is_no_usual_pause_either_when_nothing_else_is_known() {
+        let mut feed = Feed::default();
+        feed.arrived(0);
+        feed.arrived(480 * MINUTE_MS);
+        assert_eq!(feed.patience(), SILENCE_UNKNOWN);
+        feed.arrived(481 * MINUTE_MS);
+        assert_eq!(feed.patience(), SILENCE_MIN);
+        assert!(feed.silent_for(492 * MINUTE_MS).is_some());
+    }
+
+    #[test]
+    fn a_second_poll_has_time_to_come() {
+        let mut feed = Feed::default();
+        feed.arrived(0);
+        assert_eq!(feed.silent_for(59 * MINUTE_MS), None);
+        assert!(feed.silent_for(61 * MINUTE_MS).is_some());
+        feed.arrived(61 * MINUTE_MS);
+        feed.arrived(76 * MINUTE_MS);
+        assert_eq!(feed.patience(), Duration::from_mins(45));
+    }
+
+    #[test]
+    fn a_first_tick_that_is_awaited_is_silence_after_ten_minutes_and_no_poll() {
+        let mut feed = Feed::default();
+        feed.awaited(0);
+        assert_eq!(feed.silent_for(10 * MINUTE_MS), None);
+        assert!(feed.silent_for(11 * MINUTE_MS).is_some());
+        feed.arrived(12 * MINUTE_MS);
+        feed.awaited(13 * MINUTE_MS);
+        assert_eq!(feed.newest_ms(), Some(12 * MINUTE_MS));
+        assert_eq!(feed.patience(), SILENCE_UNKNOWN);
+    }
+
+    #[test]
+    fn nothing_is_silent_before_the_first_tick() {
         assert_eq!(Feed::default().silent_for(i64::MAX), None);
-        assert_eq!(polled(MINUTE_MS, 3).silent_for(0), None);
+    }
+
+    #[test]
+    fn silence_counts_from_when_the_clock_was_set_right() {
+        let mut feed = polled(MINUTE_MS, 200);
+        assert_eq!(feed.silent_for(20 * MINUTE_MS), None);
+        assert_eq!(feed.silent_for(30 * MINUTE_MS), None);
+        assert!(feed.silent_for(31 * MINUTE_MS).is_some());
+        feed.arrived(32 * MINUTE_MS);
+        assert_eq!(feed.silent_for(33 * MINUTE_MS), None);
     }
 }

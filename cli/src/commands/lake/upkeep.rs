@@ -302,7 +302,7 @@ impl Report {
         let is_nothing = |extent: &Extent| extent.files == 0;
         let has_no_old = |it: &Expired| is_nothing(&it.removed) && it.given_up.is_none();
         if is_complete && !self.expired.is_empty() && self.expired.iter().all(has_no_old) {
-            outln!("no table has rows that are older than it keeps");
+            outln!("no table has rows that are older than it keeps, counted from its newest");
         }
         let mut found = false;
         for vacuumed in &self.vacuumed {

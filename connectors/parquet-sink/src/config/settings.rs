@@ -117,8 +117,8 @@ pub struct Layer {
     pub date: String,
     /// What a row is, in a sentence. It becomes the table's comment.
     pub comment: Option<String>,
-    /// How long rows are kept, such as `90d`, at least `1d`: upkeep removes whole days that are older. Omit it to keep
-    /// everything. The stage only notes this in the table; `coinlake up` or `coinlake lake upkeep` does it.
+    /// How long rows are kept, such as `90d`, at least `1d`: upkeep removes whole days that are older, counted from the
+    /// table's newest file. Omit it to keep everything. The stage only notes this in the table; `coinlake up` or `coinlake lake upkeep` does it.
     #[serde(default, with = "humantime_serde")]
     pub keep: Option<Duration>,
     /// The size of the files that upkeep makes of small ones, at least `1MiB`. Default `128MiB`.

@@ -27,13 +27,17 @@ impl Progress {
     pub(super) fn open(stage: &Arc<StageStatus>, partition: u32, plan: &ResumePlan) -> Self {
         let partition = stage.partition(partition);
         let committed = plan.committed;
-        partition
-            .committed_offset
-            .store(committed, Ordering::Release);
+        let before = partition.committed_offset.swap(committed, Ordering::AcqRel);
         // Set before the first input, as there may be none.
-        partition
-            .input_offset
-            .fetch_max(committed, Ordering::Release);
+        match before > committed {
+            // The topic was recreated, and its offsets began again.
+            true => partition.input_offset.store(committed, Ordering::Release),
+            false => drop(
+                partition
+                    .input_offset
+                    .fetch_max(committed, Ordering::Release),
+            ),
+        }
         partition
             .open
             .store(plan.open_at > committed, Ordering::Release);
@@ -86,5 +90,32 @@ impl Progress {
             .memory_bytes
             .fetch_add(memory.wrapping_sub(self.counted.memory), Ordering::Relaxed);
         self.counted = Counted { rows, memory };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_was_recreated_begins_again() {
+        let stage = Arc::new(StageStatus::default());
+        let plan = |committed| ResumePlan {
+            generation: 0,
+            committed,
+            open_at: committed + 1,
+            side_tables: Vec::new(),
+            topics: Vec::new(),
+            greatest_source: -1,
+            accepted: false,
+            warnings: Vec::new(),
+        };
+        let mut progress = Progress::open(&stage, 0, &plan(99));
+        progress.update(150, 150, 0, 0);
+        // A restart from the last commit, then one on the new topic.
+        for (committed, next) in [(99, 151), (-1, 0)] {
+            Progress::open(&stage, 0, &plan(committed));
+            assert_eq!(stage.partition(0).next_input(), next);
+        }
     }
 }

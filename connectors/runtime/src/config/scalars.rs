@@ -204,10 +204,10 @@ impl<'de> Deserialize<'de> for Parameter {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
-        // Strings on the wire carry a 16-bit length, which the encoder does not check.
-        if text.len() > usize::from(u16::MAX) {
+        // A string's length on the wire is a signed number of 16 bits, which the encoder does not check.
+        if i16::try_from(text.len()).is_err() {
             return Err(D::Error::custom(format_args!(
-                "a SmartModule parameter of {} bytes: the protocol carries at most 65535",
+                "a SmartModule parameter of {} bytes: the protocol carries at most 32767",
                 text.len()
             )));
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::alert::Kinds;
+use crate::features::BASELINE_SAMPLES;
 use crate::rows::WindowFeatures;
 
 /// The significant digits of a price in a message. The record has all of them.
@@ -41,10 +42,11 @@ fn phrases(kinds: Kinds, windows: &WindowFeatures) -> Vec<String> {
     if kinds.price_spike {
         let moved = windows.move_15m.unwrap_or_default();
         phrases.push(format!(
-            "{:.1} % and {:.1}σ {} its 15-minute average",
+            "{:.1} % and {:.1}σ {} its {}",
             moved.abs() * 100.0,
             windows.zscore_15m.unwrap_or_default().abs(),
             if moved > 0.0 { "above" } else { "below" },
+            average(windows),
         ));
     }
     if kinds.price_move {
@@ -62,10 +64,19 @@ fn phrases(kinds: Kinds, windows: &WindowFeatures) -> Vec<String> {
         phrases.push(if surge >= ratio {
             format!("volume {surge:.1} times its daily average")
         } else {
-            format!("24-hour volume {ratio:.1} times its 15-minute average")
+            format!("24-hour volume {ratio:.1} times its {}", average(windows))
         });
     }
     phrases
+}
+
+/// What the baseline is called. Where 15 minutes have too few ticks, it goes up to an hour back.
+fn average(windows: &WindowFeatures) -> &'static str {
+    // The tick itself is counted and not part of it.
+    match windows.samples_15m {
+        Some(samples) if samples as usize <= BASELINE_SAMPLES => "recent average",
+        _ => "15-minute average",
+    }
 }
 
 /// A price as people write it: `$0.6715`, `0.62 EUR`.
@@ -163,6 +174,36 @@ mod tests {
              volume 9.0 times its daily average; rule low: price < 1 (price 0.6715)"
         );
         assert_eq!(said(none, &["rule low"]), "XRP at $0.6715: rule low");
+    }
+
+    #[test]
+    fn an_average_of_more_than_15_minutes_is_not_called_that() {
+        let kinds = Kinds {
+            price_spike: true,
+            volume_spike: true,
+            ..Kinds::default()
+        };
+        // Polled every five minutes, then every minute.
+        for (samples, average) in [
+            (3, "recent"),
+            (8, "recent"),
+            (9, "15-minute"),
+            (15, "15-minute"),
+        ] {
+            let windows = WindowFeatures {
+                samples_15m: Some(samples),
+                zscore_15m: Some(4.0),
+                move_15m: Some(0.012),
+                volume_ratio: Some(4.0),
+                ..WindowFeatures::default()
+            };
+            assert_eq!(
+                message("xrp", price(1.0), kinds, &windows, [].into_iter()),
+                format!(
+                    "XRP rose to $1, 1.2 % and 4.0σ above its {average} average; 24-hour volume 4.0 times its {average} average"
+                )
+            );
+        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod reach {
 
 /// The fields of a row that the built-in rule uses, or an alert has.
 const USED: FieldSet = FieldSet::of(&[
+    "samples_15m",
     "return_15m",
     "zscore_15m",
     "return_zscore_15m",

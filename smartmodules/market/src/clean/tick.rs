@@ -22,11 +22,11 @@ pub struct Tick<'a> {
     pub symbol: Cow<'a, str>,
     /// Time of the price, in milliseconds since the epoch (`last_updated`).
     pub event_time: i64,
-    /// USD, above 0 (`current_price`).
+    /// In the currency of the source, above 0 (`current_price`).
     pub price: f64,
-    /// USD (`market_cap`).
+    /// In the currency of the source (`market_cap`).
     pub market_cap: Option<f64>,
-    /// USD traded in the last 24 hours (`total_volume`).
+    /// Traded in the last 24 hours, in the currency of the source (`total_volume`).
     pub volume_24h: Option<f64>,
     /// Percent (`price_change_percentage_24h`).
     pub change_24h_pct: Option<f64>,

@@ -15,3 +15,4 @@ mod strides;
 mod summary;
 
 pub use featurizer::{FeatureParams, Featurizer};
+pub(crate) use series::BASELINE_SAMPLES;

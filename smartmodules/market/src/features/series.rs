@@ -24,7 +24,7 @@ const LONGEST_WINDOW_MS: i64 = 15 * MINUTE_MS;
 const RETURN_SLACK_MS: i64 = 5 * MINUTE_MS;
 
 /// With fewer ticks in 15 minutes the baseline reaches further back, to this many ticks.
-const BASELINE_SAMPLES: usize = 8;
+pub(crate) const BASELINE_SAMPLES: usize = 8;
 
 /// How far back the baseline may reach.
 const BASELINE_MS_MAX: i64 = 60 * MINUTE_MS;
@@ -99,7 +99,7 @@ impl Series {
         {
             self.start += 1;
         }
-        // A series takes room for a quarter more than what counts, and each tick is moved four times.
+        // A series takes room for a third more than what counts, and each tick is moved three times.
         if self.start > FREED_MIN && self.start > self.points.len() / 4 {
             self.points.drain(..self.start);
             self.details.drain(..self.start);

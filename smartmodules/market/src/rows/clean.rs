@@ -23,11 +23,11 @@ pub struct Clean<'a> {
     pub event_time: i64,
     /// Time of the fetch, in milliseconds since the epoch; `None` if the raw record had no timestamp.
     pub fetched_at: Option<i64>,
-    /// USD, above 0.
+    /// In the currency of the source, above 0.
     pub price: f64,
-    /// USD.
+    /// In the currency of the source.
     pub market_cap: Option<f64>,
-    /// USD traded in the last 24 hours, not below 0.
+    /// Traded in the last 24 hours, in the currency of the source, not below 0.
     pub volume_24h: Option<f64>,
     /// Percent.
     pub change_24h_pct: Option<f64>,

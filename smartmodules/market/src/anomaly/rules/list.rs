@@ -12,8 +12,8 @@ use crate::rows::{Field, Numbers};
 
 /// The most rules in a list.
 const RULES_MAX: usize = 200;
-/// The longest list: as a parameter it goes over the wire with every stream.
-const BYTES_MAX: usize = 32 << 10;
+/// The longest list: the longest text that Fluvio's protocol carries as a parameter.
+const BYTES_MAX: usize = i16::MAX as usize;
 /// The longest name.
 const NAME_CHARS_MAX: usize = 64;
 /// How often people are told of a rule that goes on holding.

@@ -276,11 +276,11 @@ fn a_list_has_its_limits() {
         problems(list(201)),
         ["there are 201 rules: at most 200 are taken"]
     );
-    assert!(Rules::parse(&format!("[]{}", " ".repeat((32 << 10) - 2))).is_ok());
-    let error = Rules::parse(&format!("[]{}", " ".repeat((32 << 10) - 1))).unwrap_err();
+    assert!(Rules::parse(&format!("[]{}", " ".repeat(32_767 - 2))).is_ok());
+    let error = Rules::parse(&format!("[]{}", " ".repeat(32_767 - 1))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the rules have 32769 bytes: at most 32768 are taken"
+        "the rules have 32768 bytes: at most 32767 are taken"
     );
     for (text, problem) in [
         ("", "the rules are not JSON: "),
