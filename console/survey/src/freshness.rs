@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(found.newest_tick_seconds, Some(60));
         assert!(!found.silent);
         assert!(
-            report(&mut reader, 62 * MINUTE_MS)
+            report(&mut reader, 12 * MINUTE_MS)
                 .freshness
                 .unwrap()
                 .silent

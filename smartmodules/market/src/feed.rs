@@ -7,7 +7,7 @@ use std::time::Duration;
 const SILENCE_MIN: Duration = Duration::from_mins(10);
 /// A pause of this many polls is silence, however rarely the source polls.
 const SILENCE_POLLS: u32 = 3;
-/// The longest patience until two pauses are known: one alone may be an outage.
+/// The longest patience while only one pause is known, which may be an outage.
 const SILENCE_UNKNOWN: Duration = Duration::from_hours(1);
 /// Ticks that arrive within this time are of one poll.
 const POLL_GAP_MIN_MS: i64 = 5_000;
@@ -75,20 +75,17 @@ impl Feed {
         self.newest_ms
     }
 
-    /// How long nothing may come: ten minutes, and three of the usual pauses between polls. An hour after the first tick, as nobody
-    /// knows yet when the next is due.
+    /// How long nothing may come: ten minutes, and three of the usual pauses between polls.
     pub fn patience(&self) -> Duration {
         let mut gaps: Vec<i64> = self.gaps.iter().copied().collect();
         gaps.sort_unstable();
         // Of two the shorter one: the other may be an outage.
         let usual = gaps.get(gaps.len().saturating_sub(1) / 2).copied();
-        let polls = usual.map(|ms| Duration::from_millis(ms.unsigned_abs()) * SILENCE_POLLS);
+        let usual = Duration::from_millis(usual.unwrap_or(0).unsigned_abs());
+        let patience = SILENCE_MIN.max(usual * SILENCE_POLLS);
         match gaps.len() {
-            _ if self.is_awaited => SILENCE_MIN,
-            0 | 1 => polls.map_or(SILENCE_UNKNOWN, |polls| {
-                polls.clamp(SILENCE_MIN, SILENCE_UNKNOWN)
-            }),
-            _ => polls.map_or(SILENCE_MIN, |polls| polls.max(SILENCE_MIN)),
+            1 => patience.min(SILENCE_UNKNOWN),
+            _ => patience,
         }
     }
 
@@ -160,26 +157,17 @@ mod tests {
     }
 
     #[test]
-    fn a_second_poll_has_time_to_come() {
-        let mut feed = Feed::default();
-        feed.arrived(0);
-        assert_eq!(feed.silent_for(59 * MINUTE_MS), None);
-        assert!(feed.silent_for(61 * MINUTE_MS).is_some());
-        feed.arrived(61 * MINUTE_MS);
-        feed.arrived(76 * MINUTE_MS);
-        assert_eq!(feed.patience(), Duration::from_mins(45));
-    }
-
-    #[test]
-    fn a_first_tick_that_is_awaited_is_silence_after_ten_minutes_and_no_poll() {
+    fn before_the_first_tick_silence_counts_from_when_it_is_awaited() {
         let mut feed = Feed::default();
         feed.awaited(0);
         assert_eq!(feed.silent_for(10 * MINUTE_MS), None);
         assert!(feed.silent_for(11 * MINUTE_MS).is_some());
-        feed.arrived(12 * MINUTE_MS);
-        feed.awaited(13 * MINUTE_MS);
-        assert_eq!(feed.newest_ms(), Some(12 * MINUTE_MS));
-        assert_eq!(feed.patience(), SILENCE_UNKNOWN);
+        // The wait is no pause between polls.
+        feed.arrived(MINUTE_MS);
+        feed.arrived(16 * MINUTE_MS);
+        feed.awaited(17 * MINUTE_MS);
+        assert_eq!(feed.newest_ms(), Some(16 * MINUTE_MS));
+        assert_eq!(feed.patience(), Duration::from_mins(45));
     }
 
     #[test]
