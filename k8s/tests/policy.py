@@ -260,6 +260,8 @@ def single_source(objects):
         spec = item["spec"]
         if item["kind"] != "Deployment" or spec.get("replicas") != 1 or spec.get("strategy") != {"type": "Recreate"}:
             yield f"{title(item)} may run twice at once"
+        if spec.get("progressDeadlineSeconds", 600) < 3600:
+            yield f"{title(item)} counts as failed before the past of 250 coins is filled in"
 
 
 def partitions(objects):

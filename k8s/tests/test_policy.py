@@ -71,6 +71,7 @@ class Policy(unittest.TestCase):
             "whether it reaches Fluvio": without("NetworkPolicy", "fluvio"),
             "whether it takes Leases": without("NetworkPolicy", "kubernetes-api"),
             "may run twice at once": lambda o: source(o)["spec"].update(strategy={"type": "RollingUpdate"}),
+            "counts as failed before the past": lambda o: source(o)["spec"].pop("progressDeadlineSeconds"),
             "workloads run coingecko-source": lambda o: o.append(copy.deepcopy(source(o))),
             "no StatefulSet": lambda o: stage(o).update(kind="Deployment"),
             "has every partition in every pod": lambda o: container(stage(o))["args"].remove("--pod=$(POD_NAME)"),
