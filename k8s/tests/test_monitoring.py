@@ -58,6 +58,7 @@ class Monitoring(unittest.TestCase):
         self.assertEqual(job["kubernetes_sd_configs"], [{"role": "pod"}])
         keep = {r["source_labels"][0]: r["regex"] for r in job["relabel_configs"] if r.get("action") == "keep"}
         self.assertEqual(keep["__meta_kubernetes_pod_container_port_name"], "metrics")
+        self.assertEqual(keep["__meta_kubernetes_pod_phase"], "Running", "a pod that was evicted stays listed")
         self.assertEqual(keep["__meta_kubernetes_pod_label_app_kubernetes_io_part_of"], "coinlake")
 
     def test_no_namespace_is_written_into_what_admits_prometheus(self):
