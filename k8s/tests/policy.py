@@ -171,7 +171,7 @@ def on_openshift(objects):
 
 
 def behind_a_proxy(objects):
-    return any(item["metadata"]["name"].startswith("proxy-") for item in of_kind(objects, "ConfigMap"))
+    return any(item["metadata"]["name"].partition("-")[0] == "proxy" for item in of_kind(objects, "ConfigMap"))
 
 
 def is_public(peer):
@@ -237,7 +237,7 @@ def network(objects):
 
 
 def proxy(objects):
-    """Behind a proxy, whatever may reach it is told where it is, and nothing else is."""
+    """Behind a proxy, what may reach it is told where it is, and what is told may reach it."""
     policies = [
         p for p in of_kind(objects, "NetworkPolicy")
         if any(port.get("port") == 3128 for rule in p["spec"].get("egress", []) for port in rule["ports"])
@@ -249,6 +249,8 @@ def proxy(objects):
         told = any(v["name"] == "HTTPS_PROXY" for c in containers(template) for v in c.get("env", []))
         if reaches and not told:
             yield f"{title(item)} reaches the proxy and is not told of it"
+        if told and not reaches:
+            yield f"{title(item)} is told of the proxy and does not reach it"
 
 
 def single_source(objects):
@@ -260,6 +262,8 @@ def single_source(objects):
         spec = item["spec"]
         if item["kind"] != "Deployment" or spec.get("replicas") != 1 or spec.get("strategy") != {"type": "Recreate"}:
             yield f"{title(item)} may run twice at once"
+        if spec.get("progressDeadlineSeconds", 600) < 3600:
+            yield f"{title(item)} counts as failed before the past of 250 coins is filled in"
 
 
 def partitions(objects):

@@ -3,7 +3,9 @@
 import copy
 import json
 import os
+import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -42,13 +44,13 @@ PRUNING = {"argocd.argoproj.io/sync-options", "kustomize.toolkit.fluxcd.io/prune
 HELMS_LABELS = {"app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "helm.sh/chart", "app.kubernetes.io/part-of"}
 
 
-def helm(values, *more):
+def helm(values, *more, chart=CHART):
     """`helm template`, as it ends."""
     program = tool("helm", "COINLAKE_HELM", "which renders the chart")
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(values, file)
         file.flush()
-        line = [program, "template", "coinlake", CHART, "--namespace=coinlake", "--kube-version=1.36.0", f"--values={file.name}"]
+        line = [program, "template", "coinlake", chart, "--namespace=coinlake", "--kube-version=1.36.0", f"--values={file.name}"]
         return subprocess.run([*line, *more], capture_output=True, text=True, env=os.environ | {"HELM_NO_PLUGINS": "1"})
 
 
@@ -173,6 +175,22 @@ class Chart(unittest.TestCase):
         [transform] = config["transforms"]
         self.assertEqual(transform["with"].pop("currency"), "eur")
         self.assertEqual(config, self.config({}, "stage-alerts"))
+
+    def test_a_source_of_your_own_has_its_own_history(self):
+        own = yaml.safe_dump(self.config({}, "coingecko-source"))
+        done = helm({"source": {"config": own, "history": "1d"}})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("source.history", done.stderr)
+
+    def test_rules_that_find_no_place_in_the_config_of_the_stage_are_no_success(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy_of_it = pathlib.Path(folder, "chart")
+            shutil.copytree(CHART, copy_of_it)
+            file = copy_of_it / "files/connectors/stage-alerts.yaml"
+            file.write_text(file.read_text().replace("emit: all", "emit: 'all'"))
+            done = helm({"alerts": {"rules": [{"name": "a", "when": "price < 1"}]}}, chart=copy_of_it)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("stage-alerts.yaml", done.stderr)
 
     def config(self, values, name):
         """A connector's config."""

@@ -24,6 +24,12 @@ class Monitoring(unittest.TestCase):
             for rule in alerts(name):
                 self.assertEqual(rule["annotations"]["runbook"], f"docs/operations.md#{rule['alert'].lower()}")
 
+    def test_every_metric_of_the_rules_is_documented(self):
+        page = (ROOT / "docs/metrics.md").read_text()
+        asked = " ".join(rule["expr"] for rule in alerts("prometheus-rules"))
+        names = set(re.findall(r"\b(?:coingecko_source|parquet_sink|coinlake)_\w+", asked))
+        self.assertEqual({name for name in names if f"`{name}`" not in page}, set())
+
     def test_every_alert_fires_in_a_test_and_keeps_silent_before(self):
         promtool = tool("promtool", "COINLAKE_PROMTOOL", "which tests the alert rules: apt-get install prometheus")
         for name in RULE_FILES:
@@ -58,6 +64,7 @@ class Monitoring(unittest.TestCase):
         self.assertEqual(job["kubernetes_sd_configs"], [{"role": "pod"}])
         keep = {r["source_labels"][0]: r["regex"] for r in job["relabel_configs"] if r.get("action") == "keep"}
         self.assertEqual(keep["__meta_kubernetes_pod_container_port_name"], "metrics")
+        self.assertEqual(keep["__meta_kubernetes_pod_phase"], "Running", "a pod that was evicted stays listed")
         self.assertEqual(keep["__meta_kubernetes_pod_label_app_kubernetes_io_part_of"], "coinlake")
 
     def test_no_namespace_is_written_into_what_admits_prometheus(self):

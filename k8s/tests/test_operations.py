@@ -133,6 +133,9 @@ class Typed(unittest.TestCase):
         self.type(restore)
         self.type("kubectl -n coinlake rollout status statefulset/stage-raw --timeout=5m")
 
+        # The pod of the last upkeep stays listed.
+        self.type("kubectl -n coinlake create job --from=cronjob/upkeep upkeep-now")
+        self.type("kubectl -n coinlake wait job upkeep-now --for=condition=Complete --timeout=2m")
         [move] = typed.pop("Move the lake")
         self.type(move)
         self.type("kubectl -n coinlake rollout status statefulset/stage-raw --timeout=5m")

@@ -4,7 +4,8 @@ import copy
 import unittest
 
 import policy
-from manifests import OVERLAYS, of_kind, pod_template, render
+from manifests import OVERLAYS, PROXY, STORE, kustomize, of_kind, pod_template, render
+from test_chart import VALUES, chart
 
 
 class Policy(unittest.TestCase):
@@ -71,6 +72,7 @@ class Policy(unittest.TestCase):
             "whether it reaches Fluvio": without("NetworkPolicy", "fluvio"),
             "whether it takes Leases": without("NetworkPolicy", "kubernetes-api"),
             "may run twice at once": lambda o: source(o)["spec"].update(strategy={"type": "RollingUpdate"}),
+            "counts as failed before the past": lambda o: source(o)["spec"].pop("progressDeadlineSeconds"),
             "workloads run coingecko-source": lambda o: o.append(copy.deepcopy(source(o))),
             "no StatefulSet": lambda o: stage(o).update(kind="Deployment"),
             "has every partition in every pod": lambda o: container(stage(o))["args"].remove("--pod=$(POD_NAME)"),
@@ -88,6 +90,17 @@ class Policy(unittest.TestCase):
             "is a second writer of": lambda o: o.append(copy.deepcopy(stage(o))),
         }
         self.each_is_missed("local", changes)
+
+    def test_a_private_store_behind_a_proxy_is_reached(self):
+        components = ["trainer", "lake-store", "network/private-store", "network/egress-proxy"]
+        private = {
+            "resources": ["../../k8s/base"], "components": [f"../../k8s/components/{name}" for name in components],
+            "configMapGenerator": [*STORE, PROXY],
+        }
+        values = copy.deepcopy(VALUES["proxy"])
+        values["network"]["store"] = ["private"]
+        for objects in (kustomize(private), chart(values)):
+            self.assertEqual(policy.problems(objects), [])
 
     def test_on_openshift_and_behind_a_proxy(self):
         """What holds only there is missed there, and what only those may have is refused elsewhere."""
@@ -110,7 +123,9 @@ class Policy(unittest.TestCase):
         self.each_is_missed("proxy", {
             "reaches the internet": lambda o: anywhere(policies(o, "public-store")[0]),
             "is not told of it": lambda o: any_pod(o)["containers"][0]["env"].remove(proxy_variable(o)),
-            "set and not reachable": lambda o: [o.remove(p) for n in ("internet", "public-store", "webhook") for p in policies(o, n)],
+            "set and not reachable":
+                lambda o: [o.remove(p) for n in ("internet", "public-store", "webhook", "proxy") for p in policies(o, n)],
+            "is told of the proxy and does not reach it": lambda o: [o.remove(p) for p in policies(o, "webhook")],
         })
         self.each_is_missed("aws", {"does not reach the internet": lambda o: policies(o, "public-store")[0].update(
             spec={"podSelector": {}, "policyTypes": ["Egress"]}

@@ -48,7 +48,7 @@ class Readme(unittest.TestCase):
             policy["metadata"]["name"]: policy["spec"]["egress"] for policy in of_kind(objects, "NetworkPolicy")
             if "10.1.2.3/32" in str(policy)
         }
-        self.assertEqual(ways.keys(), {"internet", "public-store", "webhook"})
+        self.assertEqual(ways.keys(), {"internet", "proxy", "public-store", "webhook"})
         for egress in ways.values():
             self.assertEqual(egress, [{
                 "to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "ports": [{"port": 8080, "protocol": "TCP"}]

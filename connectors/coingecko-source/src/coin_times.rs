@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-const NAME: &str = "coingecko_source_coin_update_timestamp_seconds";
+/// docs/metrics.md is made from this, and from the series below.
+const HEAD: &str = "# HELP coingecko_source_coin_update_timestamp_seconds The latest last_updated of each coin\n\
+                    # TYPE coingecko_source_coin_update_timestamp_seconds gauge\n";
 
 /// By page.
 #[derive(Debug, Default)]
@@ -37,8 +39,7 @@ impl CoinTimes {
             let newest = newest.entry(coin).or_insert(*time_ms);
             *newest = time_ms.max(newest).to_owned();
         }
-        let mut text =
-            format!("# HELP {NAME} The latest last_updated of each coin\n# TYPE {NAME} gauge\n");
+        let mut text = HEAD.to_owned();
         for (coin, time_ms) in newest {
             let coin = String::from_utf8_lossy(coin);
             let coin = coin
@@ -46,7 +47,11 @@ impl CoinTimes {
                 .replace('"', "\\\"")
                 .replace('\n', r"\n");
             // Writing into a String cannot fail.
-            let _ = writeln!(text, "{NAME}{{coin=\"{coin}\"}} {}", time_ms as f64 / 1e3);
+            let _ = writeln!(
+                text,
+                "coingecko_source_coin_update_timestamp_seconds{{coin=\"{coin}\"}} {}",
+                time_ms as f64 / 1e3
+            );
         }
         text
     }
@@ -55,6 +60,8 @@ impl CoinTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NAME: &str = "coingecko_source_coin_update_timestamp_seconds";
 
     #[test]
     fn a_series_for_every_coin_of_the_newest_replies() {

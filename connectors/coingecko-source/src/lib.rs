@@ -24,6 +24,7 @@ mod config;
 mod error_kind;
 mod freshness;
 mod history;
+mod meanings;
 mod partition;
 mod poll;
 mod reply;

@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 use connector_runtime::clock::Clock;
 use connector_runtime::cluster::ClusterHealth;
 use connector_runtime::process::monitor::Observed;
-use metrics::{Unit, counter, gauge, histogram};
+use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 
 use crate::clock_check::{self, seconds_ahead};
 use crate::coin_times::CoinTimes;
 pub use crate::error_kind::ErrorKind;
+use crate::meanings::describe;
 
 /// A source without a reply for so many polls is not ready.
 const POLLS_WITHOUT_REPLY_MAX: u32 = 3;
@@ -168,6 +169,8 @@ impl SourceStatus {
         counter!("coingecko_source_retries_total").increment(0);
         counter!("coingecko_source_records_total").increment(0);
         counter!("coingecko_source_ticks_missed_total").increment(0);
+        gauge!("coingecko_source_backfilling").set(0.0);
+        gauge!("coingecko_source_last_new_timestamp_seconds").set(self.seconds_now());
         let mut state = self.state();
         state.last_new = Some(self.clock.instant());
         state.ended = None;
@@ -187,7 +190,14 @@ impl SourceStatus {
 
     /// The past of so many coins has come, of so many in all; none: nothing is filled in any more.
     pub(crate) fn set_backfilling(&self, coins: Option<(usize, usize)>) {
-        self.state().backfilling = coins;
+        let mut state = self.state();
+        state.backfilling = coins;
+        if coins.is_some() {
+            gauge!("coingecko_source_backfilling").set(1.0);
+        } else if let Some(last_reply) = &mut state.last_reply {
+            // No poll was made meanwhile. The metric stays until the next one, as times of polls are old until then.
+            *last_reply = self.clock.instant();
+        }
     }
 
     /// Of how many coins the past has come, and of how many it is filled in; none most of the time.
@@ -334,6 +344,7 @@ impl SourceStatus {
 
     pub(crate) fn count_poll(&self, result: PollResult) {
         counter!("coingecko_source_polls_total", "result" => result.as_str()).increment(1);
+        gauge!("coingecko_source_backfilling").set(0.0);
         if result == PollResult::Failed {
             return;
         }
@@ -344,17 +355,16 @@ impl SourceStatus {
             PollResult::Empty => self.empty.fetch_add(1, Ordering::Relaxed),
             PollResult::New | PollResult::Failed => 0,
         };
-        let now = self.clock.now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default();
         self.last_success_ms
-            .store(now.as_millis() as i64, Ordering::Relaxed);
-        gauge!("coingecko_source_last_poll_timestamp_seconds").set(now.as_secs_f64());
+            .store(self.clock.now_ms(), Ordering::Relaxed);
+        let now = self.seconds_now();
+        gauge!("coingecko_source_last_poll_timestamp_seconds").set(now);
         let instant = self.clock.instant();
         let mut state = self.state();
         state.last_reply = Some(instant);
         state.empty = result == PollResult::Empty;
         if result == PollResult::New {
-            gauge!("coingecko_source_last_new_timestamp_seconds").set(now.as_secs_f64());
+            gauge!("coingecko_source_last_new_timestamp_seconds").set(now);
             state.last_new = Some(instant);
             state.polls_nothing_new = 0;
         } else {
@@ -370,6 +380,40 @@ impl SourceStatus {
     pub(crate) fn count_missed(&self, ticks: u64) {
         self.ticks_missed.fetch_add(ticks, Ordering::Relaxed);
         counter!("coingecko_source_ticks_missed_total").increment(ticks);
+    }
+
+    /// Whether it can poll, and its topic takes what comes.
+    fn works(&self) -> Result<(), String> {
+        let state = self.state();
+        let waiting = state.waiting.values().next();
+        if let Some(trouble) = waiting.or(state.out_of_calls.as_ref()) {
+            return Err(trouble.clone());
+        }
+        match state.backfilling {
+            Some((done, coins)) => Err(format!("{BACKFILLING} {done} of {coins} coins")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether one of the last polls brought a reply.
+    fn replied_in_time(&self) -> Result<(), String> {
+        let state = self.state();
+        let Some(last_reply) = state.last_reply else {
+            return Err("no poll has brought a reply yet".to_owned());
+        };
+        let patience = state.poll_interval.max(POLL_INTERVAL_MIN) * POLLS_WITHOUT_REPLY_MAX;
+        let age = self.clock.instant().saturating_duration_since(last_reply);
+        match age > patience {
+            true => Err(format!(
+                "no poll has brought a reply for {} s",
+                age.as_secs()
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn seconds_now(&self) -> f64 {
+        self.clock.now_ms() as f64 / 1e3
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -391,33 +435,9 @@ impl Observed for SourceStatus {
     fn ready(&self) -> Result<(), String> {
         self.alive()?;
         self.cluster_health.check()?;
-        let age = {
-            let state = self.state();
-            let why = state
-                .waiting
-                .values()
-                .next()
-                .or(state.out_of_calls.as_ref());
-            if let Some(trouble) = why {
-                return Err(trouble.clone());
-            }
-            if let Some((done, coins)) = state.backfilling {
-                return Err(format!("{BACKFILLING} {done} of {coins} coins"));
-            }
-            let Some(last_reply) = state.last_reply else {
-                return Err("no poll has brought a reply yet".to_owned());
-            };
-            let patience = state.poll_interval.max(POLL_INTERVAL_MIN) * POLLS_WITHOUT_REPLY_MAX;
-            let age = self.clock.instant().saturating_duration_since(last_reply);
-            (age > patience).then_some(age)
-        };
-        match age {
-            Some(age) => Err(format!(
-                "no poll has brought a reply for {} s",
-                age.as_secs()
-            )),
-            None => self.stuck().map_or(Ok(()), Err),
-        }
+        self.works()?;
+        self.replied_in_time()?;
+        self.stuck().map_or(Ok(()), Err)
     }
 
     fn notes(&self) -> Vec<String> {
@@ -434,63 +454,5 @@ impl Observed for SourceStatus {
     }
 }
 
-fn describe() {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
-    describe_counter!("coingecko_source_polls_total", "Polls by what they brought");
-    describe_counter!(
-        "coingecko_source_replies_total",
-        "Calls by their reply; rate_limited is a 429"
-    );
-    describe_counter!("coingecko_source_errors_total", "Trouble by its kind");
-    describe_counter!(
-        "coingecko_source_retries_total",
-        "Calls that were made again"
-    );
-    describe_counter!(
-        "coingecko_source_records_total",
-        "Coins acknowledged by the topic"
-    );
-    describe_counter!(
-        "coingecko_source_ticks_missed_total",
-        "Ticks of the poll interval that passed during a poll"
-    );
-    describe_gauge!(
-        "coingecko_source_poll_interval_seconds",
-        Unit::Seconds,
-        "From one poll to the next: as configured, or longer for the last tenth of the month's calls"
-    );
-    describe_gauge!(
-        "coingecko_source_last_new_timestamp_seconds",
-        Unit::Seconds,
-        "When a poll last brought a coin that is newer than before"
-    );
-    describe_gauge!(
-        "coingecko_source_newest_update_timestamp_seconds",
-        Unit::Seconds,
-        "The latest last_updated of any coin"
-    );
-    describe_gauge!(
-        "coingecko_source_calls_this_month",
-        "Calls of this calendar month (UTC), an estimate: other users of the key are not counted"
-    );
-    describe_gauge!(
-        "coingecko_source_clock_ahead_seconds",
-        Unit::Seconds,
-        "This machine's clock less the server's, as far as a reply's headers prove a difference"
-    );
-    describe_gauge!(
-        "coingecko_source_last_poll_timestamp_seconds",
-        Unit::Seconds,
-        "When a poll last brought a reply"
-    );
-    describe_histogram!(
-        "coingecko_source_reply_seconds",
-        Unit::Seconds,
-        "From a call to its reply"
-    );
-    describe_histogram!(
-        "coingecko_source_rate_limit_wait_seconds",
-        Unit::Seconds,
-        "Calls that waited for the plan's limit, and how long"
-    );
-}
+#[cfg(test)]
+mod tests;

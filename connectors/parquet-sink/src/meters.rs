@@ -54,6 +54,8 @@ impl Meters {
             memory_bytes: gauge!("parquet_sink_memory_bytes", &labels),
             stage,
         };
+        gauge!("parquet_sink_commit_interval_seconds", &labels)
+            .set(plan.limits.interval.as_secs_f64());
         let counters = [
             &meters.inputs,
             &meters.ignored,
@@ -122,6 +124,20 @@ impl Meters {
         self.lag(partition, 0);
         // A gauge cannot be removed, and no age is counted from this one.
         self.last_commit_gauge(partition).set(f64::NAN);
+        self.oldest_row(partition, 0);
+    }
+
+    /// Sets when the oldest row of an input partition came that is not committed; 0 where all are.
+    pub(crate) fn oldest_row(&self, partition: u32, at_ms: i64) {
+        let seconds = match at_ms {
+            0 => f64::NAN,
+            at_ms => at_ms as f64 / 1e3,
+        };
+        gauge!(
+            "parquet_sink_oldest_uncommitted_timestamp_seconds",
+            "stage" => self.stage.clone(), "partition" => partition.to_string()
+        )
+        .set(seconds);
     }
 
     fn last_commit_gauge(&self, partition: u32) -> Gauge {
@@ -167,6 +183,16 @@ fn describe() {
         "parquet_sink_last_commit_timestamp_seconds",
         Unit::Seconds,
         "Time of a partition's last commit; NaN where the process reads it no more"
+    );
+    describe_gauge!(
+        "parquet_sink_oldest_uncommitted_timestamp_seconds",
+        Unit::Seconds,
+        "When the oldest row of a partition came that is not committed yet; NaN where all are"
+    );
+    describe_gauge!(
+        "parquet_sink_commit_interval_seconds",
+        Unit::Seconds,
+        "How old rows become before they are committed, as configured"
     );
     describe_gauge!(
         "parquet_sink_lag_records",

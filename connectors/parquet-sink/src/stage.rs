@@ -160,6 +160,7 @@ async fn watch_health(stage: Arc<StageContext>, share: Vec<u32>) {
             let next = partition.next_input().max(log.start);
             meters.lag(number, (log.end - next).max(0));
         }
+        meters.oldest_row(number, partition.oldest_row_ms.load(Ordering::Acquire));
         let rows = status.rows_uncommitted.load(Ordering::Relaxed);
         meters.uncommitted_rows.set(rows as f64);
         let bytes = status.memory_bytes.load(Ordering::Relaxed);

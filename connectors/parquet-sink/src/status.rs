@@ -52,6 +52,8 @@ pub struct PartitionStatus {
     pub input_offset: AtomicI64,
     /// The last committed input; -1 before the first.
     pub committed_offset: AtomicI64,
+    /// When the oldest row came that is not committed yet, milliseconds since the epoch; 0 where all are.
+    pub oldest_row_ms: AtomicI64,
     /// The stream is open, and the module's state is what it was at the last commit.
     pub open: AtomicBool,
 }
@@ -68,6 +70,7 @@ impl Default for PartitionStatus {
         Self {
             input_offset: AtomicI64::new(-1),
             committed_offset: AtomicI64::new(-1),
+            oldest_row_ms: AtomicI64::new(0),
             open: AtomicBool::new(false),
         }
     }

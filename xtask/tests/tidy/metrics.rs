@@ -95,10 +95,41 @@ impl<'ast> Visit<'ast> for Metrics {
         visit::visit_local(self, local);
     }
 
+    /// Text that a process writes by itself, for series that come and go.
+    fn visit_lit_str(&mut self, literal: &'ast syn::LitStr) {
+        let text = literal.value();
+        let Some((meaning, kind)) = text
+            .strip_prefix("# HELP ")
+            .and_then(|text| text.split_once("\n# TYPE "))
+        else {
+            return;
+        };
+        let (Some((name, meaning)), Some((_, kind))) =
+            (meaning.split_once(' '), kind.trim_end().split_once(' '))
+        else {
+            return;
+        };
+        let (kind, meaning) = (kind.to_owned(), meaning.to_owned());
+        let metric = Metric { kind, meaning };
+        self.described.insert(name.to_owned(), metric);
+    }
+
     fn visit_macro(&mut self, found: &'ast syn::Macro) {
         let name = found.path.segments.last().map(|it| it.ident.to_string());
         let name = name.unwrap_or_default();
         let kind = name.strip_prefix("describe_").unwrap_or(&name);
+        if name == "writeln" {
+            for (text, _) in texts(found.tokens.clone()) {
+                if let Some((metric, label)) = text
+                    .split_once("{{")
+                    .and_then(|(metric, rest)| Some((metric, rest.split_once("=\"")?.0)))
+                {
+                    let all = self.labels.entry(metric.to_owned()).or_default();
+                    all.insert(label.to_owned());
+                }
+            }
+            return;
+        }
         if !["counter", "gauge", "histogram"].contains(&kind) {
             return visit::visit_macro(self, found);
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::cut::SinceCut;
 use super::steps::{Commit, Committed};
 use crate::error::StageError;
 
@@ -17,16 +18,19 @@ pub(crate) struct UnderWay {
     pub rows: u64,
     /// Memory of the partition at the cut.
     pub bytes: u64,
+    /// When the first of the rows came.
+    pub first_row: Option<Instant>,
 }
 
 impl UnderWay {
-    /// Starts a commit; `bytes` is the partition's memory at the cut.
-    pub(crate) fn start(commit: Commit, bytes: u64) -> Self {
+    /// Starts a commit of what was taken since the cut before it.
+    pub(crate) fn start(commit: Commit, since: SinceCut) -> Self {
         Self {
             give_up: commit.give_up.clone(),
             started: Instant::now(),
             rows: commit.cut.rows,
-            bytes,
+            bytes: since.memory_bytes,
+            first_row: since.first_row,
             task: tokio::spawn(commit.run()),
         }
     }

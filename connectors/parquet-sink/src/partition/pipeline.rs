@@ -256,7 +256,7 @@ impl Pipeline {
             });
         }
         self.send_pending().await?;
-        let bytes = self.assembly.since_cut(0).memory_bytes;
+        let since = self.assembly.since_cut(0);
         let position = &self.assembly.position;
         let last_offset = position.next() - 1;
         let (outputs, topic_ends) = self.outputs.at_cut(&self.assembly.topics, last_offset);
@@ -297,7 +297,7 @@ impl Pipeline {
             outputs,
             cut,
         };
-        self.commit = Some(UnderWay::start(commit, bytes));
+        self.commit = Some(UnderWay::start(commit, since));
         self.update_progress();
         Ok(())
     }
@@ -368,8 +368,13 @@ impl Pipeline {
         let handled = self.outputs.acknowledged_up_to(taken, topics);
         let committing = self.commit.as_ref().map_or(0, |under_way| under_way.rows);
         let rows = self.assembly.rows_waiting() + committing;
-        let memory = self.since_cut().memory_bytes;
-        self.progress.update(taken, handled, rows, memory);
+        let since = self.since_cut();
+        self.progress
+            .update(taken, handled, rows, since.memory_bytes);
+        let under_way = self.commit.as_ref().and_then(|commit| commit.first_row);
+        let oldest = under_way.or(since.first_row).map(Instant::into);
+        self.progress
+            .oldest_row(oldest, self.client.cluster().clock());
     }
 }
 

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use connector_runtime::clock::Clock;
+use tokio::time::Instant;
+
 use crate::recovery::ResumePlan;
 use crate::status::{PartitionStatus, StageStatus};
 
@@ -75,9 +78,19 @@ impl Progress {
         }
     }
 
+    /// Shows when the oldest row came that is not committed.
+    pub(super) fn oldest_row(&self, came_at: Option<Instant>, clock: &Clock) {
+        let ms = came_at.map_or(0, |at| {
+            let age = clock.instant().saturating_duration_since(at);
+            clock.now_ms() - age.as_millis() as i64
+        });
+        self.partition.oldest_row_ms.store(ms, Ordering::Release);
+    }
+
     /// Shows that the pipeline has ended.
     pub(super) fn close(&mut self) {
         self.count(0, 0);
+        self.partition.oldest_row_ms.store(0, Ordering::Release);
         self.partition.open.store(false, Ordering::Release);
     }
 
@@ -95,7 +108,31 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_oldest_row_has_the_time_at_which_it_came() {
+        let clock = Clock::simulated(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+        let stage = Arc::new(StageStatus::default());
+        let mut progress = Progress {
+            partition: stage.partition(1),
+            stage: Arc::clone(&stage),
+            rebuilt_at: -1,
+            counted: Counted::default(),
+        };
+        let shown = || stage.partition(1).oldest_row_ms.load(Ordering::Acquire);
+        let came_at = clock.instant();
+        clock.sleep(Duration::from_secs(60)).await;
+        progress.oldest_row(Some(came_at), &clock);
+        assert_eq!(shown(), 1_000_000);
+        progress.oldest_row(None, &clock);
+        assert_eq!(shown(), 0);
+        progress.oldest_row(Some(came_at), &clock);
+        progress.close();
+        assert_eq!(shown(), 0);
+    }
 
     #[test]
     fn a_topic_that_was_recreated_begins_again() {

@@ -1,5 +1,7 @@
 //! Liveness and readiness of a running stage.
 
+use std::sync::atomic::Ordering;
+
 use connector_runtime::process::monitor::Observed;
 
 use crate::support::{CLEAN, Platform, eventually, market};
@@ -64,11 +66,15 @@ async fn is_not_ready_while_the_lake_cannot_be_written() {
     })
     .await;
     stage.status.alive().unwrap();
+    let partition = stage.status.partition(0);
+    let oldest_row_ms = || partition.oldest_row_ms.load(Ordering::Acquire);
+    assert!(oldest_row_ms() > 0);
     std::fs::remove_file(&table).unwrap();
     std::fs::rename(&aside, &table).unwrap();
-    eventually("the stage is ready again", || async {
-        stage.status.ready().is_ok()
-    })
+    eventually(
+        "the stage is ready again, with every row committed",
+        || async { stage.status.ready().is_ok() && oldest_row_ms() == 0 },
+    )
     .await;
     stage.stops().await.unwrap();
 }

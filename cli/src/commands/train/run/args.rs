@@ -39,7 +39,7 @@ pub(crate) struct RunArgs {
     /// in production, if it exceeds 0.5 by as much
     #[arg(long, value_name = "DIFFERENCE", env = "COINLAKE_PROMOTION_MARGIN", default_value_t = promotion::MARGIN)]
     pub(crate) margin: f64,
-    /// Train again at this interval, such as 1h, until interrupted
+    /// Train again at this interval, such as 1h, until interrupted; after a failure in ten minutes at the latest
     #[arg(long, value_name = "DURATION", value_parser = some_time)]
     pub(crate) every: Option<Duration>,
     /// Print the result of each run as a JSON object on stdout
