@@ -33,7 +33,8 @@ pub fn say(text: &str) {
     if is_json() || tracing::enabled!(Level::INFO) {
         tracing::info!("{text}");
     } else {
-        eprintln!("{text}");
+        // Without stderr there is nobody to tell.
+        let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
@@ -54,6 +55,8 @@ pub fn init(format: LogFormat, filter: &str) {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| OneLine(io::stderr()))
+        // They would be printed to stderr again, with a panic if that cannot be written.
+        .log_internal_errors(false)
         .with_ansi(coloured);
     let registry = tracing_subscriber::registry()
         .with(filter)
