@@ -1,6 +1,7 @@
 //! Training at an interval: `coinlake train run` in a child process of low priority, so that it takes neither memory nor time
 //! from the platform.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -124,16 +125,38 @@ async fn train(
     let Some(output) = finished(child, stop).await? else {
         return Ok(());
     };
+    if let Some(why) = failure(&output) {
+        bail!(why);
+    }
     let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if !output.status.success() {
-        let said = lines(&output.stderr);
-        let why = said.lines().last().unwrap_or("it says nothing");
-        bail!("{}", why.trim_start_matches("coinlake: "));
+    for line in lines(&output.stderr).lines() {
+        tracing::warn!("training: {line}");
     }
     for line in lines(&output.stdout).lines() {
         log::say(&format!("training: {line}"));
     }
     Ok(())
+}
+
+/// Why a training failed; `None` if it did not.
+fn failure(output: &Output) -> Option<String> {
+    match output.status.signal() {
+        _ if output.status.success() => return None,
+        Some(signal) if signal == Signal::KILL.as_raw() => {
+            return Some(format!(
+                "it was killed by signal {signal}: is there enough memory?"
+            ));
+        }
+        Some(signal) => return Some(format!("it was ended by signal {signal}")),
+        None => {}
+    }
+    // What else it said may be harmless.
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = said
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("coinlake: "));
+    Some(reason.map_or_else(|| output.status.to_string(), str::to_owned))
 }
 
 /// What the child has said in the end; `None` if it was told to stop.
@@ -189,5 +212,29 @@ mod tests {
             unclear("note"),
         ]);
         assert_eq!(told, ["disk", "note", "note"]);
+    }
+
+    #[test]
+    fn the_reason_of_a_failed_training_is_what_it_says_last_or_how_it_ended() {
+        let why = |script: &str| {
+            let mut shell = std::process::Command::new("sh");
+            failure(&shell.args(["-c", script]).output().unwrap())
+        };
+        for (script, expected) in [
+            ("echo harmless >&2", None),
+            (
+                "echo harmless >&2; kill -KILL $$",
+                Some("it was killed by signal 9: is there enough memory?"),
+            ),
+            ("kill -TERM $$", Some("it was ended by signal 15")),
+            ("exit 101", Some("exit status: 101")),
+            ("echo harmless >&2; exit 1", Some("exit status: 1")),
+            (
+                "echo coinlake: no rows >&2; echo harmless >&2; exit 1",
+                Some("no rows"),
+            ),
+        ] {
+            assert_eq!(why(script).as_deref(), expected, "{script}");
+        }
     }
 }
