@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use connector_runtime::process::log;
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, setpriority_process};
 use tokio::process::{Child, Command};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,9 @@ use super::data_dir::DataDir;
 
 /// How often the clock is looked at. A timer would stand still while the machine sleeps.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// As `nice -n 19`.
+const LOWEST_PRIORITY: i32 = 19;
 
 /// How long a training may take to end when it is told to.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -104,9 +107,8 @@ async fn train(
     smartmodules: Option<&Path>,
     stop: &CancellationToken,
 ) -> Result<()> {
-    let command = std::env::current_exe().context("the path of this command is unknown")?;
-    let mut child = Command::new("nice");
-    child.args(["-n", "19"]).arg(command);
+    let mut child = lowered(Command::new(this_program()?));
+    child.arg0("coinlake");
     child.args(["train", "run", "--data"]).arg(data.root());
     if let Some(since) = plan.since {
         let since = humantime::format_duration(since).to_string();
@@ -121,7 +123,7 @@ async fn train(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .context("`nice` cannot be started")?;
+        .context("it cannot be started")?;
     let Some(output) = finished(child, stop).await? else {
         return Ok(());
     };
@@ -136,6 +138,21 @@ async fn train(
         log::say(&format!("training: {line}"));
     }
     Ok(())
+}
+
+/// The program that runs here, though its file was replaced since.
+fn this_program() -> Result<PathBuf> {
+    match cfg!(target_os = "linux") {
+        true => Ok("/proc/self/exe".into()),
+        false => std::env::current_exe().context("the path of this command is unknown"),
+    }
+}
+
+/// The command at the lowest priority. There is no `nice` in the image.
+fn lowered(mut command: Command) -> Command {
+    // SAFETY: between fork and exec it makes a system call, and nothing else.
+    unsafe { command.pre_exec(|| Ok(setpriority_process(None, LOWEST_PRIORITY)?)) };
+    command
 }
 
 /// Why a training failed; `None` if it did not.
@@ -212,6 +229,13 @@ mod tests {
             unclear("note"),
         ]);
         assert_eq!(told, ["disk", "note", "note"]);
+    }
+
+    #[tokio::test]
+    async fn a_training_has_the_lowest_priority() {
+        // Without arguments it says its own.
+        let output = lowered(Command::new("nice")).output().await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "19\n");
     }
 
     #[test]
