@@ -10,6 +10,7 @@ use crate::error::ReplayError;
 use crate::market::{Market, Steps};
 use crate::position::Position;
 use crate::refusal::Refusal;
+use crate::resume::steps_past;
 use crate::speed::{Now, Speed};
 use crate::step::Step;
 
@@ -71,13 +72,17 @@ impl Feed {
         position: Position,
     ) -> Result<Self, ReplayError> {
         let live = matches!(market, Market::Field(_));
-        let (position, after_ms) = match live {
+        let (position, past) = match live {
             // What a client sends of the replies is its own matter, so nothing can be counted.
-            true => (Position::start(), position.newest_ms()),
-            false => (position, None),
+            true => (Position::start(), steps_past(market, &position)?),
+            false => (position, 0),
         };
+        let mut steps = market.steps()?;
+        for _ in 0..past {
+            steps.next_into(&mut Step::default())?;
+        }
         let mut feed = Self {
-            steps: market.steps()?,
+            steps,
             records_passed: position.arrived(),
             position,
             step: Step::default(),
@@ -92,14 +97,8 @@ impl Feed {
             steps_passed: 0,
             finished: false,
         };
-        let mut passed = 0;
-        loop {
-            feed.next = feed.make(&mut passed)?;
-            let old = |next: &Arc<Served>| after_ms.is_some_and(|after| next.time_ms <= after);
-            if !feed.next.as_ref().is_some_and(old) {
-                break;
-            }
-        }
+        let mut passed = past;
+        feed.next = feed.make(&mut passed)?;
         feed.steps_passed = passed - u64::from(feed.next.is_some());
         feed.finished = feed.next.is_none();
         Ok(feed)

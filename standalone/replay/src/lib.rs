@@ -19,6 +19,7 @@ mod quote;
 mod recording;
 mod refusal;
 mod reply;
+mod resume;
 mod rows;
 mod server;
 mod speed;
