@@ -209,7 +209,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         log::say(&format!("console at http://{console}"));
     }
 
-    let progress = ProgressLine::start(&platform, records_total);
+    let progress = ProgressLine::start(&platform, Some(replay.progress()));
     let processed = tokio::select! {
         () = interrupted.cancelled() => Ok(false),
         drained = drained(&mut platform, &replay, records_total) => drained.map(|()| true),
