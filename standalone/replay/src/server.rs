@@ -108,7 +108,7 @@ impl ReplayServer {
         let now = clock.clone();
         let feed = tokio::task::spawn_blocking(move || Feed::new(&market, speed, now, position))
             .await
-            .map_err(|panic| ReplayError::Listen(panic.into()))??;
+            .map_err(ReplayError::Broken)??;
         let shared = Arc::new(Shared {
             feed: Mutex::new(feed),
             market: served,
@@ -350,6 +350,6 @@ async fn market_chart(
         }
         Ok(Ok(None)) => refusal_reply(&Refusal::NO_COIN),
         Ok(Err(error)) => shared.failed(&error.into()),
-        Err(panic) => shared.failed(&ReplayError::Listen(panic.into())),
+        Err(panic) => shared.failed(&ReplayError::Broken(panic)),
     }
 }
