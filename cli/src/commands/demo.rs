@@ -295,7 +295,7 @@ async fn drained(
     replay: &ReplayServer,
     records_total: Option<u64>,
 ) -> Result<()> {
-    // The source asks for the next reply only after the last one is in the topic.
+    // What was fetched may still be on its way to the topic.
     let mut poll = tokio::time::interval(REPLAY_POLL_INTERVAL);
     while !replay.finished() {
         tokio::select! {

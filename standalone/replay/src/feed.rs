@@ -134,6 +134,11 @@ impl Feed {
         Ok(None)
     }
 
+    /// Whether steps come and go though nobody asks for them.
+    fn goes_by_clock(&self) -> bool {
+        self.live && (self.clock.is_some() || matches!(self.speed, Speed::Times(_)))
+    }
+
     fn due(&mut self, now: Instant) -> bool {
         let Some(next) = &self.next else { return false };
         if let Some(now) = &self.clock {
@@ -163,14 +168,13 @@ impl Feed {
         known: impl Fn(&str) -> bool,
         now: Instant,
     ) -> Result<Polled, ReplayError> {
-        let timed = self.clock.is_some() || matches!(self.speed, Speed::Times(_));
-        let by_clock = self.live && timed;
-        let has_current = match &self.current {
+        let by_clock = self.goes_by_clock();
+        let knows_newest = match &self.current {
             None => true,
             Some(current) => known(&current.tag),
         };
         // An error is over with the poll that got it, or when the clock says so.
-        let arrived = has_current || by_clock || self.refusal.is_some();
+        let arrived = knows_newest || by_clock || self.refusal.is_some();
         let due = arrived && self.due(now);
         if due {
             self.advance()?;
@@ -183,7 +187,7 @@ impl Feed {
         Ok(match (self.refusal, &self.current) {
             (Some(refusal), _) => Polled::Refused(refusal),
             (None, None) => Polled::Nothing,
-            (None, Some(_)) if has_current && !due => Polled::Known,
+            (None, Some(_)) if knows_newest && !due => Polled::Known,
             (None, Some(current)) => Polled::Step(current.clone()),
         })
     }
@@ -207,8 +211,7 @@ impl Feed {
         &mut self,
         now: Instant,
     ) -> Result<(i64, Option<&'static Refusal>), ReplayError> {
-        let timed = self.clock.is_some() || matches!(self.speed, Speed::Times(_));
-        if !(self.live && timed) {
+        if !self.goes_by_clock() {
             let step = self.current.as_ref().or(self.next.as_ref());
             return Ok((step.map_or(0, |step| step.time_ms), None));
         }

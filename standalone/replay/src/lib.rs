@@ -16,6 +16,7 @@ mod field;
 mod market;
 mod position;
 mod quote;
+mod random;
 mod recording;
 mod refusal;
 mod reply;
