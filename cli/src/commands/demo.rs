@@ -31,6 +31,9 @@ use crate::platform::{
 };
 use crate::settings::DEMO_DATA_DIR;
 
+/// The shipped 250 are a page; the field market has more coins, the odd ones among them.
+const FIELD_COINS_MAX: usize = 500;
+
 /// How often a demo asks the replay whether it has ended or failed.
 const REPLAY_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -86,6 +89,10 @@ impl DemoArgs {
     /// Whether the demo runs on the synthetic market.
     pub(crate) fn is_synthetic(&self) -> bool {
         self.recording.is_none() && self.market == SyntheticKind::Synthetic
+    }
+
+    fn is_field(&self) -> bool {
+        self.recording.is_none() && self.market == SyntheticKind::Field
     }
 
     /// Opens the market; the text names it.
@@ -188,7 +195,10 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         console,
     };
     let replay = start_replay(&backbone, market, args.speed).await?;
-    let source = source_config(replay.base_url())?;
+    let mut source = source_config(replay.base_url())?;
+    if args.is_field() {
+        source.settings.top = Some(FIELD_COINS_MAX);
+    }
     let mut platform = Platform::launch(backbone, source, assets::stages()?);
     platform.observe(&monitor);
     log::say(&format!(
@@ -199,7 +209,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<()> {
         log::say(&format!("console at http://{console}"));
     }
 
-    let progress = ProgressLine::start(&platform, records_total);
+    let progress = ProgressLine::start(&platform, Some(replay.progress()));
     let processed = tokio::select! {
         () = interrupted.cancelled() => Ok(false),
         drained = drained(&mut platform, &replay, records_total) => drained.map(|()| true),
@@ -285,7 +295,7 @@ async fn drained(
     replay: &ReplayServer,
     records_total: Option<u64>,
 ) -> Result<()> {
-    // The source asks for the next reply only after the last one is in the topic.
+    // What was fetched may still be on its way to the topic.
     let mut poll = tokio::time::interval(REPLAY_POLL_INTERVAL);
     while !replay.finished() {
         tokio::select! {

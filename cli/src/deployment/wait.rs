@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use connector_runtime::cluster::{Cluster, ClusterError};
-use connector_runtime::process::shutdown;
+use connector_runtime::process::{log, shutdown};
 use market::names::{smartmodule, topic};
 use tokio::time::MissedTickBehavior;
 
@@ -36,7 +36,7 @@ pub(crate) async fn wait_until_deployed(cluster: &Cluster) -> Result<()> {
             },
         };
         if reason != reported {
-            eprintln!("waiting: {reason}");
+            log::say(&format!("waiting: {reason}"));
             reported = reason;
         }
     }

@@ -134,10 +134,9 @@ impl DataDir {
                 root.display()
             );
         }
-        // Until everything is deleted no broker can start.
+        // Held until nothing but the lock itself and the note is left: nobody else clears the directory or starts a broker on it.
         let _lock = dir.lock_broker()?;
-        // The note is deleted last: after a kill in between, the directory is still recognized as ours.
-        for folder in [dir.broker_dir(), dir.own_lake(), root.join(MODELS_FOLDER)] {
+        for folder in [dir.own_lake(), root.join(MODELS_FOLDER)] {
             deleted(root, fs::remove_dir_all(&folder))?;
         }
         for file in [
@@ -147,11 +146,33 @@ impl DataDir {
             PARTIAL_PARTS_FILE,
             DESK_FILE,
             PARTIAL_DESK_FILE,
-            NOTE,
         ] {
             deleted(root, fs::remove_file(root.join(file)))?;
         }
-        Ok(())
+        dir.clear_broker()?;
+        // Last: after a kill in between, the directory is still recognized as ours.
+        deleted(root, fs::remove_file(root.join(NOTE)))
+    }
+
+    /// Deletes the broker's folder, the lock last.
+    fn clear_broker(&self) -> Result<()> {
+        let broker = self.broker_dir();
+        let entries = match fs::read_dir(&broker) {
+            Ok(entries) => entries,
+            Err(error) => return deleted(&self.root, Err(error)),
+        };
+        for entry in entries {
+            let entry = entry.with_context(|| unusable(&self.root))?;
+            if entry.file_name() == broker::LOCK_FILE {
+                continue;
+            }
+            let gone = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+                _ => fs::remove_file(entry.path()),
+            };
+            deleted(&self.root, gone)?;
+        }
+        deleted(&self.root, fs::remove_dir_all(&broker))
     }
 
     /// The lock of the broker's folder; `None` where no broker has run.
@@ -416,6 +437,24 @@ mod tests {
         drop(lock);
         DataDir::clear(data.root()).unwrap();
         assert!(!data.broker_dir().exists());
+    }
+
+    #[test]
+    fn a_directory_is_locked_while_anything_is_left_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path(), &Market::in_usd(SYNTHETIC_MARKET)).unwrap();
+        let topics = data.broker_dir().join("topics");
+        fs::create_dir_all(&topics).unwrap();
+        let lock = data.broker_dir().join(broker::LOCK_FILE);
+        fs::write(&lock, "").unwrap();
+        // A folder in a file's place, so clearing ends there.
+        let obstacle = dir.path().join(PARTS_FILE);
+        fs::create_dir(&obstacle).unwrap();
+        DataDir::clear(dir.path()).unwrap_err();
+        assert!(lock.exists() && topics.exists() && dir.path().join(NOTE).exists());
+        fs::remove_dir(&obstacle).unwrap();
+        DataDir::clear(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use connector_runtime::reader::OffsetProbe;
 use connector_runtime::topic;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use parquet_sink::{PartitionStatus, StageStatus};
+use replay::Progress;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -29,8 +30,8 @@ pub(crate) struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Starts to draw. A live market has no `records_total`.
-    pub(crate) fn start(platform: &Platform, records_total: Option<u64>) -> Self {
+    /// Starts to draw. A replay says where it begins; a live market has no end.
+    pub(crate) fn start(platform: &Platform, replay: Option<Progress>) -> Self {
         let bar = match log::is_json() {
             true => ProgressBar::hidden(),
             false => ProgressBar::new_spinner(),
@@ -62,10 +63,7 @@ impl ProgressLine {
                     drawn.set_message(backfill_bar(done, coins));
                     continue;
                 }
-                let records = match records_total {
-                    None => counted(sent, "record"),
-                    Some(total) => format!("{} of {} records", HumanCount(sent), HumanCount(total)),
-                };
+                let records = records(sent, replay);
                 let lag = stages.lag().await;
                 let lag = lag.map_or_else(|| "unknown".to_owned(), |it| HumanCount(it).to_string());
                 let alerts = counted(stages.alerts(), "alert");
@@ -83,6 +81,17 @@ impl ProgressLine {
         let Self { bar, _drawing } = self;
         drop(_drawing);
         bar.finish_and_clear();
+    }
+}
+
+/// How many records have arrived, those of earlier runs included where it is known of how many.
+fn records(sent: u64, replay: Option<Progress>) -> String {
+    let of_total = replay.and_then(|began| Some((began.records + sent, began.records_total?)));
+    match of_total {
+        None => counted(sent, "record"),
+        Some((arrived, total)) => {
+            format!("{} of {} records", HumanCount(arrived), HumanCount(total))
+        }
     }
 }
 
@@ -163,5 +172,27 @@ impl Stages {
         let of = |(_, status): &(_, Arc<StageStatus>)| status.destinations().remove("alert");
         let alerts = self.stages.iter().filter_map(of);
         alerts.map(|it| it.records.load(Ordering::Relaxed)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resumed_replay_counts_what_had_arrived() {
+        let began = Progress {
+            steps: 100,
+            steps_total: 300,
+            records: 1_000,
+            records_total: Some(3_000),
+        };
+        assert_eq!(records(20, Some(began)), "1,020 of 3,000 records");
+        let endless = Progress {
+            records_total: None,
+            ..began
+        };
+        assert_eq!(records(20, Some(endless)), "20 records");
+        assert_eq!(records(1, None), "1 record");
     }
 }

@@ -1,6 +1,7 @@
 //! Training at an interval: `coinlake train run` in a child process of low priority, so that it takes neither memory nor time
 //! from the platform.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use connector_runtime::process::log;
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, setpriority_process};
 use tokio::process::{Child, Command};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,9 @@ use super::data_dir::DataDir;
 
 /// How often the clock is looked at. A timer would stand still while the machine sleeps.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// As `nice -n 19`.
+const LOWEST_PRIORITY: i32 = 19;
 
 /// How long a training may take to end when it is told to.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,9 +107,8 @@ async fn train(
     smartmodules: Option<&Path>,
     stop: &CancellationToken,
 ) -> Result<()> {
-    let command = std::env::current_exe().context("the path of this command is unknown")?;
-    let mut child = Command::new("nice");
-    child.args(["-n", "19"]).arg(command);
+    let mut child = lowered(Command::new(this_program()?));
+    child.arg0("coinlake");
     child.args(["train", "run", "--data"]).arg(data.root());
     if let Some(since) = plan.since {
         let since = humantime::format_duration(since).to_string();
@@ -120,20 +123,57 @@ async fn train(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .context("`nice` cannot be started")?;
+        .context("it cannot be started")?;
     let Some(output) = finished(child, stop).await? else {
         return Ok(());
     };
+    if let Some(why) = failure(&output) {
+        bail!(why);
+    }
     let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if !output.status.success() {
-        let said = lines(&output.stderr);
-        let why = said.lines().last().unwrap_or("it says nothing");
-        bail!("{}", why.trim_start_matches("coinlake: "));
+    for line in lines(&output.stderr).lines() {
+        tracing::warn!("training: {line}");
     }
     for line in lines(&output.stdout).lines() {
         log::say(&format!("training: {line}"));
     }
     Ok(())
+}
+
+/// The program that runs here, though its file was replaced since.
+fn this_program() -> Result<PathBuf> {
+    match cfg!(target_os = "linux") {
+        true => Ok("/proc/self/exe".into()),
+        false => std::env::current_exe().context("the path of this command is unknown"),
+    }
+}
+
+/// The command at the lowest priority. There is no `nice` in the image.
+fn lowered(mut command: Command) -> Command {
+    // SAFETY: between fork and exec it makes a system call, and nothing else.
+    unsafe { command.pre_exec(|| Ok(setpriority_process(None, LOWEST_PRIORITY)?)) };
+    command
+}
+
+/// Why a training failed; `None` if it did not.
+fn failure(output: &Output) -> Option<String> {
+    match output.status.signal() {
+        _ if output.status.success() => return None,
+        Some(signal) if signal == Signal::KILL.as_raw() => {
+            return Some(format!(
+                "it was killed by signal {signal}: is there enough memory?"
+            ));
+        }
+        Some(signal) => return Some(format!("it was ended by signal {signal}")),
+        None => {}
+    }
+    // What else it said may be harmless.
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = said
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("coinlake: "));
+    Some(reason.map_or_else(|| output.status.to_string(), str::to_owned))
 }
 
 /// What the child has said in the end; `None` if it was told to stop.
@@ -189,5 +229,36 @@ mod tests {
             unclear("note"),
         ]);
         assert_eq!(told, ["disk", "note", "note"]);
+    }
+
+    #[tokio::test]
+    async fn a_training_has_the_lowest_priority() {
+        // Without arguments it says its own.
+        let output = lowered(Command::new("nice")).output().await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "19\n");
+    }
+
+    #[test]
+    fn the_reason_of_a_failed_training_is_what_it_says_last_or_how_it_ended() {
+        let why = |script: &str| {
+            let mut shell = std::process::Command::new("sh");
+            failure(&shell.args(["-c", script]).output().unwrap())
+        };
+        for (script, expected) in [
+            ("echo harmless >&2", None),
+            (
+                "echo harmless >&2; kill -KILL $$",
+                Some("it was killed by signal 9: is there enough memory?"),
+            ),
+            ("kill -TERM $$", Some("it was ended by signal 15")),
+            ("exit 101", Some("exit status: 101")),
+            ("echo harmless >&2; exit 1", Some("exit status: 1")),
+            (
+                "echo coinlake: no rows >&2; echo harmless >&2; exit 1",
+                Some("no rows"),
+            ),
+        ] {
+            assert_eq!(why(script).as_deref(), expected, "{script}");
+        }
     }
 }

@@ -8,9 +8,12 @@ use std::process::{Command, Stdio};
 use connector_runtime::cluster::Cluster;
 use connector_runtime::reader;
 use fixtures::patience::eventually;
-use fixtures::process::{Process, coinlake, refused, succeeded};
+use fixtures::process::{Process, coinlake, refused, signal, succeeded};
 use fluvio::metadata::topic::TopicSpec;
 use replay::{Market, Position, ReplayServer, Speed, SyntheticMarket};
+use serde_json::Value;
+
+use crate::rows;
 
 /// Every option that takes a port is named when that is in use.
 #[test]
@@ -56,6 +59,43 @@ fn a_reader_that_leaves_is_no_error() {
     drop(reader);
     let checked = within(&["check"]).stdout(writer).output().unwrap();
     succeeded(&checked);
+}
+
+/// `up 2>&1 | tee` loses its reader with Ctrl-C, a disk fills up: a log that cannot be written prevents no commit.
+#[tokio::test]
+async fn a_stderr_that_cannot_be_written_is_no_error() {
+    let (reader, left) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    for (stderr, format) in [
+        (Stdio::from(left), "text"),
+        (full().into(), "text"),
+        (full().into(), "json"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let mut command = coinlake(&["demo", "--speed", "60", "--listen", "0", "--console", "0"]);
+        command
+            .args(["--log-format", format, "--data"])
+            .arg(data.path());
+        let demo = command.stderr(stderr).spawn().unwrap();
+        let note = data.path().join("coinlake.json");
+        let broker = async || {
+            let note: Value = serde_json::from_slice(&fs::read(&note).ok()?).unwrap();
+            Some(note["broker"].as_str()?.to_owned())
+        };
+        eventually("a broker", async || broker().await.is_some()).await;
+        let client = Cluster::at(broker().await.unwrap());
+        let client = client.connect().await.unwrap();
+        eventually("something to commit", async || {
+            let clean = reader::offsets(&client, "crypto-clean", 0).await;
+            clean.is_ok_and(|clean| clean.end > 0)
+        })
+        .await;
+        signal(&demo, "INT");
+        let ended = demo.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(0));
+        assert!(!rows::layer_rows(data.path(), "raw").is_empty());
+    }
 }
 
 /// The platform that started last in a folder is the one that is looked at there.

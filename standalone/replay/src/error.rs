@@ -79,6 +79,9 @@ pub enum ReplayError {
     /// The topic holds something else.
     #[error(transparent)]
     Position(#[from] PositionError),
+    /// Reading the market panicked: a bug here.
+    #[error("reading the market broke, which is a bug in Coinlake: {0}")]
+    Broken(tokio::task::JoinError),
     /// No port to serve on.
     #[error("cannot serve the replay on 127.0.0.1: {0}")]
     Listen(std::io::Error),

@@ -10,6 +10,7 @@ use crate::error::ReplayError;
 use crate::market::{Market, Steps};
 use crate::position::Position;
 use crate::refusal::Refusal;
+use crate::resume::steps_past;
 use crate::speed::{Now, Speed};
 use crate::step::Step;
 
@@ -71,13 +72,17 @@ impl Feed {
         position: Position,
     ) -> Result<Self, ReplayError> {
         let live = matches!(market, Market::Field(_));
-        let (position, after_ms) = match live {
+        let (position, past) = match live {
             // What a client sends of the replies is its own matter, so nothing can be counted.
-            true => (Position::start(), position.newest_ms()),
-            false => (position, None),
+            true => (Position::start(), steps_past(market, &position)?),
+            false => (position, 0),
         };
+        let mut steps = market.steps()?;
+        for _ in 0..past {
+            steps.next_into(&mut Step::default())?;
+        }
         let mut feed = Self {
-            steps: market.steps()?,
+            steps,
             records_passed: position.arrived(),
             position,
             step: Step::default(),
@@ -92,14 +97,8 @@ impl Feed {
             steps_passed: 0,
             finished: false,
         };
-        let mut passed = 0;
-        loop {
-            feed.next = feed.make(&mut passed)?;
-            let old = |next: &Arc<Served>| after_ms.is_some_and(|after| next.time_ms <= after);
-            if !feed.next.as_ref().is_some_and(old) {
-                break;
-            }
-        }
+        let mut passed = past;
+        feed.next = feed.make(&mut passed)?;
         feed.steps_passed = passed - u64::from(feed.next.is_some());
         feed.finished = feed.next.is_none();
         Ok(feed)
@@ -135,6 +134,11 @@ impl Feed {
         Ok(None)
     }
 
+    /// Whether steps come and go though nobody asks for them.
+    fn goes_by_clock(&self) -> bool {
+        self.live && (self.clock.is_some() || matches!(self.speed, Speed::Times(_)))
+    }
+
     fn due(&mut self, now: Instant) -> bool {
         let Some(next) = &self.next else { return false };
         if let Some(now) = &self.clock {
@@ -164,14 +168,13 @@ impl Feed {
         known: impl Fn(&str) -> bool,
         now: Instant,
     ) -> Result<Polled, ReplayError> {
-        let timed = self.clock.is_some() || matches!(self.speed, Speed::Times(_));
-        let by_clock = self.live && timed;
-        let has_current = match &self.current {
+        let by_clock = self.goes_by_clock();
+        let knows_newest = match &self.current {
             None => true,
             Some(current) => known(&current.tag),
         };
         // An error is over with the poll that got it, or when the clock says so.
-        let arrived = has_current || by_clock || self.refusal.is_some();
+        let arrived = knows_newest || by_clock || self.refusal.is_some();
         let due = arrived && self.due(now);
         if due {
             self.advance()?;
@@ -184,7 +187,7 @@ impl Feed {
         Ok(match (self.refusal, &self.current) {
             (Some(refusal), _) => Polled::Refused(refusal),
             (None, None) => Polled::Nothing,
-            (None, Some(_)) if has_current && !due => Polled::Known,
+            (None, Some(_)) if knows_newest && !due => Polled::Known,
             (None, Some(current)) => Polled::Step(current.clone()),
         })
     }
@@ -208,8 +211,7 @@ impl Feed {
         &mut self,
         now: Instant,
     ) -> Result<(i64, Option<&'static Refusal>), ReplayError> {
-        let timed = self.clock.is_some() || matches!(self.speed, Speed::Times(_));
-        if !(self.live && timed) {
+        if !self.goes_by_clock() {
             let step = self.current.as_ref().or(self.next.as_ref());
             return Ok((step.map_or(0, |step| step.time_ms), None));
         }

@@ -119,14 +119,9 @@ impl Position {
         Ok(())
     }
 
-    /// The newest `last_updated` among the last records; `None` without any.
-    pub(crate) fn newest_ms(&self) -> Option<i64> {
-        let time = |tail: &Tail| {
-            let object: serde_json::Value = serde_json::from_slice(tail.last.as_ref()?).ok()?;
-            let time: jiff::Timestamp = object["last_updated"].as_str()?.parse().ok()?;
-            Some(time.as_millisecond())
-        };
-        self.tails.iter().filter_map(time).max()
+    /// The last record of each partition that has one.
+    pub(crate) fn last_records(&self) -> impl Iterator<Item = &[u8]> {
+        self.tails.iter().filter_map(|tail| tail.last.as_deref())
     }
 
     /// How many records have arrived, of all partitions.

@@ -4,8 +4,9 @@
 //! that the reply arrived whole. Asked without it, or with an older tag, the server gives the same step again. So a
 //! connection that breaks in the middle loses nothing, and a client that keeps to HTTP gets nothing twice.
 //!
-//! The tag of the newest step, when the next one isn't due yet or there is none, gets the usual 304; a client that prefers to
-//! wait (`Prefer: wait=10`, RFC 7240) gets it only after so many seconds, and the next step as soon as it is due. To tell which
+//! The tag of the newest step, when the next one isn't due yet or there is none, gets the usual 304, or `[]` where no step is left from
+//! the start; a client that prefers to wait (`Prefer: wait=10`, RFC 7240) gets it only after so many seconds, and the next step as soon as
+//! it is due. To tell which
 //! records arrived in the topic before a crash is [`Position`]'s matter. The field market at a [`Speed::Times`] is the
 //! exception, because CoinGecko is: its steps go by the clock, and whoever asks too late misses some. On a clock of its own
 //! the server's `date` is that clock's.
@@ -107,7 +108,7 @@ impl ReplayServer {
         let now = clock.clone();
         let feed = tokio::task::spawn_blocking(move || Feed::new(&market, speed, now, position))
             .await
-            .map_err(|panic| ReplayError::Listen(panic.into()))??;
+            .map_err(ReplayError::Broken)??;
         let shared = Arc::new(Shared {
             feed: Mutex::new(feed),
             market: served,
@@ -212,7 +213,8 @@ impl Shared {
                 (polled, feed.due_at())
             };
             let now = Instant::now();
-            if !matches!(polled, Polled::Known) || now >= until {
+            let is_news = !matches!(polled, Polled::Known | Polled::Nothing);
+            if is_news || now >= until {
                 return Ok(polled);
             }
             let next = due.map_or(until, |due| due.min(until));
@@ -348,6 +350,6 @@ async fn market_chart(
         }
         Ok(Ok(None)) => refusal_reply(&Refusal::NO_COIN),
         Ok(Err(error)) => shared.failed(&error.into()),
-        Err(panic) => shared.failed(&ReplayError::Listen(panic.into())),
+        Err(panic) => shared.failed(&ReplayError::Broken(panic)),
     }
 }

@@ -52,6 +52,11 @@ impl Step {
         self.spans.is_empty()
     }
 
+    /// Whether it has the same elements.
+    pub(crate) fn is_same_reply(&self, other: &Self) -> bool {
+        self.json == other.json
+    }
+
     pub(crate) fn clear(&mut self) {
         self.age_secs = 0;
         self.refusal = None;

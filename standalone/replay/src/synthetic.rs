@@ -11,10 +11,11 @@
 use std::sync::Arc;
 
 use market::Reason;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
 use crate::coin::{Coin, Tick, rfc3339};
+use crate::random::stream;
 use crate::step::Step;
 use crate::truth::{Injected, InjectedKind};
 
@@ -142,13 +143,6 @@ fn replaces_tick(reason: Reason) -> bool {
 /// Every coin updates at its own moment of the minute.
 fn time_ms(asset: usize, minute: i64) -> i64 {
     START_MS + minute * MINUTE_MS + 137 * asset as i64
-}
-
-/// A random stream of its own for each purpose: a change to one leaves the others as they are.
-fn stream(seed: u64, purpose: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(purpose);
-    rng
 }
 
 fn plan_events(minutes: u32, rng: &mut ChaCha8Rng) -> Vec<Injected> {

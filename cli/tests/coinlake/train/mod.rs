@@ -1,6 +1,7 @@
 //! `coinlake train` as a user runs it, on the lake of a demo: without a server, and with a real one.
 
 mod away;
+mod beside;
 mod serving;
 mod versions;
 

@@ -4,11 +4,12 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{Directive, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -28,12 +29,18 @@ pub const CONNECTOR_FILTER: &str = "info,fluvio=warn";
 /// Whether what a command says goes into a log of JSON lines.
 static JSON: AtomicBool = AtomicBool::new(false);
 
+/// The target of the event that says why a command failed.
+const FAILURE: &str = "connector_runtime::failure";
+
 /// Something a command tells whoever started it: an event where such are logged, on stderr as it is where they are not.
 pub fn say(text: &str) {
     if is_json() || tracing::enabled!(Level::INFO) {
-        tracing::info!("{text}");
+        for line in text.lines() {
+            tracing::info!("{line}");
+        }
     } else {
-        eprintln!("{text}");
+        // Without stderr there is nobody to tell.
+        let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
@@ -46,7 +53,14 @@ pub fn is_json() -> bool {
 /// SmartModule parameters included, so that level of theirs is never shown. A second call changes nothing.
 pub fn init(format: LogFormat, filter: &str) {
     JSON.store(format == LogFormat::Json, Ordering::Relaxed);
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter.into());
+    let chosen = std::env::var(EnvFilter::DEFAULT_ENV)
+        .ok()
+        .filter(|directives| !directives.is_empty())
+        .and_then(|directives| directives.parse().ok());
+    // Why a command failed is told whatever is logged.
+    let filter = chosen
+        .unwrap_or_else(|| EnvFilter::from(filter))
+        .add_directive(Directive::from_str(&format!("{FAILURE}=error")).expect("a directive"));
     let no_requests = filter_fn(|metadata| {
         *metadata.level() != Level::TRACE || !metadata.target().starts_with("fluvio")
     });
@@ -54,6 +68,8 @@ pub fn init(format: LogFormat, filter: &str) {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| OneLine(io::stderr()))
+        // They would be printed to stderr again, with a panic if that cannot be written.
+        .log_internal_errors(false)
         .with_ansi(coloured);
     let registry = tracing_subscriber::registry()
         .with(filter)
@@ -67,7 +83,9 @@ pub fn init(format: LogFormat, filter: &str) {
     match started {
         Ok(()) if format == LogFormat::Json => {
             // A panic is an event too.
-            std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+            std::panic::set_hook(Box::new(
+                |panic| tracing::error!(target: FAILURE, "{panic}"),
+            ));
         }
         Ok(()) => {}
         Err(err) => tracing::debug!(%err, "logging was already started"),
@@ -88,7 +106,7 @@ pub fn exit_code(command: &str, result: anyhow::Result<ExitCode>) -> ExitCode {
 /// Why something a command was asked for failed, in one line of the log's format, whatever `RUST_LOG` says.
 pub fn complain(command: &str, error: &anyhow::Error) {
     if is_json() {
-        tracing::error!("{error:#}");
+        tracing::error!(target: FAILURE, "{error:#}");
     } else {
         let line = format!("{command}: {error:#}\n");
         // Without stderr there is nobody to tell.

@@ -5,8 +5,8 @@ use super::events::FieldEvent;
 use super::faults::Faults;
 use super::listing::{Listing, REFRESH_MS};
 use super::price::Sea;
-use super::random::stream;
 use super::settings::FieldSettings;
+use crate::random::stream;
 
 /// Refreshes before the market's start, so that every coin has a past.
 const WARM_UP: i64 = 64;

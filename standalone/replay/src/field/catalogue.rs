@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
+use crate::random::stream;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Normal};
-
-use super::random::stream;
 
 /// How a coin's price and volume behave.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp1};
 
 use super::faults::{Dating, Faults};
-use super::random::stream;
+use crate::random::stream;
 use crate::refusal::Refusal;
 
 const MINUTE_MS: i64 = 60_000;

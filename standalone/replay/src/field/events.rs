@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::RngExt as _;
 
 use super::catalogue::{Asset, Nature};
-use super::random::stream;
+use crate::random::stream;
 
 const MINUTE_MS: i64 = 60_000;
 const WEEK_MINUTES: i64 = 7 * 1_440;

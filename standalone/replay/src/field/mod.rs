@@ -8,7 +8,7 @@
 //! - `book`: every coin as CoinGecko holds it, `listing` one of them; `past`: what the coins were, for charts
 //! - `delivery`, `faults`: caches, frozen and refused replies
 //! - `object`, `digits`: a coin as a reply writes it
-//! - `random`: streams of random numbers, one for each purpose
+//! - `random`: the values that are drawn
 
 mod book;
 mod catalogue;

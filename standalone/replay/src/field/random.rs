@@ -1,15 +1,8 @@
-//! Random streams and the values the field market draws from them.
+//! The values that the field market draws.
 
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
-
-/// A random stream of its own for each purpose: a change to one leaves the others as they are.
-pub(super) fn stream(seed: u64, purpose: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(purpose);
-    rng
-}
 
 /// A value of the standard normal distribution.
 pub(super) fn normal(rng: &mut ChaCha8Rng) -> f64 {

@@ -9,8 +9,8 @@ use super::events::FieldEvent;
 use super::faults::Faults;
 use super::listing::{REFRESH_MS, Shown};
 use super::object;
-use super::random::stream;
 use super::settings::FieldSettings;
+use crate::random::stream;
 use crate::step::Step;
 
 /// Of a million shown coins, so many have no price.
@@ -29,7 +29,7 @@ const THINNED: u32 = 8_000;
 pub struct FieldSteps {
     settings: FieldSettings,
     book: Book,
-    /// What each coin's last reply said, and under which time.
+    /// The `last_updated` under which each coin was shown last.
     told: Vec<Option<i64>>,
     rng: ChaCha8Rng,
     delivery: Delivery,

@@ -1,5 +1,7 @@
 //! The server over real HTTP, as a client sees it.
 
+use std::time::{Duration, Instant};
+
 use replay::{Market, Position, ReplayServer, Speed, Step, SyntheticMarket, Tail};
 use reqwest::{Client, StatusCode, header};
 
@@ -202,6 +204,22 @@ async fn whoever_prefers_to_wait_gets_a_paced_step_when_it_is_due() {
         tag = reply.headers().get(header::ETAG).cloned();
     }
     assert_eq!(server.calls(), 5, "one call a step");
+}
+
+/// A demo that has come to its end and is started again must not ask a hundred times a second.
+#[tokio::test]
+async fn whoever_prefers_to_wait_waits_where_nothing_is_left_too() {
+    let market = market(60);
+    let all = Position::from_counts(&[market.records_total().unwrap()], by_length);
+    let server = ReplayServer::start(market, Speed::Max, all).await.unwrap();
+    let url = format!("{}{MARKETS}", server.base_url());
+    let asked = Instant::now();
+    let request = Client::new().get(&url).header("prefer", "wait=1");
+    let reply = request.send().await.unwrap();
+    assert!(asked.elapsed() >= Duration::from_secs(1));
+    assert_eq!(reply.status(), StatusCode::OK);
+    assert_eq!(reply.text().await.unwrap(), "[]");
+    assert!(server.finished());
 }
 
 #[tokio::test]
