@@ -79,6 +79,20 @@ fn train_compare_and_promote(place: &Place) {
         shown.contains("anomaly_ahead/3") && shown.contains("promoted to production"),
         "{shown}"
     );
+
+    // The note says why a version got its alias: promoting it to where it is changes nothing.
+    let promoted = place.text(&["promote", "anomaly_ahead", "3", "production"]);
+    assert!(
+        promoted.contains("anomaly_ahead/3 is now in production"),
+        "{promoted}"
+    );
+    assert_eq!(place.text(&["list"]), shown);
+    place.text(&["promote", "anomaly_ahead", "2", "production"]);
+    let shown = place.text(&["list"]);
+    assert!(
+        shown.contains("anomaly_ahead/2 put into production by hand"),
+        "{shown}"
+    );
 }
 
 #[test]
