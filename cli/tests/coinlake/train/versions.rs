@@ -167,6 +167,10 @@ fn what_cannot_be_is_refused_with_a_sentence() {
         listed.contains("`coinlake train run` creates one"),
         "{listed}"
     );
+    let none = place.output(&["list", "--last", "0"]);
+    let said = String::from_utf8_lossy(&none.stderr);
+    assert_eq!(none.status.code(), Some(2), "{said}");
+    assert!(said.contains("'0' for '--last <N>'"), "{said}");
 
     let down = Place::with_server("http://127.0.0.1:9".to_owned());
     let said = down.refused(&["list"]);
