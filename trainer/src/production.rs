@@ -238,9 +238,9 @@ pub enum DriftProblem {
     /// The lake could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The run's reference could not be read.
-    #[error(transparent)]
-    Reference(#[from] DriftError),
+    /// The reference of this model's run could not be read.
+    #[error("{0}: {1}")]
+    Reference(Label, #[source] DriftError),
 }
 
 /// The drift of every production model over the last day of a lake, and the problems that prevented others.
@@ -270,7 +270,7 @@ pub async fn production_drift(
                 }
             },
         };
-        match drift_of(tracking, &found, last_day).await {
+        match drift_of(tracking, label, &found, last_day).await {
             Ok(drift) => drifts.push(drift),
             Err(problem) => problems.push(problem),
         }
@@ -280,16 +280,20 @@ pub async fn production_drift(
 
 async fn drift_of(
     tracking: &dyn Tracking,
+    label: Label,
     found: &InProduction,
     rows: &[Inputs],
 ) -> Result<ModelDrift, DriftProblem> {
     let InProduction { version, model } = found;
     let file = tracking.file(&version.run, drift::REFERENCE_PATH).await;
     let file = file.map_err(|error| match error {
-        TrackingError::MissingFile { run, .. } => DriftError::Missing { run }.into(),
-        error => DriftProblem::from(error),
+        TrackingError::MissingFile { run, .. } => {
+            DriftProblem::Reference(label, DriftError::Missing { run })
+        }
+        error => error.into(),
     })?;
-    let reference = Reference::from_json(&file)?;
+    let reference = Reference::from_json(&file);
+    let reference = reference.map_err(|error| DriftProblem::Reference(label, error))?;
     let scores = model.probabilities(rows);
     let moved = reference.inputs_psi(rows).into_iter();
     Ok(ModelDrift {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use connector_runtime::cluster::ClusterError;
+use connector_runtime::cluster::{ClusterError, PartitionError};
 use connector_runtime::reader::ReadError;
 use connector_runtime::topic::TopicError;
 use lake::LakeError;
@@ -88,8 +88,9 @@ impl From<TopicError> for ApiError {
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::TopicMissing { .. }
-            | ReadError::PartitionMissing { .. }
+            ReadError::Partition(
+                PartitionError::TopicMissing { .. } | PartitionError::PartitionMissing { .. },
+            )
             | ReadError::OffsetEvicted { .. }
             | ReadError::OffsetBeyondEnd { .. } => Self::not_found(error),
             _ => Self::upstream(error),

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use connector_runtime::backoff::Backoff;
-use connector_runtime::cluster::{Cluster, ClusterError};
+use connector_runtime::cluster::{Cluster, ClusterError, PartitionError};
 use connector_runtime::reader::{self, PlainReader, ReadError};
 use connector_runtime::record::Record;
 use connector_runtime::topic::{self, TopicError};
@@ -50,7 +50,7 @@ impl Follow {
             let missing = matches!(
                 error,
                 FollowError::Topic(TopicError::Missing { .. })
-                    | FollowError::Read(ReadError::TopicMissing { .. })
+                    | FollowError::Read(ReadError::Partition(PartitionError::TopicMissing { .. }))
             );
             if missing {
                 positions.clear();

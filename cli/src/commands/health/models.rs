@@ -52,7 +52,7 @@ impl ModelsHealth {
             match problem {
                 DriftProblem::Tracking(problem) => self.problems.push(problem.to_string()),
                 // The survey reports a broken lake as a problem. Neither it nor a broken reference keeps a model from serving.
-                DriftProblem::Data(_) | DriftProblem::Reference(_) => {
+                DriftProblem::Data(_) | DriftProblem::Reference(..) => {
                     self.warnings.push(format!("drift is unknown: {problem}"));
                 }
             }

@@ -1,5 +1,7 @@
 //! `coinlake train list`: runs, model versions and their aliases.
 
+use std::num::NonZeroUsize;
+
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -16,7 +18,7 @@ pub(crate) struct ListArgs {
     pub(super) runs: RunsArgs,
     /// How many of the newest runs to show
     #[arg(long, value_name = "N", default_value = "20")]
-    last: usize,
+    last: NonZeroUsize,
     /// Print the list as a JSON object on stdout
     #[arg(long)]
     json: bool,
@@ -45,7 +47,7 @@ pub(crate) async fn run(args: ListArgs) -> Result<()> {
 
 async fn read(tracking: &dyn Tracking, args: &ListArgs) -> Result<Listing> {
     let experiment = args.runs.experiment.clone();
-    let runs = tracking.runs(&experiment, args.last).await?;
+    let runs = tracking.runs(&experiment, args.last.get()).await?;
     let mut versions = Vec::new();
     for label in Label::ALL {
         versions.extend(tracking.versions(label.as_str()).await?);

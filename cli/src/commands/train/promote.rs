@@ -41,7 +41,7 @@ where
     PossibleValuesParser::new(names).try_map(|name| name.parse())
 }
 
-/// Checks the version's model, then moves the alias.
+/// Checks the version's model, notes on it that it was promoted by hand, moves the alias, and serves what is in production.
 pub(crate) async fn run(args: PromoteArgs) -> Result<()> {
     let tracking = open_tracking(&args.data)?;
     let (label, alias) = (args.name, args.to);
@@ -59,13 +59,17 @@ pub(crate) async fn run(args: PromoteArgs) -> Result<()> {
     if alias == Alias::Production {
         check_broker(&args.data, &args.broker)?;
     }
-    tracking
-        .note(&found.version, &format!("put into {alias} by hand"))
-        .await?;
-    tracking
-        .set_alias(label.as_str(), alias, args.version)
-        .await?;
-    outln!("{label} v{} is now in {alias}", args.version);
+    // What is there already keeps the note of why.
+    if !found.version.aliases.iter().any(|at| at == alias.as_str()) {
+        // The note comes first: once a version is in production, nothing may keep it from being served.
+        tracking
+            .note(&found.version, &format!("put into {alias} by hand"))
+            .await?;
+        tracking
+            .set_alias(label.as_str(), alias, args.version)
+            .await?;
+    }
+    outln!("{label}/{} is now in {alias}", args.version);
     if alias == Alias::Production {
         let serving = serve(&args.data, &args.broker, tracking.as_ref(), &[label]).await?;
         outln!("{serving}");

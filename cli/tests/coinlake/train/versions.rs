@@ -79,6 +79,20 @@ fn train_compare_and_promote(place: &Place) {
         shown.contains("anomaly_ahead/3") && shown.contains("promoted to production"),
         "{shown}"
     );
+
+    // The note says why a version got its alias: promoting it to where it is changes nothing.
+    let promoted = place.text(&["promote", "anomaly_ahead", "3", "production"]);
+    assert!(
+        promoted.contains("anomaly_ahead/3 is now in production"),
+        "{promoted}"
+    );
+    assert_eq!(place.text(&["list"]), shown);
+    place.text(&["promote", "anomaly_ahead", "2", "production"]);
+    let shown = place.text(&["list"]);
+    assert!(
+        shown.contains("anomaly_ahead/2 put into production by hand"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -153,6 +167,10 @@ fn what_cannot_be_is_refused_with_a_sentence() {
         listed.contains("`coinlake train run` creates one"),
         "{listed}"
     );
+    let none = place.output(&["list", "--last", "0"]);
+    let said = String::from_utf8_lossy(&none.stderr);
+    assert_eq!(none.status.code(), Some(2), "{said}");
+    assert!(said.contains("'0' for '--last <N>'"), "{said}");
 
     let down = Place::with_server("http://127.0.0.1:9".to_owned());
     let said = down.refused(&["list"]);

@@ -8,7 +8,7 @@ use connector_runtime::cluster::Client;
 use connector_runtime::reader::{ModuleReader, PlainReader};
 
 use super::assembly::Assembly;
-use super::outputs::{Ahead, Outputs};
+use super::outputs::Outputs;
 use super::pipeline::Pipeline;
 use super::progress::Progress;
 use crate::context::StageContext;
@@ -73,10 +73,7 @@ async fn open_outputs(
         };
         outputs.add(
             TopicOutput::start(stage.cluster.clone(), name, partition, from, report),
-            at.read_back.map(|read_back| Ahead {
-                held_up_to: at.held_up_to,
-                from: read_back.from,
-            }),
+            *at,
         );
         read_backs.push(match at.read_back {
             Some(read_back) if destination.layer.is_some() => {

@@ -12,6 +12,7 @@ use super::topics::TopicState;
 use crate::commit::{OutputAtCut, STOP_TIMEOUT};
 use crate::error::StageError;
 use crate::output::{Acknowledged, OutputError, TopicOutput};
+use crate::recovery::TopicPlan;
 
 /// The output topics of a partition, in the order of the plan.
 #[derive(Default)]
@@ -23,22 +24,14 @@ pub(super) struct Outputs {
 
 struct Output {
     topic: TopicOutput,
-    ahead: Option<Ahead>,
-}
-
-/// The outputs that a topic held and the lake lacked when the stage started.
-#[derive(Clone, Copy)]
-pub(super) struct Ahead {
-    /// The input of the last of them.
-    pub held_up_to: i64,
-    /// The offset of the first of them in the topic.
-    pub from: i64,
+    /// Where it resumed.
+    plan: TopicPlan,
 }
 
 impl Outputs {
-    pub(super) fn add(&mut self, topic: TopicOutput, ahead: Option<Ahead>) {
+    pub(super) fn add(&mut self, topic: TopicOutput, plan: TopicPlan) {
         self.progress.push(topic.progress());
-        self.topics.push(Output { topic, ahead });
+        self.topics.push(Output { topic, plan });
     }
 
     /// Ends all appends: nothing more is acknowledged.
@@ -132,11 +125,10 @@ impl Outputs {
         let mut ends = BTreeMap::new();
         for (output, state) in self.topics.iter().zip(states) {
             let progress = output.topic.progress();
-            let end = match output.ahead {
-                Some(ahead) if ahead.held_up_to > last_offset => ahead.from,
-                _ => progress.borrow().end,
-            };
-            ends.insert(state.name.clone(), end);
+            let later = output
+                .plan
+                .later_outputs(last_offset, progress.borrow().end);
+            ends.insert(state.name.clone(), later);
             outputs.push(OutputAtCut {
                 name: state.name.clone(),
                 progress,

@@ -1,5 +1,5 @@
-//! An accepted change of the input becomes an entry in the log of the main table. So the flag is needed once, whether rows
-//! follow or not, and outputs made after it are those of the input as it is now.
+//! When the operator accepts a change of the input, that becomes an entry in the log of the main table. Later starts need no
+//! flag, whether rows follow or not, and outputs made after the entry are those of the input as it is now.
 
 use lake::{CommitStamp, STAMP_VERSION, Transaction};
 
@@ -8,7 +8,8 @@ use super::resume::ResumePlan;
 use crate::context::StageContext;
 use crate::error::StageError;
 
-/// Commits, without rows, that the partition resumes as planned, if an acceptance of the operator was needed for it.
+/// When the operator has accepted a change of the input (`--accept-…`), commits an entry without rows, so that later starts
+/// need no flag.
 ///
 /// # Errors
 /// When the lake fails.
@@ -50,8 +51,8 @@ fn accepted(before: &CommitStamp, facts: &Facts, plan: &ResumePlan) -> CommitSta
         },
         topic_ends: topics
             .map(|(topic, at)| {
-                let end = at.read_back.map_or(at.end, |read_back| read_back.from);
-                (topic.name.clone(), end)
+                let later = at.later_outputs(plan.committed, at.end);
+                (topic.name.clone(), later)
             })
             .collect(),
         ..before.clone()
@@ -97,7 +98,7 @@ mod tests {
         facts.topics[0].log.end = 25;
         let topics = resume(&facts).unwrap().topics;
         let read_back = topics[0].read_back.unwrap();
-        assert_eq!((topics[0].held_up_to, read_back.from), (48, 0));
+        assert_eq!((topics[0].held_up_to, read_back.from()), (48, 0));
     }
 
     #[test]
@@ -125,8 +126,16 @@ mod tests {
         let facts = after_accepting(accepting);
         let plan = resume(&facts).unwrap();
         assert_eq!((plan.generation, plan.committed, plan.open_at), (0, 49, 30));
-        assert_eq!(plan.topics[0].read_back.unwrap().from, 24);
+        assert_eq!(plan.topics[0].read_back.unwrap().from(), 24);
         assert!(!plan.accepted && plan.warnings.is_empty());
+
+        // Retention has removed the outputs at 24 to 29: the start after the accepting one knows it, too.
+        let facts = after_accepting(|facts| {
+            accepting(facts);
+            facts.topics[0].log.start = 30;
+        });
+        let read_back = resume(&facts).unwrap().topics[0].read_back.unwrap();
+        assert_eq!((read_back.from(), read_back.oldest_gone()), (30, true));
 
         // The committed record still tells whether it is the same topic.
         let mut facts = after_accepting(accepting);

@@ -7,7 +7,7 @@ use connector_runtime::cluster::Client;
 use connector_runtime::reader::{PlainReader, ReadError, SMALL_RESPONSE_BYTES};
 use connector_runtime::record::Record;
 
-use super::resume::ReadBackPlan;
+use super::topics::ReadBackPlan;
 use crate::encode::envelope::source_offset;
 
 /// Reads one output partition from the lake's position to the end that it had at the start.
@@ -37,16 +37,16 @@ impl ReadBack {
         plan: ReadBackPlan,
         committed: i64,
     ) -> Result<Self, ReadError> {
-        let reader = PlainReader::open(client, topic, partition, plan.from).await?;
+        let reader = PlainReader::open(client, topic, partition, plan.from()).await?;
         Ok(Self {
             reader: reader.with_max_bytes(SMALL_RESPONSE_BYTES),
-            end: plan.end,
+            end: plan.log.end,
             committed,
             waiting: VecDeque::new(),
             greatest: committed,
             first: None,
-            oldest_gone: plan.oldest_gone,
-            exhausted: plan.from >= plan.end,
+            oldest_gone: plan.oldest_gone(),
+            exhausted: plan.from() >= plan.log.end,
         })
     }
 

@@ -6,8 +6,9 @@
 
 use connector_runtime::record::LogRange;
 
-use super::facts::{Facts, TopicFacts};
+use super::facts::Facts;
 use super::refusal::Refusal;
+use super::topics::{TopicPlan, topic_plan};
 
 /// Where everything resumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,28 +31,6 @@ pub(crate) struct ResumePlan {
     pub warnings: Vec<String>,
 }
 
-/// Where one output topic resumes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TopicPlan {
-    /// The last input whose output it holds, or the last committed one.
-    pub held_up_to: i64,
-    /// Its next offset.
-    pub end: i64,
-    /// The topic is ahead of the lake: rows up to `held_up_to` are read back from it.
-    pub read_back: Option<ReadBackPlan>,
-}
-
-/// Rows that are read from an output topic instead of being computed again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReadBackPlan {
-    /// The first offset to read in the output topic.
-    pub from: i64,
-    /// The end of the output topic at the start.
-    pub end: i64,
-    /// Retention has removed older outputs from the topic: those are computed again.
-    pub oldest_gone: bool,
-}
-
 /// Decides where everything resumes.
 ///
 /// # Errors
@@ -66,7 +45,7 @@ pub(crate) fn resume(facts: &Facts) -> Result<ResumePlan, Refusal> {
         open_at: position.open_at,
         side_tables: side_tables(facts, &position)?,
         topics: topics
-            .map(|topic| topic_plan(facts, topic, &position))
+            .map(|topic| topic_plan(facts, topic, position.committed, position.recreated))
             .collect::<Result<_, _>>()?,
         greatest_source: match (&facts.lake.main, position.recreated) {
             (Some(stamp), false) => stamp.greatest_source.unwrap_or(-1),
@@ -208,57 +187,14 @@ fn side_tables(facts: &Facts, position: &Position) -> Result<Vec<i64>, Refusal> 
     tables.collect()
 }
 
-fn topic_plan(
-    facts: &Facts,
-    topic: &TopicFacts,
-    position: &Position,
-) -> Result<TopicPlan, Refusal> {
-    let at_the_commit = TopicPlan {
-        held_up_to: position.committed,
-        end: topic.log.end,
-        read_back: None,
-    };
-    let Some(tail) = topic.tail else {
-        return Ok(at_the_commit);
-    };
-    if tail >= facts.input.log.end || position.recreated {
-        return Err(Refusal::OutputAhead {
-            output: topic.name.clone(),
-            topic: facts.input.topic.clone(),
-            partition: facts.input.partition,
-            tail,
-            flag: match position.recreated {
-                true => " with --accept-recreated-topic",
-                false => "",
-            },
-        });
-    }
-    if tail <= position.committed {
-        return Ok(at_the_commit);
-    }
-    let main = facts.lake.main.as_ref();
-    let end_at_commit = main.and_then(|stamp| stamp.topic_ends.get(&topic.name));
-    // An end beyond the log is that of an earlier topic of this name: all that this one holds came later.
-    let end_at_commit = end_at_commit.filter(|end| **end <= topic.log.end);
-    let wanted = end_at_commit.copied().unwrap_or(0);
-    Ok(TopicPlan {
-        held_up_to: tail,
-        end: topic.log.end,
-        read_back: Some(ReadBackPlan {
-            from: wanted.max(topic.log.start),
-            end: topic.log.end,
-            oldest_gone: wanted < topic.log.start,
-        }),
-    })
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use lake::{AppId, CommitStamp};
 
-    use super::super::facts::{InputFacts, LakeFacts};
+    use super::super::facts::{InputFacts, LakeFacts, TopicFacts};
+    use super::super::topics::ReadBackPlan;
     use super::*;
     use crate::config::Accept;
 
@@ -375,9 +311,8 @@ pub(super) mod tests {
             facts.topics[0].log.end = 36;
         });
         let expected = ReadBackPlan {
-            from: 24,
-            end: 36,
-            oldest_gone: false,
+            wanted: 24,
+            log: LogRange { start: 0, end: 36 },
         };
         assert_eq!(plan.topics[0].held_up_to, 70);
         assert_eq!(plan.topics[0].read_back, Some(expected));
@@ -392,7 +327,7 @@ pub(super) mod tests {
         });
         assert_eq!(plan.committed, -1);
         let read_back = plan.topics[0].read_back.unwrap();
-        assert_eq!((read_back.from, read_back.end), (0, 25));
+        assert_eq!((read_back.from(), read_back.log.end), (0, 25));
     }
 
     #[test]
@@ -414,7 +349,33 @@ pub(super) mod tests {
             facts.topics[0].log = LogRange { start: 30, end: 36 };
         });
         let read_back = plan.topics[0].read_back.unwrap();
-        assert_eq!((read_back.from, read_back.oldest_gone), (30, true));
+        assert_eq!((read_back.from(), read_back.oldest_gone()), (30, true));
+    }
+
+    /// Retention has removed the outputs at 24 to 29. A commit meanwhile must not hide that from the start after it.
+    #[test]
+    fn killed_while_it_computes_outputs_again_resumes_with_them() {
+        let evicted = |facts: &mut Facts| {
+            facts.topics[0].tail = Some(70);
+            facts.topics[0].log = LogRange { start: 30, end: 36 };
+        };
+        let first = plan(evicted);
+        let cut = 52;
+        let second = plan(|facts| {
+            evicted(facts);
+            let stamp = CommitStamp {
+                topic_ends: BTreeMap::from([(
+                    "out".to_owned(),
+                    first.topics[0].later_outputs(cut, 36),
+                )]),
+                ..stamp(50, cut, 30)
+            };
+            facts.lake.main = Some(stamp.clone());
+            facts.lake.side_tables = vec![Some(stamp)];
+        });
+        assert_eq!((second.committed, second.topics[0].held_up_to), (cut, 70));
+        let read_back = second.topics[0].read_back.unwrap();
+        assert_eq!((read_back.from(), read_back.oldest_gone()), (30, true));
     }
 
     #[test]

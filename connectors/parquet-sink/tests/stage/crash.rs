@@ -16,7 +16,7 @@ async fn platform() -> Platform {
     filled(Platform::start().await).await
 }
 
-async fn filled(platform: Platform) -> Platform {
+pub(crate) async fn filled(platform: Platform) -> Platform {
     platform.module("crypto-clean", "crypto-clean", b"").await;
     platform
         .module("crypto-features", "crypto-features", b"")
@@ -59,7 +59,7 @@ fn kill_in(cut: usize, point: Failpoint) -> Failpoints {
     })
 }
 
-async fn killed(platform: &Platform, config: StageConfig, failpoints: Failpoints) {
+pub(crate) async fn killed(platform: &Platform, config: StageConfig, failpoints: Failpoints) {
     let error = platform
         .start_stage_with(config, failpoints)
         .ends()

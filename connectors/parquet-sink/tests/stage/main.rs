@@ -4,6 +4,7 @@
 
 mod config;
 mod crash;
+mod evicted;
 mod format;
 mod input;
 mod lands;

@@ -22,3 +22,4 @@ mod tls;
 
 pub use client::{Client, Cluster, ClusterError};
 pub use health::ClusterHealth;
+pub use partition_error::PartitionError;

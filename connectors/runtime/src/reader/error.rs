@@ -5,33 +5,12 @@ use fluvio::dataplane::link::ErrorCode;
 use crate::cluster::leader::Leader;
 use crate::cluster::partition_error::PartitionError;
 
-/// Why a partition cannot be read. `partition` is `topic/number`.
+/// Why a partition cannot be read. A `partition` is `topic/number`.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The connection broke, or was never established: connect again.
-    #[error("{what}: {reason}")]
-    Disconnected {
-        /// What the client was doing.
-        what: String,
-        /// What happened.
-        reason: String,
-    },
-    /// There is no such topic.
-    #[error("topic {topic} does not exist: create it, or correct its name in the config")]
-    TopicMissing {
-        /// Its name.
-        topic: String,
-    },
-    /// There is no such partition.
-    #[error("topic {topic} has no partition {partition}: it has {count}, counted from 0")]
-    PartitionMissing {
-        /// The topic.
-        topic: String,
-        /// The partition asked for.
-        partition: u32,
-        /// The number of partitions.
-        count: u32,
-    },
+    /// The partition's leader cannot be asked.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
     /// The topic's retention has deleted the record.
     #[error(
         "{partition} no longer holds offset {offset}: its log starts at {log_start}; the topic's retention has deleted the \
@@ -99,12 +78,17 @@ pub enum ReadError {
 impl ReadError {
     /// Whether another attempt on a new connection can succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Disconnected { .. } | Self::ModuleMissing { .. })
+        match self {
+            Self::Partition(error) => error.is_transient(),
+            Self::ModuleMissing { .. } => true,
+            _ => false,
+        }
     }
 
     /// The meaning of an error code in a stream's response.
     pub(super) fn from_code(code: ErrorCode, leader: &Leader, position: i64) -> Self {
         let partition = leader.name();
+        let reading = format!("reading {partition}");
         match code {
             ErrorCode::OffsetEvicted {
                 offset,
@@ -118,9 +102,10 @@ impl ReadError {
                 partition,
                 reason: format!("offset {position} is out of the log's range"),
             },
-            ErrorCode::TopicNotFound | ErrorCode::TopicDeleted => Self::TopicMissing {
-                topic: leader.topic.clone(),
-            },
+            ErrorCode::TopicNotFound | ErrorCode::TopicDeleted => {
+                let topic = leader.topic.clone();
+                PartitionError::TopicMissing { topic }.into()
+            }
             ErrorCode::NotLeaderForPartition
             | ErrorCode::PartitionNotLeader
             | ErrorCode::PartitionPendingInitialization
@@ -129,17 +114,14 @@ impl ReadError {
             | ErrorCode::SpuOffline
             | ErrorCode::SpuNotFound
             | ErrorCode::FetchSessionNotFoud
-            | ErrorCode::RequestTimedOut { .. } => Self::Disconnected {
-                what: format!("reading {partition}"),
-                reason: code.to_string(),
-            },
+            | ErrorCode::RequestTimedOut { .. } => {
+                PartitionError::disconnected(reading, code).into()
+            }
             // An SPU reports this when it cannot read its log for the modules: it closes the file of a full segment while
             // streams still read it, and may then even read another file under the same descriptor.
             ErrorCode::Other(error) if error.starts_with("SmartModule err ") => {
-                Self::Disconnected {
-                    what: format!("reading {partition}"),
-                    reason: format!("the SPU could not read its log: {error}"),
-                }
+                let reason = format!("the SPU could not read its log: {error}");
+                PartitionError::disconnected(reading, reason).into()
             }
             ErrorCode::SmartModuleNotFound { name } => Self::ModuleMissing { partition, name },
             ErrorCode::SmartModuleError
@@ -157,24 +139,6 @@ impl ReadError {
                 partition,
                 reason: other.to_string(),
             },
-        }
-    }
-}
-
-impl From<PartitionError> for ReadError {
-    fn from(error: PartitionError) -> Self {
-        match error {
-            PartitionError::TopicMissing { topic } => Self::TopicMissing { topic },
-            PartitionError::PartitionMissing {
-                topic,
-                partition,
-                count,
-            } => Self::PartitionMissing {
-                topic,
-                partition,
-                count,
-            },
-            PartitionError::Disconnected { what, reason } => Self::Disconnected { what, reason },
         }
     }
 }

@@ -6,17 +6,12 @@ use fluvio::Compression;
 
 use crate::cluster::partition_error::PartitionError;
 
-/// Why records were not written, or may not have been. `partition` is `topic/number`.
+/// Why records were not written, or may not have been. A `partition` is `topic/number`.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The connection broke, or was never established: connect again.
-    #[error("{what}: {reason}")]
-    Disconnected {
-        /// What the client was doing.
-        what: String,
-        /// What happened.
-        reason: String,
-    },
+    /// The partition's leader cannot be asked.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
     /// No acknowledgement arrived in time. The batch may have been written.
     #[error("{partition} did not acknowledge a batch within {:.1} s", .ack_timeout.as_secs_f64())]
     TimedOut {
@@ -46,22 +41,6 @@ pub enum WriteError {
         /// The earlier error.
         reason: String,
     },
-    /// There is no such topic.
-    #[error("topic {topic} does not exist: create it, or correct its name in the config")]
-    TopicMissing {
-        /// Its name.
-        topic: String,
-    },
-    /// There is no such partition.
-    #[error("topic {topic} has no partition {partition}: it has {count}, counted from 0")]
-    PartitionMissing {
-        /// The topic.
-        topic: String,
-        /// The partition asked for.
-        partition: u32,
-        /// The number of partitions.
-        count: u32,
-    },
     /// A record does not fit into a batch. Nothing was written.
     #[error(
         "record {position} of the append to {partition} takes {bytes} bytes, but a batch may hold {bytes_max}: SmartModules cannot \
@@ -76,6 +55,14 @@ pub enum WriteError {
         bytes: usize,
         /// The limit.
         bytes_max: usize,
+    },
+    /// A batch could not be made. Nothing of it was sent.
+    #[error("a batch for {partition} cannot be encoded: {reason}")]
+    NotEncoded {
+        /// The partition.
+        partition: String,
+        /// What went wrong.
+        reason: String,
     },
     /// The topic requires another compression than the config.
     #[error(
@@ -104,6 +91,12 @@ pub enum WriteError {
         /// The partition.
         partition: String,
     },
+    /// The cluster answered, but not about this partition. The batch may have been written.
+    #[error("the cluster's response to a batch for {partition} does not say whether it was stored")]
+    NotAnswered {
+        /// The partition.
+        partition: String,
+    },
     /// The cluster refuses for another reason.
     #[error("the cluster refuses a batch for {partition}: {reason}")]
     Refused {
@@ -117,31 +110,13 @@ pub enum WriteError {
 impl WriteError {
     /// Whether another attempt on a new connection can succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Disconnected { .. }
-                | Self::TimedOut { .. }
-                | Self::UnexpectedOffset { .. }
-                | Self::Poisoned { .. }
-                | Self::Full { .. }
-        )
-    }
-}
-
-impl From<PartitionError> for WriteError {
-    fn from(error: PartitionError) -> Self {
-        match error {
-            PartitionError::TopicMissing { topic } => Self::TopicMissing { topic },
-            PartitionError::PartitionMissing {
-                topic,
-                partition,
-                count,
-            } => Self::PartitionMissing {
-                topic,
-                partition,
-                count,
-            },
-            PartitionError::Disconnected { what, reason } => Self::Disconnected { what, reason },
+        match self {
+            Self::Partition(error) => error.is_transient(),
+            Self::TimedOut { .. }
+            | Self::UnexpectedOffset { .. }
+            | Self::Poisoned { .. }
+            | Self::Full { .. } => true,
+            _ => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Appending records to one partition.
 
+use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::cluster::Client;
 use crate::cluster::batch::{self, BATCH_BYTES_MAX, OneBatch};
 use crate::cluster::leader::{Leader, RequestError};
+use crate::cluster::partition_error::PartitionError;
 use crate::record::Outgoing;
 
 /// The options of a [`TopicWriter`].
@@ -122,9 +124,9 @@ impl TopicWriter {
     async fn send_all(&mut self, mut records: &[Outgoing]) -> Result<(), WriteError> {
         while !records.is_empty() {
             let (batch, count) = batch::encode(records, self.clock.now_ms(), self.compression)
-                .map_err(|error| WriteError::Refused {
+                .map_err(|error| WriteError::NotEncoded {
                     partition: self.leader.name(),
-                    reason: format!("a batch cannot be encoded: {error}"),
+                    reason: error.to_string(),
                 })?;
             self.send(batch).await?;
             self.end_offset += count as i64;
@@ -158,33 +160,25 @@ impl TopicWriter {
             Ok(response) => response,
             Err(RequestError::TimedOut(_)) => return Err(self.timed_out()),
             Err(RequestError::Lost(reason)) => {
-                return Err(WriteError::Disconnected {
-                    what: format!("writing to {}", self.leader.name()),
-                    reason,
-                });
+                return Err(self.disconnected(reason));
             }
         };
         let answer = response
             .find_partition_response(&self.leader.topic, self.leader.partition)
-            .ok_or_else(|| WriteError::Refused {
+            .ok_or_else(|| WriteError::NotAnswered {
                 partition: self.leader.name(),
-                reason: "its response lacks the partition".to_owned(),
             })?;
         match &answer.error_code {
             ErrorCode::None => {}
             ErrorCode::RequestTimedOut { .. } => return Err(self.timed_out()),
             ErrorCode::TopicNotFound | ErrorCode::TopicDeleted => {
-                return Err(WriteError::TopicMissing {
-                    topic: self.leader.topic.clone(),
-                });
+                let topic = self.leader.topic.clone();
+                return Err(PartitionError::TopicMissing { topic }.into());
             }
             code @ (ErrorCode::NotLeaderForPartition
             | ErrorCode::PartitionNotLeader
             | ErrorCode::SpuOffline) => {
-                return Err(WriteError::Disconnected {
-                    what: format!("writing to {}", self.leader.name()),
-                    reason: code.to_string(),
-                });
+                return Err(self.disconnected(code));
             }
             ErrorCode::PartitionFull { .. } => {
                 return Err(WriteError::Full {
@@ -206,6 +200,11 @@ impl TopicWriter {
             });
         }
         Ok(())
+    }
+
+    fn disconnected(&self, reason: impl Display) -> WriteError {
+        let what = format!("writing to {}", self.leader.name());
+        PartitionError::disconnected(what, reason).into()
     }
 
     fn timed_out(&self) -> WriteError {

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use connector_runtime::cluster::Client;
 use connector_runtime::cluster::consumer_offset;
+use connector_runtime::cluster::{Client, PartitionError};
 use connector_runtime::config::Transform;
 use connector_runtime::reader::{
     ModuleReader, PlainReader, ReadError, offsets, read_range, read_tail,
@@ -144,12 +144,15 @@ async fn errors_mean_what_they_say_and_progress_shows() {
     let missing = PlainReader::open(&client, "no-such-topic", 0, 0).await;
     assert!(matches!(
         missing.err(),
-        Some(ReadError::TopicMissing { .. })
+        Some(ReadError::Partition(PartitionError::TopicMissing { .. }))
     ));
     let missing = PlainReader::open(&client, &topic, 7, 0).await;
     assert!(matches!(
         missing.err(),
-        Some(ReadError::PartitionMissing { count: 1, .. })
+        Some(ReadError::Partition(PartitionError::PartitionMissing {
+            count: 1,
+            ..
+        }))
     ));
     let beyond = PlainReader::open(&client, &topic, 0, 101).await;
     assert!(matches!(

@@ -28,7 +28,7 @@ pub(crate) async fn open_writer(broker: &TestBroker) -> TopicWriter {
         .unwrap()
 }
 
-/// Records that say which they are.
+/// Records of one coin whose values begin with their number, in eight digits, and differ in length.
 pub(crate) fn numbered(numbers: Range<usize>) -> Vec<Outgoing> {
     numbers
         .map(|number| Outgoing {
@@ -38,17 +38,23 @@ pub(crate) fn numbered(numbers: Range<usize>) -> Vec<Outgoing> {
         .collect()
 }
 
+/// The number that a value of [`numbered`] begins with.
 pub(crate) fn number_of(value: &[u8]) -> usize {
     std::str::from_utf8(&value[..8]).unwrap().parse().unwrap()
 }
 
-/// Panics unless these are the records `numbers`, in order, each once, at offsets equal to their numbers.
+/// Panics unless these are the records [`numbered`] so, in order, each once, at offsets equal to their numbers.
 #[track_caller]
 pub(crate) fn assert_exactly(records: &[Record], numbers: Range<usize>) {
     assert_eq!(records.len(), numbers.len());
-    for (record, number) in records.iter().zip(numbers) {
-        assert_eq!(number_of(&record.value), number);
+    for (record, number) in records.iter().zip(numbers.clone()) {
         assert_eq!(record.offset, number as i64);
         assert!(record.timestamp_ms > 0);
+    }
+    for (record, expected) in records.iter().zip(numbered(numbers)) {
+        assert_eq!(
+            (&record.key, &record.value),
+            (&expected.key, &expected.value)
+        );
     }
 }

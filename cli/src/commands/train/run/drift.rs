@@ -1,4 +1,4 @@
-//! How far the lake's last day has drifted from what the models in production were trained on, as metrics of a run.
+//! How far the lake's last day has drifted from what the models in production were trained on.
 
 use trainer::production::{ModelDrift, production_drift};
 use trainer::tracking::Tracking;
