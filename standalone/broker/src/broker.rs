@@ -19,7 +19,7 @@ use crate::error::BrokerError;
 use crate::metadata::{Consumers, Registry, Specs, Store, Topics};
 use crate::shared::Shared;
 use crate::smart::Engine;
-use crate::{connection, log, meters};
+use crate::{connection, limits, log, meters};
 
 /// A running broker. Dropping it stops it too, without waiting.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ impl Broker {
             Some(inner) => local_addr(inner, addr)?,
             None => addr,
         };
+        limits::raise_open_files();
         let data_dir = DataDir::open(&config.data_dir)?;
         let store_path = data_dir.path().join("meta.redb");
         let store_failed = |source| BrokerError::store(&store_path, source);

@@ -32,6 +32,7 @@
 //! - `connection` frames requests and responses; `api` answers them, a file for each kind.
 //! - `log` stores records, `metadata` everything else; `data_dir` locks and versions the directory.
 //! - `smart` runs SmartModule chains; `chain_times` and `meters` measure; `faults` misbehaves for tests.
+//! - `limits` raises the number of files that may be open.
 
 mod api;
 mod broker;
@@ -41,6 +42,7 @@ mod connection;
 mod data_dir;
 mod error;
 mod faults;
+mod limits;
 mod log;
 mod metadata;
 mod meters;

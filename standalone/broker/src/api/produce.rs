@@ -209,15 +209,37 @@ fn error_code(error: AppendError, topic: &str, partition_index: u32) -> ErrorCod
             ErrorCode::StorageError
         }
         AppendError::Io(error) => {
-            tracing::error!(
-                "cannot write the log of {topic}/{partition_index}: {error}; free disk space or check the disk"
+            let is_full = matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded
             );
-            match error.kind() {
-                ErrorKind::StorageFull => ErrorCode::PartitionFull {
+            let remedy = match is_full {
+                true => "free disk space, or raise the quota",
+                false => "check the disk, and the process's limits",
+            };
+            tracing::error!("cannot write the log of {topic}/{partition_index}: {error}; {remedy}");
+            match is_full {
+                true => ErrorCode::PartitionFull {
                     replica_key: ReplicaKey::new(topic, partition_index),
                 },
-                _ => ErrorCode::StorageError,
+                false => ErrorCode::StorageError,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_used_up_quota_is_a_full_disk() {
+        let code = |kind| error_code(AppendError::Io(io::Error::from(kind)), "topic", 0);
+        for full in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            assert!(matches!(code(full), ErrorCode::PartitionFull { .. }));
+        }
+        assert!(matches!(code(ErrorKind::Other), ErrorCode::StorageError));
     }
 }

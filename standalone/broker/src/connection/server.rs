@@ -5,9 +5,12 @@
 //! - Everything a connection started ends with it, and with the broker: all wait on its token.
 //! - A frame is written whole or the connection ends; so a task may be dropped anywhere only once the token is cancelled.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::api;
@@ -15,6 +18,11 @@ use crate::connection::{Connection, RequestError, wire};
 use crate::metadata;
 use crate::meters;
 use crate::shared::Shared;
+
+/// How long a client may say nothing before it is probed.
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEPALIVE_PROBES: u32 = 3;
 
 /// Accepts connections until the broker stops. Their clients are told to connect to `advertise`, or without one to the
 /// address by which they have reached it.
@@ -47,12 +55,22 @@ pub(crate) async fn accept(
     }
 }
 
+/// A client whose machine is gone says nothing: after three unanswered probes its connection ends.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+    Ok(())
+}
+
 async fn serve(
     stream: TcpStream,
     broker: Arc<Shared>,
     advertise: Option<(String, u16)>,
 ) -> Result<(), RequestError> {
     stream.set_nodelay(true)?;
+    keep_alive(&stream)?;
     let address = match advertise {
         Some(advertise) => advertise,
         None => metadata::host_port(stream.local_addr()?),
@@ -89,5 +107,24 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         meters::connections().decrement(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_whose_machine_is_gone_is_found_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        assert!(!sockopt::socket_keepalive(&accepted).unwrap());
+        keep_alive(&accepted).unwrap();
+        assert!(sockopt::socket_keepalive(&accepted).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&accepted).unwrap(), KEEPALIVE_IDLE);
+        drop(client);
     }
 }

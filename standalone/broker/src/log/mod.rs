@@ -10,8 +10,10 @@
 
 mod answer;
 pub(crate) mod batch;
+mod folder;
 mod partition;
 mod segment;
 
 pub(crate) use answer::{READ_BYTES_MAX, read_error};
+pub(crate) use folder::create_dir_all;
 pub(crate) use partition::{AppendError, Cursor, Partition, PartitionConfig, Read, ReadError};

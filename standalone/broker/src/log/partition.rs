@@ -1,6 +1,5 @@
 //! The log of one partition: its segments, its end, and a watch for readers.
 
-use std::fs::{self, File};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use fluvio_compression::Compression;
 use tokio::sync::watch;
 
 use super::batch::{self, BatchError, Header};
+use super::folder::{self, sync_dir};
 use super::segment::{self, Place, Segment};
 
 /// What a topic's config says about storage.
@@ -171,7 +171,7 @@ impl Log {
 impl Partition {
     /// Opens the partition in `dir`, or makes it. A write that was not finished is cut off.
     pub(crate) fn open(dir: PathBuf, config: PartitionConfig) -> io::Result<Self> {
-        fs::create_dir_all(&dir)?;
+        folder::create_dir_all(&dir)?;
         let offsets = segment::list(&dir)?;
         let (segments, end) = match offsets.split_last() {
             None => (
@@ -510,10 +510,6 @@ impl Partition {
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn sync_dir(dir: &std::path::Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

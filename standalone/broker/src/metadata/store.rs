@@ -71,7 +71,7 @@ pub enum StoreError {
     /// There are logs, but not the store that says whose they are.
     #[error(
         "{} is missing, although there are logs in {}: bring the file back from a copy of the data directory, or choose another \
-         data directory; without it the logs would be deleted", .store.display(), .logs.display()
+         data directory; without it the logs would be deleted, as those of topics are that a copy is too old to know", .store.display(), .logs.display()
     )]
     Missing {
         /// The store.

@@ -30,7 +30,7 @@ use fluvio_types::defaults::{
 
 use super::{Registry, SPU_ID};
 use crate::error::BrokerError;
-use crate::log::{Partition, PartitionConfig};
+use crate::log::{self, Partition, PartitionConfig};
 use crate::metadata::store::{Specs, Store};
 
 /// More partitions than this in one topic are refused.
@@ -141,7 +141,7 @@ impl Topics {
         store: Arc<Store>,
         retention: &HashMap<String, Duration>,
     ) -> Result<Self, BrokerError> {
-        std::fs::create_dir_all(&logs_dir).map_err(|source| BrokerError::log(&logs_dir, source))?;
+        log::create_dir_all(&logs_dir).map_err(|source| BrokerError::log(&logs_dir, source))?;
         let store_failed = |source| BrokerError::store(store.path(), source);
         let rows = store
             .specs::<TopicRow>(Specs::Topics, "topic")
@@ -506,9 +506,15 @@ fn remove_leftovers(logs_dir: &Path, rows: &[(String, TopicRow)]) -> io::Result<
         if rows.iter().any(|(name, row)| name == topic && row.id == id) {
             continue;
         }
-        if let Err(error) = std::fs::remove_dir_all(entry.path()) {
-            tracing::warn!(dir = %entry.path().display(), "cannot remove the log of a deleted topic: {error}");
-            next_id = next_id.max(id + 1);
+        let dir = entry.path();
+        match std::fs::remove_dir_all(&dir) {
+            Ok(()) => {
+                tracing::warn!(dir = %dir.display(), "removed a log that no topic has: its topic was deleted");
+            }
+            Err(error) => {
+                tracing::warn!(dir = %dir.display(), "cannot remove the log of a deleted topic: {error}");
+                next_id = next_id.max(id + 1);
+            }
         }
     }
     Ok(next_id)

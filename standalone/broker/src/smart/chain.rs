@@ -100,14 +100,9 @@ impl Chain {
         for invocation in invocations {
             let plan = plan(invocation, version)?;
             let started = Instance::start(&broker.engine, plan);
-            modules.push(started.map_err(|error| match error.downcast_ref() {
-                Some(MemoryExceeded { requested, max }) => {
-                    ErrorCode::SmartModuleMemoryLimitExceeded {
-                        requested: *requested as u64,
-                        max: *max as u64,
-                    }
-                }
-                None => ErrorCode::SmartModuleChainInitError(format!("{error:#}")),
+            modules.push(started.map_err(|error| {
+                memory_exceeded(&error)
+                    .unwrap_or_else(|| ErrorCode::SmartModuleChainInitError(format!("{error:#}")))
             })?);
         }
         meters.opened(started.elapsed());
@@ -266,8 +261,20 @@ impl Chain {
         }
         let failed = !matches!(&output, Ok(output) if output.error.is_none());
         self.meters.processed(count, started.elapsed(), failed);
-        output.map_err(|error| ErrorCode::Other(format!("SmartModule err {error:#}")))
+        output.map_err(|error| {
+            memory_exceeded(&error)
+                .unwrap_or_else(|| ErrorCode::Other(format!("SmartModule err {error:#}")))
+        })
     }
+}
+
+/// What a module that wants more memory than it may have is answered: another attempt would end the same way.
+fn memory_exceeded(error: &anyhow::Error) -> Option<ErrorCode> {
+    let MemoryExceeded { requested, max } = error.downcast_ref()?;
+    Some(ErrorCode::SmartModuleMemoryLimitExceeded {
+        requested: *requested as u64,
+        max: *max as u64,
+    })
 }
 
 fn plan(invocation: SmartModuleInvocation, version: i16) -> Result<Plan, ErrorCode> {

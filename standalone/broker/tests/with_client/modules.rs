@@ -192,6 +192,13 @@ async fn module_errors_are_told() {
     assert!(matches!(error, ErrorCode::SmartModuleNotFound { name } if name == "unknown"));
     let mut fails = stream(broker.client(), "topic", 0, vec![module("fails")], false).await;
     within(fails.next()).await.unwrap().unwrap_err();
+    broker.create_module("grows", &wat::grow()).await;
+    let mut grows = stream(broker.client(), "topic", 0, vec![module("grows")], false).await;
+    let error = within(grows.next()).await.unwrap().unwrap_err();
+    assert!(
+        matches!(error, ErrorCode::SmartModuleMemoryLimitExceeded { .. }),
+        "{error:?}"
+    );
     let garbage = SmartModuleInvocation {
         wasm: SmartModuleInvocationWasm::adhoc_from_bytes(b"not wasm").unwrap(),
         ..Default::default()

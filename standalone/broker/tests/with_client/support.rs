@@ -249,6 +249,13 @@ pub(crate) mod wat {
         ))
     }
 
+    /// Wants two gigabytes.
+    pub(crate) fn grow() -> String {
+        module(
+            r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (memory.grow (i32.const 32768)))"#,
+        )
+    }
+
     /// Always fails.
     pub(crate) fn fail() -> String {
         module(r#"(func (export "filter_map") (param i32 i32 i32) (result i32) (i32.const -1))"#)
