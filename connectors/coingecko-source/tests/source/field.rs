@@ -554,15 +554,39 @@ async fn being_offline_costs_no_calls() {
     );
 }
 
+/// A firewall drops what a network needs, or something else listens there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_does_not_come_about_in_time_costs_no_calls() {
+    // The system accepts for it, and nobody ever speaks TLS.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = format!(
+        "  base_url: https://{}\n  timeout: 1s\n",
+        silent.local_addr().unwrap()
+    );
+    let field = Field::start(Vec::new(), &settings).await;
+    eventually("connections that are given up", async || {
+        field.status.errors(ErrorKind::Timeout) >= 5
+    })
+    .await;
+    field.stop.cancel();
+    within(field.source).await.unwrap().unwrap();
+    let calls = field.status.calls_this_month.load(Ordering::Relaxed);
+    assert!(
+        calls <= 1,
+        "{calls} calls, of which at most one is under way"
+    );
+}
+
+fn usage(used: u32) -> Answer {
+    Answer::json(&format!(
+        r#"{{"plan":"Basic","rate_limit_request_per_minute":250,"monthly_call_credit":100000,
+            "current_total_monthly_calls":{used},"current_remaining_monthly_calls":{}}}"#,
+        100_000 - used
+    ))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paid_key_is_asked_what_is_left() {
-    let usage = |used: u32| {
-        Answer::json(&format!(
-            r#"{{"plan":"Basic","rate_limit_request_per_minute":250,"monthly_call_credit":100000,
-                "current_total_monthly_calls":{used},"current_remaining_monthly_calls":{}}}"#,
-            100_000 - used
-        ))
-    };
     let settings = "  api_key: CG-very-secret\n  plan: pro\n";
     let mut field = Field::start(vec![usage(70_000), coin_at(1)], settings).await;
     field.played().await;
