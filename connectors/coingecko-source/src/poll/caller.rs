@@ -15,6 +15,7 @@ use super::client::{CoinGecko, Reply};
 use super::pages::Validators;
 use crate::budget::key::KeyUsage;
 use crate::budget::month::MonthBudget;
+use crate::budget::owner::owner;
 use crate::budget::plan::{KeyPlan, thousands};
 use crate::budget::rate::TokenBucket;
 use crate::config::Polling;
@@ -81,11 +82,11 @@ impl Caller {
         status: Arc<SourceStatus>,
     ) -> Result<Self, reqwest::Error> {
         let clock = status.clock().clone();
-        let file = polling.calls_file.clone();
+        let (file, owner) = (polling.calls_file.clone(), owner(polling.key.as_ref()));
         Ok(Self {
             client: CoinGecko::new(polling, Arc::clone(&status))?,
             bucket: TokenBucket::new(polling.limits().per_minute, clock.instant()),
-            month: MonthBudget::open(polling.limits().per_month, file, clock.now()),
+            month: MonthBudget::open(polling.limits().per_month, file, owner, clock.now()),
             blocked: blocked_pauses(),
             status,
             proven: false,
@@ -230,8 +231,12 @@ impl Caller {
         while let Err(pause) = self.month.take(self.clock.now()) {
             if !is_spent {
                 is_spent = true;
+                let count = self
+                    .month
+                    .file()
+                    .map_or_else(String::new, |file| format!(" in {}", file.display()));
                 let spent = format!(
-                    "the {} calls of this month are spent, as far as they were counted: none for {:.1} days. Set \
+                    "the {} calls of this month are spent, as far as they were counted{count}: none for {:.1} days. Set \
                      coingecko.calls_per_month if the plan has more",
                     thousands(self.month.limit().unwrap_or_default()),
                     pause.as_secs_f64() / 86_400.0

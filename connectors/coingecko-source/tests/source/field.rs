@@ -534,7 +534,7 @@ async fn a_month_takes_no_more_calls_than_it_has() {
     let into = field.status.now().duration_since(september).unwrap();
     assert!(into < Duration::from_secs(600), "{into:?}");
     let kept = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(kept, r#"{"month":"2026-09","calls":11}"#);
+    assert_eq!(kept, r#"{"month":"2026-09","calls":11,"owner":"none"}"#);
     field.sent().await;
 }
 
@@ -625,4 +625,28 @@ async fn a_paid_key_is_asked_what_is_left() {
     let mut field = Field::start(vec![odd, coin_at(1)], settings).await;
     field.played().await;
     assert_eq!(field.sent().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_of_calls_is_of_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.json");
+    let polls = |count: u32| (0..count).map(coin_at).collect::<Vec<_>>();
+    let day = SystemTime::UNIX_EPOCH + START + Duration::from_secs(12 * 3_600);
+    let key = "  api_key: CG-very-secret\n  calls_per_month: 10\n";
+    // Without a key 20 calls, which are more than the key has; then the key, and the key again.
+    for (settings, count, used) in [("", 20, 21), (key, 1, 2), (key, 1, 4)] {
+        let settings = format!(
+            "  poll_interval: 60s\n  calls_file: {}\n{settings}",
+            file.display()
+        );
+        let mut field = Field::start(polls(count), &settings).await;
+        field.played().await;
+        let calls = field.status.calls_this_month.load(Ordering::Relaxed);
+        assert_eq!(calls, used, "and the call that has no answer yet");
+        assert!(field.status.now() < day, "it waits for the next month");
+        field.sent().await;
+        let kept = std::fs::read_to_string(&file).unwrap();
+        assert!(!kept.contains("very-secret"), "{kept}");
+    }
 }
