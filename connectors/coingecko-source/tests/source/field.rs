@@ -622,9 +622,13 @@ async fn a_paid_key_is_asked_what_is_left() {
 
     // What `/key` does not say is no reason not to poll.
     let odd = refusal("404 Not Found", "application/json", "", "{}");
-    let mut field = Field::start(vec![odd, coin_at(1)], settings).await;
+    let settings = format!("{settings}  poll_interval: 10m\n");
+    let mut field = Field::start(vec![odd, coin_at(1), coin_at(2)], &settings).await;
     field.played().await;
-    assert_eq!(field.sent().await.len(), 1);
+    let requests = field.server.requests();
+    let asked = requests.iter().filter(|request| request.target == "/key");
+    assert_eq!(asked.count(), 1, "an address without it is not asked again");
+    assert_eq!(field.sent().await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -649,4 +653,34 @@ async fn a_count_of_calls_is_of_one_key() {
         let kept = std::fs::read_to_string(&file).unwrap();
         assert!(!kept.contains("very-secret"), "{kept}");
     }
+}
+
+/// For as long as it is not known there is no limit of the month.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_was_not_known_at_the_start_is_asked_for_again() {
+    let busy = refusal(
+        "503 Service Unavailable",
+        "text/html",
+        "retry-after: 0\r\n",
+        "",
+    );
+    let end = || Answer::json("[]");
+    let mut script = vec![busy; 5];
+    script.extend((0..10).flat_map(|minute| [coin_at(minute), end()]));
+    script.extend([usage(70_000), coin_at(10), end()]);
+    // Of four pages, the second ends the list.
+    let settings = "  api_key: CG-very-secret\n  plan: pro\n  top: 1000\n";
+    let mut field = Field::start(script, settings).await;
+    field.played().await;
+    let requests = field.server.requests();
+    let asked: Vec<usize> = (0..requests.len())
+        .filter(|&at| requests[at].target == "/key")
+        .collect();
+    assert_eq!(asked, [0, 1, 2, 3, 4, 25]);
+    assert_eq!(field.status.calls_per_month(), Some(100_000));
+    let used = field.status.calls_this_month.load(Ordering::Relaxed);
+    assert_eq!(used, 70_003, "and the call that has no answer yet");
+    let interval = field.status.poll_interval();
+    assert_eq!(interval, Duration::from_secs(120), "four calls a poll");
+    assert_eq!(field.sent().await.len(), 11);
 }
