@@ -67,7 +67,7 @@ async fn poll_and_append(
         return Ok(());
     };
     let Ready {
-        polling,
+        mut polling,
         mut poller,
         target,
         _health_watch,
@@ -94,7 +94,7 @@ async fn poll_and_append(
     tell_cost(&mut poller, &polling, interval);
     let (queue, mut append) = Queue::open(target, &stop, &status);
     let ended = tokio::select! {
-        ended = poll_all(poller, &polling, history, queue, &stop, &status) => ended,
+        ended = poll_all(poller, &mut polling, history, queue, &stop, &status) => ended,
         appended = &mut append => return appended.context("the appending task broke")?,
     };
     append.await.context("the appending task broke")??;
@@ -142,7 +142,7 @@ impl Ready {
             }
         }));
         match poller.caller.read_key(&mut polling, stop).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Ended::Stopped) => return Ok(None),
             Err(Ended::Settings(what)) => return Err(anyhow::Error::msg(what)),
         }
@@ -195,7 +195,7 @@ fn tell_cost(poller: &mut Poller, polling: &Polling, interval: Duration) {
 
 async fn poll_all(
     mut poller: Poller,
-    polling: &Polling,
+    polling: &mut Polling,
     mut history: Option<History>,
     queue: Queue,
     stop: &CancellationToken,
@@ -208,6 +208,11 @@ async fn poll_all(
     let mut paced = interval;
     let mut waiting = Vec::new();
     loop {
+        // At the start it may not have been told.
+        let plan_is_new = match poller.caller.read_key(polling, stop).await {
+            Ok(is_new) => is_new,
+            Err(ended) => return ended,
+        };
         let mut polled = Polled {
             coins: std::mem::take(&mut waiting),
             ..Polled::default()
@@ -256,10 +261,13 @@ async fn poll_all(
         }
         let now = clock.instant();
         let due = polling.interval(poller.calls_per_poll());
-        if due != interval {
-            // Pages were halved: a poll takes more calls than before.
+        let due_is_new = due != interval;
+        if due_is_new {
+            // Pages were halved, so that a poll takes more calls than before, or the plan is known only now.
             interval = due;
             ticks = Ticks::new(interval, now);
+        }
+        if due_is_new || plan_is_new {
             tell_cost(&mut poller, polling, interval);
         }
         let next = if !interval.is_zero() {

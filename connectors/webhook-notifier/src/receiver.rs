@@ -23,6 +23,8 @@ use crate::status::NotifyStatus;
 
 /// How long an attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of that connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of a reply is read.
 const REPLY_BYTES_MAX: usize = 4 << 10;
 /// Shorter parts of an address are words such as `hooks`, and no secrets.
@@ -191,6 +193,7 @@ fn client(address: &Url) -> Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("coinlake/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT);
     if is_loopback(address) {
         builder = builder.no_proxy();
@@ -230,10 +233,11 @@ async fn read(mut response: reqwest::Response) -> Reply {
 }
 
 fn broken(error: reqwest::Error) -> Failure {
-    let what = match error.is_timeout() {
-        true => format!("no answer in {} s", TIMEOUT.as_secs()),
+    let what = match (error.is_timeout(), error.is_connect()) {
+        (true, true) => format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()),
+        (true, false) => format!("no answer in {} s", TIMEOUT.as_secs()),
         // The innermost cause says most, and names no address as the error itself does.
-        false => format!("no connection: {}", anyhow::Error::new(error).root_cause()),
+        (false, _) => format!("no connection: {}", anyhow::Error::new(error).root_cause()),
     };
     Failure::Passing { what, pause: None }
 }
@@ -242,4 +246,29 @@ fn since_epoch() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_does_not_come_about_is_named_as_that() {
+        // The system accepts for it, and nobody ever speaks TLS.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let receiver = Receiver::new(ReceiverSettings {
+            name: None,
+            url: format!("https://{}/", silent.local_addr().unwrap()).into(),
+            key: None,
+            format: Format::Json,
+            min_severity: Severity::Info,
+            cooldown: Duration::ZERO,
+            rules: Rules::default(),
+            selection: Selection::default(),
+        });
+        let error = receiver.unwrap().test().await.unwrap_err();
+        assert_eq!(error.to_string(), "no connection within 5 s");
+    }
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod key;
 pub(crate) mod month;
+pub(crate) mod owner;
 pub(crate) mod plan;
 pub(crate) mod rate;

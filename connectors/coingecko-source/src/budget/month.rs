@@ -38,6 +38,9 @@ struct Count {
     /// Those of them that went into history.
     #[serde(default, skip_serializing_if = "is_zero")]
     history: u64,
+    /// Whose calls these are, which a count of a former version does not say.
+    #[serde(default)]
+    owner: Option<String>,
 }
 
 fn is_zero(calls: &u64) -> bool {
@@ -45,12 +48,17 @@ fn is_zero(calls: &u64) -> bool {
 }
 
 impl Count {
-    fn of(month: String) -> Self {
+    fn of(month: String, owner: Option<String>) -> Self {
         Self {
             month,
             calls: 0,
             history: 0,
+            owner,
         }
+    }
+
+    fn is_of(&self, owner: &str) -> bool {
+        self.owner.as_deref().is_none_or(|own| own == owner)
     }
 
     /// Whether it counts on at this time: a clock that is not set yet, or was set back, begins no month. A count from further
@@ -63,14 +71,20 @@ impl Count {
 }
 
 impl MonthBudget {
-    /// Resumes the count in the file if it is of this month, and else starts at 0.
-    pub(crate) fn open(limit: Option<u64>, file: Option<PathBuf>, now: SystemTime) -> Self {
-        let month = month_of(now);
+    /// Resumes the count in the file if it is of this month and owner, and else starts at 0.
+    pub(crate) fn open(
+        limit: Option<u64>,
+        file: Option<PathBuf>,
+        owner: String,
+        now: SystemTime,
+    ) -> Self {
         let stored = file.as_deref().and_then(read);
-        let count = stored.filter(|count| count.continues(now));
+        let stored = stored.filter(|count| count.continues(now) && count.is_of(&owner));
+        let mut count = stored.unwrap_or_else(|| Count::of(month_of(now), None));
+        count.owner = Some(owner);
         Self {
             limit,
-            count: count.unwrap_or_else(|| Count::of(month)),
+            count,
             file,
             unwritable: false,
             spread: false,
@@ -89,6 +103,11 @@ impl MonthBudget {
 
     pub(crate) fn limit(&self) -> Option<u64> {
         self.limit
+    }
+
+    /// What keeps the count across restarts.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Calls of this month so far, by this count.
@@ -175,7 +194,7 @@ impl MonthBudget {
 
     fn turn(&mut self, now: SystemTime) {
         if !self.count.continues(now) {
-            self.count = Count::of(month_of(now));
+            self.count = Count::of(month_of(now), self.count.owner.take());
         }
     }
 
@@ -261,10 +280,14 @@ mod tests {
         text.parse::<Timestamp>().unwrap().into()
     }
 
+    fn open_keyless(limit: Option<u64>, file: Option<PathBuf>, now: SystemTime) -> MonthBudget {
+        MonthBudget::open(limit, file, "none".to_owned(), now)
+    }
+
     /// Polls from the start of a month to its end, with `calls_per_poll` calls each; returns the calls made and the longest pause.
     fn month(interval: u64, calls_per_poll: usize) -> (u64, Duration) {
         let (mut now, end) = (at("2026-08-01T00:00:00Z"), at("2026-09-01T00:00:00Z"));
-        let mut budget = MonthBudget::open(Some(10_000), None, now);
+        let mut budget = open_keyless(Some(10_000), None, now);
         let (mut calls, mut longest) = (0, Duration::ZERO);
         while now < end {
             let mut pause = budget.pace(Duration::from_secs(interval), calls_per_poll, now);
@@ -294,12 +317,12 @@ mod tests {
 
     #[test]
     fn a_month_that_is_used_up_does_not_slow_the_next_one() {
-        let mut budget = MonthBudget::open(Some(1), None, at("2026-08-31T23:00:00Z"));
+        let mut budget = open_keyless(Some(1), None, at("2026-08-31T23:00:00Z"));
         assert_eq!(budget.take(at("2026-08-31T23:59:59.9Z")), Ok(()));
         let pause = Duration::from_secs(300);
         assert_eq!(budget.pace(pause, 1, at("2026-08-31T23:00:00Z")), HOUR);
         // A poll that began in August ends in September.
-        let mut budget = MonthBudget::open(Some(100), None, at("2026-08-31T23:00:00Z"));
+        let mut budget = open_keyless(Some(100), None, at("2026-08-31T23:00:00Z"));
         budget.set_used(100, at("2026-08-31T23:59:59.9Z"));
         let pace = budget.pace(pause, 1, at("2026-09-01T00:00:00.1Z"));
         assert_eq!(pace, pause);
@@ -308,7 +331,7 @@ mod tests {
     #[test]
     fn without_a_limit_nobody_waits() {
         let now = at("2026-12-31T23:00:00Z");
-        let mut budget = MonthBudget::open(None, None, now);
+        let mut budget = open_keyless(None, None, now);
         assert!((0..20_000).all(|_| budget.take(now).is_ok()));
         assert_eq!(budget.pace(HOUR, 3, now), HOUR);
         budget.set_limit(Some(100));
@@ -318,7 +341,7 @@ mod tests {
     #[test]
     fn the_last_tenth_is_explained_until_the_next_month() {
         let (interval, now) = (Duration::from_secs(300), at("2026-08-16T12:00:00Z"));
-        let mut budget = MonthBudget::open(Some(10_000), None, now);
+        let mut budget = open_keyless(Some(10_000), None, now);
         budget.set_used(8_999, now);
         assert_eq!(budget.pace(interval, 1, now), interval);
         assert_eq!(budget.why_spread(interval, now), None);
@@ -343,7 +366,7 @@ mod tests {
     fn a_clock_that_is_wrong_for_a_while_keeps_the_count() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("calls.json");
-        let open = |now| MonthBudget::open(Some(10), Some(file.clone()), now);
+        let open = |now| open_keyless(Some(10), Some(file.clone()), now);
         let now = at("2026-08-02T12:00:00Z");
         let mut budget = open(now);
         assert_eq!((budget.take(now), budget.used()), (Ok(()), 1));
@@ -363,7 +386,7 @@ mod tests {
     #[test]
     fn history_gets_a_tenth_of_the_month() {
         let now = at("2026-08-01T00:00:00Z");
-        let mut budget = MonthBudget::open(Some(100), None, now);
+        let mut budget = open_keyless(Some(100), None, now);
         budget.count_history(9);
         assert!(budget.has_history(1) && !budget.has_history(2));
         budget.count_history(1);
@@ -376,11 +399,32 @@ mod tests {
     }
 
     #[test]
+    fn a_count_is_resumed_by_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calls.json");
+        let now = at("2026-08-02T12:00:00Z");
+        let open = |limit, owner: &str| {
+            MonthBudget::open(limit, Some(file.clone()), owner.to_owned(), now)
+        };
+        let mut keyless = open(None, "none");
+        assert!((0..20).all(|_| keyless.take(now).is_ok()));
+        assert_eq!(open(None, "none").used(), 20);
+        let mut keyed = open(Some(10), "5eed");
+        assert_eq!((keyed.take(now), keyed.used()), (Ok(()), 1));
+        assert_eq!(open(Some(10), "5eed").used(), 1);
+        // A former version did not say whose it is.
+        std::fs::write(&file, r#"{"month":"2026-08","calls":3}"#).unwrap();
+        let mut keyed = open(Some(10), "5eed");
+        assert_eq!((keyed.take(now), keyed.used()), (Ok(()), 4));
+        assert_eq!(open(None, "none").used(), 0);
+    }
+
+    #[test]
     fn the_count_outlives_a_restart_and_not_the_month() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("calls.json");
         let now = at("2026-02-28T12:00:00Z");
-        let open = |now| MonthBudget::open(Some(3), Some(file.clone()), now);
+        let open = |now| open_keyless(Some(3), Some(file.clone()), now);
         let mut first = open(now);
         assert_eq!((first.take(now), first.take(now)), (Ok(()), Ok(())));
         let mut second = open(now);

@@ -23,21 +23,18 @@ pub(crate) struct TokenBucket {
 impl TokenBucket {
     /// A full bucket; without a limit it never makes anybody wait, unless the server asks for it.
     pub(crate) fn new(calls_per_minute: Option<u32>, now: Instant) -> Self {
-        let (burst, every) = match calls_per_minute {
-            None => (1, Duration::ZERO),
-            Some(calls) => {
-                let burst = calls.div_ceil(4).max(1);
-                let refills = calls.max(1) - burst + 1;
-                // Rounded up: a nanosecond too early would be one call too many.
-                (burst, MINUTE / refills + Duration::from_nanos(1))
-            }
-        };
+        let (burst, every) = pace(calls_per_minute);
         Self {
             full_at: now,
             burst,
             every,
             closed_until: now,
         }
+    }
+
+    /// Another limit. What was taken and what the server said stay.
+    pub(crate) fn set_limit(&mut self, calls_per_minute: Option<u32>) {
+        (self.burst, self.every) = pace(calls_per_minute);
     }
 
     /// Takes a token, which may be used after the time returned.
@@ -56,6 +53,19 @@ impl TokenBucket {
     /// The server's limit was hit: no call for so long.
     pub(crate) fn close(&mut self, now: Instant, pause: Duration) {
         self.closed_until = self.closed_until.max(now + pause);
+    }
+}
+
+/// How many calls go at once, and after what time one more.
+fn pace(calls_per_minute: Option<u32>) -> (u32, Duration) {
+    match calls_per_minute {
+        None => (1, Duration::ZERO),
+        Some(calls) => {
+            let burst = calls.div_ceil(4).max(1);
+            let refills = calls.max(1) - burst + 1;
+            // Rounded up: a nanosecond too early would be one call too many.
+            (burst, MINUTE / refills + Duration::from_nanos(1))
+        }
     }
 }
 
@@ -103,6 +113,18 @@ mod tests {
         assert_eq!(bucket.take(later), Duration::ZERO);
         assert_eq!(bucket.take(later), Duration::ZERO);
         assert!(bucket.take(later) > Duration::ZERO);
+    }
+
+    #[test]
+    fn another_limit_fills_no_bucket() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(Some(8), start);
+        assert!((0..2).all(|_| bucket.take(start).is_zero()));
+        bucket.set_limit(Some(4));
+        assert!(bucket.take(start) > Duration::ZERO);
+        bucket.close(start, MINUTE);
+        bucket.set_limit(Some(250));
+        assert!(bucket.take(start) >= MINUTE);
     }
 
     #[test]

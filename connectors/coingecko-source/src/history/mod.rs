@@ -55,6 +55,8 @@ pub(crate) struct History {
     is_start: bool,
     /// Polls whose coins wait for the pages that failed.
     polls_waited: u32,
+    /// How long the last filling took, with all its waiting.
+    filling_took: Duration,
     /// Somebody asked for it: the month's tenth is for what nobody asks for.
     on_demand: bool,
 }
@@ -98,6 +100,7 @@ impl History {
             status,
             is_start: true,
             polls_waited: 0,
+            filling_took: Duration::ZERO,
             on_demand: false,
         }
     }
@@ -173,7 +176,8 @@ impl History {
         let filling = self.calls_per_minute.map_or(Duration::ZERO, |calls| {
             MINUTE.mul_f64(2.0 * self.calls(coins) as f64 / f64::from(calls.max(1)))
         });
-        let longest = GAP_MIN.max(polls).max(filling).as_millis();
+        let took = self.filling_took.saturating_mul(2).saturating_add(interval);
+        let longest = GAP_MIN.max(polls).max(filling).max(took).as_millis();
         i64::try_from(longest).unwrap_or(i64::MAX)
     }
 
@@ -218,6 +222,7 @@ impl History {
             false => format!("the last hour of {coins} coins; older ticks would be late"),
         };
         log::say(&format!("filling in {what}: {cost}"));
+        let started = self.status.clock().instant();
         let mut filling = Filling::default();
         let mut failed_in_row = 0;
         for (done, gap) in gaps.gaps.into_iter().enumerate() {
@@ -261,6 +266,7 @@ impl History {
                 }
             }
         }
+        self.filling_took = self.status.clock().instant() - started;
         Ok(Filled {
             filling,
             status: Arc::clone(&self.status),

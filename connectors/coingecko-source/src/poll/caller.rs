@@ -8,6 +8,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use bytes::Bytes;
 use connector_runtime::clock::Clock;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -15,6 +16,7 @@ use super::client::{CoinGecko, Reply};
 use super::pages::Validators;
 use crate::budget::key::KeyUsage;
 use crate::budget::month::MonthBudget;
+use crate::budget::owner::owner;
 use crate::budget::plan::{KeyPlan, thousands};
 use crate::budget::rate::TokenBucket;
 use crate::config::Polling;
@@ -30,6 +32,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const BLOCKED_MIN: Duration = Duration::from_secs(5);
 const BLOCKED_MAX: Duration = Duration::from_secs(900);
 
+/// How long after it was not told, what a plan allows is asked for again.
+const KEY_INTERVAL: Duration = Duration::from_secs(600);
 /// How often a spent month is looked at: a timer stands still while the machine sleeps, and a clock may be set right.
 const MONTH_LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -43,6 +47,8 @@ pub(crate) struct Caller {
     status: Arc<SourceStatus>,
     /// Whether any reply ever came: the key is right then.
     proven: bool,
+    /// When to ask what a paid key's plan allows, for as long as that is not known.
+    key_due: Option<Instant>,
 }
 
 /// The calls ended early.
@@ -81,19 +87,21 @@ impl Caller {
         status: Arc<SourceStatus>,
     ) -> Result<Self, reqwest::Error> {
         let clock = status.clock().clone();
-        let file = polling.calls_file.clone();
+        let (file, owner) = (polling.calls_file.clone(), owner(polling.key.as_ref()));
         Ok(Self {
             client: CoinGecko::new(polling, Arc::clone(&status))?,
             bucket: TokenBucket::new(polling.limits().per_minute, clock.instant()),
-            month: MonthBudget::open(polling.limits().per_month, file, clock.now()),
+            month: MonthBudget::open(polling.limits().per_month, file, owner, clock.now()),
             blocked: blocked_pauses(),
             status,
             proven: false,
+            key_due: matches!(polling.key, Some((KeyPlan::Pro, _))).then(|| clock.instant()),
             clock,
         })
     }
 
-    /// Asks what a paid key's plan allows and what is left of it, and keeps to that where the settings say nothing.
+    /// Asks what a paid key's plan allows and what is left of it, unless that is known or was asked a moment ago, and
+    /// keeps to that where the settings say nothing. Whether it became known.
     ///
     /// # Errors
     /// The stop signal, or a key that CoinGecko refuses.
@@ -101,9 +109,9 @@ impl Caller {
         &mut self,
         polling: &mut Polling,
         stop: &CancellationToken,
-    ) -> Result<(), Ended> {
-        if !matches!(polling.key, Some((KeyPlan::Pro, _))) {
-            return Ok(());
+    ) -> Result<bool, Ended> {
+        if self.key_due.is_none_or(|due| self.clock.instant() < due) {
+            return Ok(false);
         }
         let url = polling.key_url();
         let wanted = Wanted {
@@ -123,20 +131,31 @@ impl Caller {
             Called::Came(usage, _) => {
                 polling.key_limits = usage.limits();
                 let limits = polling.limits();
-                self.bucket = TokenBucket::new(limits.per_minute, self.clock.instant());
+                self.bucket.set_limit(limits.per_minute);
                 self.month.set_limit(limits.per_month);
                 if let Some(used) = usage.used() {
                     self.month.set_used(used, self.clock.now());
                 }
                 tracing::info!("{}", usage.sentence());
-                return Ok(());
+                self.key_due = None;
+                return Ok(true);
             }
             Called::Unchanged => "the reply is empty".to_owned(),
             Called::Refused => "CoinGecko refuses the call".to_owned(),
+            Called::Failed(trouble) if trouble.kind == ErrorKind::ClientError => {
+                // A proxy without it.
+                tracing::warn!("what is left of the plan is not known: {}", trouble.what);
+                self.key_due = None;
+                return Ok(false);
+            }
             Called::Failed(trouble) => trouble.what,
         };
-        tracing::warn!("what is left of the plan is not known: {why}");
-        Ok(())
+        let minutes = KEY_INTERVAL.as_secs() / 60;
+        tracing::warn!(
+            "what is left of the plan is not known: {why}; asking again in {minutes} minutes"
+        );
+        self.key_due = Some(self.clock.instant() + KEY_INTERVAL);
+        Ok(false)
     }
 
     /// The calls of this month.
@@ -163,7 +182,7 @@ impl Caller {
         let call = format!("{} {}", wanted.kind, wanted.name);
         loop {
             self.take_call(stop).await?;
-            let called = tokio::time::Instant::now();
+            let called = Instant::now();
             let reply = tokio::select! {
                 biased;
                 reply = self.client.call(wanted.url, wanted.known) => reply,
@@ -230,8 +249,12 @@ impl Caller {
         while let Err(pause) = self.month.take(self.clock.now()) {
             if !is_spent {
                 is_spent = true;
+                let count = self
+                    .month
+                    .file()
+                    .map_or_else(String::new, |file| format!(" in {}", file.display()));
                 let spent = format!(
-                    "the {} calls of this month are spent, as far as they were counted: none for {:.1} days. Set \
+                    "the {} calls of this month are spent, as far as they were counted{count}: none for {:.1} days. Set \
                      coingecko.calls_per_month if the plan has more",
                     thousands(self.month.limit().unwrap_or_default()),
                     pause.as_secs_f64() / 86_400.0

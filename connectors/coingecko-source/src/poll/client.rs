@@ -23,6 +23,8 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const REDIRECTS_MAX: usize = 3;
 /// With a poll interval of zero: how long a server may hold a request until there is something new (RFC 7240), if it can.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may take to come about. It is given up before the call is: what never left costs none of the month's.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How much of the body of a failed reply is read for its message.
 const MESSAGE_BYTES_MAX: usize = 16 << 10;
 
@@ -32,6 +34,7 @@ pub(crate) struct CoinGecko {
     key: Option<KeyPlan>,
     body_bytes_max: usize,
     timeout_secs: f64,
+    connect_timeout_secs: f64,
     status: Arc<SourceStatus>,
 }
 
@@ -62,11 +65,13 @@ impl CoinGecko {
             let wait = HeaderValue::from_str(&format!("wait={wait}"));
             headers.insert(PREFER, wait.expect("a number is a header's value"));
         }
+        let connect_timeout = CONNECT_MAX.min(polling.timeout / 2);
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("coinlake/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .redirect(redirect::Policy::custom(on_same_host))
             .tcp_nodelay(true)
+            .connect_timeout(connect_timeout)
             .timeout(polling.timeout);
         if polling.loopback {
             builder = builder.no_proxy();
@@ -76,6 +81,7 @@ impl CoinGecko {
             key: polling.key.as_ref().map(|(plan, _)| *plan),
             body_bytes_max: polling.body_bytes_max,
             timeout_secs: polling.timeout.as_secs_f64(),
+            connect_timeout_secs: connect_timeout.as_secs_f64(),
             status,
         })
     }
@@ -167,9 +173,13 @@ impl CoinGecko {
             false => ("the connection broke", Next::Retry),
         };
         if error.is_timeout() {
+            let what = match next {
+                Next::Reconnect => format!("no connection within {} s", self.connect_timeout_secs),
+                _ => format!("no complete reply within {} s", self.timeout_secs),
+            };
             return Trouble {
                 kind: ErrorKind::Timeout,
-                what: format!("no complete reply within {} s", self.timeout_secs),
+                what,
                 next,
             };
         }

@@ -101,6 +101,8 @@ impl Poller {
         let mut number = 0;
         while number < self.pages.len() {
             if ranks_end && self.pages[number].is_of_ranks() {
+                self.pages[number].forget();
+                self.status.coin_times.came(number, Vec::new());
                 number += 1;
                 continue;
             }

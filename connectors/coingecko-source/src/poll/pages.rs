@@ -70,6 +70,13 @@ impl Page {
     pub(crate) fn is_of_ranks(&self) -> bool {
         matches!(self.coins, PageCoins::Ranks(_))
     }
+
+    /// The list ends before this page: what it last said holds no longer.
+    pub(super) fn forget(&mut self) {
+        self.known = None;
+        self.elements = 0;
+        self.keys.clear();
+    }
 }
 
 impl Asked {

@@ -534,7 +534,7 @@ async fn a_month_takes_no_more_calls_than_it_has() {
     let into = field.status.now().duration_since(september).unwrap();
     assert!(into < Duration::from_secs(600), "{into:?}");
     let kept = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(kept, r#"{"month":"2026-09","calls":11}"#);
+    assert_eq!(kept, r#"{"month":"2026-09","calls":11,"owner":"none"}"#);
     field.sent().await;
 }
 
@@ -554,15 +554,39 @@ async fn being_offline_costs_no_calls() {
     );
 }
 
+/// A firewall drops what a network needs, or something else listens there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_does_not_come_about_in_time_costs_no_calls() {
+    // The system accepts for it, and nobody ever speaks TLS.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = format!(
+        "  base_url: https://{}\n  timeout: 1s\n",
+        silent.local_addr().unwrap()
+    );
+    let field = Field::start(Vec::new(), &settings).await;
+    eventually("connections that are given up", async || {
+        field.status.errors(ErrorKind::Timeout) >= 5
+    })
+    .await;
+    field.stop.cancel();
+    within(field.source).await.unwrap().unwrap();
+    let calls = field.status.calls_this_month.load(Ordering::Relaxed);
+    assert!(
+        calls <= 1,
+        "{calls} calls, of which at most one is under way"
+    );
+}
+
+fn usage(used: u32) -> Answer {
+    Answer::json(&format!(
+        r#"{{"plan":"Basic","rate_limit_request_per_minute":250,"monthly_call_credit":100000,
+            "current_total_monthly_calls":{used},"current_remaining_monthly_calls":{}}}"#,
+        100_000 - used
+    ))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paid_key_is_asked_what_is_left() {
-    let usage = |used: u32| {
-        Answer::json(&format!(
-            r#"{{"plan":"Basic","rate_limit_request_per_minute":250,"monthly_call_credit":100000,
-                "current_total_monthly_calls":{used},"current_remaining_monthly_calls":{}}}"#,
-            100_000 - used
-        ))
-    };
     let settings = "  api_key: CG-very-secret\n  plan: pro\n";
     let mut field = Field::start(vec![usage(70_000), coin_at(1)], settings).await;
     field.played().await;
@@ -598,7 +622,65 @@ async fn a_paid_key_is_asked_what_is_left() {
 
     // What `/key` does not say is no reason not to poll.
     let odd = refusal("404 Not Found", "application/json", "", "{}");
-    let mut field = Field::start(vec![odd, coin_at(1)], settings).await;
+    let settings = format!("{settings}  poll_interval: 10m\n");
+    let mut field = Field::start(vec![odd, coin_at(1), coin_at(2)], &settings).await;
     field.played().await;
-    assert_eq!(field.sent().await.len(), 1);
+    let requests = field.server.requests();
+    let asked = requests.iter().filter(|request| request.target == "/key");
+    assert_eq!(asked.count(), 1, "an address without it is not asked again");
+    assert_eq!(field.sent().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_of_calls_is_of_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.json");
+    let polls = |count: u32| (0..count).map(coin_at).collect::<Vec<_>>();
+    let day = SystemTime::UNIX_EPOCH + START + Duration::from_secs(12 * 3_600);
+    let key = "  api_key: CG-very-secret\n  calls_per_month: 10\n";
+    // Without a key 20 calls, which are more than the key has; then the key, and the key again.
+    for (settings, count, used) in [("", 20, 21), (key, 1, 2), (key, 1, 4)] {
+        let settings = format!(
+            "  poll_interval: 60s\n  calls_file: {}\n{settings}",
+            file.display()
+        );
+        let mut field = Field::start(polls(count), &settings).await;
+        field.played().await;
+        let calls = field.status.calls_this_month.load(Ordering::Relaxed);
+        assert_eq!(calls, used, "and the call that has no answer yet");
+        assert!(field.status.now() < day, "it waits for the next month");
+        field.sent().await;
+        let kept = std::fs::read_to_string(&file).unwrap();
+        assert!(!kept.contains("very-secret"), "{kept}");
+    }
+}
+
+/// For as long as it is not known there is no limit of the month.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_was_not_known_at_the_start_is_asked_for_again() {
+    let busy = refusal(
+        "503 Service Unavailable",
+        "text/html",
+        "retry-after: 0\r\n",
+        "",
+    );
+    let end = || Answer::json("[]");
+    let mut script = vec![busy; 5];
+    script.extend((0..10).flat_map(|minute| [coin_at(minute), end()]));
+    script.extend([usage(70_000), coin_at(10), end()]);
+    // Of four pages, the second ends the list.
+    let settings = "  api_key: CG-very-secret\n  plan: pro\n  top: 1000\n";
+    let mut field = Field::start(script, settings).await;
+    field.played().await;
+    let requests = field.server.requests();
+    let asked: Vec<usize> = (0..requests.len())
+        .filter(|&at| requests[at].target == "/key")
+        .collect();
+    assert_eq!(asked, [0, 1, 2, 3, 4, 25]);
+    assert_eq!(field.status.calls_per_month(), Some(100_000));
+    let used = field.status.calls_this_month.load(Ordering::Relaxed);
+    assert_eq!(used, 70_003, "and the call that has no answer yet");
+    let interval = field.status.poll_interval();
+    assert_eq!(interval, Duration::from_secs(120), "four calls a poll");
+    assert_eq!(field.sent().await.len(), 11);
 }

@@ -492,6 +492,33 @@ async fn a_kill_at_any_moment_is_gone_on_from() {
     }
 }
 
+/// Filling takes 40 minutes: the pause that it makes itself is no gap.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filling_that_took_long_is_not_followed_by_another() {
+    let ids: Vec<String> = (0..20).map(|n| format!("coin-{n}")).collect();
+    let topic = Topic::new(&format!("  ids: [{}]\n", ids.join(", "))).await;
+    let live = |now_ms| list(&ids.iter().map(|id| (&**id, now_ms)).collect::<Vec<_>>());
+    let limited = Answer::raw(
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: 119\r\ncontent-length: 0\r\n\r\n",
+    );
+    let mut answers = vec![live(START_MS - MINUTE_MS)];
+    for _ in &ids {
+        answers.push(limited.clone());
+        answers.push(chart(fives(START_MS - DAY_MS, START_MS), START_MS));
+    }
+    let after = START_MS + 40 * MINUTE_MS;
+    answers.extend([live(after), live(after + MINUTE_MS)]);
+    let run = topic.run(START_MS, answers).await;
+    let charts: Vec<bool> = run
+        .asked
+        .iter()
+        .map(|target| target.contains("market_chart"))
+        .collect();
+    assert_eq!(charts, [&[false][..], &[true; 40], &[false; 2]].concat());
+    let ticks = topic.ticks().await;
+    assert_eq!(ticks.iter().filter(|tick| !tick.backfilled).count(), 60);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_how_far_it_is() {
     let topic = Topic::new("  ids: [a, b]\n").await;

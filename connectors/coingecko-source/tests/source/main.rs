@@ -272,32 +272,44 @@ async fn a_key_does_not_follow_a_redirect_to_another_host() {
 async fn ranks_are_read_page_by_page_until_the_list_ends() {
     let page = |from: usize, count: usize| {
         let coins: Vec<String> = (from..from + count)
-            .map(|n| format!(r#"{{"id":"coin-{n}"}}"#))
+            .map(|n| format!(r#"{{"id":"coin-{n}","last_updated":"2026-08-31T12:00:00.000Z"}}"#))
             .collect();
-        Answer::json(&format!("[{}]", coins.join(",")))
+        let body = format!("[{}]", coins.join(","));
+        Answer::raw(&format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\netag: \"{from}\"\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
     };
     // The first poll gets 600 of the 750 coins offered. In the second, a short page is not the end; an empty one is.
-    let script = vec![
-        page(0, 250),
-        page(250, 250),
-        page(500, 250),
-        page(1_000, 249),
-        page(1_249, 0),
-        page(2_000, 7),
+    // In the third the list is long again, and in the fourth short.
+    let polls = [
+        vec![page(0, 250), page(250, 250), page(500, 250)],
+        vec![page(1_000, 249), page(1_249, 0)],
+        vec![page(2_000, 7), page(2_250, 5), page(2_500, 3)],
+        vec![page(3_000, 4), page(3_250, 0)],
     ];
-    let server = Server::start(script).await;
+    let server = Server::start(polls.concat()).await;
     let setting = Setting::start(&server, 1, "  top: 600\n").await;
     within(server.played()).await;
+    let status = setting.status.clone();
     let held = setting.stop().await;
-    assert_eq!(held[0].len(), 600 + 249 + 7);
-    let targets: Vec<bool> = server
-        .requests()
+    assert_eq!(held[0].len(), 600 + 249 + 7 + 5 + 3 + 4);
+    let requests = server.requests();
+    let targets: Vec<bool> = requests
         .iter()
-        .take(6)
-        .zip([1, 2, 3, 1, 2, 1])
+        .zip([1, 2, 3, 1, 2, 1, 2, 3, 1, 2])
         .map(|(request, page)| request.target.ends_with(&format!("&page={page}")))
         .collect();
-    assert_eq!(targets, [true; 6]);
+    assert_eq!(targets, [true; 10]);
+    // What a page said before it was beyond the end of the list is no longer known.
+    let known = requests[..8]
+        .iter()
+        .map(|request| request.header("if-none-match"));
+    let known: Vec<bool> = known.map(|known| known.is_some()).collect();
+    assert_eq!(known, [false, false, false, true, true, true, true, false]);
+    let metrics = status.metrics();
+    let coins = metrics.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(coins.count(), 4, "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
