@@ -55,7 +55,7 @@ pub(crate) struct History {
     is_start: bool,
     /// Polls whose coins wait for the pages that failed.
     polls_waited: u32,
-    /// How long the last filling took, with all its waiting.
+    /// How long the filling before the next poll took, with all its waiting.
     filling_took: Duration,
     /// Somebody asked for it: the month's tenth is for what nobody asks for.
     on_demand: bool,
@@ -138,6 +138,8 @@ impl History {
             };
         }
         self.polls_waited = 0;
+        // Later gaps are outages, which may be as long.
+        self.filling_took = Duration::ZERO;
         let is_start = self.is_start;
         self.is_start = is_partial && (everywhere || is_start);
         let oldest_ms = reply_ms - self.span.as_millis() as i64;
