@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alert::Alert;
 use crate::cooldown::{Cooldown, Verdict};
 use crate::delivery::{Delivery, is_of_the_past, millis};
-use crate::feed::{self, FeedWatch};
+use crate::feed::{self, Backfilling, FeedWatch};
 use crate::message::Message;
 use crate::receiver::Receiver;
 use crate::status::Outcome;
@@ -39,17 +39,24 @@ pub async fn run(
     cluster: &Cluster,
     receivers: &[Receiver],
     mutes: &Mutes,
+    backfilling: &Backfilling,
     stop: &CancellationToken,
 ) {
     join_all(
         receivers
             .iter()
-            .map(|receiver| tell(cluster, receiver, mutes, stop)),
+            .map(|receiver| tell(cluster, receiver, mutes, backfilling, stop)),
     )
     .await;
 }
 
-async fn tell(cluster: &Cluster, receiver: &Receiver, mutes: &Mutes, stop: &CancellationToken) {
+async fn tell(
+    cluster: &Cluster,
+    receiver: &Receiver,
+    mutes: &Mutes,
+    backfilling: &Backfilling,
+    stop: &CancellationToken,
+) {
     let status = receiver.status();
     status.started();
     let consumer = format!("coinlake-{}", receiver.part());
@@ -64,7 +71,9 @@ async fn tell(cluster: &Cluster, receiver: &Receiver, mutes: &Mutes, stop: &Canc
     let alerts = tell_alerts(cluster, delivery, mutes, &consumer, &recovered);
     let feed = async {
         tokio::select! {
-            () = recovered.notified() => FeedWatch::new(delivery, &consumer).run(cluster).await,
+            () = recovered.notified() => {
+                FeedWatch::new(delivery, backfilling, &consumer).run(cluster).await;
+            }
             () = stop.cancelled() => {}
         }
     };
