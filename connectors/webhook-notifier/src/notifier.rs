@@ -248,10 +248,10 @@ impl<'a> Notifier<'a> {
                 && !is_of_the_past(&alert, record.timestamp_ms)
             {
                 let at_ms = record.timestamp_ms;
-                for subject in Subject::all_of(&alert) {
+                for (subject, sighting) in Subject::all_of(&alert, &receiver.rules) {
                     let window = subject.window(receiver);
                     self.cooldown
-                        .handled_before(subject, window, &alert.sighting, at_ms);
+                        .handled_before(subject, window, &sighting, at_ms);
                 }
             }
         }
@@ -293,8 +293,7 @@ impl<'a> Notifier<'a> {
             return Some(Outcome::CoinMuted);
         }
         let verdict = self.cooldown.judge(
-            Subject::all_of(alert),
-            &alert.sighting,
+            Subject::all_of(alert, &receiver.rules),
             self.delivery.now_ms(),
         );
         let Verdict::Tell {
@@ -308,10 +307,10 @@ impl<'a> Notifier<'a> {
         self.delivery.status.remember(&alert.id, None);
         let outcome = self.delivery.deliver(&message, at_ms).await?;
         if matches!(outcome, Outcome::Delivered | Outcome::Refused) {
-            for subject in subjects {
+            for (subject, sighting) in subjects {
                 let window = subject.window(receiver);
                 self.cooldown
-                    .told(subject, window, &alert.sighting, self.delivery.now_ms());
+                    .told(subject, window, &sighting, self.delivery.now_ms());
             }
             self.store_now = true;
         }
