@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(alert(&mut cooldown, "bitcoin", Info, 17), Some(2));
     }
 
-    /// Reported elsewhere: a crash goes on and nobody is told again.
+    /// Users of other alerting tools complain that a crash goes on and nobody is told again.
     #[test]
     fn a_crash_is_told_again_each_time_it_has_gone_as_far_again() {
         let fallen_to = |minute, price: f64| Sighting {
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!((news(2, 91.0), news(3, 90.0)), (None, Some(1)));
     }
 
-    /// Reported elsewhere: a price that swings about a limit is told every quarter of an hour.
+    /// Users of other alerting tools complain of a message every quarter of an hour about such a price.
     #[test]
     fn a_price_that_swings_about_a_limit_for_a_day_is_told_once_an_hour() {
         const DAY: i64 = 24 * 60;

@@ -426,7 +426,7 @@ mod tests {
         }
     }
 
-    /// Row 57 of the reports: elsewhere such a price was told every 15 minutes.
+    /// Users of other alerting tools complain of a message every 15 minutes about such a price.
     #[tokio::test]
     async fn a_price_that_swings_about_a_limit_for_a_day_is_told_once_an_hour_with_how_often_it_held()
      {
