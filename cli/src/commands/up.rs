@@ -103,9 +103,12 @@ pub(crate) async fn run(args: UpArgs) -> Result<()> {
     let mut background = JoinSet::new();
     if !plan.receivers.is_empty() {
         let (cluster, stop) = (platform.cluster().clone(), interrupted.clone());
+        let source = platform.source_status();
         background.spawn(async move {
             let is_muted = move |coin: &str| desk.is_muted(coin);
-            webhook_notifier::run(&cluster, &plan.receivers, &is_muted, &stop).await;
+            let is_backfilling = move || source.backfilling().is_some();
+            webhook_notifier::run(&cluster, &plan.receivers, &is_muted, &is_backfilling, &stop)
+                .await;
         });
     }
     if let Some(training) = plan.retraining {

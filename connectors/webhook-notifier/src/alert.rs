@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use connector_runtime::record::Record;
-use market::{Severity, Sighting};
+use market::{Rule, Rules, Severity, Sighting};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,8 +12,8 @@ pub(crate) struct Alert {
     pub(crate) coin: String,
     /// For a receiver that mutes some kinds, that of the others; see `Selection::narrow`.
     pub(crate) severity: Severity,
-    /// How anomalous the tick is by the built-in kinds alone, from 0 to 1; see `Severity::of_score`.
-    pub(crate) score: f64,
+    /// How severe it is by the built-in kinds alone.
+    built_in: Severity,
     /// What is anomalous: built-in kinds, and `rule:NAME` for rules, without those that the receiver mutes.
     pub(crate) kinds: Vec<String>,
     /// One alert has one id, however often it is computed.
@@ -59,10 +59,19 @@ impl Alert {
         let fields: Fields = serde_json::from_value(Value::Object(value.clone()))?;
         let severity = Severity::named(&fields.severity)
             .with_context(|| format!("unknown severity {:?}", fields.severity))?;
+        // A rule has lifted the severity of the whole alert to its own.
+        let is_lifted = fields
+            .kinds
+            .iter()
+            .any(|kind| Rule::name_of_kind(kind).is_some());
+        let built_in = match is_lifted {
+            true => Severity::of_score(fields.score),
+            false => severity,
+        };
         Ok(Self {
             coin: fields.coin,
             severity,
-            score: fields.score,
+            built_in,
             kinds: fields.kinds,
             id: fields.alert_id,
             message: fields.message,
@@ -76,5 +85,13 @@ impl Alert {
             },
             record: value,
         })
+    }
+
+    /// How severe it is by one of its rules, or by the built-in kinds.
+    pub(crate) fn severity_of(&self, rule: Option<&str>, rules: &Rules) -> Severity {
+        match rule {
+            Some(name) => rules.get(name).map_or(self.severity, |rule| rule.severity),
+            None => self.built_in,
+        }
     }
 }

@@ -28,11 +28,11 @@ struct Told {
 }
 
 /// What to do about an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Verdict {
     /// Tell of it because of these subjects, and that so many alerts of them were suppressed since their last messages.
     Tell {
-        subjects: Vec<Subject>,
+        subjects: Vec<(Subject, Sighting)>,
         suppressed: u64,
     },
     /// Somebody was told of all its subjects, and of something as bad, not long ago.
@@ -40,15 +40,10 @@ pub(crate) enum Verdict {
 }
 
 impl Cooldown {
-    /// Whether to tell of an alert now; what is suppressed is counted.
-    pub(crate) fn judge(
-        &mut self,
-        subjects: Vec<Subject>,
-        alert: &Sighting,
-        now_ms: i64,
-    ) -> Verdict {
+    /// Whether to tell of an alert now, by each of its subjects; what is suppressed is counted.
+    pub(crate) fn judge(&mut self, subjects: Vec<(Subject, Sighting)>, now_ms: i64) -> Verdict {
         let mut suppressed = 0;
-        let calls_for_a_message = |subject: &Subject| {
+        let calls_for_a_message = |(subject, alert): &(Subject, Sighting)| {
             let Some(told) = self.subjects.get_mut(subject) else {
                 return true;
             };
@@ -130,7 +125,12 @@ fn runs(told: &Told, now_ms: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use connector_runtime::record::Record;
+    use market::Rules;
+    use serde_json::json;
+
     use super::*;
+    use crate::alert::Alert;
     use Severity::{Critical, Info, Warning};
 
     const MINUTE_MS: i64 = 60_000;
@@ -176,18 +176,27 @@ mod tests {
         alert: &Sighting,
         minute: i64,
     ) -> Option<u64> {
+        let subjects = subjects.iter().map(|subject| (subject.clone(), *alert));
+        alert_by(cooldown, subjects.collect(), minute)
+    }
+
+    fn alert_by(
+        cooldown: &mut Cooldown,
+        subjects: Vec<(Subject, Sighting)>,
+        minute: i64,
+    ) -> Option<u64> {
         let now_ms = minute * MINUTE_MS;
-        match cooldown.judge(subjects.to_vec(), alert, now_ms) {
+        match cooldown.judge(subjects, now_ms) {
             Verdict::Tell {
                 subjects,
                 suppressed,
             } => {
-                for subject in subjects {
+                for (subject, alert) in subjects {
                     let window = match &subject.rule {
                         Some(_) => Duration::from_hours(1),
                         None => WINDOW,
                     };
-                    cooldown.told(subject, window, alert, now_ms);
+                    cooldown.told(subject, window, &alert, now_ms);
                 }
                 Some(suppressed)
             }
@@ -222,7 +231,7 @@ mod tests {
         assert_eq!(alert(&mut cooldown, "bitcoin", Info, 17), Some(2));
     }
 
-    /// Reported elsewhere: a crash goes on and nobody is told again.
+    /// Users of other alerting tools complain that a crash goes on and nobody is told again.
     #[test]
     fn a_crash_is_told_again_each_time_it_has_gone_as_far_again() {
         let fallen_to = |minute, price: f64| Sighting {
@@ -262,7 +271,7 @@ mod tests {
         assert_eq!((news(2, 91.0), news(3, 90.0)), (None, Some(1)));
     }
 
-    /// Reported elsewhere: a price that swings about a limit is told every quarter of an hour.
+    /// Users of other alerting tools complain of a message every quarter of an hour about such a price.
     #[test]
     fn a_price_that_swings_about_a_limit_for_a_day_is_told_once_an_hour() {
         const DAY: i64 = 24 * 60;
@@ -316,6 +325,57 @@ mod tests {
             Some(3),
             "the rule's is"
         );
+    }
+
+    /// An alert of these kinds, as crypto-anomaly raises it.
+    fn raised(kinds: &[&str], severity: &str, score: f64, minute: i64) -> Vec<(Subject, Sighting)> {
+        let rules = json!([
+            {"name": "calm", "when": "abs(return_15m) < 0.001", "severity": "info", "repeat": "6h"},
+            {"name": "crash", "when": "return_15m < -0.1", "severity": "critical"},
+        ]);
+        let rules = Rules::parse(&rules.to_string()).unwrap();
+        let event_time = minute * MINUTE_MS;
+        let alert = json!({"alert_id": "bitcoin:0", "coin": "bitcoin", "event_time": event_time, "price": 100,
+            "severity": severity, "score": score, "kinds": kinds, "message": "m"});
+        let alert = Alert::read(&Record {
+            offset: 0,
+            timestamp_ms: event_time,
+            key: None,
+            value: alert.to_string().into(),
+        });
+        Subject::all_of(&alert.unwrap(), &rules)
+    }
+
+    #[test]
+    fn a_rule_is_not_told_again_because_another_subject_of_its_alert_is_worse() {
+        let mut cooldown = Cooldown::default();
+        let mut told = |kinds: &[&str], severity, score, minute| {
+            alert_by(
+                &mut cooldown,
+                raised(kinds, severity, score, minute),
+                minute,
+            )
+            .is_some()
+        };
+        assert!(told(&["price_spike"], "critical", 0.95, 0));
+        assert!(told(&["rule:calm"], "info", 0.0, 3));
+        assert!(!told(&["price_spike", "rule:calm"], "critical", 0.95, 5));
+    }
+
+    #[test]
+    fn built_in_kinds_that_get_worse_are_told_although_a_rule_was_as_bad() {
+        let mut cooldown = Cooldown::default();
+        let mut told = |kinds: &[&str], severity, score, minute| {
+            alert_by(
+                &mut cooldown,
+                raised(kinds, severity, score, minute),
+                minute,
+            )
+            .is_some()
+        };
+        assert!(told(&["price_spike"], "warning", 0.6, 0));
+        assert!(told(&["price_spike", "rule:crash"], "critical", 0.6, 5));
+        assert!(told(&["price_spike"], "critical", 0.95, 8));
     }
 
     #[test]

@@ -30,9 +30,13 @@ const SLEEP_MIN: Duration = Duration::from_secs(300);
 /// How far back the first look goes, to learn the poll interval.
 const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
 
+/// Whether the source fills in the past, during which nothing new comes.
+pub type Backfilling = dyn Fn() -> bool + Send + Sync;
+
 /// Watches the feed for one receiver.
 pub(crate) struct FeedWatch<'a> {
     delivery: Delivery<'a>,
+    backfilling: &'a Backfilling,
     /// Under which the newest tick is stored when all is well.
     well: String,
     /// Under which the newest tick is stored when silence was reported.
@@ -55,9 +59,14 @@ struct Reported {
 
 impl<'a> FeedWatch<'a> {
     /// `consumer` is the receiver's consumer id.
-    pub(crate) fn new(delivery: Delivery<'a>, consumer: &str) -> Self {
+    pub(crate) fn new(
+        delivery: Delivery<'a>,
+        backfilling: &'a Backfilling,
+        consumer: &str,
+    ) -> Self {
         Self {
             delivery,
+            backfilling,
             well: consumer.to_owned(),
             // No receiver's name has a dot.
             silent: format!("{consumer}.silence"),
@@ -71,10 +80,13 @@ impl<'a> FeedWatch<'a> {
     /// Watches until stopped. What is away is looked for again: whoever reads alerts reports it.
     pub(crate) async fn run(mut self, cluster: &Cluster) {
         let mut timer = tokio::time::interval(LOOK_INTERVAL);
+        let clock = self.delivery.clock;
         let mut client = None;
         loop {
             tokio::select! {
                 _ = timer.tick() => {}
+                // A simulated clock may be faster than the machine's.
+                () = clock.reaches(clock.instant() + LOOK_INTERVAL) => {}
                 () = self.delivery.stop.cancelled() => return,
             }
             if client.is_none() {
@@ -104,6 +116,10 @@ impl<'a> FeedWatch<'a> {
             Some(reported) => reported,
             None => self.recover(client).await?,
         };
+        if (self.backfilling)() {
+            // The source has no time to poll, as while the machine sleeps.
+            self.watched = Watched::default();
+        }
         let is_watched = self
             .watched
             .for_longer_than(self.feed.patience(), now, awake);

@@ -34,6 +34,7 @@ mod status;
 mod subject;
 
 pub use args::WebhookArgs;
+pub use feed::Backfilling;
 pub use format::Format;
 pub use notifier::{Mutes, run};
 pub use receiver::{Receiver, ReceiverSettings};

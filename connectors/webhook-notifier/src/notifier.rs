@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alert::Alert;
 use crate::cooldown::{Cooldown, Verdict};
 use crate::delivery::{Delivery, is_of_the_past, millis};
-use crate::feed::{self, FeedWatch};
+use crate::feed::{self, Backfilling, FeedWatch};
 use crate::message::Message;
 use crate::receiver::Receiver;
 use crate::status::Outcome;
@@ -39,17 +39,24 @@ pub async fn run(
     cluster: &Cluster,
     receivers: &[Receiver],
     mutes: &Mutes,
+    backfilling: &Backfilling,
     stop: &CancellationToken,
 ) {
     join_all(
         receivers
             .iter()
-            .map(|receiver| tell(cluster, receiver, mutes, stop)),
+            .map(|receiver| tell(cluster, receiver, mutes, backfilling, stop)),
     )
     .await;
 }
 
-async fn tell(cluster: &Cluster, receiver: &Receiver, mutes: &Mutes, stop: &CancellationToken) {
+async fn tell(
+    cluster: &Cluster,
+    receiver: &Receiver,
+    mutes: &Mutes,
+    backfilling: &Backfilling,
+    stop: &CancellationToken,
+) {
     let status = receiver.status();
     status.started();
     let consumer = format!("coinlake-{}", receiver.part());
@@ -64,7 +71,9 @@ async fn tell(cluster: &Cluster, receiver: &Receiver, mutes: &Mutes, stop: &Canc
     let alerts = tell_alerts(cluster, delivery, mutes, &consumer, &recovered);
     let feed = async {
         tokio::select! {
-            () = recovered.notified() => FeedWatch::new(delivery, &consumer).run(cluster).await,
+            () = recovered.notified() => {
+                FeedWatch::new(delivery, backfilling, &consumer).run(cluster).await;
+            }
             () = stop.cancelled() => {}
         }
     };
@@ -239,10 +248,10 @@ impl<'a> Notifier<'a> {
                 && !is_of_the_past(&alert, record.timestamp_ms)
             {
                 let at_ms = record.timestamp_ms;
-                for subject in Subject::all_of(&alert) {
+                for (subject, sighting) in Subject::all_of(&alert, &receiver.rules) {
                     let window = subject.window(receiver);
                     self.cooldown
-                        .handled_before(subject, window, &alert.sighting, at_ms);
+                        .handled_before(subject, window, &sighting, at_ms);
                 }
             }
         }
@@ -284,8 +293,7 @@ impl<'a> Notifier<'a> {
             return Some(Outcome::CoinMuted);
         }
         let verdict = self.cooldown.judge(
-            Subject::all_of(alert),
-            &alert.sighting,
+            Subject::all_of(alert, &receiver.rules),
             self.delivery.now_ms(),
         );
         let Verdict::Tell {
@@ -299,10 +307,10 @@ impl<'a> Notifier<'a> {
         self.delivery.status.remember(&alert.id, None);
         let outcome = self.delivery.deliver(&message, at_ms).await?;
         if matches!(outcome, Outcome::Delivered | Outcome::Refused) {
-            for subject in subjects {
+            for (subject, sighting) in subjects {
                 let window = subject.window(receiver);
                 self.cooldown
-                    .told(subject, window, &alert.sighting, self.delivery.now_ms());
+                    .told(subject, window, &sighting, self.delivery.now_ms());
             }
             self.store_now = true;
         }
@@ -418,7 +426,7 @@ mod tests {
         }
     }
 
-    /// Row 57 of the reports: elsewhere such a price was told every 15 minutes.
+    /// Users of other alerting tools complain of a message every 15 minutes about such a price.
     #[tokio::test]
     async fn a_price_that_swings_about_a_limit_for_a_day_is_told_once_an_hour_with_how_often_it_held()
      {

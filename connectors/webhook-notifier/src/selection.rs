@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use market::{Kinds, Rule, Rules, Severity};
+use market::{Kinds, Rule, Rules};
 
 use crate::alert::Alert;
 
@@ -27,11 +27,7 @@ impl Selection {
         if alert.kinds.len() == all {
             return true;
         }
-        // A rule has lifted the severity of the whole alert to its own.
-        let severity_of = |kind: &String| match Rule::name_of_kind(kind) {
-            Some(name) => rules.get(name).map_or(alert.severity, |rule| rule.severity),
-            None => Severity::of_score(alert.score),
-        };
+        let severity_of = |kind: &String| alert.severity_of(Rule::name_of_kind(kind), rules);
         let Some(severity) = alert.kinds.iter().map(severity_of).max() else {
             return false;
         };
@@ -74,6 +70,7 @@ pub(crate) fn check_names<'a>(
 #[cfg(test)]
 mod tests {
     use connector_runtime::record::Record;
+    use market::Severity;
     use serde_json::json;
 
     use super::*;

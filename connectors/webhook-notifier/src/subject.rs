@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use market::Rule;
+use market::{Rule, Rules, Sighting};
 
 use crate::alert::Alert;
 use crate::receiver::Receiver;
@@ -16,11 +16,18 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// What an alert is about, at least one thing.
-    pub(crate) fn all_of(alert: &Alert) -> Vec<Self> {
-        let subject = |rule: Option<&str>| Self {
-            coin: alert.coin.clone(),
-            rule: rule.map(str::to_owned),
+    /// What an alert is about, at least one thing, each with the alert as severe as it is by that alone.
+    pub(crate) fn all_of(alert: &Alert, rules: &Rules) -> Vec<(Self, Sighting)> {
+        let subject = |rule: Option<&str>| {
+            let subject = Self {
+                coin: alert.coin.clone(),
+                rule: rule.map(str::to_owned),
+            };
+            let sighting = Sighting {
+                severity: alert.severity_of(rule, rules),
+                ..alert.sighting
+            };
+            (subject, sighting)
         };
         Rule::subjects(&alert.kinds)
             .into_iter()

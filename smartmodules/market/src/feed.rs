@@ -80,8 +80,11 @@ impl Feed {
         let mut gaps: Vec<i64> = self.gaps.iter().copied().collect();
         gaps.sort_unstable();
         // Of two the shorter one: the other may be an outage.
-        let usual = gaps.get(gaps.len().saturating_sub(1) / 2).copied();
-        let usual = Duration::from_millis(usual.unwrap_or(0).unsigned_abs());
+        let median = gaps.get(gaps.len().saturating_sub(1) / 2).copied();
+        // Two longer pauses in a row are the usual ones from now on.
+        let newest = self.gaps.iter().rev().take(2).min().copied();
+        let usual = median.max(newest).unwrap_or(0);
+        let usual = Duration::from_millis(usual.unsigned_abs());
         let patience = SILENCE_MIN.max(usual * SILENCE_POLLS);
         match gaps.len() {
             1 => patience.min(SILENCE_UNKNOWN),
@@ -143,6 +146,21 @@ mod tests {
         feed.arrived(back + MINUTE_MS);
         assert_eq!(feed.patience(), Duration::from_mins(10));
         assert_eq!(feed.silent_for(back + 5 * MINUTE_MS), None);
+    }
+
+    /// As in the last tenth of a month's calls.
+    #[test]
+    fn longer_pauses_are_silence_twice_at_most() {
+        let mut feed = polled(MINUTE_MS, 20);
+        let mut silences = 0;
+        for _ in 0..20 {
+            let next = feed.newest_ms().unwrap() + 36 * MINUTE_MS;
+            silences += i64::from(feed.silent_for(next).is_some());
+            feed.arrived(next);
+        }
+        assert!(silences <= 2, "{silences}");
+        let last = feed.newest_ms().unwrap();
+        assert!(feed.silent_for(last + 109 * MINUTE_MS).is_some());
     }
 
     #[test]

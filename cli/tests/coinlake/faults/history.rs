@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Left;
 use super::simulated::{Simulated, Up};
+use crate::observe::receiver::Receiver;
 use crate::rows::Rows;
 
 const MINUTE_MS: i64 = 60_000;
@@ -122,6 +123,26 @@ fn the_first_minute_has_a_day() {
     assert!(drawn >= 280, "{drawn}");
     println!("{fewest} ticks of the past day at least, {drawn} of bitcoin on the page");
     up.health(true, true, &[]);
+    up.running.interrupt();
+}
+
+/// Nothing new comes in the twelve minutes that 51 calls take.
+#[test]
+fn nobody_is_told_of_silence_while_the_past_is_filled_in() {
+    let simulated = first_day(50, ", calls_per_minute: 5");
+    let receiver = Receiver::start(vec![]);
+    let up = simulated.up(Some(&receiver.url));
+    for minute in 1..=20 {
+        up.pass_until(FIRST_UP_MS + minute * MINUTE_MS);
+        if minute == 11 {
+            assert!(!up.is_live());
+            up.health(false, false, &["backfilling"]);
+        }
+    }
+    assert!(up.is_live());
+    let mut messages = receiver.messages();
+    messages.retain(|message| message.body["type"] == "feed");
+    assert!(messages.is_empty(), "{messages:?}");
     up.running.interrupt();
 }
 
