@@ -15,7 +15,7 @@ pub(crate) fn create_dir_all(dir: &Path) -> io::Result<()> {
     };
     create_dir_all(parent)?;
     match fs::create_dir(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => sync_dir(parent),
     }
 }
