@@ -346,17 +346,18 @@ mod tests {
         Subject::all_of(&alert.unwrap(), &rules)
     }
 
+    /// Whether an alert of these kinds, severity, score and minute is told after those before it.
+    fn telling() -> impl FnMut(&[&str], &str, f64, i64) -> bool {
+        let mut cooldown = Cooldown::default();
+        move |kinds, severity, score, minute| {
+            let alert = raised(kinds, severity, score, minute);
+            alert_by(&mut cooldown, alert, minute).is_some()
+        }
+    }
+
     #[test]
     fn a_rule_is_not_told_again_because_another_subject_of_its_alert_is_worse() {
-        let mut cooldown = Cooldown::default();
-        let mut told = |kinds: &[&str], severity, score, minute| {
-            alert_by(
-                &mut cooldown,
-                raised(kinds, severity, score, minute),
-                minute,
-            )
-            .is_some()
-        };
+        let mut told = telling();
         assert!(told(&["price_spike"], "critical", 0.95, 0));
         assert!(told(&["rule:calm"], "info", 0.0, 3));
         assert!(!told(&["price_spike", "rule:calm"], "critical", 0.95, 5));
@@ -364,15 +365,7 @@ mod tests {
 
     #[test]
     fn built_in_kinds_that_get_worse_are_told_although_a_rule_was_as_bad() {
-        let mut cooldown = Cooldown::default();
-        let mut told = |kinds: &[&str], severity, score, minute| {
-            alert_by(
-                &mut cooldown,
-                raised(kinds, severity, score, minute),
-                minute,
-            )
-            .is_some()
-        };
+        let mut told = telling();
         assert!(told(&["price_spike"], "warning", 0.6, 0));
         assert!(told(&["price_spike", "rule:crash"], "critical", 0.6, 5));
         assert!(told(&["price_spike"], "critical", 0.95, 8));

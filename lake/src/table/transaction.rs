@@ -44,8 +44,6 @@ pub struct Transaction {
     pub(crate) added_rows: u64,
     /// The rows of `removes`.
     pub(crate) removed_rows: u64,
-    /// The table's description when it was first tried: its rows have those columns.
-    pub(crate) base: Option<MetaData>,
     /// The first number that was tried: whether it succeeded may be unknown.
     pub(crate) first_tried: Option<u64>,
 }
@@ -107,7 +105,6 @@ impl Transaction {
             written_ms: oldest(&[]),
             added_rows: 0,
             removed_rows: 0,
-            base: None,
             first_tried: None,
         }
     }

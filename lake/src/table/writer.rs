@@ -173,9 +173,6 @@ impl TableWriter {
                 let actions = head.entry(transaction);
                 let lines = Bytes::from(action::to_lines(&actions));
                 transaction.first_tried.get_or_insert(version);
-                transaction
-                    .base
-                    .get_or_insert_with(|| head.metadata.clone());
                 if log.create(version, lines, transaction.id()).await? == Created::New {
                     self.check_follows(&head, version).await?;
                     head.apply(version, actions)
@@ -202,8 +199,7 @@ impl TableWriter {
             };
             let is_ours = action::id(&actions) == Some(transaction.id());
             if !is_ours {
-                let before = transaction.base.as_ref().unwrap_or(&head.metadata);
-                self.check_conflict(version, transaction, before, &actions)?;
+                self.check_conflict(version, transaction, &actions)?;
             }
             if version > head.version {
                 self.follow(&mut head, version, actions).await?;
@@ -247,8 +243,7 @@ impl TableWriter {
                 version: newer.version,
                 reason,
             };
-            let before = transaction.base.as_ref().unwrap_or(&head.metadata);
-            check_columns(before, &newer.metadata).map_err(conflict)?;
+            check_columns(&self.opened, &newer.metadata).map_err(conflict)?;
             let builds_on_files = !transaction.removes.is_empty() || transaction.metadata.is_some();
             if builds_on_files && !self.has_made(transaction).await? {
                 return Err(conflict(
@@ -367,7 +362,6 @@ impl TableWriter {
         &self,
         version: u64,
         transaction: &Transaction,
-        before: &MetaData,
         actions: &[Action],
     ) -> Result<(), CommitError> {
         let conflict = |reason: &str| CommitError::Conflict {
@@ -396,7 +390,7 @@ impl TableWriter {
                 }
                 // A column that came is null in the rows of this one, and none may go.
                 Action::MetaData(metadata) => {
-                    check_columns(before, metadata).map_err(|r| conflict(&r))?
+                    check_columns(&self.opened, metadata).map_err(|r| conflict(&r))?
                 }
                 Action::Remove(theirs)
                     if (transaction.removes.iter()).any(|ours| ours.path == theirs.path) =>
