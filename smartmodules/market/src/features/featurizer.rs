@@ -126,7 +126,8 @@ impl Featurizer {
             .watermark
             .map_or(time, |watermark| watermark.max(time));
         self.memory.watermark = Some(watermark);
-        if time < watermark - self.params.allowed_lateness_ms {
+        let repeatable = watermark - self.params.allowed_lateness_ms;
+        if time < repeatable {
             return (
                 Features {
                     clean,
@@ -139,12 +140,12 @@ impl Featurizer {
         if watermark >= self.memory.sweep_at {
             self.memory.sweep_at = watermark + SWEEP_MS;
             self.memory.coins.retain(|series| {
-                series.forget_before(oldest);
+                series.forget_before(oldest, repeatable);
                 !series.is_empty()
             });
         }
         let series = self.memory.coins.entry(&clean.coin);
-        series.forget_before(oldest);
+        series.forget_before(oldest, repeatable);
         match series.insert(&clean) {
             Ok(place) => (
                 Features {

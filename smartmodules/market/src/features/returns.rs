@@ -80,6 +80,11 @@ impl Default for RunningReturns {
 }
 
 impl RunningReturns {
+    /// Takes the room for `ticks` more.
+    pub(super) fn reserve(&mut self, ticks: usize) {
+        self.sums.reserve_exact(ticks);
+    }
+
     /// Adds a tick at `place`.
     pub(super) fn insert(&mut self, place: usize, returns: Returns) {
         let sum = self.sums[place].plus(returns);

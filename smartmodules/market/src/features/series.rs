@@ -3,7 +3,7 @@
 //! Always true: points ascend by time, one for each time, and a block's cached summary is that of its present points. So
 //! features depend on the points alone, to the last bit, and not on what was freed before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::point::{Point, count_until};
@@ -44,10 +44,17 @@ const POINTS_MAX: usize = 64;
 /// Fewer ticks than this are not worth freeing.
 const FREED_MIN: usize = 32;
 
+/// Room for the ticks of 150 minutes, one a minute, and a quarter more that waits to be freed. It is taken at once: memory that
+/// vectors leave behind as they double is too small to be used again, and a module never gives memory back.
+const TICKS_USUAL: usize = 192;
+
+/// Room for the details of 60 minutes.
+const DETAILS_USUAL: usize = 64;
+
 /// The time that one block spans.
 const BLOCK_MS: i64 = 1 << 13;
 
-/// The other fields of a tick, from which its row can be repeated: small, since most of a module's memory is these.
+/// The other fields of a tick, from which its row can be repeated.
 #[derive(Debug, Clone)]
 struct Detail {
     symbol: Arc<str>,
@@ -57,8 +64,6 @@ struct Detail {
     /// NaN if absent, as in [`Point`].
     market_cap: f64,
     change_24h_pct: f64,
-    /// How many ticks of this coin arrived before it.
-    arrival: u32,
     backfilled: bool,
 }
 
@@ -69,14 +74,17 @@ const ABSENT: i64 = i64::MIN;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Series {
     points: Vec<Point>,
-    details: Vec<Detail>,
+    /// Of the newest points, as many as may arrive again.
+    details: VecDeque<Detail>,
+    /// How many ticks of this coin arrived before each.
+    arrivals: Vec<u32>,
     returns: RunningReturns,
     strides: Strides,
     /// Where the windows of the newest row began.
     edges: [usize; 4],
     /// Index of the oldest point that still counts.
     start: usize,
-    arrivals: u32,
+    arrived: u32,
     /// Summaries of blocks, computed when first needed.
     blocks: BTreeMap<i64, Summary>,
 }
@@ -90,8 +98,20 @@ impl Series {
         &self.points[self.start..]
     }
 
-    /// Frees ticks before `oldest`.
-    pub(super) fn forget_before(&mut self, oldest: i64) {
+    /// Index of the oldest point whose details are held.
+    fn details_start(&self) -> usize {
+        self.points.len() - self.details.len()
+    }
+
+    /// Frees ticks before `oldest`, and the details of those before `repeatable`, which won't arrive again.
+    pub(super) fn forget_before(&mut self, oldest: i64, repeatable: i64) {
+        while self
+            .points
+            .get(self.details_start())
+            .is_some_and(|point| point.time < repeatable)
+        {
+            self.details.pop_front();
+        }
         while self
             .points
             .get(self.start)
@@ -99,10 +119,10 @@ impl Series {
         {
             self.start += 1;
         }
-        // A series takes room for a third more than what counts, and each tick is moved three times.
-        if self.start > FREED_MIN && self.start > self.points.len() / 4 {
+        // A series takes room for a quarter more than what counts, and each tick is moved four times.
+        if self.start > FREED_MIN && self.start > self.points.len() / 5 {
             self.points.drain(..self.start);
-            self.details.drain(..self.start);
+            self.arrivals.drain(..self.start);
             self.returns.forget(self.start);
             self.strides.forget(self.start);
             self.edges = self.edges.map(|edge| edge.saturating_sub(self.start));
@@ -130,7 +150,10 @@ impl Series {
             }
             None => (f64::NAN, Returns::default()),
         };
-        let symbol = match self.details.last() {
+        if self.arrived == 0 {
+            self.reserve();
+        }
+        let symbol = match self.details.back() {
             Some(last) if *last.symbol == *clean.symbol => Arc::clone(&last.symbol),
             _ => Arc::from(&*clean.symbol),
         };
@@ -141,7 +164,6 @@ impl Series {
             log_return,
         };
         let detail = Detail {
-            arrival: self.arrivals,
             symbol,
             raw_offset: clean.raw_offset.unwrap_or(ABSENT),
             fetched_at: clean.fetched_at.unwrap_or(ABSENT),
@@ -151,18 +173,30 @@ impl Series {
         };
         if place == self.points.len() {
             self.points.push(point);
-            self.details.push(detail);
+            self.details.push_back(detail);
+            self.arrivals.push(self.arrived);
         } else {
+            let details_start = self.details_start();
             self.points.insert(place, point);
-            self.details.insert(place, detail);
+            self.details.insert(place - details_start, detail);
+            self.arrivals.insert(place, self.arrived);
         }
         self.returns.insert(place, returns);
         self.strides.insert(&self.points, place);
-        self.arrivals += 1;
+        self.arrived += 1;
         if !self.blocks.is_empty() {
             self.blocks.remove(&time.div_euclid(BLOCK_MS));
         }
         Ok(place)
+    }
+
+    /// Takes the room that a coin needs which has one tick a minute.
+    fn reserve(&mut self) {
+        self.points.reserve_exact(TICKS_USUAL);
+        self.details.reserve_exact(DETAILS_USUAL);
+        self.arrivals.reserve_exact(TICKS_USUAL);
+        self.returns.reserve(TICKS_USUAL);
+        self.strides.reserve(TICKS_USUAL);
     }
 
     /// The newest tick before `place`, if it is after `time`.
@@ -171,19 +205,20 @@ impl Series {
         newest.filter(|point| point.time > time)
     }
 
-    /// The row of the tick at `place` as it was when the tick arrived, without what came later.
+    /// The row of the tick at `place`, whose details are held, as it was when the tick arrived, without what came later.
     pub(super) fn first_row(&self, place: usize) -> (Clean<'static>, WindowFeatures) {
-        let (point, detail) = (self.points[place], &self.details[place]);
+        let detail = &self.details[place - self.details_start()];
+        let (point, arrival) = (self.points[place], self.arrivals[place]);
         let mut then = Self::default();
         let mut place_then = 0;
         for (at, (point, other)) in self
             .points
             .iter()
-            .zip(&self.details)
+            .zip(&self.arrivals)
             .enumerate()
             .skip(self.start)
         {
-            if other.arrival <= detail.arrival {
+            if *other <= arrival {
                 let returns = self.returns.between(at, at + 1);
                 then.returns.insert(then.points.len(), returns);
                 then.points.push(*point);
@@ -364,10 +399,11 @@ mod tests {
     #[test]
     fn a_series_takes_little_more_room_than_what_counts() {
         const HELD: i64 = 150;
+        const REPEATABLE: i64 = 60;
         let mut series = Series::default();
         for minute in 0..2_000 {
             let time = minute * MINUTE_MS;
-            series.forget_before(time - HELD * MINUTE_MS);
+            series.forget_before(time - HELD * MINUTE_MS, time - REPEATABLE * MINUTE_MS);
             let clean = Clean {
                 raw_offset: Some(minute),
                 coin: "a".into(),
@@ -383,9 +419,12 @@ mod tests {
             series.insert(&clean).unwrap();
         }
         let ticks = series.points.len();
-        assert!(ticks <= HELD as usize * 4 / 3 + 2, "{ticks} ticks");
-        assert_eq!(series.points.capacity(), 256);
-        let bytes = size_of::<Point>() + size_of::<Detail>();
-        assert!(bytes <= 96, "{bytes} bytes a tick");
+        assert!(ticks <= HELD as usize * 5 / 4 + 2, "{ticks} ticks");
+        // It never grew.
+        assert_eq!(series.points.capacity(), TICKS_USUAL);
+        assert_eq!(series.arrivals.capacity(), TICKS_USUAL);
+        assert_eq!(series.details.capacity(), DETAILS_USUAL);
+        let bytes = size_of::<Point>() + size_of::<Returns>();
+        assert!(bytes <= 64, "{bytes} bytes a tick");
     }
 }

@@ -47,6 +47,11 @@ impl Stride {
 pub(super) struct Strides(Vec<Stride>);
 
 impl Strides {
+    /// Takes the room for those of `ticks` more ticks.
+    pub(super) fn reserve(&mut self, ticks: usize) {
+        self.0.reserve_exact(ticks);
+    }
+
     /// Adds that of the tick at `place`, which is one of the points already.
     #[inline(always)]
     pub(super) fn insert(&mut self, points: &[Point], place: usize) {
