@@ -351,6 +351,27 @@ fn noise(seed: u64) -> f64 {
 }
 
 #[test]
+fn a_tick_of_the_last_hour_gives_its_first_row_again_at_any_time_of_a_day() {
+    let mut featurizer = Featurizer::new(FeatureParams::default());
+    let mut rows = Vec::new();
+    for minute in 0..1_440 {
+        let tick = |minute: i64, price: f64| Tick {
+            time: 1_700_000_000_000 + minute * MINUTE,
+            price,
+            volume: Some(1e9 + minute as f64),
+        };
+        let clean = Clean {
+            fetched_at: Some(minute),
+            ..tick(minute, 100.0 + noise(minute as u64)).clean("c")
+        };
+        rows.push(featurizer.row(clean));
+        let earlier = minute - (minute % 61).min(minute);
+        let again = featurizer.row(tick(earlier, 7.0).clean("c"));
+        assert_eq!(again, rows[earlier as usize]);
+    }
+}
+
+#[test]
 fn a_month_of_minutes_does_not_drift() {
     // Bitcoin-like, a coin at 1e-7 USD, and one that never moves.
     for (coin, level, wiggle) in [("a", 105_000.0, 1e-4), ("b", 2.2e-7, 1e-2), ("c", 1.0, 0.0)] {

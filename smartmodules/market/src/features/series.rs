@@ -426,5 +426,7 @@ mod tests {
         assert_eq!(series.details.capacity(), DETAILS_USUAL);
         let bytes = size_of::<Point>() + size_of::<Returns>();
         assert!(bytes <= 64, "{bytes} bytes a tick");
+        let bytes = size_of::<Detail>();
+        assert!(bytes <= 56, "{bytes} bytes of details");
     }
 }
