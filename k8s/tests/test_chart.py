@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 import policy
-from manifests import K8S, PIPELINES, ROOT, containers, of_kind, pod_template, render, title, tool, yaml
+from manifests import K8S, PIPELINES, ROOT, containers, of_kind, pod_template, render, title, tool, workloads, yaml
 
 CHART = K8S / "chart"
 S3 = {"lake": {"url": "s3://coinlake/lake"}}
@@ -181,6 +181,15 @@ class Chart(unittest.TestCase):
         done = helm({"source": {"config": own, "history": "1d"}})
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("source.history", done.stderr)
+
+    def test_a_profile_that_pods_do_not_find_by_its_name_is_refused(self):
+        shipped = (K8S / "base/fluvio-profile.toml").read_text()
+        self.assertEqual(helm({"fluvio": {"profile": shipped}}).returncode, 0)
+        done = helm({"fluvio": {"profile": shipped.replace("[profile.coinlake]", "[profile.cloud]")}})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("[profile.coinlake]", done.stderr)
+        asked = {a for i, t in workloads(chart({})) for c in containers(t) for a in c.get("args", []) if a.startswith("--profile=")}
+        self.assertEqual(asked, {"--profile=coinlake"})
 
     def test_rules_that_find_no_place_in_the_config_of_the_stage_are_no_success(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -59,6 +59,7 @@ def volumes(count):
         "metadata": {"name": "disks", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
         "provisioner": "kubernetes.io/no-provisioner",
         "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": True,
     }
     for number in range(count):
         yield {
@@ -268,3 +269,39 @@ class OnACluster(unittest.TestCase):
                 self.assertEqual(self.cluster.names(space, KINDS), ["configmap/kube-root-ca.crt"])
                 claims = self.cluster.names(space, "persistentvolumeclaims")
                 self.assertEqual("persistentvolumeclaim/lake" in claims, "lake" not in values)
+
+    def test_what_was_changed_by_hand_is_the_charts_again_when_operations_says_so(self):
+        if "v3." in self.helm("by-hand", "version", "--short"):
+            self.skipTest("Helm 3 sets everything back without being told")
+
+        def replicas():
+            return self.cluster.get("by-hand", "statefulset", "stage-raw")["spec"]["replicas"]
+
+        def upgrade(*more):
+            self.helm("by-hand", "upgrade", "--install", "coinlake", str(CHART), *more)
+        self.cluster.kubectl("apply", "--filename=-", given=of_kind(render("permanent", "by-hand"), "Namespace"))
+        upgrade()
+        self.cluster.kubectl("--namespace=by-hand", "scale", "statefulset", f"--selector={STAGES}", "--replicas=2")
+        with self.assertRaisesRegex(AssertionError, "conflict occurred while applying object"):
+            upgrade()
+        upgrade("--force-conflicts")
+        self.assertEqual(replicas(), 1)
+        upgrade("--set=stages.copies=2")
+        self.assertEqual(replicas(), 2)
+        self.all_ready(["by-hand"])
+        upgrade("--set=lake.volume.size=60Gi")
+        claim = self.cluster.get("by-hand", "persistentvolumeclaim", "lake")
+        self.assertEqual(claim["spec"]["resources"]["requests"]["storage"], "60Gi")
+
+        # A claim that was restored from a snapshot.
+        self.helm("by-hand", "uninstall", "coinlake")
+        self.cluster.kubectl("--namespace=by-hand", "delete", "persistentvolumeclaims", "lake", "--timeout=2m")
+        claim = {key: claim[key] for key in ("apiVersion", "kind")} | {
+            "metadata": {"name": "lake", "namespace": "by-hand"},
+            "spec": {key: claim["spec"][key] for key in ("accessModes", "resources")},
+        }
+        self.cluster.kubectl("apply", "--filename=-", given=[claim])
+        with self.assertRaisesRegex(AssertionError, "cannot be imported"):
+            upgrade()
+        upgrade("--set=lake.volume.create=false")
+        self.all_ready(["by-hand"])

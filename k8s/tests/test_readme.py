@@ -36,6 +36,16 @@ class Readme(unittest.TestCase):
         self.assertEqual(data["store"], {"AWS_REGION": "eu-west-1"})
         self.assertEqual(data["topics"], {"partitions": "12", "replication": "auto", "retention": "7d"})
 
+    def test_an_autoscaler_has_the_number_of_one_stage_to_itself(self):
+        own = example("autoscale.yaml]")
+        scaler = example("# autoscale.yaml")
+        own["resources"].remove("autoscale.yaml")
+        stages = [item for item in of_kind(kustomize(own), "StatefulSet") if item["metadata"]["name"].startswith("stage-")]
+        self.assertEqual([i["metadata"]["name"] for i in stages if "replicas" not in i["spec"]], ["stage-features"])
+        target = scaler["spec"]["scaleTargetRef"]
+        self.assertIn((target["apiVersion"], target["kind"], target["name"]),
+                      [(i["apiVersion"], i["kind"], i["metadata"]["name"]) for i in stages])
+
     def test_a_proxy_is_named_in_two_places(self):
         own = example("name: proxy")
         own["configMapGenerator"] += STORE

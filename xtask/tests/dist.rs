@@ -116,6 +116,45 @@ fn a_release_holds_what_it_says() {
     packages_are_those_of_the_hub(&out, &root, &unpacked, &listed);
 }
 
+#[test]
+fn the_workflow_puts_what_both_machines_made_into_one_folder() {
+    let workflow = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../.github/workflows/release.yml"
+    );
+    let workflow: Value = serde_saphyr::from_str(&fs::read_to_string(workflow).unwrap()).unwrap();
+    let steps = workflow["jobs"]["publish"]["steps"].as_array().unwrap();
+    let step = steps
+        .iter()
+        .find(|step| step["name"] == "One folder, one list of checksums");
+    let script = step.unwrap()["run"].as_str().unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    for (part, own) in [
+        ("dist-amd64", "x86-64.tar.gz"),
+        ("dist-arm64", "arm.tar.gz"),
+    ] {
+        let part = folder.path().join("parts").join(part);
+        fs::create_dir_all(&part).unwrap();
+        for name in [own, "crypto-clean.ipkg", "SHA256SUMS"] {
+            fs::write(part.join(name), name).unwrap();
+        }
+    }
+    let mut bash = Command::new("bash");
+    said(bash.args(["-e", "-c", script]).current_dir(folder.path()));
+    let dist = folder.path().join("dist");
+    let all = [
+        "SHA256SUMS",
+        "arm.tar.gz",
+        "crypto-clean.ipkg",
+        "x86-64.tar.gz",
+    ];
+    assert_eq!(names(&dist), all.map(str::to_owned).into());
+    let mut check = Command::new("sha256sum");
+    let checked = said(check.args(["--check", "SHA256SUMS"]).current_dir(&dist));
+    assert_eq!(checked.lines().count(), 3, "{checked}");
+}
+
 /// Every crate in the commands has its licence and its place among the parts, and no crate that only tests use.
 fn lists_are_complete(root: &Path) {
     let bill = fs::read(root.join("sbom.cdx.json")).unwrap();
