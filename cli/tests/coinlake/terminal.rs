@@ -61,6 +61,25 @@ fn a_reader_that_leaves_is_no_error() {
     succeeded(&checked);
 }
 
+#[test]
+fn a_line_of_the_secrets_file_that_names_no_variable_is_refused_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets.env");
+    for line in [
+        "export COINGECKO_API_KEY=hunter2",
+        "\u{feff}COINGECKO_API_KEY=hunter2",
+        "=hunter2",
+        "COINGECKO_API_KEY=hunter2\0",
+    ] {
+        fs::write(&file, format!("# mine\n{line}\n")).unwrap();
+        let mut command = coinlake(&["check", "--secrets"]);
+        command.arg(&file).current_dir(folder.path());
+        let said = refused(&command.output().unwrap());
+        assert!(said.contains("line 2 of the secrets file"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
 /// `up 2>&1 | tee` loses its reader with Ctrl-C, a disk fills up: a log that cannot be written prevents no commit.
 #[tokio::test]
 async fn a_stderr_that_cannot_be_written_is_no_error() {
