@@ -62,6 +62,34 @@ fn a_reader_that_leaves_is_no_error() {
 }
 
 #[test]
+fn a_paid_plan_without_its_key_is_named_by_what_sets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = coinlake(arguments);
+        command.current_dir(folder.path());
+        command.envs(variables.iter().copied()).output().unwrap()
+    };
+    let plan = ("COINGECKO_PLAN", "pro");
+    for (arguments, variables, expected) in [
+        (
+            &["check", "--plan", "pro"][..],
+            &[][..],
+            "--plan is pro, but there is no key",
+        ),
+        (
+            &["check"],
+            &[plan],
+            "COINGECKO_PLAN is pro, but there is no key",
+        ),
+    ] {
+        let said = refused(&check(arguments, variables));
+        assert!(said.contains(expected), "{said}");
+    }
+    succeeded(&check(&["check", "--plan", "demo"], &[plan]));
+    succeeded(&check(&["check"], &[plan, ("COINGECKO_API_KEY", "k")]));
+}
+
+#[test]
 fn a_line_of_the_secrets_file_that_names_no_variable_is_refused_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secrets.env");
