@@ -55,10 +55,21 @@ fn a_reader_that_leaves_is_no_error() {
         command
     };
     succeeded(&within(&["init"]).output().unwrap());
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let checked = within(&["check"]).stdout(writer).output().unwrap();
-    succeeded(&checked);
+    let left = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        within(arguments).stdout(writer).output().unwrap()
+    };
+    succeeded(&left(&["check"]));
+    succeeded(&left(&["init", "--service"]));
+    for format in [&["health"][..], &["health", "--json"]] {
+        let said = left(format).stderr;
+        assert_eq!(
+            String::from_utf8_lossy(&said),
+            "",
+            "nothing runs, and that is all"
+        );
+    }
 }
 
 #[test]
