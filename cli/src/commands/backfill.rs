@@ -61,10 +61,7 @@ impl BackfillArgs {
     /// The same command, for a data directory and a lake beside those that have data.
     fn elsewhere(&self, plan: &RunPlan) -> String {
         let second = |path: &str| format!("{}-past", path.trim_end_matches('/'));
-        let mut command = vec![
-            "coinlake backfill --since".to_owned(),
-            humantime::format_duration(self.since).to_string(),
-        ];
+        let mut command = vec!["coinlake backfill --since".to_owned(), days(self.since)];
         if !self.coins.is_empty() {
             command.extend(["--coins".to_owned(), quoted(&self.coins.join(","))]);
         }
@@ -97,6 +94,14 @@ impl BackfillArgs {
         .into_iter()
         .filter_map(|(option, value)| Some(format!("{option} {}", quoted(value?))))
         .collect()
+    }
+}
+
+/// A duration as a word of a shell's command line: without more ado, 90 days would be `2months 29days 2h 52m 48s`.
+fn days(since: Duration) -> String {
+    match since.as_nanos() % DAY.as_nanos() {
+        0 => format!("{}d", since.as_secs() / DAY.as_secs()),
+        _ => quoted(&humantime::format_duration(since).to_string()),
     }
 }
 
@@ -241,6 +246,20 @@ mod tests {
             let words = format!("backfill --since 1d{options}");
             let line = Line::parse_from(words.split(' '));
             assert_eq!(line.args.up(), expected);
+        }
+    }
+
+    #[test]
+    fn the_command_for_a_second_directory_is_one_for_a_shell() {
+        for (since, expected) in [
+            ("90d", "--since 90d --data d-past"),
+            ("365d", "--since 365d --data d-past"),
+            ("1d 12h", "--since '1day 12h' --data d-past"),
+        ] {
+            let line = Line::parse_from(["backfill", "--data", "d", "--since", since]);
+            let plan = RunPlan::read(&line.args.settings()).unwrap();
+            let expected = format!("coinlake backfill {expected}");
+            assert_eq!(line.args.elsewhere(&plan), expected);
         }
     }
 }

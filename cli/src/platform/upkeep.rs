@@ -8,7 +8,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use lake::upkeep::{Upkeep, UpkeepError};
 use lake::{Lake, Table};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use trainer::tracking::LocalTracking;
 
@@ -30,10 +30,8 @@ pub(crate) async fn keep_up(
     every: Duration,
     stop: CancellationToken,
 ) {
-    let mut clock = tokio::time::interval(every);
+    let mut clock = tokio::time::interval_at(Instant::now() + first_after(every), every);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first tick is at once, when the platform has other things to do.
-    clock.tick().await;
     for round in 0.. {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -52,6 +50,12 @@ pub(crate) async fn keep_up(
             return;
         }
     }
+}
+
+/// When the first round is due: not at once, when the platform has other things to do, and soon, as one that is restarted every day
+/// would never come to a round once a day.
+fn first_after(every: Duration) -> Duration {
+    every.min(INTERVAL)
 }
 
 async fn keep_lake(lake: &str, vacuum: bool, stop: &CancellationToken) -> Result<()> {
@@ -99,4 +103,16 @@ fn upkeep(stop: &CancellationToken) -> Upkeep {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_round_of_a_day_does_not_wait_for_a_day() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(first_after(24 * 60 * minute), 5 * minute);
+        assert_eq!(first_after(minute), minute);
+    }
 }

@@ -44,19 +44,18 @@ pub(super) fn source_settings(
     if let Some(every) = args.every {
         settings.poll_interval = Some(every);
     }
+    let (plan, set_by) = key_plan(args, problems).unwrap_or((settings.plan, "coingecko.plan"));
+    settings.plan = plan;
     let key = args.api_key.clone().or_else(|| variable(KEY));
     if let Some(key) = key {
         settings.api_key = Some(key.into());
-        if let Some(plan) = key_plan(args, problems) {
-            settings.plan = plan.into();
-        }
-    } else if settings.plan == KeyPlan::Pro {
+    } else if plan == KeyPlan::Pro {
         settings.plan = KeyPlan::Demo;
         problems.report(
-            "coingecko.plan",
+            set_by,
             format!(
-                "coingecko.plan is pro, but there is no key: set the environment variable {KEY}, or name a file that \
-                 holds it with `secrets`"
+                "{set_by} is pro, but there is no key: set the environment variable {KEY}, or name a file that holds it \
+                 with `secrets`"
             ),
         );
     }
@@ -67,13 +66,15 @@ pub(super) fn source_settings(
     settings
 }
 
-fn key_plan(args: &SettingsArgs, problems: &mut Problems<'_>) -> Option<Plan> {
-    let Some(text) = variable(PLAN).filter(|_| args.plan.is_none()) else {
-        return args.plan;
-    };
+/// The plan that is set outside the file, and by what.
+fn key_plan(args: &SettingsArgs, problems: &mut Problems<'_>) -> Option<(KeyPlan, &'static str)> {
+    if let Some(plan) = args.plan {
+        return Some((plan.into(), "--plan"));
+    }
+    let text = variable(PLAN)?;
     let plan = Plan::from_str(&text, true);
     let plan = plan.map_err(|_| format!("{PLAN} is `{text}`: set demo or pro"));
-    problems.keep(PLAN, plan)
+    Some((problems.keep(PLAN, plan)?.into(), PLAN))
 }
 
 /// An environment variable; an empty one is none.

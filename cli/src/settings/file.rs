@@ -103,7 +103,7 @@ pub(crate) struct TableSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct UpkeepSettings {
-    /// How often, at low priority; `0s` for never, when `coinlake lake upkeep` is run by something else. Default `5m`.
+    /// How often, at low priority, and first five minutes after the start at the latest; `0s` for never, when `coinlake lake upkeep` is run by something else. Default `5m`.
     pub(crate) every: Option<Span>,
 }
 

@@ -55,10 +55,68 @@ fn a_reader_that_leaves_is_no_error() {
         command
     };
     succeeded(&within(&["init"]).output().unwrap());
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let checked = within(&["check"]).stdout(writer).output().unwrap();
-    succeeded(&checked);
+    let left = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        within(arguments).stdout(writer).output().unwrap()
+    };
+    succeeded(&left(&["check"]));
+    succeeded(&left(&["init", "--service"]));
+    for format in [&["health"][..], &["health", "--json"]] {
+        let said = left(format).stderr;
+        assert_eq!(
+            String::from_utf8_lossy(&said),
+            "",
+            "nothing runs, and that is all"
+        );
+    }
+}
+
+#[test]
+fn a_paid_plan_without_its_key_is_named_by_what_sets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = coinlake(arguments);
+        command.current_dir(folder.path());
+        command.envs(variables.iter().copied()).output().unwrap()
+    };
+    let plan = ("COINGECKO_PLAN", "pro");
+    for (arguments, variables, expected) in [
+        (
+            &["check", "--plan", "pro"][..],
+            &[][..],
+            "--plan is pro, but there is no key",
+        ),
+        (
+            &["check"],
+            &[plan],
+            "COINGECKO_PLAN is pro, but there is no key",
+        ),
+    ] {
+        let said = refused(&check(arguments, variables));
+        assert!(said.contains(expected), "{said}");
+    }
+    succeeded(&check(&["check", "--plan", "demo"], &[plan]));
+    succeeded(&check(&["check"], &[plan, ("COINGECKO_API_KEY", "k")]));
+}
+
+#[test]
+fn a_line_of_the_secrets_file_that_names_no_variable_is_refused_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets.env");
+    for line in [
+        "export COINGECKO_API_KEY=hunter2",
+        "\u{feff}COINGECKO_API_KEY=hunter2",
+        "=hunter2",
+        "COINGECKO_API_KEY=hunter2\0",
+    ] {
+        fs::write(&file, format!("# mine\n{line}\n")).unwrap();
+        let mut command = coinlake(&["check", "--secrets"]);
+        command.arg(&file).current_dir(folder.path());
+        let said = refused(&command.output().unwrap());
+        assert!(said.contains("line 2 of the secrets file"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }
 
 /// `up 2>&1 | tee` loses its reader with Ctrl-C, a disk fills up: a log that cannot be written prevents no commit.

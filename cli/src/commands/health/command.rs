@@ -35,8 +35,11 @@ pub(crate) async fn run(args: HealthArgs) -> Result<ExitCode> {
         return watch(&args).await;
     }
     let report = Checker::new(&args.target).check().await;
-    print(&args, &report)?;
-    Ok(report.exit_code())
+    match print(&args, &report) {
+        // A reader that has seen enough, such as `head`, makes nothing unhealthy.
+        Err(error) if !has_left(&error) => Err(error),
+        _ => Ok(report.exit_code()),
+    }
 }
 
 /// Checks until interrupted; returns the exit code of the last check, which is a failure before the first.
@@ -58,6 +61,11 @@ async fn watch(args: &HealthArgs) -> Result<ExitCode> {
         print(args, &report)?;
         last = report.exit_code();
     }
+}
+
+fn has_left(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn print(args: &HealthArgs, report: &HealthReport) -> Result<()> {

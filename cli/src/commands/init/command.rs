@@ -40,7 +40,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<()> {
     if args.service {
         let command = env::current_exe().context("the path of this command is unknown")?;
         let config = absolute(&args.config).context("the working directory is unknown")?;
-        print!("{}", service::unit(&command, &config)?);
+        outln!("{}", service::unit(&command, &config)?.trim_end());
     }
     Ok(())
 }

@@ -90,16 +90,16 @@ impl Report {
         for imported in &self.imported {
             let (former, written) = (imported.former, imported.written);
             let size = |bytes| BinaryBytes(bytes).to_string();
-            print!(
+            let files = format!(
                 "{}: {} files ({})",
                 imported.table,
                 former.files,
                 size(former.bytes)
             );
             match self.dry_run {
-                true => outln!(" would become a table"),
+                true => outln!("{files} would become a table"),
                 false => outln!(
-                    " became a table of {} files ({}) with {} rows",
+                    "{files} became a table of {} files ({}) with {} rows",
                     written.files,
                     size(written.bytes),
                     written.rows

@@ -38,14 +38,19 @@ impl Secrets {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let Some((name, value)) = line.split_once('=') else {
+            // Nobody would look for `export NAME`, nor does the environment take every text.
+            let named = line
+                .split_once('=')
+                .map(|(name, value)| (name.trim(), value.trim()))
+                .filter(|(name, value)| is_name(name) && !value.contains('\0'));
+            let Some((name, value)) = named else {
                 // Not the line itself: it may be a secret without its name.
                 return Err(SecretsError::NotNameValue {
                     path: origin,
                     line: index + 1,
                 });
             };
-            values.insert(name.trim().to_owned(), value.trim().into());
+            values.insert(name.to_owned(), value.into());
         }
         Ok(Self(Source::Values { origin, values }))
     }
@@ -122,8 +127,11 @@ pub enum SecretsError {
         /// What the system said.
         reason: String,
     },
-    /// A line has no `=`.
-    #[error("line {line} of the secrets file {path} is not NAME=value")]
+    /// A line has no `=`, another name than a variable may have, or a NUL.
+    #[error(
+        "line {line} of the secrets file {path} is not NAME=value: a name is letters, digits and underscores, with nothing \
+         before it"
+    )]
     NotNameValue {
         /// The file.
         path: String,
