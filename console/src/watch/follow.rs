@@ -1,7 +1,7 @@
 //! Follows a topic, all its partitions, without gaps, for as long as the console runs.
 //!
-//! It waits for a topic that does not exist yet, and reconnects to a broker that went away. Where the log no longer holds
-//! the position (retention, or the topic was recreated), it starts again near the end.
+//! It waits for a topic that does not exist yet, and reconnects to a broker that went away. Where a partition's log no longer
+//! holds the position (retention, or the topic was recreated), it starts again near the end of that one.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -59,19 +59,12 @@ impl Follow {
                 continue;
             }
             tracing::debug!(topic = %self.topic, %error, "following starts again");
-            if let FollowError::Read(
-                ReadError::OffsetEvicted { .. } | ReadError::OffsetBeyondEnd { .. },
-            ) = error
-            {
-                positions.clear();
-                self.next.clear();
-            }
             tokio::time::sleep(reconnect.next_delay()).await;
         }
     }
 
     async fn read(
-        &self,
+        &mut self,
         positions: &mut BTreeMap<u32, i64>,
         reconnect: &mut Backoff,
         take: &mut impl FnMut(u32, &[Record]),
@@ -91,7 +84,8 @@ impl Follow {
                     held.start.max(from)
                 }
             };
-            let reader = PlainReader::open(&client, &self.topic, partition, from).await?;
+            let opened = PlainReader::open(&client, &self.topic, partition, from).await;
+            let reader = opened.map_err(|error| self.failed(positions, partition, error))?;
             reads.push(next(partition, reader));
         }
         loop {
@@ -99,12 +93,27 @@ impl Follow {
             let Some((partition, reader, records)) = reads.next().await else {
                 return std::future::pending().await;
             };
-            let records = records?;
+            let records = records.map_err(|error| self.failed(positions, partition, error))?;
             take(partition, &records);
             positions.insert(partition, reader.position());
             reconnect.reset();
             reads.push(next(partition, reader));
         }
+    }
+
+    /// Where the log no longer holds the position of a partition, that one starts again near the end. The others go on: what they read
+    /// again would be taken for new.
+    fn failed(
+        &mut self,
+        positions: &mut BTreeMap<u32, i64>,
+        partition: u32,
+        error: ReadError,
+    ) -> FollowError {
+        if let ReadError::OffsetEvicted { .. } | ReadError::OffsetBeyondEnd { .. } = error {
+            positions.remove(&partition);
+            self.next.remove(&partition);
+        }
+        error.into()
     }
 }
 
@@ -114,4 +123,68 @@ async fn next(
 ) -> (u32, PlainReader, Result<Vec<Record>, ReadError>) {
     let records = reader.next().await;
     (partition, reader, records)
+}
+
+#[cfg(test)]
+mod tests {
+    use connector_runtime::cluster::Client;
+    use connector_runtime::record::Outgoing;
+    use connector_runtime::writer::TopicWriter;
+    use fixtures::broker::TestBroker;
+    use fixtures::patience::{PATIENCE, within};
+    use tokio::sync::mpsc;
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+
+    async fn append(client: &Client, partition: u32, count: usize) {
+        let writer = TopicWriter::open(client, "t", partition, PATIENCE);
+        let record = Outgoing {
+            key: None,
+            value: "a".into(),
+        };
+        let mut writer = writer.await.unwrap();
+        writer.append(&vec![record; count]).await.unwrap();
+    }
+
+    /// As after a power cut at the leader of partition 0.
+    #[tokio::test]
+    async fn a_partition_that_lost_records_does_not_make_the_others_start_again() {
+        let mut broker = TestBroker::start().await;
+        let mut shorter = TestBroker::start().await;
+        for (broker, count) in [(&broker, 3), (&shorter, 2)] {
+            broker.create_topic("t", 2).await;
+            append(broker.client(), 0, count).await;
+            append(broker.client(), 1, 2).await;
+        }
+        shorter.stop().await;
+        let (taken, mut records) = mpsc::unbounded_channel();
+        let follow = Follow {
+            cluster: broker.cluster(),
+            topic: "t".to_owned(),
+            back: 10,
+            next: BTreeMap::new(),
+        };
+        let follow = follow.run(move |partition, records| {
+            for record in records {
+                taken.send((partition, record.offset)).unwrap();
+            }
+        });
+        let _following = AbortOnDropHandle::new(tokio::spawn(follow));
+        let mut next = async |count: usize| {
+            let mut found = Vec::new();
+            while found.len() < count {
+                found.extend(within(records.recv()).await);
+            }
+            found.sort_unstable();
+            found
+        };
+        let all = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)];
+        assert_eq!(next(5).await, all);
+        let data = shorter.data_dir().to_owned();
+        broker.restart_with(|config| config.data_dir = data).await;
+        assert_eq!(next(2).await, [(0, 0), (0, 1)]);
+        append(broker.client(), 1, 1).await;
+        assert_eq!(next(1).await, [(1, 2)]);
+    }
 }
