@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use connector_runtime::backoff::Backoff;
-use connector_runtime::cluster::{Cluster, ClusterError, PartitionError};
+use connector_runtime::cluster::{Client, Cluster, ClusterError, PartitionError};
 use connector_runtime::reader::{self, PlainReader, ReadError};
 use connector_runtime::record::Record;
 use connector_runtime::topic::{self, TopicError};
@@ -72,28 +72,22 @@ impl Follow {
         let client = self.cluster.connect().await?;
         let mut reads = FuturesUnordered::new();
         for partition in 0..topic::partition_count(&client, &self.topic).await? {
-            let from = match positions.get(&partition) {
-                Some(position) => *position,
-                None => {
-                    let held = reader::offsets(&client, &self.topic, partition).await?;
-                    let from = match self.next.get(&partition) {
-                        // A topic that was made anew ends before it.
-                        Some(next) if *next <= held.end => (*next).max(held.end - AGAIN_MAX),
-                        _ => held.end - self.back,
-                    };
-                    held.start.max(from)
-                }
-            };
-            let opened = PlainReader::open(&client, &self.topic, partition, from).await;
-            let reader = opened.map_err(|error| self.failed(positions, partition, error))?;
-            reads.push(next(partition, reader));
+            let mut opened = self.open(&client, positions, partition).await;
+            if opened.as_ref().is_err_and(is_gone) {
+                self.forget(positions, partition);
+                opened = self.open(&client, positions, partition).await;
+            }
+            reads.push(next(partition, opened?));
         }
         loop {
             // A topic has at least one partition, so there is always a read to wait for.
             let Some((partition, reader, records)) = reads.next().await else {
                 return std::future::pending().await;
             };
-            let records = records.map_err(|error| self.failed(positions, partition, error))?;
+            if records.as_ref().is_err_and(is_gone) {
+                self.forget(positions, partition);
+            }
+            let records = records?;
             take(partition, &records);
             positions.insert(partition, reader.position());
             reconnect.reset();
@@ -101,20 +95,40 @@ impl Follow {
         }
     }
 
-    /// Where the log no longer holds the position of a partition, that one starts again near the end. The others go on: what they read
-    /// again would be taken for new.
-    fn failed(
-        &mut self,
-        positions: &mut BTreeMap<u32, i64>,
+    async fn open(
+        &self,
+        client: &Client,
+        positions: &BTreeMap<u32, i64>,
         partition: u32,
-        error: ReadError,
-    ) -> FollowError {
-        if let ReadError::OffsetEvicted { .. } | ReadError::OffsetBeyondEnd { .. } = error {
-            positions.remove(&partition);
-            self.next.remove(&partition);
-        }
-        error.into()
+    ) -> Result<PlainReader, ReadError> {
+        let from = match positions.get(&partition) {
+            Some(position) => *position,
+            None => {
+                let held = reader::offsets(client, &self.topic, partition).await?;
+                let from = match self.next.get(&partition) {
+                    // A topic that was made anew ends before it.
+                    Some(next) if *next <= held.end => (*next).max(held.end - AGAIN_MAX),
+                    _ => held.end - self.back,
+                };
+                held.start.max(from)
+            }
+        };
+        PlainReader::open(client, &self.topic, partition, from).await
     }
+
+    /// A partition starts again near its end. The others go on: what they read again would be taken for new.
+    fn forget(&mut self, positions: &mut BTreeMap<u32, i64>, partition: u32) {
+        positions.remove(&partition);
+        self.next.remove(&partition);
+    }
+}
+
+/// Whether the log no longer holds the position.
+fn is_gone(error: &ReadError) -> bool {
+    matches!(
+        error,
+        ReadError::OffsetEvicted { .. } | ReadError::OffsetBeyondEnd { .. }
+    )
 }
 
 async fn next(
@@ -127,7 +141,6 @@ async fn next(
 
 #[cfg(test)]
 mod tests {
-    use connector_runtime::cluster::Client;
     use connector_runtime::record::Outgoing;
     use connector_runtime::writer::TopicWriter;
     use fixtures::broker::TestBroker;
