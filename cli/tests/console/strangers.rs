@@ -127,6 +127,7 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
         look(&browser, name).await;
     }
     what_is_not_there_is_said(&browser).await;
+    the_smallest_price_is_not_zero(&browser).await;
     a_chart_that_was_opened_too_early_appears(&browser, &broker).await;
     // Nobody has trained: there are no models to ask for.
     browser.forget_complaints().await;
@@ -165,6 +166,15 @@ async fn what_is_not_there_is_said(browser: &Browser) {
         .await;
     let status = "return fetch('api/records?topic=consumer-offset&partition=4294967295').then((answer) => answer.status)";
     assert_eq!(browser.run(status).await, 404);
+}
+
+/// As of coins that CoinGecko has.
+async fn the_smallest_price_is_not_zero(browser: &Browser) {
+    let written = browser
+        .run("return import(new URL('format.js', document.querySelector('script[type=module]').src)).then(({ price }) => [1e-18, 6.245e-14, 0.5].map(price))")
+        .await;
+    let wanted = json!(["0.00000000000000000100", "0.00000000000006245", "0.50000"]);
+    assert_eq!(written, wanted);
 }
 
 async fn a_chart_that_was_opened_too_early_appears(browser: &Browser, broker: &TestBroker) {
