@@ -187,7 +187,13 @@ impl Models {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            for ModelsDrift { drift: model, .. } in &self.drift().await.models {
+            let drift = self.drift().await;
+            for problem in &drift.problems {
+                tracing::warn!(
+                    "the drift of a model is not known, its metric stays as it was: {problem}"
+                );
+            }
+            for ModelsDrift { drift: model, .. } in &drift.models {
                 for (part, psi) in model.parts() {
                     meters::drift(&model.model, part).set(psi);
                 }

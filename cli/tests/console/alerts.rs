@@ -259,6 +259,15 @@ pub(crate) async fn compare_past(browser: &Browser, client: &Client) {
     let hash = browser.run("return location.hash").await;
     let hash = hash.as_str().unwrap();
     assert!(hash.starts_with("#/alerts?minutes=all"), "{hash}");
+    // Looked for in all of the past, and not left out because of its name.
+    browser.choose("#alert-coin", "all").await;
+    browser
+        .until("document.querySelector('main .nothing').textContent.startsWith('No alert matches')")
+        .await;
+    browser.choose("#alert-coin", "").await;
+    browser
+        .until("document.querySelectorAll('.alert').length > 0")
+        .await;
     let counted = browser
         .run("return [...document.querySelectorAll('.bars g')].reduce((sum, bar) => sum + Number(bar.dataset.count), 0)")
         .await;

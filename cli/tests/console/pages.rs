@@ -236,6 +236,7 @@ async fn show_hostile_names_as_text(browser: &Browser, client: &Client) {
         .until("document.querySelector('.market tbody tr:last-child').dataset.coin.includes('onerror')")
         .await;
     browser.go("#/market").await;
+    browser.until(&format!("Boolean({first})")).await;
     // A name that runs from right to left turns nothing about but itself.
     let isolated = browser
         .run(&format!(

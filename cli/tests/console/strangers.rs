@@ -127,6 +127,7 @@ async fn what_is_wrong_is_red_and_says_what_to_do() {
         look(&browser, name).await;
     }
     what_is_not_there_is_said(&browser).await;
+    the_smallest_price_is_not_zero(&browser).await;
     a_chart_that_was_opened_too_early_appears(&browser, &broker).await;
     // Nobody has trained: there are no models to ask for.
     browser.forget_complaints().await;
@@ -167,6 +168,15 @@ async fn what_is_not_there_is_said(browser: &Browser) {
     assert_eq!(browser.run(status).await, 404);
 }
 
+/// As of coins that CoinGecko has.
+async fn the_smallest_price_is_not_zero(browser: &Browser) {
+    let written = browser
+        .run("return import(new URL('format.js', document.querySelector('script[type=module]').src)).then(({ price }) => [1e-18, 6.245e-14, 0.5].map(price))")
+        .await;
+    let wanted = json!(["0.00000000000000000100", "0.00000000000006245", "0.50000"]);
+    assert_eq!(written, wanted);
+}
+
 async fn a_chart_that_was_opened_too_early_appears(browser: &Browser, broker: &TestBroker) {
     browser.go("#/coin/bitcoin").await;
     browser
@@ -203,6 +213,96 @@ async fn a_chart_that_was_opened_too_early_appears(browser: &Browser, broker: &T
     writer.append(&[tick(2)]).await.unwrap();
     browser
         .until("document.querySelector('data.price').value === '60002'")
+        .await;
+    let alerts = TopicWriter::open(broker.client(), "crypto-alerts", 0, Duration::from_secs(20));
+    let mut alerts = alerts.await.unwrap();
+    an_alert_that_comes_while_the_past_is_read_again_stays(browser, &mut alerts).await;
+    rules_are_shown_as_they_are_now(browser, &mut alerts).await;
+}
+
+fn alert(source_offset: i64, event_time: i64) -> Outgoing {
+    let row = json!({
+        "source_offset": source_offset, "alert_id": format!("bitcoin:{event_time}"), "coin": "bitcoin", "symbol": "btc",
+        "event_time": event_time, "price": 60_000.0, "kinds": ["rule:calm"], "severity": "warning", "score": 0.5,
+        "zscore_15m": null, "move_15m": null, "return_15m": null, "return_zscore_15m": null, "volume_surge": null,
+        "volume_ratio": null, "message": "BTC is calm",
+    });
+    Outgoing {
+        key: Some("bitcoin".into()),
+        value: row.to_string().into(),
+    }
+}
+
+/// As on a lake that takes its time.
+async fn an_alert_that_comes_while_the_past_is_read_again_stays(
+    browser: &Browser,
+    alerts: &mut TopicWriter,
+) {
+    browser
+        .run(
+            "const ask = window.fetch; \
+             window.fetch = async (path, options) => { \
+               const answer = await ask(path, options); \
+               if (path.startsWith('api/history')) await new Promise((answered) => { window.answered = answered; }); \
+               return answer; \
+             }; \
+             const look = (state) => { \
+               Object.defineProperty(document, 'visibilityState', { value: state, configurable: true }); \
+               document.dispatchEvent(new Event('visibilitychange')); \
+             }; \
+             look('hidden'); \
+             look('visible')",
+        )
+        .await;
+    browser.until("window.answered").await;
+    alerts.append(&[alert(0, 60_000)]).await.unwrap();
+    browser
+        .until("document.querySelector('.alerts .alert')")
+        .await;
+    browser.run("document.title = ''; window.answered()").await;
+    browser.until("document.title !== ''").await;
+    let drawn = "return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn))))";
+    browser.run(drawn).await;
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('.alerts .alert').length")
+            .await,
+        1
+    );
+}
+
+/// A rule that fired before anybody knew it, that is known then, and that goes.
+async fn rules_are_shown_as_they_are_now(browser: &Browser, alerts: &mut TopicWriter) {
+    let says = async |list: serde_json::Value| {
+        browser.run(&format!("window.rules = {list}")).await;
+    };
+    browser
+        .run(
+            "const ask = window.fetch; \
+             window.fetch = (path, options) => \
+               path.startsWith('api/rules') ? Promise.resolve(new Response(JSON.stringify(window.rules))) : ask(path, options)",
+        )
+        .await;
+    let last = json!({ "event_time": 60_000, "coin": "bitcoin" });
+    let named = json!({ "name": "calm", "coins": [], "when": null, "severity": null, "repeat_seconds": null, "last": last });
+    says(json!({ "known": false, "rules": [named] })).await;
+    browser.go("#/alerts").await;
+    let row = "document.querySelector('.rules tbody tr')";
+    browser
+        .until(&format!("{row}?.textContent.includes('not yet, among')"))
+        .await;
+    let rule = json!({ "name": "calm", "coins": [], "when": "price < 0", "severity": "warning", "repeat_seconds": 900, "last": last });
+    says(json!({ "known": true, "rules": [rule] })).await;
+    alerts.append(&[alert(1, 120_000)]).await.unwrap();
+    browser
+        .until(&format!(
+            "{row}.cells[1].textContent === 'all' && {row}.cells[2].textContent === 'price < 0' && {row}.cells[4].textContent === '1970-01-01 00:01:00 on bitcoin'"
+        ))
+        .await;
+    says(json!({ "known": true, "rules": [] })).await;
+    alerts.append(&[alert(2, 180_000)]).await.unwrap();
+    browser
+        .until(&format!("{row} === null && document.querySelector('.rules summary').textContent === 'Your rules (0)'"))
         .await;
 }
 

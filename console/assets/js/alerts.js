@@ -191,7 +191,7 @@ export function alertsPage(main, _path, query) {
   let asked = 0;
   async function past() {
     const nth = (asked += 1);
-    const parameters = Object.entries({ ...filters(), ...range.chosen(), page: String(page) }).filter(([, value]) => value !== "" && value !== "all");
+    const parameters = Object.entries({ ...filters(), ...range.chosen(), page: String(page) }).filter(([name, value]) => value !== "" && !(name === "minutes" && value === "all"));
     let now;
     try {
       now = await ask("api/alerts", Object.fromEntries(parameters));

@@ -279,7 +279,10 @@ export function coinPage(main, [coin = ""], query) {
     shown = { ...partsOf(history, second), candles: history.candles, alerts: history.alerts, threshold: history.anomaly_threshold };
     sharp = null;
     // A stream may have been quicker.
-    if (before) extend(before.columns);
+    if (before) {
+      extend(before.columns);
+      takeAlerts(before.alerts);
+    }
     if (before?.others && shown.others) append(shown.others, before.others);
     const called = history.name ?? coin;
     for (const place of [name, crumb]) setText(place, called);

@@ -30,6 +30,9 @@ export function inMoney(name) {
   return CURRENCY ? `${name}, ${CURRENCY}` : name;
 }
 
+/** As many as every browser writes. */
+const DIGITS_MAX = 20;
+
 /** A price, with about five significant digits. */
 export function price(value) {
   if (value === null || value === undefined) return NONE;
@@ -37,7 +40,7 @@ export function price(value) {
   if (size >= 1000) return fixed(2).format(value);
   if (size >= 1) return fixed(4).format(value);
   if (size === 0) return "0";
-  const digits = Math.min(16, (size < 0.001 ? 3 : 4) - Math.floor(Math.log10(size)));
+  const digits = Math.min(DIGITS_MAX, (size < 0.001 ? 3 : 4) - Math.floor(Math.log10(size)));
   return fixed(digits).format(value);
 }
 

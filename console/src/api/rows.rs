@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_ord::sort::{SortOptions, sort_to_indices};
+use arrow_ord::sort::{SortColumn, SortOptions, lexsort_to_indices};
 use arrow_schema::ArrowError;
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
@@ -131,10 +131,23 @@ async fn sorted(lake: &Lake, query: &RowsQuery) -> Result<Vec<usize>, ApiError> 
             nulls_first: false,
         };
         let count = query.skip.saturating_add(ROWS_SHOWN_MAX);
-        let places = match parts.as_slice() {
-            [] => return Ok(Vec::new()),
-            parts => sort_to_indices(&concat(parts)?, Some(options), Some(count))?,
-        };
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values = concat(&parts)?;
+        // Equal rows stay in the order of the file: otherwise every page would have an order of its own.
+        let numbers = UInt64Array::from_iter_values(0..values.len() as u64);
+        let by = [
+            SortColumn {
+                values,
+                options: Some(options),
+            },
+            SortColumn {
+                values: Arc::new(numbers),
+                options: None,
+            },
+        ];
+        let places = lexsort_to_indices(&by, Some(count))?;
         let page = places.values().iter().skip(query.skip);
         Ok::<_, ParquetError>(page.map(|place| *place as usize).collect())
     };
@@ -215,8 +228,38 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{StringArray, TimestampMillisecondArray};
+    use fixtures::tables;
 
     use super::*;
+
+    #[tokio::test]
+    async fn every_row_is_on_one_page_where_many_are_equal() {
+        const ROWS: usize = 1_030;
+        let folder = tempfile::tempdir().unwrap();
+        let coins = (0..ROWS).map(|row| ["bitcoin", "solana"][row % 2]);
+        let coins: ArrayRef = Arc::new(StringArray::from_iter_values(coins));
+        let rows = RecordBatch::try_from_iter([("coin", coins)]).unwrap();
+        tables::append(folder.path(), "raw", "2025-06-01", (0, 0), &rows);
+        let snapshot = tables::snapshot(folder.path(), "raw").unwrap();
+        for descending in [false, true] {
+            let mut places = Vec::new();
+            for skip in (0..ROWS).step_by(ROWS_SHOWN_MAX) {
+                let query = RowsQuery {
+                    layer: "raw".to_owned(),
+                    path: snapshot.files()[0].path.clone(),
+                    skip,
+                    sort: "coin".to_owned(),
+                    descending,
+                };
+                let page = sorted(snapshot.table().lake(), &query).await.unwrap();
+                places.extend(page);
+            }
+            let first = usize::from(descending);
+            let wanted = (first..ROWS).step_by(2);
+            let wanted = wanted.chain((1 - first..ROWS).step_by(2));
+            assert_eq!(places, wanted.collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn cells_are_text_or_null_and_times_are_utc() {

@@ -13,7 +13,7 @@ use market::names::layer;
 use crate::history::error::HistoryError;
 use crate::history::mark::Mark;
 use crate::history::scan::{self, Sought};
-use crate::state::{Evidence, Outlook, Point, rounded};
+use crate::state::{Evidence, MaybeF64, Outlook, Point, rounded};
 
 /// A coin's ticks in a range of times, in milliseconds since the epoch, in no order; a time may come twice.
 pub(crate) async fn points(
@@ -52,7 +52,8 @@ pub(crate) async fn points(
             .and_then(|column| column.as_primitive_opt::<Int64Type>());
         let backfilled = scan::column(&batch, "backfilled").and_then(AsArray::as_boolean_opt);
         let optional = |column: Option<&Float64Array>, row: usize| {
-            column.and_then(|column| column.is_valid(row).then(|| column.value(row)))
+            let number = column.filter(|column| column.is_valid(row));
+            MaybeF64::from(number.map(|column| column.value(row)))
         };
         let [ma_5m, ma_15m, volatility_15m, volume_24h, zscore_15m] = [
             "ma_5m",

@@ -13,7 +13,7 @@ use market::names::layer;
 
 use crate::history::error::HistoryError;
 use crate::history::scan::{self, Sought};
-use crate::state::Outlook;
+use crate::state::{MaybeF64, Outlook};
 
 /// What the models predicted for a coin's ticks in a range of times, by time in milliseconds since the epoch.
 pub(crate) async fn outlooks(
@@ -38,7 +38,8 @@ pub(crate) async fn outlooks(
         let [anomaly, trend] = ["anomaly_probability", "trend_up_probability"]
             .map(|name| scan::column(&batch, name)?.as_primitive_opt::<Float64Type>());
         let number = |column: Option<&Float64Array>, row: usize| {
-            column.and_then(|column| column.is_valid(row).then(|| column.value(row)))
+            let number = column.filter(|column| column.is_valid(row));
+            MaybeF64::from(number.map(|column| column.value(row)))
         };
         for row in 0..batch.num_rows() {
             let outlook = Outlook {

@@ -62,6 +62,7 @@ impl Candles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::maybe::MaybeF64;
     use crate::state::points::Outlook;
 
     const MINUTE: i64 = 60_000;
@@ -70,12 +71,12 @@ mod tests {
         let point = |&(minute, price): &(i64, f64)| Point {
             time: minute * MINUTE,
             price,
-            ma_5m: None,
-            ma_15m: None,
-            volatility_15m: None,
+            ma_5m: MaybeF64::NONE,
+            ma_15m: MaybeF64::NONE,
+            volatility_15m: MaybeF64::NONE,
             samples_15m: 0,
-            volume_24h: None,
-            zscore_15m: None,
+            volume_24h: MaybeF64::NONE,
+            zscore_15m: MaybeF64::NONE,
             backfilled: false,
             outlook: Outlook::default(),
         };

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::state::maybe::MaybeF64;
+
 /// Digits of the band, which no table has.
 const BAND_DIGITS: usize = 7;
 /// Points that are kept of a stretch that has more.
@@ -15,22 +17,22 @@ pub(crate) struct Point {
     /// Milliseconds since the epoch.
     pub time: i64,
     pub price: f64,
-    pub ma_5m: Option<f64>,
-    pub ma_15m: Option<f64>,
-    pub volatility_15m: Option<f64>,
+    pub ma_5m: MaybeF64,
+    pub ma_15m: MaybeF64,
+    pub volatility_15m: MaybeF64,
     pub samples_15m: u32,
-    pub volume_24h: Option<f64>,
-    pub zscore_15m: Option<f64>,
+    pub volume_24h: MaybeF64,
+    pub zscore_15m: MaybeF64,
     /// Whether it is made from CoinGecko's history.
     pub backfilled: bool,
     pub outlook: Outlook,
 }
 
-/// What the models predict at a tick; all `None` where no model serves.
+/// What the models predict at a tick; nothing where no model serves.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Outlook {
-    pub anomaly_probability: Option<f64>,
-    pub trend_up_probability: Option<f64>,
+    pub anomaly_probability: MaybeF64,
+    pub trend_up_probability: MaybeF64,
 }
 
 impl Outlook {
@@ -70,10 +72,10 @@ impl FromIterator<(i64, Outlook)> for OutlookColumns {
             columns.time.push(time);
             columns
                 .anomaly_probability
-                .push(outlook.anomaly_probability);
+                .push(outlook.anomaly_probability.get());
             columns
                 .trend_up_probability
-                .push(outlook.trend_up_probability);
+                .push(outlook.trend_up_probability.get());
         }
         columns
     }
@@ -83,14 +85,17 @@ impl Point {
     /// The volatility band, `ma_15m * exp(±2 * volatility_15m * sqrt(samples_15m / 3))`: a random walk with this volatility
     /// stays within it, around its own mean, 95 % of the time.
     fn band(&self) -> Option<Range<f64>> {
-        let reach = 2.0 * self.volatility_15m? * (f64::from(self.samples_15m) / 3.0).sqrt();
-        let mean = self.ma_15m?;
+        let reach = 2.0 * self.volatility_15m.get()? * (f64::from(self.samples_15m) / 3.0).sqrt();
+        let mean = self.ma_15m.get()?;
         Some(mean * (-reach).exp()..mean * reach.exp())
     }
 
     /// The same point, shorter to send; its price is as it was.
     fn with_fewer_digits(self) -> Self {
-        let fewer = |number: Option<f64>, digits| number.and_then(|number| rounded(number, digits));
+        let fewer = |number: MaybeF64, digits| {
+            let number = number.get();
+            MaybeF64::from(number.and_then(|number| rounded(number, digits)))
+        };
         Self {
             ma_5m: fewer(self.ma_5m, 6),
             ma_15m: fewer(self.ma_15m, 6),
@@ -112,8 +117,8 @@ impl FromIterator<Point> for Columns {
             let band = point.band();
             columns.time.push(point.time);
             columns.price.push(point.price);
-            columns.ma_5m.push(point.ma_5m);
-            columns.ma_15m.push(point.ma_15m);
+            columns.ma_5m.push(point.ma_5m.get());
+            columns.ma_15m.push(point.ma_15m.get());
             let edge = |edge: f64| rounded(edge, BAND_DIGITS);
             columns
                 .band_low
@@ -121,16 +126,16 @@ impl FromIterator<Point> for Columns {
             columns
                 .band_high
                 .push(band.as_ref().and_then(|band| edge(band.end)));
-            columns.volume_24h.push(point.volume_24h);
-            columns.zscore_15m.push(point.zscore_15m);
+            columns.volume_24h.push(point.volume_24h.get());
+            columns.zscore_15m.push(point.zscore_15m.get());
             columns.backfilled.push(point.backfilled);
             let outlook = point.outlook;
             columns
                 .anomaly_probability
-                .push(outlook.anomaly_probability);
+                .push(outlook.anomaly_probability.get());
             columns
                 .trend_up_probability
-                .push(outlook.trend_up_probability);
+                .push(outlook.trend_up_probability.get());
         }
         columns
     }
@@ -156,8 +161,8 @@ pub(crate) fn thin_out(points: Vec<Point>, points_max: usize) -> Vec<Point> {
         let extremes: [Option<&Point>; EXTREMES] = [
             by(|point| -point.price),
             by(|point| point.price),
-            by(|point| point.zscore_15m.map_or(0.0, f64::abs)),
-            by(|point| point.outlook.anomaly_probability.unwrap_or(0.0)),
+            by(|point| point.zscore_15m.get().map_or(0.0, f64::abs)),
+            by(|point| point.outlook.anomaly_probability.get().unwrap_or(0.0)),
         ];
         thinned.extend(extremes.into_iter().flatten());
     }
@@ -180,12 +185,12 @@ mod tests {
         Point {
             time,
             price,
-            ma_5m: None,
-            ma_15m: Some(100.0),
-            volatility_15m: Some(0.01),
+            ma_5m: MaybeF64::NONE,
+            ma_15m: Some(100.0).into(),
+            volatility_15m: Some(0.01).into(),
             samples_15m: 12,
-            volume_24h: None,
-            zscore_15m: None,
+            volume_24h: MaybeF64::NONE,
+            zscore_15m: MaybeF64::NONE,
             backfilled: false,
             outlook: Outlook::default(),
         }
@@ -196,8 +201,8 @@ mod tests {
         let mut points: Vec<_> = (0..10_000).map(|i| point(i, 100.0)).collect();
         points[5_003].price = 200.0;
         points[7_777].price = 50.123_456_789;
-        points[3_001].zscore_15m = Some(-9.0);
-        points[3_002].outlook.anomaly_probability = Some(0.5);
+        points[3_001].zscore_15m = Some(-9.0).into();
+        points[3_002].outlook.anomaly_probability = Some(0.5).into();
         let thinned = thin_out(points.clone(), 100);
         assert!(thinned.len() <= 102, "{}", thinned.len());
         assert!(thinned.is_sorted_by_key(|point| point.time));
@@ -207,6 +212,29 @@ mod tests {
         }
         assert!(thinned.iter().any(|point| point.price == 50.123_456_789));
         assert_eq!(thin_out(points.clone(), 10_000), points);
+    }
+
+    /// There are 128,000 of them.
+    #[test]
+    fn a_point_takes_80_bytes() {
+        assert_eq!(size_of::<Point>(), 80);
+    }
+
+    #[test]
+    fn what_a_point_does_not_have_is_null() {
+        let columns = Columns::from_iter([point(0, 1.0)]);
+        let shown = serde_json::to_value(&columns).unwrap();
+        assert_eq!(shown["ma_15m"][0], 100.0);
+        for none in [
+            "ma_5m",
+            "volume_24h",
+            "zscore_15m",
+            "anomaly_probability",
+            "trend_up_probability",
+        ] {
+            assert_eq!(shown[none], serde_json::json!([null]), "{none}");
+        }
+        assert!(point(0, 1.0).outlook.is_empty());
     }
 
     #[test]

@@ -110,8 +110,8 @@ impl Forecast {
     /// The probabilities, without the models' names.
     pub(crate) fn outlook(&self) -> Outlook {
         Outlook {
-            anomaly_probability: self.anomaly_probability,
-            trend_up_probability: self.trend_up_probability,
+            anomaly_probability: self.anomaly_probability.into(),
+            trend_up_probability: self.trend_up_probability.into(),
         }
     }
 }
@@ -132,12 +132,12 @@ fn point(row: &FeaturesRecord<'_>) -> Point {
     Point {
         time: row.event_time,
         price: row.price,
-        ma_5m: windows.ma_5m,
-        ma_15m: windows.ma_15m,
-        volatility_15m: windows.volatility_15m,
+        ma_5m: windows.ma_5m.into(),
+        ma_15m: windows.ma_15m.into(),
+        volatility_15m: windows.volatility_15m.into(),
         samples_15m: windows.samples_15m.unwrap_or(0),
-        volume_24h: row.volume_24h,
-        zscore_15m: windows.zscore_15m,
+        volume_24h: row.volume_24h.into(),
+        zscore_15m: windows.zscore_15m.into(),
         outlook: Outlook::default(),
         backfilled: row.backfilled,
     }

@@ -9,7 +9,7 @@ use lake::LakeUrl;
 use serde::Serialize;
 use survey::{Blueprint, StagePlan, Survey, Surveyor, Tables};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::watch::hour::{Hour, SAMPLE_SECS};
 use crate::watch::source::{SourceReport, SourceReports};
@@ -19,6 +19,8 @@ use crate::watch::stopwatch::{ChainFlow, ChainTimes, Stopwatch};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const SURVEY_INTERVAL: Duration = Duration::from_secs(5);
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(SAMPLE_SECS);
+/// A survey that nobody sees is for the next sample.
+const UNSEEN_INTERVAL: Duration = Duration::from_secs(SAMPLE_SECS / 2);
 
 /// What the Pipeline page shows.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +34,9 @@ pub(crate) struct Flow {
     pub source: Option<SourceReport>,
     /// `None` until the first survey is done.
     pub survey: Option<Arc<Survey>>,
+    /// When that was; `None` where it failed.
+    #[serde(skip)]
+    surveyed: Option<Instant>,
     #[serde(skip)]
     pub hour: Arc<Hour>,
 }
@@ -45,6 +50,7 @@ impl Flow {
             chains: None,
             source: None,
             survey: None,
+            surveyed: None,
             hour: Arc::default(),
         }
     }
@@ -59,68 +65,193 @@ pub(crate) async fn watch(
     source: Option<SourceReports>,
     shown: watch::Sender<Flow>,
 ) {
-    let mut stopwatch = chain_times.map(|times| Stopwatch::new(times, &blueprint.stages));
-    let mut speedometer = Speedometer::new(blueprint.topics.clone());
-    // Looking at a table in an object store costs money: only while somebody wants to see it.
+    let stopwatch = chain_times.map(|times| Stopwatch::new(times, &blueprint.stages));
+    let speedometer = Speedometer::new(blueprint.topics.clone());
     let url = LakeUrl::parse(&tables.lake().to_string());
     let is_near = url.is_ok_and(|url| url.folder().is_some());
-    let mut surveyor = Surveyor::new(blueprint, tables);
+    let surveyor = Surveyor::new(blueprint, tables);
+    // Apart: a lake that does not answer for minutes holds nothing else up.
+    tokio::join!(
+        measure(&cluster, speedometer, stopwatch, source, &shown),
+        survey(&cluster, surveyor, is_near, &shown),
+    );
+}
+
+/// What needs no lake.
+async fn measure(
+    cluster: &Cluster,
+    mut speedometer: Speedometer,
+    mut stopwatch: Option<Stopwatch>,
+    source: Option<SourceReports>,
+    shown: &watch::Sender<Flow>,
+) {
     let mut client = None;
-    let mut surveyed: Option<Instant> = None;
     let mut sampled: Option<Instant> = None;
-    let mut tick = tokio::time::interval(LOOK_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick = ticks();
     loop {
         tick.tick().await;
-        let is_watched = shown.receiver_count() > 0;
         let is_sample_due = sampled.is_none_or(|at| at.elapsed() >= SAMPLE_INTERVAL);
-        if !is_watched && !is_sample_due {
+        if shown.receiver_count() == 0 && !is_sample_due {
             continue;
         }
-        let may_survey = is_watched || is_near;
         let report = source.as_ref().map(|report| report());
-        let looked = async {
+        let measured = async {
             let client = match &mut client {
                 Some(client) => client,
                 None => client.insert(cluster.connect().await?),
             };
-            let topics = speedometer.measure(client).await?;
-            let due = surveyed.is_none_or(|at| at.elapsed() >= SURVEY_INTERVAL);
-            let survey = match due && may_survey {
-                true => Some(surveyor.survey(client).await?),
-                false => None,
-            };
-            anyhow::Ok((topics, survey))
+            speedometer.measure(client).await
         };
-        match looked.await {
-            Ok((topics, survey)) => {
-                if survey.is_some() {
-                    surveyed = Some(Instant::now());
-                }
+        match measured.await {
+            Ok(topics) => {
                 let now_ms = cluster.clock().now_ms();
                 shown.send_modify(|flow| {
                     if is_sample_due {
-                        let survey = survey.as_ref().or(flow.survey.as_deref());
-                        let survey = survey.filter(|_| may_survey);
-                        Arc::make_mut(&mut flow.hour).take(now_ms, &topics, survey);
+                        let fresh = flow.survey.as_deref();
+                        let fresh = fresh.filter(|_| flow.surveyed >= sampled);
+                        Arc::make_mut(&mut flow.hour).take(now_ms, &topics, fresh);
                         sampled = Some(Instant::now());
                     }
                     flow.source = report;
                     flow.topics = topics;
                     flow.chains = stopwatch.as_mut().map(Stopwatch::read);
-                    flow.survey = survey.map(Arc::new).or(flow.survey.take());
                 });
             }
             Err(error) => {
                 // A client does not survive a restart of the broker.
                 client = None;
-                surveyed = None;
                 speedometer.forget();
                 shown.send_modify(|flow| {
                     flow.source = report;
+                    for topic in &mut flow.topics {
+                        topic.records_per_second = None;
+                    }
                     flow.survey = Some(Arc::new(Survey::failed(&error)));
                 });
             }
         }
+    }
+}
+
+/// Compares the platform with its blueprint.
+async fn survey(
+    cluster: &Cluster,
+    mut surveyor: Surveyor,
+    is_near: bool,
+    shown: &watch::Sender<Flow>,
+) {
+    let mut client = None;
+    let mut surveyed: Option<Instant> = None;
+    let mut tick = ticks();
+    loop {
+        tick.tick().await;
+        let is_older = |than: Duration| surveyed.is_none_or(|at| at.elapsed() >= than);
+        let is_due = match shown.receiver_count() {
+            0 if is_near => is_older(UNSEEN_INTERVAL),
+            // Looking at a table in an object store costs money: only while somebody wants to see it.
+            0 => {
+                if is_older(SAMPLE_INTERVAL) {
+                    shown.send_if_modified(|flow| flow.survey.take().is_some());
+                }
+                false
+            }
+            _ => is_older(SURVEY_INTERVAL),
+        };
+        if !is_due {
+            continue;
+        }
+        let found = async {
+            let client = match &mut client {
+                Some(client) => client,
+                None => client.insert(cluster.connect().await?),
+            };
+            surveyor.survey(client).await
+        };
+        let found = found.await;
+        surveyed = found.is_ok().then(Instant::now);
+        if found.is_err() {
+            client = None;
+        }
+        let found = found.unwrap_or_else(|error| Survey::failed(&error));
+        shown.send_modify(|flow| {
+            flow.survey = Some(Arc::new(found));
+            flow.surveyed = surveyed;
+        });
+    }
+}
+
+fn ticks() -> Interval {
+    let mut tick = tokio::time::interval(LOOK_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
+}
+
+#[cfg(test)]
+mod tests {
+    use fixtures::broker::TestBroker;
+    use fixtures::patience::{eventually, within};
+    use lake::Lake;
+    use survey::DestinationPlan;
+    use tokio::net::TcpListener;
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lake_that_does_not_answer_holds_up_the_survey_alone() {
+        let broker = TestBroker::start().await;
+        broker.create_topic("t", 1).await;
+        // It takes connections and says nothing.
+        let store = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", store.local_addr().unwrap());
+        let options = [
+            ("endpoint", &*endpoint),
+            ("allow_http", "true"),
+            ("region", "here"),
+            ("access_key_id", "key"),
+            ("secret_access_key", "secret"),
+        ];
+        let options = options.map(|(name, value)| (name.to_owned(), value.into()));
+        let lake = Lake::open_str("s3://bucket/lake", options).unwrap();
+        let blueprint = Blueprint {
+            topics: vec!["t".to_owned()],
+            smartmodules: Vec::new(),
+            stages: vec![StagePlan {
+                name: "stage".to_owned(),
+                input: "t".to_owned(),
+                smartmodules: Vec::new(),
+                destinations: vec![DestinationPlan {
+                    topic: None,
+                    layer: Some("raw".to_owned()),
+                }],
+                commit_age_max: Duration::from_mins(10),
+            }],
+            live_topic: None,
+        };
+        let (shown, _) = watch::channel(Flow {
+            survey: Some(Arc::default()),
+            ..Flow::unknown(&blueprint)
+        });
+        let watching = watch(
+            broker.cluster(),
+            Tables::new(lake),
+            blueprint,
+            None,
+            None,
+            shown.clone(),
+        );
+        let _watching = AbortOnDropHandle::new(tokio::spawn(watching));
+        eventually("an old survey that nobody sees is forgotten", async || {
+            shown.borrow().survey.is_none()
+        })
+        .await;
+
+        let mut seen = shown.subscribe();
+        for _ in 0..3 {
+            within(seen.changed()).await.unwrap();
+        }
+        let flow = seen.borrow();
+        assert_eq!(flow.topics.len(), 1);
+        assert!(flow.survey.is_none());
     }
 }

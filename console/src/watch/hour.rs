@@ -97,7 +97,7 @@ mod tests {
         [TopicFlow {
             name: "crypto-raw".to_owned(),
             end,
-            records_per_second: 0.0,
+            records_per_second: None,
         }]
     }
 

@@ -17,7 +17,8 @@ pub(crate) struct TopicFlow {
     pub(super) name: String,
     /// Records ever written, all partitions together.
     pub(super) end: i64,
-    pub(super) records_per_second: f64,
+    /// `None` while the broker does not answer.
+    pub(super) records_per_second: Option<f64>,
 }
 
 pub(crate) struct Speedometer {
@@ -57,7 +58,7 @@ impl Speedometer {
             flows.push(TopicFlow {
                 name: name.clone(),
                 end,
-                records_per_second: speed.at(Instant::now(), end),
+                records_per_second: Some(speed.at(Instant::now(), end)),
             });
         }
         Ok(flows)

@@ -23,6 +23,8 @@ const COINS_MAX: usize = 20_000;
 pub(crate) struct FreshnessReader {
     arrivals: Arrivals,
     feed: Feed,
+    /// When a tick of the past last arrived, in milliseconds since the epoch.
+    filled_ms: Option<i64>,
     /// The newest event time of each coin, in milliseconds since the epoch.
     coins: HashMap<String, i64>,
 }
@@ -62,6 +64,7 @@ impl FreshnessReader {
         let tick = serde_json::from_slice::<Tick>(&record.value);
         // The past says nothing about how fresh the market is.
         if tick.as_ref().is_ok_and(|tick| tick.backfilled) {
+            self.filled_ms = self.filled_ms.max(Some(record.timestamp_ms));
             return;
         }
         self.feed.arrived(record.timestamp_ms);
@@ -78,16 +81,19 @@ impl FreshnessReader {
     fn report(&mut self, topic: &str, now_ms: i64, survey: &mut Survey) {
         let age = |at_ms: i64| u64::try_from(now_ms.saturating_sub(at_ms) / 1_000).unwrap_or(0);
         let silent = self.feed.silent_for(now_ms);
+        let patience = self.feed.patience();
+        // The source fills in the past first; what is live comes after it.
+        let is_filled = self.is_filled(now_ms, patience);
         let Some(newest_ms) = self.feed.newest_ms() else {
-            let message =
-                "no tick has come yet: check that the source is running, and its log".to_owned();
-            survey.report(topic, message);
+            if !is_filled {
+                let message = "no tick has come yet: check that the source is running, and its log";
+                survey.report(topic, message.to_owned());
+            }
             return;
         };
         self.coins
             .retain(|_, event_time_ms| *event_time_ms > newest_ms - LOOK_BACK_MS);
-        let patience = self.feed.patience();
-        if let Some(silence) = silent {
+        if let Some(silence) = silent.filter(|_| !is_filled) {
             let message = format!(
                 "nothing new has come for {}, {} is normal: the source is not running, CoinGecko sends nothing new, or a clock \
                  is wrong; the source's log and /readyz say which",
@@ -112,6 +118,13 @@ impl FreshnessReader {
             silent: silent.is_some(),
             coins,
         });
+    }
+
+    /// Whether ticks of the past have come lately. One from a clock that was set back since counts as one of now.
+    fn is_filled(&mut self, now_ms: i64, patience: Duration) -> bool {
+        self.filled_ms = self.filled_ms.map(|at_ms| at_ms.min(now_ms));
+        self.filled_ms
+            .is_some_and(|at_ms| Duration::from_millis(now_ms.abs_diff(at_ms)) <= patience)
     }
 }
 
@@ -173,15 +186,37 @@ mod tests {
         assert_eq!(coins, ["bitcoin"]);
     }
 
+    fn backfilled(coin: &str, event_time_ms: i64, arrived_ms: i64) -> Record {
+        let mut tick = tick(coin, event_time_ms, arrived_ms);
+        let mut value: serde_json::Value = serde_json::from_slice(&tick.value).unwrap();
+        value["backfilled"] = true.into();
+        tick.value = value.to_string().into();
+        tick
+    }
+
+    #[test]
+    fn nothing_live_is_no_problem_while_the_past_is_filled_in() {
+        let mut first = FreshnessReader::default();
+        first.take(&backfilled("bitcoin", 0, MINUTE_MS));
+        let mut again = FreshnessReader::default();
+        again.take(&tick("bitcoin", -MINUTE_MS, 0));
+        again.take(&backfilled("bitcoin", 0, 60 * MINUTE_MS));
+        for (reader, now_ms) in [(&mut first, 11 * MINUTE_MS), (&mut again, 70 * MINUTE_MS)] {
+            let problems = report(reader, now_ms).problems;
+            assert!(problems.is_empty(), "{problems:?}");
+            assert_eq!(report(reader, now_ms + MINUTE_MS).problems.len(), 1);
+        }
+        // By a clock that was ahead.
+        first.take(&backfilled("bitcoin", 1, 600 * MINUTE_MS));
+        assert!(report(&mut first, 20 * MINUTE_MS).problems.is_empty());
+        assert_eq!(report(&mut first, 31 * MINUTE_MS).problems.len(), 1);
+    }
+
     #[test]
     fn the_past_is_of_no_age() {
         let mut reader = FreshnessReader::default();
         reader.take(&tick("bitcoin", 0, MINUTE_MS));
-        let mut backfilled = tick("tether", 19 * MINUTE_MS, 20 * MINUTE_MS);
-        let mut value: serde_json::Value = serde_json::from_slice(&backfilled.value).unwrap();
-        value["backfilled"] = true.into();
-        backfilled.value = value.to_string().into();
-        reader.take(&backfilled);
+        reader.take(&backfilled("tether", 19 * MINUTE_MS, 20 * MINUTE_MS));
         let found = report(&mut reader, 20 * MINUTE_MS).freshness.unwrap();
         assert_eq!(found.seconds_since_arrival, 19 * 60);
         assert_eq!(found.coins.len(), 1);

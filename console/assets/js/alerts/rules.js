@@ -22,35 +22,43 @@ export function ruleSection(changed) {
   const title = h("summary", {}, "Your rules");
   const section = h("details", { className: "rules" }, title, table, about);
 
-  function show(rule) {
-    const last = h("td", { className: "nowrap" });
+  function rowOf(rule) {
     const coins = rule.coins.length > 0 ? rule.coins.join(", ") : rule.when ? "all" : "–";
-    const row = h("tr", { "data-rule": rule.name },
+    return h("tr", { "data-rule": rule.name },
       h("th", { scope: "row" }, h("a", { href: `#/alerts?kind=${encodeURIComponent(format.kindOfRule(rule.name))}` }, rule.name)),
       h("td", {}, coins),
       h("td", {}, rule.when ? h("code", {}, rule.when) : h("span", { className: "faint" }, "no longer, or not yet, among the rules")),
-      h("td", {}, rule.severity ?? "–"), last);
-    rows.set(rule.name, { last, at: -Infinity });
-    body.append(row);
-    table.hidden = false;
-    setText(last, "never");
-    if (rule.last) fired(rule.name, rule.last);
+      h("td", {}, rule.severity ?? "–"),
+      h("td", { className: "nowrap" }, ...lastOf(rule)));
   }
 
-  function fired(name, { event_time, coin }) {
-    const row = rows.get(name);
-    if (event_time <= row.at) return;
-    row.at = event_time;
-    row.last.replaceChildren(
-      h("time", { dateTime: new Date(event_time).toISOString() }, format.time(event_time)),
-      " on ", h("a", { href: chartOf({ coin, event_time }) }, coin));
+  function lastOf({ last }) {
+    if (last === null) return ["never"];
+    const { event_time, coin } = last;
+    return [h("time", { dateTime: new Date(event_time).toISOString() }, format.time(event_time)),
+      " on ", h("a", { href: chartOf(last) }, coin)];
+  }
+
+  /** A rule may have changed, or be known only now. */
+  function show(rule) {
+    const text = JSON.stringify(rule);
+    const known = rows.get(rule.name);
+    if (known?.text === text) return;
+    const row = rowOf(rule);
+    if (known) known.row.replaceWith(row);
+    else body.append(row);
+    rows.set(rule.name, { row, text });
   }
 
   function take(list) {
-    for (const rule of list.rules) {
-      if (!rows.has(rule.name)) show(rule);
-      else if (rule.last) fired(rule.name, rule.last);
+    list.rules.forEach(show);
+    const names = new Set(list.rules.map(({ name }) => name));
+    for (const [name, { row }] of rows) {
+      if (names.has(name)) continue;
+      row.remove();
+      rows.delete(name);
     }
+    table.hidden = rows.size === 0;
     about.replaceChildren(...withCode(!list.known ? "Which rules run is known after the first commit to the table of alerts."
       : list.rules.length === 0 ? `None. ${HOW}`
       : "As of the newest commit to the table of alerts. `coinlake rules check` says how often a rule would have fired in the past."));
