@@ -283,6 +283,34 @@ async fn a_listing_may_miss_an_entry_that_is_there() {
     );
 }
 
+/// As in a copy that was made while the table was written to: `_last_checkpoint` was copied after the checkpoints.
+#[tokio::test]
+async fn a_last_checkpoint_that_is_not_there_hides_none_that_is() {
+    let (store, table, writer) = opened().await;
+    for offset in 0..3 {
+        writer.commit(&mut transaction(0, offset)).await.unwrap();
+    }
+    let log = table.log();
+    let state = log.load().await.unwrap().unwrap();
+    log.write_checkpoint(&state, 0).await.unwrap();
+    for version in 0..3 {
+        store.delete(&Path::from(log.path(version))).await.unwrap();
+    }
+    let last = Path::from("ticks/_delta_log/_last_checkpoint");
+    let json = r#"{"version":5,"size":9}"#;
+    store.put(&last, json.into()).await.unwrap();
+    let mut summaries = Vec::new();
+    for version in 3..7 {
+        let snapshot = table.snapshot().await.unwrap().unwrap();
+        assert_eq!(snapshot.version(), version);
+        let summary = table.summary().await.unwrap();
+        summaries.extend(summary.map(|table| table.version));
+        let mut next = transaction(0, snapshot.stamps()[0].last_offset + 1);
+        writer.commit(&mut next).await.unwrap();
+    }
+    assert_eq!(summaries, [3, 4, 5, 6]);
+}
+
 /// What its writer has read since does not make them rows of the new columns.
 #[tokio::test]
 async fn rows_of_former_columns_are_refused_at_the_second_attempt_too() {
