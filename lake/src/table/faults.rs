@@ -60,6 +60,9 @@ impl fmt::Display for Faulty {
     }
 }
 
+/// Nobody may look into this folder.
+const LOCKED: &str = "lost+found";
+
 fn failed() -> Error {
     Error::Generic {
         store: "faulty",
@@ -136,6 +139,12 @@ impl ObjectStore for Faulty {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        if prefix.is_some_and(|folder| folder.as_ref() == LOCKED) {
+            return Err(Error::PermissionDenied {
+                path: LOCKED.to_owned(),
+                source: "only root may".into(),
+            });
+        }
         self.store.list_with_delimiter(prefix).await
     }
 
@@ -309,6 +318,18 @@ async fn a_last_checkpoint_that_is_not_there_hides_none_that_is() {
         writer.commit(&mut next).await.unwrap();
     }
     assert_eq!(summaries, [3, 4, 5, 6]);
+}
+
+/// Such as of ext4, where the lake is the root of a volume.
+#[tokio::test]
+async fn a_folder_of_the_file_system_hides_no_table() {
+    let (store, table, _) = opened().await;
+    for folder in [LOCKED, "_tmp", ".snapshot"] {
+        let file = Path::from(format!("{folder}/_delta_log/file"));
+        store.put(&file, "".into()).await.unwrap();
+    }
+    let tables = table.lake().tables().await;
+    assert_eq!(tables.unwrap(), ["ticks"]);
 }
 
 /// What its writer has read since does not make them rows of the new columns.

@@ -28,6 +28,10 @@ impl Lake {
     pub async fn tables(&self) -> Result<Vec<String>, LakeError> {
         let mut tables = Vec::new();
         for name in self.folders("").await? {
+            // Of file systems, such as `lost+found`, into which only root may look, and of programs.
+            if name == "lost+found" || name.starts_with(['.', '_']) {
+                continue;
+            }
             let folders = self.folders(&name).await?;
             if folders.iter().any(|folder| folder == "_delta_log") {
                 tables.push(name);
