@@ -367,6 +367,32 @@ async fn rows_of_former_columns_are_refused_at_the_second_attempt_too() {
 }
 
 #[tokio::test]
+async fn rows_of_a_column_that_came_with_their_writer_are_refused_too() {
+    let table = Lake::on_store(Arc::new(Faulty::default())).table("ticks");
+    let spec = |names: &[&str]| {
+        let fields = names
+            .iter()
+            .map(|name| Field::new(*name, DataType::Int64, true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        TableSpec::new(&schema, "ticks", Vec::new()).unwrap()
+    };
+    table.writer(&spec(&["price"])).await.unwrap();
+    let writer = table.writer(&spec(&["price", "rank"])).await.unwrap();
+    let mut theirs = writer.metadata().await;
+    let column = r#""name":"rank","type":"long""#;
+    assert!(theirs.schema_string.contains(column));
+    let other = column.replace("long", "string");
+    theirs.schema_string = theirs.schema_string.replace(column, &other);
+    let lines = Bytes::from(action::to_lines(&[Action::MetaData(theirs)]));
+    table.log().create(2, lines, "theirs").await.unwrap();
+    let error = writer.commit(&mut transaction(0, 9)).await.unwrap_err();
+    assert!(
+        matches!(error, CommitError::Conflict { version: 2, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_store_that_ignores_the_condition_is_refused_at_the_start() {
     let store = Arc::new(Faulty::default());
     store.faults.lock().extend([Fault::ConditionIgnored; 9]);

@@ -91,7 +91,7 @@ impl Table {
             if let Some(snapshot) = self.snapshot().await? {
                 let writer = snapshot.writer()?;
                 match self.evolve(&snapshot, spec, &writer).await {
-                    Ok(()) => return Ok(writer),
+                    Ok(()) => return Ok(writer.reopened()),
                     // Another process described it at the same time: perhaps the same way.
                     Err(CommitError::Conflict { .. }) => continue,
                     Err(CommitError::Lake(error)) => return Err(error),
