@@ -146,9 +146,21 @@ impl Log {
         Ok(last.map_or(0, |last| last.version))
     }
 
+    /// What the log holds from its newest checkpoint on; all of it without one.
+    async fn list_newest(&self) -> Result<Listing, LakeError> {
+        let start = self.start().await?;
+        let listing = self.list(start).await?;
+        if start > 0 && listing.newest_checkpoint().is_none() {
+            // `_last_checkpoint` names one that is not there: somebody removed it, or this is a copy that was made while the table
+            // was written to.
+            return self.list(0).await;
+        }
+        Ok(listing)
+    }
+
     /// The version of the newest entry; `None` when there is no table.
     pub(crate) async fn newest(&self) -> Result<Option<u64>, LakeError> {
-        let listing = self.list(self.start().await?).await?;
+        let listing = self.list_newest().await?;
         Ok(listing
             .entries
             .last_key_value()
@@ -171,11 +183,7 @@ impl Log {
     }
 
     async fn load_once(&self) -> Result<Option<State>, LakeError> {
-        let mut listing = self.list(self.start().await?).await?;
-        if listing.entries.is_empty() && listing.checkpoints.is_empty() {
-            // `_last_checkpoint` may name one that somebody removed.
-            listing = self.list(0).await?;
-        }
+        let listing = self.list_newest().await?;
         let mut state = State::default();
         let mut next = 0;
         if let Some((version, parts)) = listing.newest_checkpoint() {

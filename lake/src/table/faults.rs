@@ -60,6 +60,9 @@ impl fmt::Display for Faulty {
     }
 }
 
+/// Nobody may look into this folder.
+const LOCKED: &str = "lost+found";
+
 fn failed() -> Error {
     Error::Generic {
         store: "faulty",
@@ -136,6 +139,12 @@ impl ObjectStore for Faulty {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        if prefix.is_some_and(|folder| folder.as_ref() == LOCKED) {
+            return Err(Error::PermissionDenied {
+                path: LOCKED.to_owned(),
+                source: "only root may".into(),
+            });
+        }
         self.store.list_with_delimiter(prefix).await
     }
 
@@ -283,6 +292,46 @@ async fn a_listing_may_miss_an_entry_that_is_there() {
     );
 }
 
+/// As in a copy that was made while the table was written to: `_last_checkpoint` was copied after the checkpoints.
+#[tokio::test]
+async fn a_last_checkpoint_that_is_not_there_hides_none_that_is() {
+    let (store, table, writer) = opened().await;
+    for offset in 0..3 {
+        writer.commit(&mut transaction(0, offset)).await.unwrap();
+    }
+    let log = table.log();
+    let state = log.load().await.unwrap().unwrap();
+    log.write_checkpoint(&state, 0).await.unwrap();
+    for version in 0..3 {
+        store.delete(&Path::from(log.path(version))).await.unwrap();
+    }
+    let last = Path::from("ticks/_delta_log/_last_checkpoint");
+    let json = r#"{"version":5,"size":9}"#;
+    store.put(&last, json.into()).await.unwrap();
+    let mut summaries = Vec::new();
+    for version in 3..7 {
+        let snapshot = table.snapshot().await.unwrap().unwrap();
+        assert_eq!(snapshot.version(), version);
+        let summary = table.summary().await.unwrap();
+        summaries.extend(summary.map(|table| table.version));
+        let mut next = transaction(0, snapshot.stamps()[0].last_offset + 1);
+        writer.commit(&mut next).await.unwrap();
+    }
+    assert_eq!(summaries, [3, 4, 5, 6]);
+}
+
+/// Such as of ext4, where the lake is the root of a volume.
+#[tokio::test]
+async fn a_folder_of_the_file_system_hides_no_table() {
+    let (store, table, _) = opened().await;
+    for folder in [LOCKED, "_tmp", ".snapshot"] {
+        let file = Path::from(format!("{folder}/_delta_log/file"));
+        store.put(&file, "".into()).await.unwrap();
+    }
+    let tables = table.lake().tables().await;
+    assert_eq!(tables.unwrap(), ["ticks"]);
+}
+
 /// What its writer has read since does not make them rows of the new columns.
 #[tokio::test]
 async fn rows_of_former_columns_are_refused_at_the_second_attempt_too() {
@@ -313,6 +362,32 @@ async fn rows_of_former_columns_are_refused_at_the_second_attempt_too() {
     let error = writer.commit(&mut transaction(0, 19)).await.unwrap_err();
     assert!(
         matches!(error, CommitError::Conflict { version: 1, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn rows_of_a_column_that_came_with_their_writer_are_refused_too() {
+    let table = Lake::on_store(Arc::new(Faulty::default())).table("ticks");
+    let spec = |names: &[&str]| {
+        let fields = names
+            .iter()
+            .map(|name| Field::new(*name, DataType::Int64, true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        TableSpec::new(&schema, "ticks", Vec::new()).unwrap()
+    };
+    table.writer(&spec(&["price"])).await.unwrap();
+    let writer = table.writer(&spec(&["price", "rank"])).await.unwrap();
+    let mut theirs = writer.metadata().await;
+    let column = r#""name":"rank","type":"long""#;
+    assert!(theirs.schema_string.contains(column));
+    let other = column.replace("long", "string");
+    theirs.schema_string = theirs.schema_string.replace(column, &other);
+    let lines = Bytes::from(action::to_lines(&[Action::MetaData(theirs)]));
+    table.log().create(2, lines, "theirs").await.unwrap();
+    let error = writer.commit(&mut transaction(0, 9)).await.unwrap_err();
+    assert!(
+        matches!(error, CommitError::Conflict { version: 2, .. }),
         "{error}"
     );
 }

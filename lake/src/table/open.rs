@@ -28,6 +28,10 @@ impl Lake {
     pub async fn tables(&self) -> Result<Vec<String>, LakeError> {
         let mut tables = Vec::new();
         for name in self.folders("").await? {
+            // Of file systems, such as `lost+found`, into which only root may look, and of programs.
+            if name == "lost+found" || name.starts_with(['.', '_']) {
+                continue;
+            }
             let folders = self.folders(&name).await?;
             if folders.iter().any(|folder| folder == "_delta_log") {
                 tables.push(name);
@@ -87,7 +91,7 @@ impl Table {
             if let Some(snapshot) = self.snapshot().await? {
                 let writer = snapshot.writer()?;
                 match self.evolve(&snapshot, spec, &writer).await {
-                    Ok(()) => return Ok(writer),
+                    Ok(()) => return Ok(writer.reopened()),
                     // Another process described it at the same time: perhaps the same way.
                     Err(CommitError::Conflict { .. }) => continue,
                     Err(CommitError::Lake(error)) => return Err(error),

@@ -120,6 +120,11 @@ impl TableWriter {
         }
     }
 
+    /// The writer of rows that have the columns of the newest entry it knows.
+    pub(super) fn reopened(self) -> Self {
+        Self::new(self.table, self.head.into_inner())
+    }
+
     /// The table.
     pub fn table(&self) -> &Table {
         &self.table

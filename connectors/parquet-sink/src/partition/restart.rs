@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::open::open;
 use super::pipeline::Finished;
+use crate::config::Accept;
 use crate::context::StageContext;
 use crate::error::StageError;
 use crate::input::ModuleError;
@@ -80,7 +81,12 @@ async fn run_once(
     }
     let name = &stage.plan.name;
     let client = Arc::new(stage.cluster.connect().await?);
-    let facts = gather(stage, &client, partition).await?;
+    // What the operator accepted is in the lake once the partition was open. What changes later is another change.
+    let accept = match *was_open {
+        true => Accept::default(),
+        false => stage.plan.accept,
+    };
+    let facts = gather(stage, &client, partition, accept).await?;
     let plan = resume(&facts)?;
     for warning in &plan.warnings {
         tracing::warn!(stage = name, partition, "{warning}");

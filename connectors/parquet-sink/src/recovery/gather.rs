@@ -7,6 +7,7 @@ use lake::CommitStamp;
 
 use super::duplicates::greatest_source_at;
 use super::facts::{Facts, InputFacts, LakeFacts, TopicFacts};
+use crate::config::Accept;
 use crate::context::StageContext;
 use crate::error::StageError;
 use crate::input::{hash, record_at};
@@ -17,6 +18,7 @@ pub(crate) async fn gather(
     stage: &StageContext,
     client: &Client,
     partition: u32,
+    accept: Accept,
 ) -> Result<Facts, StageError> {
     let lake = lake_facts(stage, partition).await?;
     // Before the input's end: what another copy of the stage appends meanwhile must not look like outputs of inputs that do
@@ -27,7 +29,7 @@ pub(crate) async fn gather(
         input: input_facts(stage, client, partition, lake.main.as_ref()).await?,
         topics,
         lake,
-        accept: stage.plan.accept,
+        accept,
     })
 }
 

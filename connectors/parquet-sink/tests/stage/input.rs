@@ -2,6 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use connector_runtime::process::monitor::Observed as _;
+use connector_runtime::reader;
+use connector_runtime::topic::{TopicSettings, ensure_topic};
 use parquet_sink::StageConfig;
 use parquet_sink::config::Accept;
 use parquet_sink::failpoints::{Failpoint, Failpoints};
@@ -28,6 +31,11 @@ async fn refused(platform: &Platform, config: StageConfig) -> String {
 const RECREATED: Accept = Accept {
     recreated_topic: true,
     lost_records: false,
+    partition_count: false,
+};
+const LOST_RECORDS: Accept = Accept {
+    recreated_topic: false,
+    lost_records: true,
     partition_count: false,
 };
 const PARTITION_COUNT: Accept = Accept {
@@ -67,6 +75,57 @@ async fn a_recreated_topic_is_refused_and_landed_when_accepted() {
         new.remove(found.expect("the old rows must stay"));
     }
     assert_eq!(new.len() as i64, platform.end("crypto-raw", 0).await);
+}
+
+/// What the operator accepted at the start may be weeks ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_lost_while_the_stage_runs_are_refused_though_others_were_accepted() {
+    let mut platform = Platform::embedded().await;
+    // Each batch gets a segment of its own, and only the newest stays.
+    let settings = TopicSettings {
+        segment_size_bytes: Some(40_000),
+        partition_size_bytes_max: Some(40_000),
+        ..TopicSettings::named("crypto-raw")
+    };
+    ensure_topic(&platform.client().await, &settings)
+        .await
+        .unwrap();
+    platform.produce("crypto-raw", 0, &market(10)).await;
+    let landed = market(10).len() as i64;
+    let stage = platform.start_stage(accepting(&platform, RAW, LOST_RECORDS));
+    eventually("the stage commits", || async {
+        stage.status.commit_now();
+        stage.status.next_uncommitted() == landed
+    })
+    .await;
+    // A file takes the place of the table's folder: the stage cannot start over.
+    let lake = platform.lake_path("a");
+    let (table, aside) = (lake.join("raw"), lake.join("aside"));
+    std::fs::rename(&table, &aside).unwrap();
+    std::fs::write(&table, "").unwrap();
+    platform.restart_broker_after(async || {}).await;
+    eventually("the stage waits for the lake", || async {
+        let problem = stage.status.ready().err().unwrap_or_default();
+        problem.contains("the lake")
+    })
+    .await;
+    // Meanwhile retention removes what the lake lacks.
+    for minutes in [10..200, 200..400] {
+        let records = market_between(minutes);
+        platform.produce("crypto-raw", 0, &records).await;
+    }
+    // A broker removes old segments when it starts.
+    platform.restart_broker_after(async || {}).await;
+    eventually("records are gone", || async {
+        let client = platform.client().await;
+        let held = reader::offsets(&client, "crypto-raw", 0).await.unwrap();
+        held.start > landed
+    })
+    .await;
+    std::fs::remove_file(&table).unwrap();
+    std::fs::rename(&aside, &table).unwrap();
+    let message = stage.ends().await.unwrap_err().to_string();
+    assert!(message.contains("--accept-lost-records"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
