@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use market::model::{Inputs, ModelPair};
+use market::model::slot::MODEL_BYTES_MAX;
+use market::model::{Inputs, ModelError, ModelPair};
 use serde::Serialize;
 
 use crate::data::{DataError, Label, open_lake, read_last};
@@ -61,8 +62,16 @@ pub async fn model_of(
         reason,
     };
     let file = tracking.model(&version).await?;
-    let model = Model::from_bytes(label, &file);
-    let mut model = model.map_err(|error| match error.is_outdated() {
+    let model = match file.len() > MODEL_BYTES_MAX {
+        true => Err(ModelError::TooLarge {
+            bytes: file.len(),
+            room: MODEL_BYTES_MAX,
+        }),
+        false => Model::from_bytes(label, &file),
+    };
+    let never_serves =
+        |error: &ModelError| error.is_outdated() || matches!(error, ModelError::TooLarge { .. });
+    let mut model = model.map_err(|error| match never_serves(&error) {
         true => TrackingError::Outdated {
             model: version.model.clone(),
             version: version.version,

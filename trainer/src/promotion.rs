@@ -27,7 +27,7 @@ pub enum Current {
         /// Its model.
         model: Box<Model>,
     },
-    /// A version trained on features that are no longer computed.
+    /// A version that no broker serves: trained on features that are no longer computed, or too large.
     Outdated {
         /// Its number.
         version: u32,
@@ -79,7 +79,7 @@ pub fn judge(
         Current::Nothing | Current::Outdated { .. } => {
             let before = match current {
                 Current::Outdated { version } => {
-                    format!("version {version} no longer serves, it was trained on former features")
+                    format!("version {version} no longer serves")
                 }
                 _ => "nothing was in production".to_owned(),
             };
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_of_former_features_is_replaced_like_none() {
+    fn a_version_that_no_longer_serves_is_replaced_like_none() {
         let current = Current::Outdated { version: 3 };
         let good = judged(&day(100), &model(0, 1.0, -1), &current);
         assert!(

@@ -1,6 +1,7 @@
 //! The models in production.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use market::model::ModelPair;
@@ -9,6 +10,10 @@ use trainer::production::production_pair;
 use trainer::tracking::{Tracking, TrackingError};
 
 use super::tracking::open_tracking;
+
+/// How long reading the models may take. The platform starts after that, and an MLflow server whose files hang is asked again for a
+/// quarter of an hour.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The models in production according to the MLflow server or the data directory.
 ///
@@ -21,11 +26,21 @@ pub(crate) async fn models_in_production(data: &Path) -> ModelPair {
             return ModelPair::default();
         }
     };
+    read_within(READ_TIMEOUT, tracking.as_ref()).await
+}
+
+async fn read_within(limit: Duration, tracking: &dyn Tracking) -> ModelPair {
     if let Err(error) = tracking.check().await {
         tracing::warn!("cannot look for models in production: {error}");
         return ModelPair::default();
     }
-    let (pair, problems) = production_pair(tracking.as_ref()).await;
+    let Ok((pair, problems)) = tokio::time::timeout(limit, production_pair(tracking)).await else {
+        let (place, secs) = (tracking.place(), limit.as_secs());
+        tracing::warn!(
+            "{place} does not give the models in production within {secs} s; the broker keeps serving those it has"
+        );
+        return ModelPair::default();
+    };
     for (_, problem) in problems {
         warn(&problem);
     }
@@ -69,10 +84,39 @@ fn warn(problem: &TrackingError) {
 
 #[cfg(test)]
 mod tests {
-    use trainer::tracking::{Alias, Beginning, LocalTracking};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use trainer::tracking::{Alias, Beginning, LocalTracking, MlflowServer, MlflowTracking};
     use trainer::{Run, TrainedModel};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_hangs_does_not_hold_up_a_start() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            // It answers whether it is there, and nothing else.
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut asked = [0; 4096];
+                    while let Ok(1..) = stream.read(&mut asked).await {
+                        if asked.starts_with(b"GET /api/2.0/mlflow/experiments/search") {
+                            let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                            stream.write_all(reply).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        let uri = |name: &str| (name == "MLFLOW_TRACKING_URI").then(|| uri.clone());
+        let server = MlflowServer::from_variables(uri).unwrap().unwrap();
+        let tracking = MlflowTracking::new(&server).unwrap();
+        tracking.check().await.unwrap();
+        let read = read_within(Duration::from_millis(100), &tracking);
+        let read = tokio::time::timeout(Duration::from_secs(30), read).await;
+        assert!(read.unwrap().is_empty());
+    }
 
     #[tokio::test]
     async fn a_promoted_model_that_cannot_be_read_is_an_error_and_another_is_not() {

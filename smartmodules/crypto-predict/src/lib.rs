@@ -1,11 +1,8 @@
 //! SmartModule: predicts anomalies and trends with the models in its slot. The logic is in `market`.
 
-use market::model::slot::Slot;
+use market::model::slot::{SLOT_BYTES, Slot};
 use market::model::{ModelError, ModelPair, PredictParams, Predictor};
 use market::{Input, Output, Params};
-
-/// Enough for 100 trees of 3,300 nodes. The module stays under 1 MB, the limit of a Kubernetes object.
-const SLOT_BYTES: usize = 640 * 1024;
 
 /// `coinlake` writes the models here, into the finished wasm.
 static SLOT: Slot<SLOT_BYTES> = Slot::empty();

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use market::model::INPUTS;
+use market::model::slot::MODEL_BYTES_MAX;
 
 use super::error::TrainError;
 use super::fit::{FitError, ModelParams};
@@ -28,6 +29,7 @@ pub(super) struct LabelResult {
     pub(super) split: Split,
     newest_day: Part,
     pub(super) model: Model,
+    params: ModelParams,
     evaluation: Evaluation,
     importances: Vec<Importance>,
     fit_seconds: f64,
@@ -37,7 +39,7 @@ impl LabelResult {
     /// The steps of the progress.
     pub(super) const STEPS: usize = 3;
 
-    /// Chooses a threshold, fits the model, and evaluates it.
+    /// Fits the model, chooses a threshold, and evaluates it.
     pub(super) fn of(
         label: Label,
         split: Split,
@@ -48,19 +50,18 @@ impl LabelResult {
         let params = settings.model(label);
         let step = |what: &str, parts: u64| Step::new(progress, format!("{label}: {what}"), parts);
 
-        let threshold = {
+        let begin = Instant::now();
+        let (mut model, params) = {
+            let step = step("fitting", params.parts());
+            let fitted = fit_to_serve(params, label, &split.fit, &|| step.part());
+            fitted.map_err(fit_failed)?
+        };
+        let fit_seconds = begin.elapsed().as_secs_f64();
+        model.info_mut().threshold = {
             let step = step("choosing a threshold", params.parts());
             let threshold = threshold(&params, label, &split.fit, &|| step.part());
             threshold.map_err(fit_failed)?
         };
-        let begin = Instant::now();
-        let mut model = {
-            let step = step("fitting", params.parts());
-            let model = params.fit_with(label, &split.fit, &|| step.part());
-            model.map_err(fit_failed)?
-        };
-        let fit_seconds = begin.elapsed().as_secs_f64();
-        model.info_mut().threshold = threshold;
         let step = step("testing", 1 + INPUTS.len() as u64);
         let evaluation = evaluate(&model, &split);
         step.part();
@@ -77,6 +78,7 @@ impl LabelResult {
             },
             split,
             model,
+            params,
             evaluation,
             importances,
             fit_seconds,
@@ -122,6 +124,10 @@ impl LabelResult {
         run.metrics
             .extend(importances.map(|i| metric(&format!("importance/{}", i.input), i.auc_drop, 0)));
 
+        if let ModelParams::Forest(forest) = &self.params {
+            let rows = forest.leaf_rows_min.to_string();
+            run.params.insert(format!("{label}/leaf_rows_min"), rows);
+        }
         let best_input = self.evaluation.best_input.to_string();
         run.params.insert(format!("{label}/best_input"), best_input);
         let (from, to) = self.split.test.range().unwrap_or_default();
@@ -204,6 +210,25 @@ impl LabelResult {
                 .filter_map(|(name, share)| Some((name, share?))),
         );
         metrics
+    }
+}
+
+/// Fits a model for which crypto-predict has room: a forest without it is fitted again, with leaves of twice as many rows. Returns the
+/// settings, too.
+fn fit_to_serve(
+    mut params: ModelParams,
+    label: Label,
+    fit: &Part,
+    part_done: &(dyn Fn() + Sync),
+) -> Result<(Model, ModelParams), FitError> {
+    loop {
+        let model = params.fit_with(label, fit, part_done)?;
+        match &mut params {
+            ModelParams::Forest(forest) if model.to_bytes().len() > MODEL_BYTES_MAX => {
+                forest.leaf_rows_min *= 2;
+            }
+            _ => return Ok((model, params)),
+        }
     }
 }
 

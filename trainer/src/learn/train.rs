@@ -146,10 +146,6 @@ fn params(settings: &TrainSettings) -> BTreeMap<String, String> {
         ("anomaly_ahead/model", "random forest".to_owned()),
         ("anomaly_ahead/trees", forest.trees.to_string()),
         ("anomaly_ahead/depth_max", forest.depth_max.to_string()),
-        (
-            "anomaly_ahead/leaf_rows_min",
-            forest.leaf_rows_min.to_string(),
-        ),
         ("anomaly_ahead/shrinkage", forest.shrinkage.to_string()),
         ("trend_up/model", "logistic regression".to_owned()),
         ("trend_up/alpha", logistic.alpha.to_string()),

@@ -150,7 +150,7 @@ pub enum TrackingError {
         /// The problem.
         reason: String,
     },
-    /// A version was trained on features that are no longer computed.
+    /// A version was trained on features that are no longer computed, or is too large for crypto-predict.
     #[error("{model}/{version} of {place} no longer serves: {reason}")]
     Outdated {
         /// The registered model.
@@ -159,7 +159,7 @@ pub enum TrackingError {
         version: u32,
         /// The tracking.
         place: String,
-        /// Which features it knows, and the remedy.
+        /// Why, and the remedy.
         reason: String,
     },
     /// A version's model file is unusable.

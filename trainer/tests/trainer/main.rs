@@ -9,6 +9,7 @@
 mod client;
 mod errors;
 mod market;
+mod production;
 mod reading;
 mod recording;
 mod registry;

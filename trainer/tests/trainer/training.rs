@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::slice;
 
 use indicatif::ProgressBar;
+use market::model::slot::MODEL_BYTES_MAX;
 use market::model::{Forest, HOUR_OF_DAY, INPUTS, Logistic};
 use trainer::data::{FUTURE_MS_MAX, Label, Part, Rows};
 use trainer::drift::{REFERENCE_PATH, Reference};
@@ -218,6 +219,23 @@ fn settings_show_in_the_forest() {
     let part = Part::of_rows(&rows(&market), Label::AnomalyAhead);
     let scores = forest.probabilities(&part.inputs);
     assert!(Ranking::of(&scores, &part.labels).auc_roc() > 0.6);
+}
+
+/// Whatever the market and the settings: what is trained can be promoted.
+#[test]
+fn a_forest_that_would_not_fit_into_the_slot_gets_larger_leaves() {
+    let params = ForestParams {
+        trees: 2_000,
+        depth_max: 15,
+        leaf_rows_min: 1,
+        ..ForestParams::default()
+    };
+    let run = train_on(&announced_jumps(2, 4), params).unwrap().run;
+    let file = &run.models[0].bytes;
+    assert!(file.len() <= MODEL_BYTES_MAX, "{} bytes", file.len());
+    assert_eq!(Forest::from_bytes(file).unwrap().trees().len(), 2_000);
+    let leaf_rows_min: u32 = run.params["anomaly_ahead/leaf_rows_min"].parse().unwrap();
+    assert!(leaf_rows_min > 1, "{leaf_rows_min}");
 }
 
 /// Another future: the rows to fit on, with inputs and labels, are the same to the bit. What is tested on has no say in a model.

@@ -74,6 +74,38 @@ pub(crate) async fn serve(
     ))
 }
 
+/// Deploys the models in production after a training that promoted none, if the broker serves others: an earlier promotion may have ended
+/// before its deployment. Says in a sentence what the broker serves then.
+///
+/// # Errors
+/// When the models in production cannot be deployed.
+pub(crate) async fn catch_up(
+    data: &Path,
+    args: &BrokerArgs,
+    tracking: &dyn Tracking,
+) -> Result<Option<String>> {
+    let Some(cluster) = cluster(data, args)? else {
+        return Ok(None);
+    };
+    let served = async { served_models(&cluster.connect().await?).await };
+    let served = match served.await {
+        Ok(served) => served,
+        Err(error) => {
+            tracing::warn!("whether the models in production serve is unknown: {error:#}");
+            return Ok(None);
+        }
+    };
+    let production = promoted_models(tracking, &[]).await?;
+    if production
+        .labels()
+        .iter()
+        .all(|model| served.contains(model))
+    {
+        return Ok(None);
+    }
+    serve(data, args, tracking, &[]).await.map(Some)
+}
+
 /// The models that the broker serves then.
 async fn deploy_promoted(
     client: &Client,

@@ -109,6 +109,25 @@ fn what_is_promoted_serves_and_goes_on_serving() {
     assert_eq!(health["mlflow"]["reachable"], false);
 }
 
+/// The process died, or the cluster failed, between promotion and deployment; and the next training finds nothing better.
+#[test]
+fn the_next_training_deploys_what_an_earlier_one_only_promoted() {
+    let place = Place::here();
+    let _demo = drained(&place);
+    let train = || place.json(&["run", "--margin", "2"]);
+    assert_eq!(train()["serving"], Value::Null);
+    let registry = place.data.path().join("models/registry.json");
+    let mut stored: Value = serde_json::from_slice(&fs::read(&registry).unwrap()).unwrap();
+    stored["models"]["trend_up"]["aliases"]["production"] = json!(1);
+    fs::write(&registry, stored.to_string()).unwrap();
+    assert_eq!(place.health()["models"], json!([]));
+
+    let serving = train()["serving"].to_string();
+    assert!(serving.contains(" serves trend_up/1 now"), "{serving}");
+    assert_eq!(place.health()["models"], json!(["trend_up/1"]));
+    assert_eq!(train()["serving"], Value::Null);
+}
+
 #[test]
 fn a_model_of_another_market_deserves_a_look() {
     let place = Place::here();

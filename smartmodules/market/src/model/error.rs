@@ -66,8 +66,8 @@ pub enum ModelError {
     NoSlot,
     /// The slot is smaller than the models.
     #[error(
-        "the models take {bytes} bytes, the slot in crypto-predict has {room}: train with fewer or shallower trees, or \
-         larger leaves"
+        "the models take {bytes} bytes, the slot in crypto-predict has {room}: train them again, and a forest is made \
+         to fit"
     )]
     TooLarge {
         /// The models' size.

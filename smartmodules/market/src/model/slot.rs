@@ -9,6 +9,13 @@ use std::hint::black_box;
 use super::error::ModelError;
 use super::pair::ModelPair;
 
+/// The size of crypto-predict's slot: enough for 100 trees of 3,300 nodes. The module stays under 1 MB, the limit of a Kubernetes
+/// object.
+pub const SLOT_BYTES: usize = 640 * 1024;
+
+/// The largest model file that the slot has room for, with a logistic regression and the runs' names beside it.
+pub const MODEL_BYTES_MAX: usize = SLOT_BYTES - 4 * 1024;
+
 const MAGIC: [u8; 32] = *b"coinlake model slot, layout 1 ->";
 /// Magic number, size and bytes used.
 const HEAD_BYTES: usize = MAGIC.len() + 8;

@@ -32,7 +32,7 @@ pub(crate) struct Report {
     pub(crate) models: Vec<ModelReport>,
     /// Why a label could not be trained, a sentence for each.
     pub(crate) left_out: Vec<String>,
-    /// If a version was promoted: what the broker serves now, or why that is not known.
+    /// If a version was promoted, or an earlier promotion was not served: what the broker serves now, or why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) serving: Option<String>,
 }

@@ -18,7 +18,7 @@ use super::args::RunArgs;
 use super::drift;
 use super::register::register;
 use super::report::Report;
-use crate::commands::train::serve::{check_broker, serve};
+use crate::commands::train::serve::{catch_up, check_broker, serve};
 use crate::models::{local_tracking, open_tracking};
 
 /// Trains, registers the models, promotes those that are better, and prints the result.
@@ -104,11 +104,14 @@ pub(crate) async fn train_once(
     let promoted = report.models.iter();
     let promoted = promoted.filter(|model| model.alias == Alias::Production);
     let promoted: Vec<Label> = promoted.map(|model| model.model).collect();
-    if !promoted.is_empty() {
-        match serve(&args.runs.data, &args.broker, tracking, &promoted).await {
-            Ok(serving) => report.serving = Some(serving),
-            Err(error) => failed = Some(failed.unwrap_or(error)),
-        }
+    let (data, broker) = (&args.runs.data, &args.broker);
+    let serving = match promoted.is_empty() {
+        true => catch_up(data, broker, tracking).await,
+        false => serve(data, broker, tracking, &promoted).await.map(Some),
+    };
+    match serving {
+        Ok(serving) => report.serving = serving,
+        Err(error) => failed = Some(failed.unwrap_or(error)),
     }
     if let Some(error) = failed {
         return Err(error);
