@@ -1,9 +1,11 @@
 //! What all partitions of a running stage share.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use connector_runtime::cluster::Cluster;
 use lake::{AppId, Lake};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,8 @@ pub(crate) struct StageContext {
     pub failpoints: Failpoints,
     /// The id of this run, which is new on every start.
     pub writer: String,
+    /// Partitions that this run has had open. A pod may give one up and take it again.
+    pub opened: Arc<Mutex<BTreeSet<u32>>>,
     /// What each partition may hold in memory.
     pub memory_max: u64,
 }
@@ -49,6 +53,10 @@ impl StageContext {
             Ok::<_, StageError>(tables.into())
         });
         tables.await.cloned()
+    }
+
+    pub(crate) fn was_open(&self, partition: u32) -> bool {
+        self.opened.lock().contains(&partition)
     }
 
     /// Who commits what was made of this input partition.

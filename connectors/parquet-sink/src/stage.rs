@@ -79,6 +79,7 @@ async fn land(
     let told = status.clone();
     // One for all rounds of this run: a commit of the round before is its own.
     let writer = format!("{:016x}", rand::random::<u64>());
+    let opened = Arc::default();
     let work = move |taken: Vec<u32>, stop: CancellationToken| {
         let stage = StageContext {
             memory_max: plan.limits.memory_max.as_u64() / taken.len().max(1) as u64,
@@ -86,6 +87,7 @@ async fn land(
             consumer_id: config.consumer_id().to_owned(),
             meters: Meters::new(&plan, &config.meta.topic.name),
             writer: writer.clone(),
+            opened: Arc::clone(&opened),
             plan: plan.clone(),
             partitions,
             cluster: cluster.clone(),

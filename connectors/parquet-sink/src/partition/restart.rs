@@ -31,12 +31,11 @@ pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), 
     let mut backoff = Backoff::new();
     let trouble = TroubleSpot::new(&stage.status, format!("partition {partition}"));
     let committed = &stage.status.partition(partition).committed_offset;
-    let mut was_open = false;
     let mut module_was_replaced = false;
     loop {
         let started = Instant::now();
         let committed_before = committed.load(Ordering::Acquire);
-        let error = match run_once(&stage, partition, &trouble, &mut was_open).await {
+        let error = match run_once(&stage, partition, &trouble).await {
             Ok(Finished::Stopped) => return Ok(()),
             Ok(Finished::Reopen) => {
                 backoff.reset();
@@ -48,7 +47,8 @@ pub(crate) async fn run(stage: Arc<StageContext>, partition: u32) -> Result<(), 
         let may_pass = error.is_transient()
             || matches!(error, StageError::StoppedUncommitted { .. })
             || module_was_replaced && error.is_a_modules_fault()
-            || was_open && matches!(error, StageError::Module(ModuleError::Missing(_)));
+            || stage.was_open(partition)
+                && matches!(error, StageError::Module(ModuleError::Missing(_)));
         if !may_pass {
             return Err(error);
         }
@@ -74,7 +74,6 @@ async fn run_once(
     stage: &Arc<StageContext>,
     partition: u32,
     trouble: &TroubleSpot,
-    was_open: &mut bool,
 ) -> Result<Finished, StageError> {
     if stage.stop.is_cancelled() {
         return Ok(Finished::Stopped);
@@ -82,7 +81,7 @@ async fn run_once(
     let name = &stage.plan.name;
     let client = Arc::new(stage.cluster.connect().await?);
     // What the operator accepted is in the lake once the partition was open. What changes later is another change.
-    let accept = match *was_open {
+    let accept = match stage.was_open(partition) {
         true => Accept::default(),
         false => stage.plan.accept,
     };
@@ -105,7 +104,7 @@ async fn run_once(
     }
     let pipeline = open(stage.clone(), client, partition, &plan).await?;
     trouble.clear();
-    *was_open = true;
+    stage.opened.lock().insert(partition);
     if main.is_some_and(|main| main.modules != pipeline.modules()) {
         tracing::info!(
             stage = name,

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use connector_runtime::kubernetes::Pod;
 use connector_runtime::process::monitor::{Monitor, MonitorArgs};
+use connector_runtime::reader;
+use connector_runtime::topic::{TopicSettings, ensure_topic};
 use fixtures::kubernetes::ControlPlane;
 use parquet_sink::StageConfig;
 use tempfile::TempDir;
@@ -38,6 +40,13 @@ struct Pods {
 
 impl Pods {
     async fn start() -> Option<Self> {
+        let pods = Self::on(Platform::start().await).await?;
+        pods.platform.topic("crypto-raw", PARTITIONS).await;
+        Some(pods)
+    }
+
+    /// Without the input topic.
+    async fn on(platform: Platform) -> Option<Self> {
         let kubernetes = ControlPlane::start()?;
         let folder = TempDir::new().unwrap();
         kubernetes.kubectl(&["apply", "--filename=-"], STATEFULSET);
@@ -48,9 +57,7 @@ impl Pods {
         );
         kubernetes.kubectl(&["apply", "--namespace=default", "--filename=-"], &rights);
         kubernetes.in_a_pod(folder.path(), "default", "lake-writer");
-        let platform = Platform::start().await;
         platform.module("crypto-clean", "crypto-clean", b"").await;
-        platform.topic("crypto-raw", PARTITIONS).await;
         Some(Self {
             platform,
             kubernetes,
@@ -173,6 +180,53 @@ async fn a_pod_forgets_the_last_commits_of_partitions_that_it_gives_up() {
     })
     .await;
     pod.stops().await.unwrap();
+}
+
+/// What the operator accepted holds for what a pod found when it had a partition for the first time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn losses_in_a_partition_that_comes_back_are_not_accepted_again() {
+    let Some(mut pods) = Pods::on(Platform::embedded().await).await else {
+        return;
+    };
+    // Each batch gets a segment of its own, and only the newest stays.
+    let settings = TopicSettings {
+        partitions: Some(PARTITIONS),
+        segment_size_bytes: Some(40_000),
+        partition_size_bytes_max: Some(40_000),
+        ..TopicSettings::named("crypto-raw")
+    };
+    let client = pods.platform.client().await;
+    ensure_topic(&client, &settings).await.unwrap();
+    pods.produce(0..10).await;
+    let mut config = pods.config("pods");
+    config.settings.pod = Some(pods.at(0, pods.folder.path()));
+    config.settings.accept.lost_records = true;
+    let pod = pods.platform.start_stage(config);
+    share(&[(&pod, &[0, 1, 2])], &pods).await;
+
+    // Nobody reads partition 1 until the number of pods is one again.
+    pods.scale(2);
+    eventually("a partition is given up", || async {
+        pod.status.partitions().keys().eq(&[0, 2])
+    })
+    .await;
+    for minutes in [10..200, 200..400] {
+        pods.platform
+            .produce("crypto-raw", 1, &market_between(minutes))
+            .await;
+    }
+    // A broker removes old segments when it starts.
+    pods.platform.restart_broker_after(async || {}).await;
+    let landed = market_between(0..10).len() as i64;
+    eventually("records are gone", || async {
+        let client = pods.platform.client().await;
+        let held = reader::offsets(&client, "crypto-raw", 1).await.unwrap();
+        held.start > landed
+    })
+    .await;
+    pods.scale(1);
+    let message = pod.ends().await.unwrap_err().to_string();
+    assert!(message.contains("--accept-lost-records"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
