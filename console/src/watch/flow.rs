@@ -1,6 +1,7 @@
 //! How data flows through the platform: a survey and the speed of every topic and SmartModule, taken while a page is open, and now
 //! and then for the last hour.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,6 @@ use crate::watch::stopwatch::{ChainFlow, ChainTimes, Stopwatch};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const SURVEY_INTERVAL: Duration = Duration::from_secs(5);
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(SAMPLE_SECS);
-/// A survey that nobody sees is for the next sample.
-const UNSEEN_INTERVAL: Duration = Duration::from_secs(SAMPLE_SECS / 2);
 
 /// What the Pipeline page shows.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +36,9 @@ pub(crate) struct Flow {
     /// When that was; `None` where it failed.
     #[serde(skip)]
     surveyed: Option<Instant>,
+    /// When the newest sample of the hour was taken.
+    #[serde(skip)]
+    sampled: Option<Instant>,
     #[serde(skip)]
     pub hour: Arc<Hour>,
 }
@@ -51,6 +53,7 @@ impl Flow {
             source: None,
             survey: None,
             surveyed: None,
+            sampled: None,
             hour: Arc::default(),
         }
     }
@@ -86,10 +89,11 @@ async fn measure(
     shown: &watch::Sender<Flow>,
 ) {
     let mut client = None;
-    let mut sampled: Option<Instant> = None;
+    let mut failed = false;
     let mut tick = ticks();
     loop {
         tick.tick().await;
+        let sampled = shown.borrow().sampled;
         let is_sample_due = sampled.is_none_or(|at| at.elapsed() >= SAMPLE_INTERVAL);
         if shown.receiver_count() == 0 && !is_sample_due {
             continue;
@@ -110,7 +114,11 @@ async fn measure(
                         let fresh = flow.survey.as_deref();
                         let fresh = fresh.filter(|_| flow.surveyed >= sampled);
                         Arc::make_mut(&mut flow.hour).take(now_ms, &topics, fresh);
-                        sampled = Some(Instant::now());
+                        flow.sampled = Some(Instant::now());
+                    }
+                    // A failure does not outlive its cause: the next survey may take minutes.
+                    if mem::take(&mut failed) && flow.surveyed.is_none() {
+                        flow.survey = None;
                     }
                     flow.source = report;
                     flow.topics = topics;
@@ -121,12 +129,14 @@ async fn measure(
                 // A client does not survive a restart of the broker.
                 client = None;
                 speedometer.forget();
+                failed = true;
                 shown.send_modify(|flow| {
                     flow.source = report;
                     for topic in &mut flow.topics {
                         topic.records_per_second = None;
                     }
                     flow.survey = Some(Arc::new(Survey::failed(&error)));
+                    flow.surveyed = None;
                 });
             }
         }
@@ -147,7 +157,8 @@ async fn survey(
         tick.tick().await;
         let is_older = |than: Duration| surveyed.is_none_or(|at| at.elapsed() >= than);
         let is_due = match shown.receiver_count() {
-            0 if is_near => is_older(UNSEEN_INTERVAL),
+            // One for each sample.
+            0 if is_near => surveyed <= shown.borrow().sampled,
             // Looking at a table in an object store costs money: only while somebody wants to see it.
             0 => {
                 if is_older(SAMPLE_INTERVAL) {
@@ -199,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lake_that_does_not_answer_holds_up_the_survey_alone() {
-        let broker = TestBroker::start().await;
+        let mut broker = TestBroker::start().await;
         broker.create_topic("t", 1).await;
         // It takes connections and says nothing.
         let store = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -250,8 +261,15 @@ mod tests {
         for _ in 0..3 {
             within(seen.changed()).await.unwrap();
         }
-        let flow = seen.borrow();
-        assert_eq!(flow.topics.len(), 1);
-        assert!(flow.survey.is_none());
+        {
+            let flow = seen.borrow();
+            assert_eq!(flow.topics.len(), 1);
+            assert!(flow.survey.is_none());
+        }
+        broker.restart_with(|_| {}).await;
+        for is_known in [true, false] {
+            let survey = |flow: &Flow| flow.survey.is_some() == is_known;
+            within(seen.wait_for(survey)).await.unwrap();
+        }
     }
 }
