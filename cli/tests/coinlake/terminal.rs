@@ -62,7 +62,11 @@ fn a_reader_that_leaves_is_no_error() {
     };
     succeeded(&left(&["check"]));
     succeeded(&left(&["init", "--service"]));
-    for format in [&["health"][..], &["health", "--json"]] {
+    for format in [
+        &["health"][..],
+        &["health", "--json"],
+        &["health", "--watch"],
+    ] {
         let said = left(format).stderr;
         assert_eq!(
             String::from_utf8_lossy(&said),

@@ -1,6 +1,7 @@
 //! Checks once, or every two seconds with `--watch`, and prints what was found.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -35,11 +36,8 @@ pub(crate) async fn run(args: HealthArgs) -> Result<ExitCode> {
         return watch(&args).await;
     }
     let report = Checker::new(&args.target).check().await;
-    match print(&args, &report) {
-        // A reader that has seen enough, such as `head`, makes nothing unhealthy.
-        Err(error) if !has_left(&error) => Err(error),
-        _ => Ok(report.exit_code()),
-    }
+    let _ = print(&args, &report)?;
+    Ok(report.exit_code())
 }
 
 /// Checks until interrupted; returns the exit code of the last check, which is a failure before the first.
@@ -58,21 +56,27 @@ async fn watch(args: &HealthArgs) -> Result<ExitCode> {
             report = check => report,
             () = interrupted.cancelled() => return Ok(last),
         };
-        print(args, &report)?;
         last = report.exit_code();
+        if print(args, &report)?.is_break() {
+            return Ok(last);
+        }
     }
 }
 
-fn has_left(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+/// Breaks where nobody reads any more: a reader that has seen enough, such as `head`, makes nothing unhealthy.
+fn print(args: &HealthArgs, report: &HealthReport) -> Result<ControlFlow<()>> {
+    let text = match args.json {
+        true => format!("{}\n", report.to_json()?),
+        false => for_people(args, report),
+    };
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        written => Ok(ControlFlow::Continue(written?)),
+    }
 }
 
-fn print(args: &HealthArgs, report: &HealthReport) -> Result<()> {
-    if args.json {
-        writeln!(io::stdout(), "{}", report.to_json()?)?;
-        return Ok(());
-    }
+fn for_people(args: &HealthArgs, report: &HealthReport) -> String {
     let mut screen = screen::render(report);
     if args.watch {
         let time = jiff::Zoned::now().strftime("%F %T %Z");
@@ -81,16 +85,14 @@ fn print(args: &HealthArgs, report: &HealthReport) -> Result<()> {
             WATCH_INTERVAL.as_secs()
         );
     }
-    let mut out = io::stdout().lock();
-    let mut screen = match AutoStream::choice(&out) {
+    let out = io::stdout();
+    let screen = match AutoStream::choice(&out) {
         ColorChoice::Never => anstream::adapter::strip_str(&screen).to_string(),
         _ => screen,
     };
     if args.watch && out.is_terminal() {
         // Overwrites the last screen line by line: clearing it first would flicker.
-        screen = format!("\x1b[H{}\x1b[J", screen.replace('\n', "\x1b[K\n"));
+        return format!("\x1b[H{}\x1b[J", screen.replace('\n', "\x1b[K\n"));
     }
-    out.write_all(screen.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    screen
 }
