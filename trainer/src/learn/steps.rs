@@ -39,7 +39,7 @@ impl<'a> Step<'a> {
 
     /// A part is done; on any thread.
     pub(super) fn part(&self) {
-        // A forest that is too large is fitted once more.
+        // A forest that is too large is fitted again: more parts are done than were announced.
         let done = (self.done.fetch_add(1, Ordering::Relaxed) + 1).min(self.parts);
         self.bar.set_position(self.begin + STEP * done / self.parts);
     }

@@ -38,7 +38,7 @@ impl Secrets {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            // Nobody would look for `export NAME`, nor does the environment take every text.
+            // Refused: a name that no setting asks for, such as `export NAME`, and what the environment does not take.
             let named = line
                 .split_once('=')
                 .map(|(name, value)| (name.trim(), value.trim()))
@@ -129,8 +129,8 @@ pub enum SecretsError {
     },
     /// A line has no `=`, another name than a variable may have, or a NUL.
     #[error(
-        "line {line} of the secrets file {path} is not NAME=value: a name is letters, digits and underscores, with nothing \
-         before it"
+        "line {line} of the secrets file {path} is not NAME=value: a name is letters, digits and underscores, begins with \
+         no digit and has nothing before it; a value has no NUL"
     )]
     NotNameValue {
         /// The file.
