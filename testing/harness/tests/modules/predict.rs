@@ -273,7 +273,7 @@ fn what_cannot_be_served_is_refused_with_a_sentence() {
     let error = slot::fill(&built(), &pair).unwrap_err().to_string();
     assert!(error.starts_with("the models take 15"), "{error}");
     assert!(
-        error.contains("the slot in crypto-predict has 655360: train with fewer"),
+        error.contains("the slot in crypto-predict has 655360: train them again"),
         "{error}"
     );
 
