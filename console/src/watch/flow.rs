@@ -151,14 +151,17 @@ async fn survey(
     shown: &watch::Sender<Flow>,
 ) {
     let mut client = None;
-    let mut surveyed: Option<Instant> = None;
     let mut tick = ticks();
     loop {
         tick.tick().await;
+        let (surveyed, sampled) = {
+            let flow = shown.borrow();
+            (flow.surveyed, flow.sampled)
+        };
         let is_older = |than: Duration| surveyed.is_none_or(|at| at.elapsed() >= than);
         let is_due = match shown.receiver_count() {
             // One for each sample.
-            0 if is_near => surveyed <= shown.borrow().sampled,
+            0 if is_near => surveyed <= sampled,
             // Looking at a table in an object store costs money: only while somebody wants to see it.
             0 => {
                 if is_older(SAMPLE_INTERVAL) {
@@ -179,7 +182,7 @@ async fn survey(
             surveyor.survey(client).await
         };
         let found = found.await;
-        surveyed = found.is_ok().then(Instant::now);
+        let surveyed = found.is_ok().then(Instant::now);
         if found.is_err() {
             client = None;
         }
